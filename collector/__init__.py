@@ -1,0 +1,1 @@
+"""Browser to topic: events over HTTP in, Avro records out."""

@@ -1,0 +1,1 @@
+"""Facts looked up from reference data: place, device, bot, channel."""

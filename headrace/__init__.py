@@ -1,0 +1,1 @@
+"""The command: runs the stations on one machine, and the tools."""

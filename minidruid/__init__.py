@@ -1,0 +1,1 @@
+"""One machine: rows in DuckDB, Druid SQL over HTTP."""

@@ -1,0 +1,1 @@
+"""The contract between the stations: what a record is, how it is encoded, which row it becomes."""

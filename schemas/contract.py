@@ -1,0 +1,107 @@
+"""The columns of a row, derived from the schema: record field, Avro type, DuckDB type, Druid type in one place."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+SCHEMA_PATH = Path(__file__).with_name("clickstream.avsc")
+
+# Fields of the record that never reach a row: the address and the agent are used up by the enrichment, occurred_at becomes __time.
+NOT_IN_ROW = frozenset({"address", "user_agent", "occurred_at"})
+
+# DuckDB type and Druid type of each Avro type. Flags are 0 or 1 as Druid stores them; instants but __time are BIGINT milliseconds.
+COLUMN_TYPES: Mapping[str, tuple[str, str]] = {
+    "string": ("VARCHAR", "string"),
+    "enum": ("VARCHAR", "string"),
+    "boolean": ("BIGINT", "long"),
+    "int": ("BIGINT", "long"),
+    "long": ("BIGINT", "long"),
+    "float": ("DOUBLE", "double"),
+    "double": ("DOUBLE", "double"),
+    "json": ("JSON", "json"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of the table `clickstream`: its name is the row's key."""
+
+    name: str
+    avro: str  # Avro type of the record's field; empty for what the converter adds
+    duckdb: str
+    druid: str
+    doc: str
+
+
+def _added(name: str, kind: str, doc: str) -> Column:
+    duckdb, druid = COLUMN_TYPES[kind]
+    return Column(name, "", duckdb, druid, doc)
+
+
+TIME = Column("__time", "", "TIMESTAMP", "timestamp", "When the event happened (the record's occurred_at), UTC, milliseconds.")
+
+# What the converter adds to the record. The texts are those of the reference table in schemas/README.md.
+ENRICHED: tuple[Column, ...] = (
+    _added("country", "string", "Country of the address, English name."),
+    _added("country_code", "string", "Country of the address, ISO 3166-1 alpha-2."),
+    _added("country_code3", "string", "Country of the address, ISO 3166-1 alpha-3."),
+    _added("region", "string", "Region of the address."),
+    _added("city", "string", "City of the address."),
+    _added("latitude", "double", "Latitude of the place, degrees."),
+    _added("longitude", "double", "Longitude of the place, degrees."),
+    _added("device_type", "string", "desktop, mobile, tablet, tv, bot or unknown."),
+    _added("device_brand", "string", "Maker of the device."),
+    _added("device_model", "string", "Model of the device."),
+    _added("browser", "string", "Name of the browser."),
+    _added("browser_version", "string", "Major version of the browser."),
+    _added("os", "string", "Name of the operating system."),
+    _added("os_version", "string", "Version of the operating system."),
+    _added("is_bot", "boolean", "1 if the event is not a person's."),
+    _added("bot_reasons", "string", "Why it is held for a bot, reasons separated by commas; null for a person."),
+    _added("channel", "string", "Channel that brought the visitor to this page."),
+    _added("referrer_source", "string", "Who brought the visitor to this page: utm_source, or the name or host of the referrer."),
+    _added("session_channel", "string", "Channel of the session: that of the event that opened it."),
+    _added("session_source", "string", "Source of the session: that of the event that opened it."),
+    _added("session_page_number", "long", "How many pages the session had seen, this one included."),
+    _added("session_engagement_ms", "long", "Engaged time of the session up to this event, milliseconds."),
+    _added("previous_page_path", "string", "Path of the page before the current one in the session."),
+    _added("landing_page_path", "string", "Path of the session's first page."),
+    _added("is_session_start", "boolean", "1 for the event that opened its session."),
+    _added("is_late", "boolean", "1 if the event arrived more than 7 days after it happened."),
+    _added("ingested_at", "long", "When the converter wrote the row, milliseconds since 1970."),
+)
+
+
+def avro_kind(avro: Any) -> str:
+    """Name the type of a schema's field, through a union with null and a logical type: `string`, `long`, `json`, ...
+
+    A structure (array, map, record) is `json`: it becomes a nested column.
+    """
+    if isinstance(avro, list):
+        return avro_kind(next((branch for branch in avro if branch != "null"), "null"))
+    if isinstance(avro, Mapping):
+        if avro.get("logicalType") == "json" or avro["type"] in ("array", "map", "record"):
+            return "json"
+        return avro_kind(avro["type"])
+    return "string" if avro in ("bytes", "fixed") else str(avro)
+
+
+def load_schema(path: Path = SCHEMA_PATH) -> dict[str, Any]:
+    """Read an Avro schema of type record; the file is JSON (Avro 1.12, section Schema Declaration)."""
+    schema: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    return schema
+
+
+def columns(schema: Mapping[str, Any]) -> tuple[Column, ...]:
+    """Give the columns of the table in order: __time, the record's fields, what the converter adds."""
+    return (TIME, *_record_columns(schema), *ENRICHED)
+
+
+def _record_columns(schema: Mapping[str, Any]) -> Iterator[Column]:
+    for field in schema["fields"]:
+        if field["name"] not in NOT_IN_ROW:
+            kind = avro_kind(field["type"])
+            duckdb, druid = COLUMN_TYPES[kind]
+            yield Column(field["name"], kind, duckdb, druid, field.get("doc", ""))

@@ -1,0 +1,1 @@
+"""A demo shop, the visits to it, and the replay of access logs."""

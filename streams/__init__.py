@@ -1,0 +1,1 @@
+"""The converter: records from one topic in, enriched rows out."""

@@ -1,0 +1,95 @@
+"""Where the converter's results go: rows, dead letters, state and position, committed as one."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, TypeAlias
+
+# Keys are the columns of schemas.contract; __time is milliseconds since 1970, a nested column is JSON text.
+Row: TypeAlias = dict[str, str | int | float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A message that became no row, whole, with its origin and the reason."""
+
+    topic: str
+    position: int
+    stage: str  # decode, identify, convert
+    reason: str  # a code of the closed set streams.dead_letters.Reason
+    text: str
+    source: str
+    event_id: str
+    received_at: int  # milliseconds since 1970
+    failed_at: int  # milliseconds since 1970
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """That an event id is taken: `key` is a 16 byte hash of site and event id, `payload` a 64 bit signed hash of the content."""
+
+    key: bytes
+    payload: int
+
+
+@dataclass(slots=True)
+class Session:
+    """A party's events with no silence longer than the time-out; the converter's memory of it."""
+
+    site: str
+    party_id: str
+    session_id: str
+    first_at: int  # milliseconds since 1970
+    last_at: int
+    pages: int
+    engagement_ms: int
+    page_path: str | None
+    previous_page_path: str | None
+    landing_page_path: str | None
+    channel: str
+    source: str | None
+
+
+@dataclass(slots=True)
+class Account:
+    """What became of the messages of one minute and one source."""
+
+    stored: int = 0
+    duplicates: int = 0
+    rejected: int = 0
+    dead_letters: int = 0
+
+
+Ledger: TypeAlias = dict[tuple[int, str], Account]  # (minute as milliseconds since 1970, source)
+
+
+@dataclass(slots=True)
+class Batch:
+    """All that follows from the messages up to `position`; a sink stores it whole or not at all."""
+
+    topic: str
+    position: int
+    rows: list[Row] = field(default_factory=list)
+    dead_letters: list[DeadLetter] = field(default_factory=list)
+    events: list[StoredEvent] = field(default_factory=list)
+    sessions: list[Session] = field(default_factory=list)  # new state of each session touched, keyed by site, party and session id
+    ledger: Ledger = field(default_factory=dict)  # to be added to what is there
+
+
+class Sink(Protocol):
+    """The converter's other side. Its memory of events and sessions reaches as far back as its rows."""
+
+    def position(self, topic: str) -> int:
+        """Where the last commit for this topic ended; 0 before the first."""
+
+    def known_events(self, keys: Sequence[bytes]) -> Mapping[bytes, int]:
+        """The payload hash of each of the keys that is taken."""
+
+    def sessions_of(self, parties: Iterable[tuple[str, str]]) -> Sequence[Session]:
+        """All sessions of the parties, given as (site, party id)."""
+
+    def ledger(self, since: int) -> Ledger:
+        """The accounts of the minutes from `since` on (milliseconds since 1970)."""
+
+    def commit(self, batch: Batch) -> None:
+        """Store the batch in one transaction."""

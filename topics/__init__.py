@@ -1,0 +1,1 @@
+"""The logs between the stations, behind one small interface."""
