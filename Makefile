@@ -1,0 +1,71 @@
+# The house's commands. `make up` is all a new user needs.
+PYTHON ?= python3
+export VIRTUAL_ENV := $(CURDIR)/.venv
+UV := .venv/bin/uv
+SUPERSET_STAMP := .venv-superset/.installed
+SERVICES_STAMP := .venv/.services
+DEVELOPMENT_STAMP := .venv/.development
+TRACKER_STAMP := tracker/node_modules/.installed
+
+.PHONY: install up down check test bench lock format
+
+install: $(SERVICES_STAMP) $(SUPERSET_STAMP)
+
+up: install
+	.venv/bin/headrace up
+
+down:
+	.venv/bin/headrace down
+
+check: $(DEVELOPMENT_STAMP) $(TRACKER_STAMP)
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+	cd tracker && npm run --silent check
+
+test: $(DEVELOPMENT_STAMP) $(SUPERSET_STAMP)
+	.venv/bin/coverage erase
+	.venv/bin/coverage run -m pytest
+	.venv/bin/coverage combine -q
+	.venv/bin/coverage report
+
+bench: $(DEVELOPMENT_STAMP)
+	for bench in bench/*.py; do .venv/bin/python $$bench || exit 1; done
+
+format: $(DEVELOPMENT_STAMP)
+	.venv/bin/ruff format .
+	.venv/bin/ruff check --fix .
+
+$(UV): requirements/installer.lock
+	@$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info[:2] <= (3, 12) else "headrace needs Python 3.11 or 3.12; %s is %s. Say which to take: make PYTHON=python3.11" % (sys.executable, sys.version.split()[0]))'
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+# `uv pip install`, not `sync`: the services' lock must not take the development tools away again.
+$(SERVICES_STAMP): requirements/services.lock pyproject.toml | $(UV)
+	$(UV) pip install --quiet --compile-bytecode --require-hashes -r $<
+	$(UV) pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(DEVELOPMENT_STAMP): requirements/development.lock $(SERVICES_STAMP)
+	$(UV) pip install --quiet --compile-bytecode --require-hashes -r $<
+	@touch $@
+
+$(SUPERSET_STAMP): requirements/superset.lock | $(UV)
+	$(UV) venv --quiet --clear --python .venv/bin/python .venv-superset
+	VIRTUAL_ENV=$(CURDIR)/.venv-superset $(UV) pip sync --quiet --compile-bytecode --require-hashes $<
+	@touch $@
+
+$(TRACKER_STAMP): tracker/package-lock.json
+	cd tracker && npm ci --no-fund --no-audit --silent
+	@touch $@
+
+# Versions and hashes only: a lock names no index.
+LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
+
+lock: | $(UV)
+	$(LOCK) pyproject.toml --extra development -o requirements/development.lock
+	$(LOCK) pyproject.toml --extra headrace -c requirements/development.lock -o requirements/services.lock
+	$(LOCK) requirements/superset.in -o requirements/superset.lock

@@ -1,0 +1,155 @@
+"""The command line: `headrace up`, `down`, `status`, `tail`, `sql`, `replay`, `mapping`."""
+
+import json
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from headrace.errors import CommandError
+from headrace.state import DEFAULT, State
+
+app = typer.Typer(
+    help="Clickstream collection that a site can own.", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
+)
+mapping_app = typer.Typer(help="Check and try the rules that turn an event into a record.", no_args_is_help=True)
+app.add_typer(mapping_app, name="mapping")
+
+StateOption = Annotated[Path, typer.Option("--state", help="Folder that holds everything headrace keeps on this machine.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+console = Console()
+errors = Console(stderr=True)
+
+
+def main() -> None:
+    """Run the command; what the operator can mend is told in a line, with exit status 2."""
+    if not (3, 11) <= sys.version_info[:2] <= (3, 12):
+        sys.exit(f"headrace needs Python 3.11 or 3.12; this is {sys.version.split()[0]}. Give one to make: make install PYTHON=python3.11")
+    try:
+        app()
+    except CommandError as error:
+        errors.print(f"[bold red]headrace:[/] {error}", highlight=False, soft_wrap=True)
+        sys.exit(2)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        console.print(version("headrace"), highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def _root(_show: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False) -> None:
+    pass
+
+
+@app.command()
+def up(
+    state: StateOption = DEFAULT,
+    collector_port: Annotated[int, typer.Option(help="Port of the collector; its internal port is the next one.")] = 8290,
+    sql_port: Annotated[int, typer.Option(help="Port of Druid SQL.")] = 8888,
+    dashboards_port: Annotated[int, typer.Option(help="Port of the dashboards.")] = 8088,
+    shop_port: Annotated[int, typer.Option(help="Port of the demo shop.")] = 8000,
+    host: Annotated[str, typer.Option(help="Address that collector, dashboards and shop listen on.")] = "127.0.0.1",
+    no_dashboards: Annotated[bool, typer.Option("--no-dashboards", help="Leave Superset out.")] = False,
+    no_visits: Annotated[bool, typer.Option("--no-visits", help="Leave the simulated visits out.")] = False,
+    visits_per_minute: Annotated[int, typer.Option(min=1, help="Simulated visits to the demo shop.")] = 30,
+) -> None:
+    """Start everything on this machine; Ctrl-C stops it."""
+    from headrace.services import Plan
+    from headrace.up import up as run
+
+    ports = {"collector": collector_port, "internal": collector_port + 1, "sql": sql_port, "dashboards": dashboards_port, "shop": shop_port}
+    run(Plan(State(state.resolve()), host, ports, not no_dashboards, not no_visits, visits_per_minute), console)
+
+
+@app.command()
+def down(state: StateOption = DEFAULT) -> None:
+    """Stop what `headrace up` has started, as Ctrl-C does."""
+    from headrace.down import down as stop
+
+    stop(State(state.resolve()), console)
+
+
+@app.command()
+def status(state: StateOption = DEFAULT, as_json: JsonOption = False) -> None:
+    """Say what runs and whether it is ready; exit status 1 if it is not."""
+    from headrace.status import print_status
+    from headrace.status import status as look
+
+    content = look(State(state.resolve()))
+    if as_json:
+        console.out(json.dumps(content, indent=2), highlight=False)
+    else:
+        print_status(content, console)
+    raise typer.Exit(0 if content["ready"] else 1)
+
+
+@app.command()
+def tail(
+    state: StateOption = DEFAULT,
+    as_json: JsonOption = False,
+    count: Annotated[int | None, typer.Option(help="Stop after so many.")] = None,
+) -> None:
+    """Show events as they arrive, refused ones with the reason."""
+    from headrace.tail import tail as follow
+
+    follow(State(state.resolve()), console, as_json=as_json, count=count)
+
+
+@app.command()
+def sql(
+    statement: Annotated[str, typer.Argument(help="One statement of Druid SQL.")],
+    state: StateOption = DEFAULT,
+    as_json: JsonOption = False,
+    url: Annotated[
+        str | None, typer.Option(help="Address of the engine, minidruid or Druid; that of this state folder if left out.")
+    ] = None,
+) -> None:
+    """Ask the table of events in Druid SQL."""
+    from headrace.sql import print_rows, query
+
+    columns, rows = query(url or State(state.resolve()).running().url("sql"), statement)
+    print_rows(columns, rows, console, as_json=as_json)
+
+
+@app.command()
+def replay(
+    file: Annotated[Path, typer.Argument(help="Access log, plain or gzip.")],
+    state: StateOption = DEFAULT,
+    log_format: Annotated[str, typer.Option("--format", help="Format of the log; combined is the one there is.")] = "combined",
+    site: Annotated[str, typer.Option(help="Site that the events belong to.")] = "replay",
+    as_json: JsonOption = False,
+) -> None:
+    """Send the page lines of an access log as events, with their own times, addresses and agents. It can be run again: nothing doubles."""
+    from headrace.replay import replay as send
+
+    if log_format != "combined":
+        raise CommandError(f"the format {log_format!r} is not known; combined is")
+    send(file, State(state.resolve()), site, console, as_json=as_json)
+
+
+@mapping_app.command("check")
+def mapping_check(
+    file: Path, schema: Annotated[Path | None, typer.Option(help="Avro schema; the default one if left out.")] = None
+) -> None:
+    """Check a mapping as a whole against the schema; exit status 2 and all faults if it has any."""
+    from headrace.mapping import check
+
+    check(file, schema, console)
+
+
+@mapping_app.command("test")
+def mapping_test(
+    file: Path,
+    events: Annotated[Path, typer.Argument(help="Events as the tracker sends them, one JSON object a line.")],
+    schema: Annotated[Path | None, typer.Option(help="Avro schema; the default one if left out.")] = None,
+) -> None:
+    """Print the record that a mapping makes of each event."""
+    from headrace.mapping import test
+
+    test(file, events, schema, console)

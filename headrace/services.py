@@ -1,0 +1,105 @@
+"""Which processes make up headrace on one machine, and how each is started."""
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from headrace.errors import CommandError
+from headrace.state import State
+from headrace.supervisor import Service
+
+PROJECT = Path(__file__).resolve().parent.parent
+SUPERSET = PROJECT / "superset"
+SUPERSET_ENVIRONMENT = PROJECT / ".venv-superset"
+SITE = "shop"
+# One worker with threads: Superset's metadata is SQLite here. No control socket: it would be one per home folder.
+GUNICORN = ("--preload", "-w", "1", "-k", "gthread", "--threads", "8", "--timeout", "120", "--no-control-socket")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to start, where, on which ports."""
+
+    state: State
+    host: str
+    ports: dict[str, int]  # collector, internal, sql, dashboards, shop
+    dashboards: bool
+    visits: bool
+    visits_per_minute: int
+
+    def services(self) -> Iterator[Service]:
+        """Give the services in the order in which they are started."""
+        yield self._collector()
+        yield self._store()
+        if self.dashboards:
+            yield self._dashboards()
+        yield self._shop()
+
+    def _collector(self) -> Service:
+        return Service(
+            "collector",
+            (sys.executable, "-m", "collector"),
+            {
+                "HEADRACE_COLLECTOR_HOST": self.host,
+                "HEADRACE_COLLECTOR_PORT": str(self.ports["collector"]),
+                "HEADRACE_COLLECTOR_INTERNAL_PORT": str(self.ports["internal"]),
+                "HEADRACE_COLLECTOR_TOPIC_DIRECTORY": str(self.state.topic),
+                "HEADRACE_COLLECTOR_KEY_FILE": str(self.state.secrets / "partition-key"),
+                "HEADRACE_COLLECTOR_TRUSTED_PROXIES": "127.0.0.0/8,::1/128",
+            },
+            f"http://127.0.0.1:{self.ports['internal']}/health/ready",
+        )
+
+    def _store(self) -> Service:
+        return Service(
+            "store",
+            (sys.executable, "-m", "headrace.store"),
+            {
+                "HEADRACE_STORE_STATE": str(self.state.root),
+                "HEADRACE_STORE_PORT": str(self.ports["sql"]),
+            },
+            f"http://127.0.0.1:{self.ports['sql']}/status/health",
+        )
+
+    def _dashboards(self) -> Service:
+        gunicorn = SUPERSET_ENVIRONMENT / "bin" / "gunicorn"
+        if not gunicorn.exists():
+            raise CommandError("the dashboards are not installed; run `make install`, or go without them: --no-dashboards")
+        return Service(
+            "dashboards",
+            (str(gunicorn), *GUNICORN, "-b", f"{self.host}:{self.ports['dashboards']}", "wsgi:application"),
+            {
+                "DRUID_URI": f"druid://127.0.0.1:{self.ports['sql']}/druid/v2/sql",
+                "SUPERSET_HOME": str(self.state.superset),
+                "SUPERSET_SECRET_KEY_FILE": str(self.state.secrets / "superset-secret-key"),
+                "HEADRACE_DASHBOARDS_PASSWORD_FILE": str(self.state.secrets / "dashboards-password"),
+                "TZ": "UTC",
+            },
+            f"http://127.0.0.1:{self.ports['dashboards']}/health",
+            folder=SUPERSET,
+            ready_seconds=180,
+        )
+
+    def _shop(self) -> Service:
+        return Service(
+            "shop",
+            (sys.executable, "-m", "simulator.shop"),
+            {
+                "HEADRACE_SHOP_HOST": self.host,
+                "HEADRACE_SHOP_PORT": str(self.ports["shop"]),
+                "HEADRACE_SHOP_COLLECTOR_URL": f"http://127.0.0.1:{self.ports['collector']}",
+            },
+            f"http://127.0.0.1:{self.ports['shop']}/",
+        )
+
+    def simulated_visits(self) -> Service:
+        """Give the service that visits the shop; it starts once everything else is ready."""
+        return Service(
+            "visits",
+            (sys.executable, "-m", "simulator.visits"),
+            {
+                "HEADRACE_VISITS_SHOP_URL": f"http://127.0.0.1:{self.ports['shop']}",
+                "HEADRACE_VISITS_RATE": str(self.visits_per_minute),
+            },
+        )

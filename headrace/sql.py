@@ -1,0 +1,52 @@
+"""`headrace sql`: one statement of Druid SQL to minidruid, or to a real Druid by its address, through pydruid."""
+
+import json
+from typing import Any
+from urllib.parse import urlsplit
+
+import pydruid.db
+import requests
+from rich.console import Console
+from rich.table import Table
+
+from headrace.errors import CommandError
+
+PATH = "/druid/v2/sql"
+
+
+def query(url: str, statement: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Give the column names and the rows; raises CommandError with the engine's own words, or when nobody answers at the address."""
+    parts = urlsplit(url if "//" in url else f"//{url}", scheme="http")
+    try:
+        connection = pydruid.db.connect(
+            host=parts.hostname,
+            port=parts.port or 8888,
+            path=parts.path if parts.path not in ("", "/") else PATH,
+            scheme=parts.scheme,
+            user=parts.username,
+            password=parts.password,
+            header=True,
+        )
+        cursor = connection.cursor()
+        cursor.execute(statement.replace("%", "%%"))
+        rows = [tuple(row) for row in cursor.fetchall()]
+    except pydruid.db.exceptions.Error as error:
+        raise CommandError(str(error)) from error
+    except (requests.ConnectionError, requests.Timeout) as error:
+        raise CommandError(
+            f"nobody answers at {url}; start headrace with `headrace up`, or give the engine's address with --url"
+        ) from error
+    return [column[0] for column in cursor.description or ()], rows
+
+
+def print_rows(columns: list[str], rows: list[tuple[Any, ...]], console: Console, *, as_json: bool) -> None:
+    """Show rows as a table, or as one JSON object a line."""
+    if as_json:
+        for row in rows:
+            console.out(json.dumps(dict(zip(columns, row, strict=True)), ensure_ascii=False), highlight=False)
+        return
+    table = Table(*columns, box=None, padding=(0, 2))
+    for row in rows:
+        table.add_row(*("" if value is None else str(value) for value in row))
+    console.print(table, markup=False)
+    console.print(f"[dim]{len(rows)} rows[/]")

@@ -1,0 +1,83 @@
+"""`headrace status`: what runs, whether it answers, what became of the events."""
+
+import json
+from typing import Any
+
+import httpx
+import psutil
+from rich.console import Console
+from rich.table import Table
+
+from headrace.services import SITE
+from headrace.state import Run, RunningProcess, State
+from headrace.supervisor import answers, is_alive
+
+READY_PATHS = {
+    "collector": ("internal", "/health/ready"),
+    "store": ("sql", "/status/health"),
+    "dashboards": ("dashboards", "/health"),
+    "shop": ("shop", "/"),
+}
+
+
+def status(state: State) -> dict[str, Any]:
+    """Look at what was started on a state folder.
+
+    Gives {"ready", "processes": {name: {"pid", "alive", "ready", "rss_mb"}}, "urls", "site", "ledger"};
+    the ledger is null while the collector does not answer.
+    """
+    run = state.running()
+    processes = {name: _process(run, name, process) for name, process in run.processes.items()}
+    return {
+        "ready": bool(processes) and is_alive(run.supervisor) and all(process["ready"] for process in processes.values()),
+        "processes": processes,
+        "urls": {
+            "collector": run.url("collector"),
+            "shop": run.url("shop"),
+            "sql": run.url("sql") + "/druid/v2/sql",
+            **({"dashboards": run.url("dashboards") + "/superset/dashboard/clickstream/"} if "dashboards" in processes else {}),
+        },
+        "site": SITE,
+        "ledger": _ledger(run),
+    }
+
+
+def print_status(content: dict[str, Any], console: Console) -> None:
+    """Show a status to a person."""
+    table = Table("process", "pid", "state", "MB", box=None, padding=(0, 2))
+    for name, process in content["processes"].items():
+        word = "ready" if process["ready"] else "starting" if process["alive"] else "gone"
+        table.add_row(name, str(process["pid"]), word, str(process["rss_mb"]))
+    console.print(table)
+    for name, url in content["urls"].items():
+        console.print(f"  {name:<12} {url}")
+    if content["ledger"]:
+        console.print("  " + " · ".join(f"{key} {value}" for key, value in content["ledger"].items()))
+    console.print("[green]ready[/]" if content["ready"] else "[yellow]not ready[/]")
+
+
+def _process(run: Run, name: str, process: RunningProcess) -> dict[str, Any]:
+    alive = is_alive(process)
+    port, path = READY_PATHS.get(name, ("", ""))
+    ready = alive and (not port or answers(f"http://127.0.0.1:{run.ports[port]}{path}"))
+    return {"pid": process.pid, "alive": alive, "ready": ready, "rss_mb": _resident_mb(process.pid) if alive else 0}
+
+
+def _resident_mb(pid: int) -> int:
+    total = 0
+    try:
+        process = psutil.Process(pid)
+        for member in (process, *process.children(recursive=True)):
+            total += member.memory_info().rss
+    except psutil.NoSuchProcess:
+        pass  # it ended while we looked
+    return total // 2**20
+
+
+def _ledger(run: Run) -> dict[str, int] | None:
+    try:
+        answer = httpx.get(f"http://127.0.0.1:{run.ports['internal']}/ledger", timeout=2, trust_env=False)
+        total: dict[str, int] = answer.raise_for_status().json()["total"]
+    except (httpx.HTTPError, json.JSONDecodeError):
+        return None
+    return total

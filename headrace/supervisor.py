@@ -1,0 +1,158 @@
+"""Starts processes, waits until they are ready, starts again what dies, stops them in order."""
+
+import os
+import subprocess
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import psutil
+
+from headrace.errors import CommandError
+from headrace.state import RunningProcess
+
+STOP_SECONDS = 20
+RESTARTS_PER_MINUTE = 5
+LOG_LINES_SHOWN = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One process to run: its command, its environment beside ours, and the address that answers 200 once it is ready."""
+
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    ready_url: str | None = None
+    folder: Path | None = None
+    ready_seconds: int = 60
+
+
+@dataclass(slots=True)
+class Child:
+    """A service that was started."""
+
+    service: Service
+    log: Path
+    process: subprocess.Popen[bytes]
+    started: float  # monotonic seconds
+    restarts: deque[float] = field(default_factory=deque)  # monotonic seconds, those of the last minute
+
+    @property
+    def running(self) -> RunningProcess:
+        return RunningProcess(self.process.pid, created_at(self.process.pid))
+
+
+def created_at(pid: int) -> float:
+    """Say when a process was created, seconds since 1970; 0 if there is none."""
+    try:
+        return psutil.Process(pid).create_time()
+    except psutil.NoSuchProcess:
+        return 0.0
+
+
+def is_alive(process: RunningProcess) -> bool:
+    """Say whether this very process still runs, not a later one with its number."""
+    try:
+        found = psutil.Process(process.pid)
+        return abs(found.create_time() - process.created) < 1 and found.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def stop_leftover(process: RunningProcess) -> bool:
+    """End a process that an earlier run left behind; False if it is gone already."""
+    if not is_alive(process):
+        return False
+    leftover = psutil.Process(process.pid)
+    leftover.terminate()
+    try:
+        leftover.wait(STOP_SECONDS)
+    except psutil.TimeoutExpired:
+        leftover.kill()
+    return True
+
+
+def answers(url: str) -> bool:
+    """Say whether the address answers 200 at once."""
+    try:
+        return httpx.get(url, timeout=2, trust_env=False).status_code == httpx.codes.OK
+    except httpx.HTTPError:
+        return False
+
+
+class Supervisor:
+    """The processes of one installation, in the order in which they were started."""
+
+    def __init__(self, logs: Path) -> None:
+        self._logs = logs
+        self.children: dict[str, Child] = {}
+
+    def start(self, service: Service) -> None:
+        """Start a service; its output goes to its log."""
+        log = self._logs / f"{service.name}.log"
+        self.children[service.name] = Child(service, log, self._spawn(service, log), time.monotonic())
+
+    def is_ready(self, name: str) -> bool:
+        """Say whether the service answers; raises CommandError with the end of its log when it died or takes too long."""
+        child = self.children[name]
+        if child.service.ready_url is None or answers(child.service.ready_url):
+            return True
+        if child.process.poll() is not None:
+            raise CommandError(
+                f"{name} ended with status {child.process.returncode} while starting; the end of {child.log}:\n{_end(child.log)}"
+            )
+        if time.monotonic() - child.started > child.service.ready_seconds:
+            raise CommandError(f"{name} was not ready within {child.service.ready_seconds} s; the end of {child.log}:\n{_end(child.log)}")
+        return False
+
+    def restart_dead(self) -> list[str]:
+        """Start again what has died, and say which; raises CommandError for one that dies again and again."""
+        restarted = []
+        for name, child in self.children.items():
+            if child.process.poll() is None:
+                continue
+            now = time.monotonic()
+            while child.restarts and now - child.restarts[0] > 60:
+                child.restarts.popleft()
+            if len(child.restarts) >= RESTARTS_PER_MINUTE:
+                raise CommandError(
+                    f"{name} ended {len(child.restarts) + 1} times within a minute; the end of {child.log}:\n{_end(child.log)}"
+                )
+            child.restarts.append(now)
+            child.process = self._spawn(child.service, child.log)
+            restarted.append(name)
+        return restarted
+
+    def stop(self, names: Sequence[str]) -> None:
+        """End services in the order given, each asked to drain first; one that does not end in time is killed."""
+        for name in names:
+            child = self.children.pop(name, None)
+            if child is None or child.process.poll() is not None:
+                continue
+            child.process.terminate()
+            try:
+                child.process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                child.process.kill()
+                child.process.wait()
+
+    def _spawn(self, service: Service, log: Path) -> subprocess.Popen[bytes]:
+        with log.open("ab") as output:
+            return subprocess.Popen(
+                service.command,
+                env=os.environ | service.environment,
+                cwd=service.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C reaches the supervisor alone, which stops the others in order
+            )
+
+
+def _end(log: Path) -> str:
+    lines = log.read_text("utf-8", errors="replace").splitlines()
+    return "\n".join(f"  {line}" for line in lines[-LOG_LINES_SHOWN:])

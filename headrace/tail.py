@@ -1,0 +1,73 @@
+"""`headrace tail`: events as the collector takes them, refused ones with the reason."""
+
+import json
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+from topics.local import tail as follow_topic
+
+from headrace.errors import CommandError
+from headrace.state import State
+from schemas.codec import CodecError, Decoder
+from schemas.contract import load_schema
+from topics.topic import Damage, Entry, Kind, Message
+
+IDLE_SECONDS = 0.1
+SHOWN = ("site", "event_type", "page_path", "target", "party_kind", "parameters")
+
+
+def tail(state: State, console: Console, *, as_json: bool, count: int | None) -> None:
+    """Follow the topic from its end until Ctrl-C, or until `count` entries were shown."""
+    if not state.topic.exists():
+        raise CommandError(f"there is no topic at {state.topic}; start headrace with `headrace up`, or give its folder with --state")
+    reader = follow_topic(state.topic)
+    decoder = Decoder([load_schema()])
+    position, shown = reader.end(), 0
+    try:
+        while count is None or shown < count:
+            entries = reader.read(position, 1000)
+            if not entries:
+                time.sleep(IDLE_SECONDS)
+            for entry in entries[: None if count is None else count - shown]:
+                content = describe(entry, decoder)
+                console.out(json.dumps(content, ensure_ascii=False), highlight=False) if as_json else console.print(_line(content))
+                position, shown = entry.next_position, shown + 1
+    except KeyboardInterrupt:
+        return
+
+
+def describe(entry: Entry | Damage, decoder: Decoder) -> dict[str, Any]:
+    """Give what an entry of the topic says: {"received_at", "result", …}; `result` is ok, a reject reason, or damaged."""
+    if isinstance(entry, Damage):
+        return {"received_at": None, "result": "damaged", "detail": entry.reason}
+    message = entry.message
+    head = {"received_at": _instant(message.received_at), "source": message.source, "event_id": message.event_id or None}
+    if message.kind is Kind.REJECTION:
+        return head | {"result": message.key.decode("ascii", "replace"), "detail": json.loads(message.value)}
+    return head | {"result": "ok"} | _record(message, decoder)
+
+
+def _record(message: Message, decoder: Decoder) -> dict[str, Any]:
+    try:
+        record = decoder.decode(message.value)
+    except CodecError as error:
+        return {"detail": str(error)}
+    return {name: record[name] for name in SHOWN if record.get(name) is not None}
+
+
+def _instant(milliseconds: int) -> str:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _line(content: dict[str, Any]) -> Text:
+    is_ok = content["result"] == "ok"
+    line = Text(f"{(content['received_at'] or '')[11:23]:<12}  ", style="dim")
+    line.append(f"{content['result']:<20}", style="green" if is_ok else "bold red")
+    if is_ok:
+        line.append("  ".join(str(content[name]) for name in SHOWN if name in content), style="default")
+    else:
+        line.append(json.dumps(content["detail"], ensure_ascii=False), style="default")
+    return line

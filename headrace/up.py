@@ -1,0 +1,156 @@
+"""`headrace up`: starts everything on one machine, keeps it running, stops it cleanly."""
+
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from simulator.visits import backfill
+
+from enrichment import demo_places
+from headrace.errors import CommandError
+from headrace.services import SITE, Plan
+from headrace.state import Run, RunningProcess, State
+from headrace.supervisor import Supervisor, created_at, stop_leftover
+
+STOP_ORDER = ("visits", "shop", "dashboards", "collector", "store")  # whoever sends before whoever receives
+PORT_OPTIONS = {
+    "collector": "--collector-port",
+    "internal": "--collector-port (its internal port is the next one)",
+    "sql": "--sql-port",
+    "dashboards": "--dashboards-port",
+    "shop": "--shop-port",
+}
+BACKFILL_DAYS = 14
+
+
+def up(plan: Plan, console: Console) -> None:
+    """Run until SIGINT or SIGTERM; raises CommandError when something cannot start or will not stay up."""
+    state = plan.state
+    state.prepare()
+    lock = state.lock()
+    try:
+        _stop_leftovers(state, console)
+        _check_ports(plan)
+        with _stop_signal() as stopping:
+            _run(plan, console, stopping)
+    finally:
+        os.close(lock)
+
+
+def _run(plan: Plan, console: Console, stopping: threading.Event) -> None:
+    supervisor = Supervisor(plan.state.logs)
+    try:
+        first_start = not plan.state.places.exists()
+        _start(plan, supervisor, console, stopping.is_set)
+        if plan.visits and not stopping.is_set():
+            if first_start:
+                _backfill(plan, console, stopping.is_set)
+            supervisor.start(plan.simulated_visits())
+            _note_run(plan, supervisor)
+        if not stopping.is_set():
+            _tell(plan, console)
+        while not stopping.wait(0.5):
+            for name in supervisor.restart_dead():
+                console.print(f"[yellow]{name} had ended and was started again[/] (its log: {plan.state.logs / name}.log)")
+                _note_run(plan, supervisor)
+    finally:
+        with console.status("stopping"):
+            supervisor.stop(STOP_ORDER)
+            _note_run(plan, supervisor)
+        console.print("headrace has stopped; nothing is lost, the next `headrace up` goes on from here")
+
+
+def _start(plan: Plan, supervisor: Supervisor, console: Console, stopping: Callable[[], bool]) -> None:
+    with Progress(
+        SpinnerColumn(finished_text="[green]✓"), TextColumn("{task.description}"), TimeElapsedColumn(), console=console
+    ) as progress:
+        if not plan.state.places.exists():
+            task = progress.add_task("building the demo's place database", total=1)
+            demo_places.build(plan.state.places)
+            progress.update(task, completed=1)
+        tasks = {}
+        for service in plan.services():
+            supervisor.start(service)
+            _note_run(plan, supervisor)
+            tasks[service.name] = progress.add_task(f"starting {service.name}", total=1)
+        waiting = set(tasks)
+        while waiting and not stopping():
+            for name in sorted(waiting):
+                if supervisor.is_ready(name):
+                    progress.update(tasks[name], completed=1)
+                    waiting.discard(name)
+            time.sleep(0.05)
+
+
+def _backfill(plan: Plan, console: Console, stopping: Callable[[], bool]) -> None:
+    with Progress(*Progress.get_default_columns(), console=console) as progress:
+        task = progress.add_task(f"sending {BACKFILL_DAYS} days of past visits to the shop")
+
+        def show(sent: int, total: int) -> None:
+            progress.update(task, completed=sent, total=total)
+
+        backfill(f"http://127.0.0.1:{plan.ports['internal']}", site=SITE, days=BACKFILL_DAYS, progress=show, stopping=stopping)
+
+
+def _tell(plan: Plan, console: Console) -> None:
+    run = Run(RunningProcess(os.getpid(), 0.0), plan.host, plan.ports)
+    table = Table(show_header=False, box=None, padding=(0, 2))
+    if plan.dashboards:
+        table.add_row("dashboards", f"{run.url('dashboards')}/superset/dashboard/clickstream/")
+        table.add_row("", f"user [bold]admin[/], password [bold]{plan.state.secret('dashboards-password')}[/]")
+    table.add_row("demo shop", f"{run.url('shop')}/")
+    table.add_row("tracker", f'<script async src="{run.url("collector")}/headrace.js" data-site="{SITE}"></script>')
+    table.add_row("Druid SQL", f"{run.url('sql')}/druid/v2/sql")
+    console.print("[bold green]headrace is up[/]")
+    console.print(table)
+    console.print("Ctrl-C stops it; `headrace status` and `headrace tail` look at it")
+
+
+def _note_run(plan: Plan, supervisor: Supervisor) -> None:
+    myself = RunningProcess(os.getpid(), created_at(os.getpid()))
+    processes = {name: child.running for name, child in supervisor.children.items()}
+    plan.state.write_run(Run(myself, plan.host, plan.ports, processes))
+
+
+def _stop_leftovers(state: State, console: Console) -> None:
+    run = state.read_run()
+    for name, process in (run.processes if run else {}).items():
+        if stop_leftover(process):
+            console.print(f"[yellow]ended {name} (process {process.pid}), left behind by an earlier run[/]")
+
+
+def _check_ports(plan: Plan) -> None:
+    for name, port in plan.ports.items():
+        if name == "dashboards" and not plan.dashboards:
+            continue
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((plan.host, port))
+            except OSError as error:
+                raise CommandError(
+                    f"port {port} on {plan.host} ({name}) cannot be used: {error.strerror}; choose another with {PORT_OPTIONS[name]}"
+                ) from error
+
+
+@contextmanager
+def _stop_signal() -> Iterator[threading.Event]:
+    stopping = threading.Event()
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        stopping.set()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stopping
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,113 @@
+"""Processes are started, watched, started again and stopped in order."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from support.waiting import wait_until
+
+from headrace.errors import CommandError
+from headrace.state import RunningProcess
+from headrace.supervisor import Service, Supervisor, created_at, is_alive, stop_leftover
+
+IDLE = "import signal; signal.pause()"
+
+
+def a_service(code: str = IDLE, *, name: str = "service", ready_url: str | None = None, ready_seconds: int = 10) -> Service:
+    return Service(name, (sys.executable, "-c", code), {}, ready_url, ready_seconds=ready_seconds)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def test_a_service_is_ready_when_its_address_answers_200(tmp_path: Path) -> None:
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200 if self.path == "/ready" else 503)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        supervisor = Supervisor(tmp_path)
+        address = f"http://127.0.0.1:{server.server_port}"
+        supervisor.start(a_service(name="good", ready_url=f"{address}/ready"))
+        supervisor.start(a_service(name="slow", ready_url=f"{address}/other"))
+        assert supervisor.is_ready("good")
+        assert not supervisor.is_ready("slow")
+        supervisor.stop(("good", "slow"))
+        server.shutdown()
+
+
+def test_a_service_that_ends_while_starting_is_told_with_the_end_of_its_log(tmp_path: Path) -> None:
+    supervisor = Supervisor(tmp_path)
+    supervisor.start(a_service("print('the port is taken'); raise SystemExit(3)", ready_url=f"http://127.0.0.1:{free_port()}/"))
+    supervisor.children["service"].process.wait(10)
+    with pytest.raises(CommandError, match=r"ended with status 3 while starting(?s:.*)the port is taken"):
+        supervisor.is_ready("service")
+
+
+def test_a_service_that_takes_too_long_is_told(tmp_path: Path) -> None:
+    supervisor = Supervisor(tmp_path)
+    supervisor.start(a_service(ready_url=f"http://127.0.0.1:{free_port()}/", ready_seconds=0))
+    with pytest.raises(CommandError, match="was not ready within 0 s"):
+        supervisor.is_ready("service")
+    supervisor.stop(("service",))
+
+
+def test_what_dies_is_started_again(tmp_path: Path) -> None:
+    supervisor = Supervisor(tmp_path)
+    supervisor.start(a_service())
+    assert supervisor.is_ready("service")
+    first = supervisor.children["service"].process
+    first.kill()
+    first.wait()
+    assert supervisor.restart_dead() == ["service"]
+    assert supervisor.children["service"].process.pid != first.pid
+    assert supervisor.restart_dead() == []
+    supervisor.stop(("service", "unknown"))
+
+
+def test_what_dies_again_and_again_is_given_up_with_the_end_of_its_log(tmp_path: Path) -> None:
+    supervisor = Supervisor(tmp_path)
+    supervisor.start(a_service("print('no memory'); raise SystemExit(1)"))
+
+    def restart() -> None:
+        while True:
+            supervisor.children["service"].process.wait(10)
+            supervisor.restart_dead()
+
+    with pytest.raises(CommandError, match=r"ended 6 times within a minute(?s:.*)no memory"):
+        restart()
+
+
+def test_a_service_that_does_not_stop_in_time_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("headrace.supervisor.STOP_SECONDS", 0.2)
+    supervisor = Supervisor(tmp_path)
+    supervisor.start(a_service("import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); signal.pause()"))
+    child = supervisor.children["service"]
+    wait_until(lambda: "deaf" in child.log.read_text())
+    supervisor.stop(("service",))
+    assert child.process.returncode == -signal.SIGKILL
+
+
+def test_a_process_left_behind_is_ended_but_never_another_with_its_number() -> None:
+    with subprocess.Popen((sys.executable, "-c", IDLE)) as process:
+        created = created_at(process.pid)
+        assert not stop_leftover(RunningProcess(process.pid, created - 100))
+        assert process.poll() is None
+        assert stop_leftover(RunningProcess(process.pid, created))
+        assert not is_alive(RunningProcess(process.pid, created))
+    assert created_at(process.pid) == 0
+    assert is_alive(RunningProcess(os.getpid(), created_at(os.getpid())))
