@@ -1,0 +1,99 @@
+"""The commands as a user types them, on a running headrace."""
+
+import gzip
+import json
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from support.events import a_batch, an_event, send
+from support.installation import HEADRACE, Installation, free_ports, run_command
+from support.waiting import wait_until
+
+LOG = Path(__file__).resolve().parents[2] / "simulator" / "data" / "access.log.gz"
+
+
+@pytest.fixture(scope="module")
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    running = Installation.start(tmp_path_factory.mktemp("state"), "--no-dashboards", "--no-visits")
+    yield running
+    assert running.stop() == 0
+
+
+def test_status_names_every_process_with_its_memory_and_address(installation: Installation) -> None:
+    content = installation.status()
+    assert content["ready"] is True
+    assert set(content["processes"]) == {"collector", "store", "shop"}
+    assert all(process["alive"] and process["rss_mb"] > 10 for process in content["processes"].values())
+    assert content["urls"]["sql"] == f"http://127.0.0.1:{installation.sql_port}/druid/v2/sql"
+    text = run_command("status", "--state", installation.state)
+    assert "collector" in text
+    assert "not ready" not in text
+
+
+def test_sql_prints_a_table_or_json_and_a_mistake_in_the_engines_own_words(installation: Installation) -> None:
+    ask = ("sql", "--state", installation.state)
+    assert json.loads(run_command(*ask, "SELECT 1 + 1 AS two", "--json")) == {"two": 2}
+    assert "1 rows" in run_command(*ask, "SELECT 'a%b' AS text")
+    assert "nope" in run_command(*ask, "SELECT nope FROM clickstream", status=2)
+    assert "nobody answers" in run_command("sql", "SELECT 1", "--url", f"http://127.0.0.1:{free_ports(1)[0]}", status=2)
+
+
+def test_tail_shows_events_and_the_reason_of_a_refusal(installation: Installation) -> None:
+    command = (HEADRACE, "tail", "--state", installation.state, "--json", "--count", "2")
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process, httpx.Client(trust_env=False) as client:
+        url = f"http://127.0.0.1:{installation.collector_port}"
+
+        def sent_and_shown() -> bool:
+            send(client, url, a_batch(an_event(type="tailed"), an_event("forged", type="tailed")))
+            return process.poll() is not None
+
+        wait_until(sent_and_shown, within_seconds=20, every_seconds=0.2)
+        assert process.stdout is not None
+        shown = [json.loads(line) for line in process.stdout]
+    assert sorted(line["result"] for line in shown) == ["invalid_event_id", "ok"]
+    assert [line["event_type"] for line in shown if line["result"] == "ok"] == ["tailed"]
+
+
+def test_a_replay_accounts_for_every_line_and_doubles_nothing_when_it_is_run_again(installation: Installation, tmp_path: Path) -> None:
+    lines = gzip.decompress(LOG.read_bytes()).splitlines(keepends=True)[:600]
+    log = tmp_path / "access.log"
+    log.write_bytes(b"".join(lines) + b"this is no line of a log\n")
+    arguments = ("replay", log, "--state", installation.state, "--site", "replayed", "--json")
+    first, second = (json.loads(run_command(*arguments)) for _ in range(2))
+    wait_until(lambda: installation.ledger()["difference"] == 0)
+    rows = installation.count("site = 'replayed'")
+    assert first["lines"] == 601
+    assert first == second
+    assert rows == first["sent"]
+    assert first["sent"] + sum(first["refused"].values()) + sum(first["no_pages"].values()) + len(first["unreadable"]) == 601
+
+
+def test_what_stands_in_the_way_of_a_start_is_told_in_a_line(installation: Installation, tmp_path: Path) -> None:
+    up = ("up", "--no-dashboards", "--no-visits")
+    assert "already up" in run_command(*up, "--state", installation.state, status=2)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        said = run_command(*up, "--state", tmp_path / "a", "--sql-port", str(taken.getsockname()[1]), status=2)
+    assert "--sql-port" in said
+    (tmp_path / "b").write_text("")
+    assert "is a file" in run_command(*up, "--state", tmp_path / "b", status=2)
+    (tmp_path / "c").mkdir()
+    (tmp_path / "c" / "run.json").write_text("{")
+    assert "is damaged" in run_command(*up, "--state", tmp_path / "c", status=2)
+    assert "nothing was started" in run_command("status", "--state", tmp_path / "d", status=2)
+
+
+def test_down_stops_everything_and_a_second_start_has_all_events(tmp_path: Path) -> None:
+    first = Installation.start(tmp_path, "--no-dashboards", "--no-visits")
+    with httpx.Client(trust_env=False) as client:
+        assert send(client, f"http://127.0.0.1:{first.collector_port}", a_batch(an_event())).status_code == 200
+    assert "headrace is down" in run_command("down", "--state", tmp_path)
+    assert first.process.wait(10) == 0
+    second = Installation.start(tmp_path, "--no-dashboards", "--no-visits", ports=first.ports)
+    assert second.count() == 1
+    assert second.stop() == 0
