@@ -14,7 +14,7 @@ class DeadLetter:
 
     topic: str
     position: int
-    stage: str  # decode, identify, convert
+    stage: str  # read, decode, check, identify
     reason: str  # a code of the closed set streams.dead_letters.Reason
     text: str
     source: str

@@ -1,0 +1,163 @@
+"""Makes of a stretch of messages all that follows from them: rows, dead letters, new sessions, accounts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from schemas.codec import CodecError, Decoder, Record
+from streams.converter import DIRECT, Converter
+from streams.dead_letters import Reason, damaged, dead_letter
+from streams.facts import FactFinder
+from streams.memory import SessionMemory
+from streams.party import Identity, Parties, needs_salt
+from streams.repeats import Repeat, compare, stored_event
+from streams.salts import DAY_MS, Salts
+from streams.sessions import find_session, go_on, open_session
+from streams.sink import Account, Batch, Session, Sink, StoredEvent
+from topics.topic import Damage, Entry, Kind, Message
+
+MINUTE_MS = 60_000
+REJECTED_AS_DUPLICATE = b"duplicate"
+
+
+@dataclass(slots=True)
+class _Event:
+    """A message on its way to a row."""
+
+    entry: Entry
+    record: Record
+    stored: StoredEvent
+
+
+class BatchMaker:
+    """Makes batches, in steps over the whole batch: decode and check, drop repeats, identify, find sessions, convert."""
+
+    def __init__(
+        self,
+        *,
+        topic: str,
+        sink: Sink,
+        decoder: Decoder,
+        converter: Converter,
+        facts: FactFinder,
+        salts: Salts,
+        memory: SessionMemory,
+        session_timeout_ms: int,
+    ) -> None:
+        self._topic = topic
+        self._sink = sink
+        self._decoder = decoder
+        self._converter = converter
+        self._facts = facts
+        self._salts = salts
+        self._parties = Parties(salts)
+        self._memory = memory
+        self._session_timeout_ms = session_timeout_ms
+
+    def make(self, entries: Sequence[Entry | Damage], now: int) -> Batch:
+        """Make the batch of these entries. Their sessions change in memory: what is not committed then must be forgotten."""
+        batch = Batch(self._topic, entries[-1].next_position)
+        self._facts.refresh(now)
+        events = self._first_told(self._readable(entries, batch, now), batch, now)
+        identities = self._identities(events, now)
+        touched: dict[int, Session] = {}
+        for event, identity in zip(events, identities, strict=True):
+            self._add_row(event, identity, touched, batch, now)
+        batch.sessions.extend(touched.values())
+        return batch
+
+    def _readable(self, entries: Sequence[Entry | Damage], batch: Batch, now: int) -> list[_Event]:
+        """Take the events that can become rows; all else is settled here."""
+        events = []
+        for entry in entries:
+            if isinstance(entry, Damage):
+                batch.dead_letters.append(damaged(self._topic, entry, now))
+                _account(batch, 0, "").dead_letters += 1
+            elif entry.message.kind is Kind.REJECTION:
+                account = _account_of(batch, entry.message)
+                if entry.message.key == REJECTED_AS_DUPLICATE:
+                    account.duplicates += 1
+                else:
+                    account.rejected += 1
+            elif (event := self._read(entry, batch, now)) is not None:
+                events.append(event)
+        return events
+
+    def _read(self, entry: Entry, batch: Batch, now: int) -> _Event | None:
+        try:
+            record = self._converter.complete(self._decoder.decode(entry.message.value))
+        except CodecError as error:
+            self._set_aside(entry, Reason(error.reason), str(error), batch, now)
+            return None
+        if fault := self._converter.fault(record):
+            self._set_aside(entry, *fault, batch, now)
+            return None
+        return _Event(entry, record, stored_event(record))
+
+    def _first_told(self, events: list[_Event], batch: Batch, now: int) -> list[_Event]:
+        """Leave out what was there before, in the sink or earlier in this batch."""
+        if not events:
+            return events
+        known = dict(self._sink.known_events([event.stored.key for event in events]))
+        new = []
+        for event in events:
+            repeat = compare(event.stored, known.get)
+            if repeat is Repeat.NEW:
+                known[event.stored.key] = event.stored.payload
+                batch.events.append(event.stored)
+                new.append(event)
+            elif repeat is Repeat.DUPLICATE:
+                _account_of(batch, event.entry.message).duplicates += 1
+            else:
+                self._set_aside(event.entry, Reason.ID_CONFLICT, "another event of this site has the same id", batch, now)
+        return new
+
+    def _identities(self, events: list[_Event], now: int) -> list[Identity | None]:
+        """Find who each event belongs to, with salts that are durable and sessions at hand."""
+        self._salts.renew({event.record["occurred_at"] // DAY_MS for event in events if needs_salt(event.record)}, now)
+        identities = [self._parties.identify(event.record) for event in events]
+        self._memory.recall(identity for identity in identities if identity is not None)
+        return identities
+
+    def _add_row(self, event: _Event, identity: Identity | None, touched: dict[int, Session], batch: Batch, now: int) -> None:
+        record = event.record
+        channel = self._facts.channel(record)
+        session, is_start = (None, False) if identity is None else self._session(event, identity, channel)
+        if session is not None:
+            touched[id(session)] = session
+        facts = (self._facts.place(record["address"]), self._facts.agent(record["user_agent"]))
+        row = self._converter.to_row(record, session, is_start, facts, channel, now)
+        if identity is not None and session is None:  # more sessions than a visitor has: ids are kept, facts are not made up
+            row["party_id"], row["session_id"] = identity.parties[0], identity.session_id
+        batch.rows.append(row)
+        _account_of(batch, event.entry.message).stored += 1
+
+    def _session(self, event: _Event, identity: Identity, channel: tuple[str | None, str | None]) -> tuple[Session | None, bool]:
+        """Give the event's session as it is with it, and whether the event opened it."""
+        if identity.session_id is not None:
+            session = self._memory.named(identity, identity.session_id)
+        else:
+            session = find_session(self._memory.of(identity), event.record["occurred_at"], self._session_timeout_ms)
+        if session is not None:
+            go_on(session, event.record)
+            return session, False
+        if not self._memory.has_room(identity):
+            return None, False
+        session_id = identity.session_id or event.stored.key[:8].hex()
+        session = open_session(identity, session_id, event.record, channel[0] or DIRECT, channel[1])
+        self._memory.add(session)
+        return session, True
+
+    def _set_aside(self, entry: Entry, reason: Reason, text: str, batch: Batch, now: int) -> None:
+        batch.dead_letters.append(dead_letter(self._topic, entry, reason, text, now))
+        _account_of(batch, entry.message).dead_letters += 1
+
+
+def _account_of(batch: Batch, message: Message) -> Account:
+    return _account(batch, message.received_at - message.received_at % MINUTE_MS, message.source)
+
+
+def _account(batch: Batch, minute: int, source: str) -> Account:
+    account = batch.ledger.get((minute, source))
+    if account is None:
+        account = batch.ledger[minute, source] = Account()
+    return account

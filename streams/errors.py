@@ -1,0 +1,25 @@
+"""What can stop the converter.
+
+StreamsError
+├── SettingsError   a setting is unknown or does not fit
+├── SchemaError     the schema lacks a field that the converter cannot do without
+└── SaltsError      the file of salts cannot be read
+
+A message that cannot be converted is none of these: it becomes a dead letter (dead_letters.py).
+"""
+
+
+class StreamsError(Exception):
+    """Base of what the operator has to put right before the converter can run."""
+
+
+class SettingsError(StreamsError):
+    """One line for each setting that is unknown or does not fit."""
+
+
+class SchemaError(StreamsError):
+    """The schema lacks a field that the converter cannot do without."""
+
+
+class SaltsError(StreamsError):
+    """The file of salts cannot be read."""

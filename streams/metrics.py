@@ -1,0 +1,38 @@
+"""What the converter counts for Prometheus."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from streams.sink import Batch
+
+
+class Metrics:
+    """The converter's metrics, in the registry of the process that runs it."""
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        self.registry = registry = registry or CollectorRegistry()
+        self._messages = Counter(
+            "clickstream_streams_messages", "Messages dealt with, by what became of them.", ["outcome"], registry=registry
+        )
+        self._dead_letters = Counter(
+            "clickstream_streams_dead_letters", "Messages that became no row, by reason.", ["reason"], registry=registry
+        )
+        self._failures = Counter(
+            "clickstream_streams_enrichment_failures", "Questions to reference data that failed.", ["what"], registry=registry
+        )
+        self._position = Gauge(
+            "clickstream_streams_position", "Position in the topic up to which everything is committed.", registry=registry
+        )
+        self._batches = Histogram("clickstream_streams_batch_seconds", "Time from reading a batch to its commit.", registry=registry)
+
+    def committed(self, batch: Batch, seconds: float) -> None:
+        """Count a committed batch."""
+        for outcome in ("stored", "duplicates", "rejected", "dead_letters"):
+            self._messages.labels(outcome).inc(sum(getattr(account, outcome) for account in batch.ledger.values()))
+        for letter in batch.dead_letters:
+            self._dead_letters.labels(letter.reason).inc()
+        self._position.set(batch.position)
+        self._batches.observe(seconds)
+
+    def enrichment_failed(self, what: str) -> None:
+        """Count a question to reference data that failed."""
+        self._failures.labels(what).inc()

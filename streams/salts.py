@@ -1,0 +1,92 @@
+"""The secret of each day that private party ids are made with: made when first needed, destroyed 48 hours later."""
+
+import json
+import os
+import secrets
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from streams.errors import SaltsError
+
+DAY_MS = 86_400_000
+LIFETIME_MS = 2 * DAY_MS
+SALT_BYTES = 32
+
+# A page can name any day as that of its events. Eleven years of days are enough for any replay; beyond that the oldest salts go early.
+MOST_SALTS = 4000
+
+
+@dataclass(frozen=True, slots=True)
+class Salt:
+    """The secret of one day and when it was made."""
+
+    secret: bytes
+    made_at: int  # milliseconds since 1970
+
+
+class Salts:
+    """The salts that exist now, always as they stand in their file.
+
+    Days are counted from 1970-01-01 UTC. `generation` changes with every salt made or destroyed: what was derived from them must go then.
+    """
+
+    def __init__(self, path: Path, salts: dict[int, Salt], make: Callable[[], bytes]) -> None:
+        self._path = path
+        self._salts = salts
+        self._make = make
+        self.generation = 0
+
+    @classmethod
+    def open(cls, path: Path, make: Callable[[], bytes] = lambda: secrets.token_bytes(SALT_BYTES)) -> "Salts":
+        """Read the file, or begin without salts where there is none; raises SaltsError."""
+        try:
+            content = path.read_bytes()
+            path.chmod(0o600)
+        except FileNotFoundError:
+            return cls(path, {}, make)
+        try:
+            salts = {int(day): Salt(bytes.fromhex(salt["secret"]), int(salt["made_at"])) for day, salt in json.loads(content).items()}
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise SaltsError(
+                f"{path}: not a file of salts ({error}); put a good one there, or delete it: private visitors then count anew"
+            ) from error
+        return cls(path, salts, make)
+
+    def of(self, day: int) -> bytes | None:
+        """Give the secret of a day, None where there is none or none any more."""
+        salt = self._salts.get(day)
+        return None if salt is None else salt.secret
+
+    def renew(self, days: Iterable[int], now: int) -> None:
+        """Destroy what is 48 hours old and make what these days lack; on return the file on disk says the same."""
+        kept = {day: salt for day, salt in self._salts.items() if now - salt.made_at < LIFETIME_MS}
+        missing = sorted(set(days) - kept.keys())
+        if not missing and len(kept) == len(self._salts):
+            return
+        for day in missing:
+            kept[day] = Salt(self._make(), now)
+        newest = sorted(kept.items(), key=lambda item: (item[1].made_at, item[0]))[-MOST_SALTS:]
+        # The days of this batch must have theirs, whatever the bound says.
+        self._salts = dict(newest) | {day: kept[day] for day in missing}
+        self._write()
+        self.generation += 1
+
+    def _write(self) -> None:
+        """Replace the file as one step that outlives a power cut."""
+        content = {str(day): {"secret": salt.secret.hex(), "made_at": salt.made_at} for day, salt in sorted(self._salts.items())}
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        new = self._path.with_name(self._path.name + ".new")
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        try:
+            os.fchmod(descriptor, 0o600)
+            os.write(descriptor, json.dumps(content, indent=1).encode())
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        new.replace(self._path)
+        folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
