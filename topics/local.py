@@ -1,0 +1,194 @@
+"""A topic in files on this machine: messages are durable before the answer, and outlive any process."""
+
+import asyncio
+import secrets
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from queue import SimpleQueue
+
+from topics.files import lock, unlock
+from topics.frame import encode
+from topics.ledger import Counts, Received, count
+from topics.log import Disk, Log, NoSpace
+from topics.reader import LocalReader, tail
+from topics.readers import reader_accounts
+from topics.recovery import Recovered
+from topics.topic import Message, TopicError, TopicFailed, TopicFull
+
+__all__ = ["LocalReader", "LocalTopic", "Received", "Recovered", "reader_accounts", "tail"]
+
+GIB, MIB = 1 << 30, 1 << 20
+UPKEEP_SECONDS = 1.0
+FULL_LOOK_SECONDS = 0.05
+
+
+class _Durable(asyncio.Future[None]):
+    """The acknowledgement of a group, shared by all who wait for it: one of them going away must not cancel it for the others."""
+
+    def cancel(self, msg: object | None = None) -> bool:  # noqa: ARG002  (the signature of Future)
+        return False
+
+
+class _Group:
+    """The frames that are written and synced together."""
+
+    __slots__ = ("counts", "durable", "error", "frames", "size")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.frames: list[bytes] = []
+        self.counts: Counts = {}
+        self.size = 0
+        self.durable = _Durable(loop=loop)
+        self.error: TopicError | None = None
+
+
+class LocalTopic:
+    """The one writer of a local topic: groups what arrives while the disk is busy, one thread, one sync a group, no timer."""
+
+    def __init__(self, directory: Path, log: Log, lock_fd: int, max_unread_bytes: int, on_failure: Callable[[BaseException], None]) -> None:
+        self._directory, self._log, self._lock_fd = directory, log, lock_fd
+        self._max_unread_bytes, self._on_failure = max_unread_bytes, on_failure
+        self.recovered = log.recovered
+        self._gathering: _Group | None = None
+        self._pending_bytes, self._is_writing, self._is_closed = 0, False, False
+        self._unread_from, self._looked_at = log.unread_from(), time.monotonic()
+        self._queue: SimpleQueue[_Group | None] = SimpleQueue()
+        self._failure: TopicFailed | None = None
+        self._thread = threading.Thread(target=self._write_groups, name="topic writer", daemon=True)
+        self._thread.start()
+
+    @classmethod
+    def open(
+        cls,
+        path: Path,
+        *,
+        max_unread_bytes: int = 2 * GIB,
+        segment_bytes: int = 64 * MIB,
+        on_failure: Callable[[BaseException], None],
+        disk: Disk = Disk(),  # noqa: B008  (a frozen value)
+        now: Callable[[], float] = time.time,
+    ) -> "LocalTopic":
+        """Take the lock, bring the files in order, begin to write; raises TopicInUse, or TopicFailed when the disk refuses."""
+        lock_fd = -1
+        try:
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            lock_fd = lock(path / "lock")
+            return cls(path, Log(path, segment_bytes, disk, now), lock_fd, max_unread_bytes, on_failure)
+        except OSError as error:
+            unlock(lock_fd)
+            raise TopicFailed(f"{path}: the topic cannot be opened: {error}") from error
+        except TopicError:
+            unlock(lock_fd)
+            raise
+
+    def append(self, messages: Sequence[Message]) -> asyncio.Future[None]:
+        """Take messages, all or none; the future is done when they are durable. Raises TopicFull at once.
+
+        The future raises TopicFull too (the disk took nothing), or TopicFailed (the process must end). It cannot be cancelled.
+        """
+        frames = [encode(message) for message in messages]
+        size = sum(map(len, frames))
+        self._make_room(size)
+        group = self._gathering
+        if group is None:
+            group = self._gathering = _Group(asyncio.get_running_loop())
+            if not self._is_writing:
+                self._is_writing = True
+                group.durable.get_loop().call_soon(self._hand_over)
+        group.frames += frames
+        group.size += size
+        self._pending_bytes += size
+        counts = group.counts
+        for message in messages:
+            count(counts, message)
+        return group.durable
+
+    def ledger(self) -> dict[tuple[int, str], Received]:
+        """Give what came in and is durable, by minute and source, of the last 48 hours."""
+        return self._log.counts()[0]
+
+    def totals(self) -> dict[str, Received]:
+        """Give what ever came in and is durable, by source."""
+        return self._log.counts()[1]
+
+    def end(self) -> int:
+        """Give the durable end."""
+        return self._log.end
+
+    def unread_bytes(self) -> int:
+        """Give how much the slowest registered reader still has before it."""
+        self._look()
+        return max(0, self._log.end + self._pending_bytes - self._unread_from)
+
+    def close(self) -> None:
+        """Make durable what was taken, save the ledger, let go of the files. The last futures are done in the loop's next turn."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        self._hand_over()
+        self._queue.put(None)
+        self._thread.join()
+        unlock(self._lock_fd)
+
+    def _make_room(self, size: int) -> None:
+        if self._is_closed:
+            raise TopicFailed(f"{self._directory}: the topic is closed")
+        wanted = self._log.end + self._pending_bytes + size - self._max_unread_bytes
+        if wanted > self._unread_from and time.monotonic() - self._looked_at > FULL_LOOK_SECONDS:
+            self._look()
+        if wanted > self._unread_from:
+            raise self._full(f"{self._max_unread_bytes} bytes are unread; is the reader running?")
+
+    def _look(self) -> None:
+        self._unread_from, self._looked_at = self._log.unread_from(), time.monotonic()
+
+    def _full(self, text: str) -> TopicFull:
+        return TopicFull(f"{self._directory}: {text}", 5 + secrets.randbelow(26))  # spread, so that they do not all return at once
+
+    def _hand_over(self) -> None:
+        if self._gathering:
+            self._queue.put(self._gathering)
+        else:
+            self._is_writing = False
+        self._gathering = None
+
+    def _done(self, group: _Group) -> None:
+        self._hand_over()
+        self._pending_bytes -= group.size
+        if group.error is None:
+            group.durable.set_result(None)
+            return
+        group.durable.set_exception(group.error)
+        group.durable.exception()  # seen: whoever sent these messages may be gone
+
+    def _write_groups(self) -> None:
+        upkeep_at = time.monotonic() + UPKEEP_SECONDS
+        while group := self._queue.get():
+            if self._failure is None and time.monotonic() > upkeep_at:
+                self._attempt(group, self._log.delete_released)
+                upkeep_at = time.monotonic() + UPKEEP_SECONDS
+            if self._failure is None:
+                self._attempt(group, lambda: self._log.store(group.frames, group.counts))
+            group.error = group.error or self._failure
+            _call(group, self._done, group)
+        with suppress(NoSpace, OSError):  # what is durable stays so; the ledger is counted again at the next start
+            self._log.close(is_sound=self._failure is None)
+
+    def _attempt(self, group: _Group, step: Callable[[], None]) -> None:
+        try:
+            step()
+        except NoSpace as error:
+            group.error = self._full(f"the disk is full: {error}")
+        except BaseException as error:  # noqa: BLE001  (whatever it was: nothing of this group is acknowledged)
+            self._failure = TopicFailed(f"{self._directory}: a write or a sync failed, nothing more is taken: {error!r}")
+            self._failure.__cause__ = error
+            self._log.give_up()
+            _call(group, self._on_failure, error)
+
+
+def _call(group: _Group, step: Callable[..., object], *arguments: object) -> None:
+    with suppress(RuntimeError):  # the loop is closed: nobody waits
+        group.durable.get_loop().call_soon_threadsafe(step, *arguments)
