@@ -1,0 +1,277 @@
+"""The rows of one machine in DuckDB, and the converter's memory beside them: committed as one, read by many."""
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from operator import attrgetter, itemgetter
+from pathlib import Path
+from typing import Any, Generic, Protocol, Self, TypeVar
+
+import duckdb
+import pyarrow as pa
+
+from minidruid.errors import StoreError, StoreFailed
+from minidruid.tables import (
+    ACCOUNT_FIELDS,
+    DEAD_LETTERS,
+    EVENTS,
+    LEDGER,
+    POSITIONS,
+    SESSION_FIELDS,
+    SESSIONS,
+    STATE,
+    StateTable,
+    arrow_table,
+    hash_of,
+)
+from minidruid.taken import PROBES, TakenKeys, bits_for, probes_sql, split
+
+TABLE = "clickstream"
+
+SessionT = TypeVar("SessionT")
+AccountT = TypeVar("AccountT")
+
+
+class ColumnProtocol(Protocol):
+    """A column of the contract, as far as the store cares."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def duckdb(self) -> str: ...
+
+
+class BatchProtocol(Protocol):
+    """All that follows from the messages of a topic up to a position; the fields are those of the converter's batch."""
+
+    @property
+    def topic(self) -> str: ...
+    @property
+    def position(self) -> int: ...
+    @property
+    def rows(self) -> Sequence[Mapping[str, Any]]: ...
+    @property
+    def dead_letters(self) -> Sequence[Any]: ...
+    @property
+    def events(self) -> Sequence[Any]: ...
+    @property
+    def sessions(self) -> Sequence[Any]: ...
+    @property
+    def ledger(self) -> Mapping[tuple[int, str], Any]: ...
+
+
+_session_values = attrgetter(*SESSION_FIELDS)
+_account_values = attrgetter(*ACCOUNT_FIELDS)
+_dead_letter_values = attrgetter(*DEAD_LETTERS.columns)
+
+
+class Store(Generic[SessionT, AccountT]):
+    """One DuckDB file: a writer, under a lock, and a cursor of its own for each reader; readers see whole batches only."""
+
+    def __init__(
+        self,
+        database: duckdb.DuckDBPyConnection,
+        columns: Mapping[str, str],
+        session: Callable[..., SessionT],
+        account: Callable[..., AccountT],
+    ) -> None:
+        self._database = database
+        self._writer = database.cursor()
+        self._lock = threading.RLock()
+        self._columns = columns
+        self._values = itemgetter(*columns)
+        self._session = session
+        self._account = account
+        names = ", ".join(map(_quoted, columns))
+        self._insert_rows = f"INSERT INTO druid.{TABLE} ({names}) SELECT {names} FROM batch"
+
+    @classmethod
+    def open(
+        cls,
+        path: Path,
+        columns: Iterable[ColumnProtocol],
+        *,
+        session: Callable[..., SessionT],
+        account: Callable[..., AccountT],
+        memory_limit: str = "256MB",
+        threads: int = 2,
+    ) -> Self:
+        """Open the file, made if need be; sessions and accounts are given back as the types that the converter knows.
+
+        Raises StoreError if another process has it, it is no DuckDB file, or a column has another type than the contract says.
+        """
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # No statement may reach a file or the network, whatever it is: the translator refuses first, this holds anyway.
+        config: dict[str, str | bool | int | float | list[str]] = {
+            "memory_limit": memory_limit,
+            "threads": threads,
+            "enable_external_access": False,
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+        }
+        try:
+            database = duckdb.connect(str(path), config=config)
+        except duckdb.Error as error:
+            raise StoreError(
+                f"{path} cannot be opened: {error}. One process at a time may have it, and it must be a file of minidruid."
+            ) from error
+        wanted = {column.name: column.duckdb for column in columns}
+        _create_tables(database, wanted)
+        database.execute("SET GLOBAL TimeZone = 'UTC'")
+        database.execute("SET GLOBAL python_enable_replacements = false")
+        database.execute("SET GLOBAL lock_configuration = true")
+        return cls(database, wanted, session, account)
+
+    def close(self) -> None:
+        """Write what is in the log to the file and let go of it."""
+        with self._lock:
+            self._writer.close()
+            self._database.close()
+
+    @contextmanager
+    def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection for one reader; what it sees does not change while a statement runs."""
+        cursor = self._database.cursor()
+        try:
+            yield cursor
+        finally:
+            cursor.close()
+
+    def catalog(self) -> Mapping[str, Mapping[str, str]]:
+        """The tables that can be asked for: name, and DuckDB type of each column."""
+        with self.cursor() as cursor:
+            found = cursor.execute(
+                "SELECT table_name, column_name, data_type FROM information_schema.columns "
+                "WHERE table_schema = 'druid' ORDER BY table_name, ordinal_position"
+            ).fetchall()
+        tables: dict[str, dict[str, str]] = {}
+        for table, column, kind in found:
+            tables.setdefault(table, {})[column] = kind
+        return tables
+
+    def position(self, topic: str) -> int:
+        """Where the last commit for this topic ended; 0 before the first."""
+        with self._lock:
+            found = self._writer.execute("SELECT position FROM state.positions WHERE topic = ?", [topic]).fetchall()
+        return found[0][0] if found else 0
+
+    def known_events(self, keys: Sequence[bytes]) -> Mapping[bytes, int]:
+        """The payload hash of each of the keys that is taken."""
+        with self._lock:
+            perhaps = [pair for pair in map(split, keys) if self._taken.may_hold(pair[0])]
+            if not perhaps:
+                return {}
+            with self._batch(arrow_table({"high": "BIGINT", "low": "BIGINT"}, perhaps)):
+                found = self._writer.execute("SELECT high, low, payload FROM state.events SEMI JOIN batch USING (high, low)").fetchall()
+        return {high.to_bytes(8, "big", signed=True) + low.to_bytes(8, "big", signed=True): payload for high, low, payload in found}
+
+    def sessions_of(self, parties: Iterable[tuple[str, str]]) -> Sequence[SessionT]:
+        """All sessions of the parties, given as (site, party id)."""
+        hashes = [(hash_of(*party),) for party in parties]
+        if not hashes:
+            return []
+        with self._lock, self._batch(arrow_table({"party_hash": "BIGINT"}, hashes)):
+            # First the numbers of the rows, then these rows: reading all columns along the join takes ten times as long.
+            found = self._writer.execute(
+                f"SELECT {', '.join(SESSION_FIELDS)} FROM state.sessions "
+                "WHERE rowid IN (SELECT stored.rowid FROM state.sessions AS stored SEMI JOIN batch USING (party_hash))"
+            ).fetchall()
+        return [self._session(**dict(zip(SESSION_FIELDS, values, strict=True))) for values in found]
+
+    def ledger(self, since: int) -> dict[tuple[int, str], AccountT]:
+        """The accounts of the minutes from `since` on (milliseconds since 1970)."""
+        with self.cursor() as cursor:
+            found = cursor.execute("SELECT * FROM state.ledger WHERE minute >= ? ORDER BY minute, source", [since]).fetchall()
+        return {(minute, source): self._account(**dict(zip(ACCOUNT_FIELDS, counts, strict=True))) for minute, source, *counts in found}
+
+    def commit(self, batch: BatchProtocol) -> None:
+        """Store the batch in one transaction; raises StoreFailed, and then nothing of it is stored."""
+        pairs = [(*split(event.key), event.payload) for event in batch.events]
+        with self._lock:
+            taken = self._taken
+            try:
+                self._writer.execute("BEGIN")
+                self._write(batch, pairs)
+                self._writer.execute("COMMIT")
+            except (duckdb.IOException, duckdb.FatalException, duckdb.TransactionException, duckdb.OutOfMemoryException) as error:
+                raise StoreFailed(
+                    f"{len(batch.rows)} rows could not be committed: {error}. Nothing of them is stored. "
+                    "If the disk is full, free space and start again."
+                ) from error
+            except BaseException:
+                self._writer.execute("ROLLBACK")
+                raise
+            for high, _, _ in pairs:
+                taken.add(high)
+
+    def _write(self, batch: BatchProtocol, pairs: Sequence[tuple[int, int, int]]) -> None:
+        if batch.rows:
+            with self._batch(arrow_table(self._columns, map(self._values, batch.rows))):
+                self._writer.execute(self._insert_rows)
+        self._put(EVENTS, pairs)
+        self._put(DEAD_LETTERS, [_dead_letter_values(letter) for letter in batch.dead_letters])
+        self._put(SESSIONS, [_session_row(_session_values(session)) for session in batch.sessions])
+        self._put(LEDGER, [(*minute_source, *_account_values(account)) for minute_source, account in batch.ledger.items()], add=True)
+        self._put(POSITIONS, [(batch.topic, batch.position)])
+
+    def _put(self, table: StateTable, rows: Sequence[Sequence[object]], *, add: bool = False) -> None:
+        if not rows:
+            return
+        with self._batch(table.batch(rows)):
+            self._writer.execute(table.merge(add=add) if table.keys else table.insert())
+
+    @contextmanager
+    def _batch(self, table: pa.Table) -> Iterator[None]:
+        self._writer.register("batch", table)
+        try:
+            yield
+        finally:
+            self._writer.unregister("batch")
+
+    @cached_property
+    def _taken(self) -> TakenKeys:
+        """Read at first use: half a second for a million events."""
+        (count,) = self._one("SELECT count(*) FROM state.events")
+        bits = bits_for(count)
+        if not count:
+            return TakenKeys.of_size(bits)
+        (blob,) = self._one(
+            f"SELECT bitstring_agg({probes_sql('high', bits)}, 0, {bits - 1})::BLOB FROM state.events, range({PROBES}) AS probe(i)"
+        )
+        return TakenKeys(blob, count)
+
+    def _one(self, sql: str) -> tuple[Any, ...]:
+        found: tuple[Any, ...] = self._writer.execute(sql).fetchall()[0]
+        return found
+
+
+def _session_row(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    site, party_id, session_id = values[:3]
+    return (hash_of(site, party_id), hash_of(site, party_id, session_id), *values)
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _create_tables(database: duckdb.DuckDBPyConnection, wanted: Mapping[str, str]) -> None:
+    """Make what is not there yet; a column that is there stays, also when the contract no longer has it."""
+    database.execute("CREATE SCHEMA IF NOT EXISTS druid")
+    database.execute("CREATE SCHEMA IF NOT EXISTS state")
+    for table in STATE:
+        database.execute(table.create())
+    definitions = ", ".join(f"{_quoted(name)} {kind}" for name, kind in wanted.items())
+    database.execute(f"CREATE TABLE IF NOT EXISTS druid.{TABLE} ({definitions})")
+    there = dict(
+        database.execute(
+            "SELECT column_name, data_type FROM information_schema.columns WHERE table_schema = 'druid' AND table_name = ?", [TABLE]
+        ).fetchall()
+    )
+    for name, kind in wanted.items():
+        if name not in there:
+            database.execute(f"ALTER TABLE druid.{TABLE} ADD COLUMN {_quoted(name)} {kind}")
+        elif there[name] != kind:
+            raise StoreError(
+                f"column {name} of {TABLE} is {there[name]}, the contract says {kind}: give the field another name, or move the rows away."
+            )
