@@ -42,7 +42,13 @@ class Log:
         self._directory, self._segment_bytes, self._disk, self._now = directory, segment_bytes, disk, now
         self._ledger_path = directory / "ledger.json"
         self._durable_end = DurableEnd(directory, create=True)
-        recovery = recover(directory, self._ledger_path, self._durable_end.read(), max(released_positions(directory).values(), default=0))
+        recovery = recover(
+            directory,
+            self._ledger_path,
+            acknowledged=self._durable_end.read(),
+            released=max(released_positions(directory).values(), default=0),
+            minute=self._minute(),
+        )
         self.recovered: Recovered = recovery.recovered
         self.end = recovery.end
         self._ledger: Ledger = recovery.ledger
@@ -102,11 +108,14 @@ class Log:
             return minutes, {source: received.copy() for source, received in self._ledger.totals.items()}
 
     def close(self, *, is_sound: bool) -> None:
-        if is_sound:
-            self._save_ledger()
-            self.delete_released()
-        self._close_segment()
-        self._durable_end.close()
+        """Let go of the files; with a snapshot of the ledger when nothing failed, so that the next start counts nothing again."""
+        try:
+            if is_sound:
+                self._save_ledger()
+                self.delete_released()
+        finally:
+            self._close_segment()
+            self._durable_end.close()
 
     def _begin_segment(self) -> None:
         try:
@@ -141,7 +150,10 @@ class Log:
         self._snapshot_at = self.end
 
     def _forget(self) -> None:
-        self._ledger.forget_before(int(self._now() * 1000) // MINUTE_MS * MINUTE_MS - KEPT_MS)
+        self._ledger.forget_before(self._minute() - KEPT_MS)
+
+    def _minute(self) -> int:
+        return int(self._now() * 1000) // MINUTE_MS * MINUTE_MS
 
 
 def _refined(error: OSError) -> Exception:

@@ -44,7 +44,8 @@ class LocalReader:
         found = self._segments.read(position, end, max_messages)
         for damage in (one for one in found if isinstance(one, Damage)):
             self.damaged += 1
-            set_aside(self._directory, damage)
+            if self._state_path:  # who only looks on writes nothing
+                set_aside(self._directory, damage)
         return found
 
     def end(self) -> int:

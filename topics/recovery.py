@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from topics.files import sync_directory
-from topics.ledger import Ledger, load
+from topics.ledger import Ledger, Received, load
 from topics.segments import HEADER_BYTES, SegmentReader, segment_bases, segment_path, set_aside
 from topics.topic import Damage, Entry
 
@@ -32,8 +32,11 @@ class Recovery:
     recovered: Recovered
 
 
-def recover(directory: Path, ledger_path: Path, acknowledged: int, released: int) -> Recovery:
-    """Bring the directory in order; nothing before `acknowledged` is cut, and the end is never before it or before `released`."""
+def recover(directory: Path, ledger_path: Path, *, acknowledged: int, released: int, minute: int) -> Recovery:
+    """Bring the directory in order; nothing before `acknowledged` is cut, and the end is never before it or before `released`.
+
+    Damage counts as one message received from an unnamed source in `minute`, which is how a converter accounts for it.
+    """
     bases = segment_bases(directory)
     snapshot = load(ledger_path)
     ledger, start = snapshot or (Ledger(), 0)
@@ -42,6 +45,7 @@ def recover(directory: Path, ledger_path: Path, acknowledged: int, released: int
     torn = damages.pop() if _is_torn_tail(damages, size_end, acknowledged) else None
     for damage in damages:
         set_aside(directory, damage)
+        ledger.add({(minute, ""): Received(1)})
     end = _cut(directory, bases[-1], torn.position if torn else size_end) if bases else 0
     recovered = Recovered(
         torn_bytes=len(torn.content) if torn else 0,

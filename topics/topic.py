@@ -81,7 +81,7 @@ class TopicWriter(Protocol):
     def append(self, messages: Sequence[Message]) -> asyncio.Future[None]:
         """Take messages, all or none; the future is done when they are durable.
 
-        Raises TopicFull at once; the future raises TopicFailed.
+        Raises TopicFull at once. The future raises TopicFull (the disk took nothing; try again later) or TopicFailed.
         """
 
 
