@@ -1,0 +1,18 @@
+"""What can go wrong with the simulator as a whole.
+
+SimulatorError
+├── SettingsError           an environment variable is unknown or has a value that does not fit
+└── CollectorUnavailable    the collector did not take a batch within the bounded number of tries
+"""
+
+
+class SimulatorError(Exception):
+    """Base of the simulator's errors."""
+
+
+class SettingsError(SimulatorError):
+    """An environment variable is unknown or has a value that does not fit; the text has one line for each."""
+
+
+class CollectorUnavailable(SimulatorError):
+    """The collector did not take a batch within the bounded number of tries."""
