@@ -1,1 +1,1 @@
-"""Browser to topic: events over HTTP in, Avro records out."""
+"""The collector: events over HTTP in, Avro records to a durable topic."""

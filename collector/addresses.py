@@ -1,0 +1,69 @@
+"""Network addresses: whose a request is, and how much of it may be kept."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import TypeAlias
+
+Address: TypeAlias = IPv4Address | IPv6Address
+Network: TypeAlias = IPv4Network | IPv6Network
+
+KEPT_BITS = {4: 24, 6: 48}
+
+
+def read_address(text: str) -> Address | None:
+    """Read an address as proxies write it, a port or brackets around it included; None if it is none."""
+    text = text.strip()
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        address = ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    return address.ipv4_mapped or address if isinstance(address, IPv6Address) else address
+
+
+def client_address(peer: str, forwarded_for: str, proxies: Sequence[Network]) -> Address | None:
+    """Find who sent a request: X-Forwarded-For is read from the right for as long as the one who wrote it is a listed proxy."""
+    hops = forwarded_for.split(",") if forwarded_for else []
+    address = read_address(peer)
+    while hops and address is not None and any(address in network for network in proxies):
+        address = read_address(hops.pop())
+    return address
+
+
+def cut(address: Address) -> str:
+    """Cut an address to what may be written: /24 of IPv4, /48 of IPv6."""
+    return str(ip_network((address, KEPT_BITS[address.version]), strict=False).network_address)
+
+
+@lru_cache(4096)
+def cut_text(text: str) -> str | None:
+    """Cut an address given as text; None if it is none."""
+    address = read_address(text) if len(text) <= 64 else None
+    return cut(address) if address else None
+
+
+class AddressReader:
+    """Gives the cut address of requests; most come from few places, so that answers are remembered."""
+
+    def __init__(self, proxies: Sequence[Network]) -> None:
+        self._proxies = tuple(proxies)
+        self._remembered: dict[tuple[str, bytes], str | None] = {}
+
+    def cut_address(self, peer: str, forwarded_for: bytes) -> str | None:
+        """Give the cut address of the client; None if it cannot be known."""
+        key = (peer, forwarded_for)
+        try:
+            return self._remembered[key]
+        except KeyError:
+            pass
+        address = client_address(peer, forwarded_for.decode("latin-1"), self._proxies)
+        answer = cut(address) if address else None
+        if len(forwarded_for) <= 128:  # an attacker's long headers are worked out each time
+            if len(self._remembered) >= 8192:
+                self._remembered.clear()
+            self._remembered[key] = answer
+        return answer

@@ -1,0 +1,126 @@
+"""What a source says: a batch of events as it came over the wire, and the reasons for which one is refused."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, TypeAlias
+
+from msgspec import Meta, Raw, Struct
+
+MAX_EVENTS = 50
+LATEST = 253_402_300_799_999  # the last millisecond of the year 9999
+INT32 = 2**31 - 1
+
+Size: TypeAlias = Annotated[int, Meta(ge=0, le=INT32)] | None
+Whole: TypeAlias = Annotated[int, Meta(ge=-INT32, le=INT32)] | Annotated[float, Meta(ge=-INT32, le=INT32)] | None
+Duration: TypeAlias = Annotated[int, Meta(ge=0, le=LATEST)] | Annotated[float, Meta(ge=0, le=LATEST)] | None
+
+
+class RejectReason(StrEnum):
+    """Why an event, or a whole batch, is not taken."""
+
+    # the batch as a whole
+    BODY_TOO_LARGE = "body_too_large"
+    BODY_TOO_SLOW = "body_too_slow"
+    TOO_MANY_EVENTS = "too_many_events"
+    NO_EVENTS = "no_events"
+    INVALID_ENCODING = "invalid_encoding"
+    INVALID_JSON = "invalid_json"
+    INVALID_BATCH = "invalid_batch"
+    UNKNOWN_VERSION = "unknown_version"
+    INVALID_SITE = "invalid_site"
+    METHOD_NOT_ALLOWED = "method_not_allowed"
+    # an event, or every event of a batch
+    INVALID_TIME = "invalid_time"
+    INVALID_EVENT = "invalid_event"
+    INVALID_EVENT_ID = "invalid_event_id"
+    INVALID_EVENT_TYPE = "invalid_event_type"
+    INVALID_IDENTIFIER = "invalid_identifier"
+    INVALID_FIELD = "invalid_field"
+    INVALID_TEXT = "invalid_text"
+    INVALID_PARAMETERS = "invalid_parameters"
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A refusal, with what was wrong and what would be right; it never repeats what a visitor sent."""
+
+    reason: RejectReason
+    message: str
+    event_id: str = ""
+
+
+class Event(Struct, forbid_unknown_fields=True, gc=False):
+    """One event of the public source. What is mandatory has a default, so that its absence gets the reason of its own."""
+
+    id: str = ""
+    type: str = ""
+    created_at: int | float | None = None
+    page_view_id: str | None = None
+    party_id: str | None = None
+    session_id: str | None = None
+    is_new_party: bool | None = None
+    is_first_in_session: bool | None = None
+    is_private: bool | None = None
+    url: str | None = None
+    title: str | None = None
+    referrer: str | None = None
+    viewport_width: Size = None
+    viewport_height: Size = None
+    screen_width: Size = None
+    screen_height: Size = None
+    device_pixel_ratio: float | None = None
+    language: str | None = None
+    time_zone: str | None = None
+    engagement_ms: Duration = None
+    scroll_percent: Whole = None
+    target: str | None = None
+    x: Whole = None
+    y: Whole = None
+    revenue: float | None = None
+    currency: str | None = None
+    product_id: str | None = None
+    quantity: Annotated[int, Meta(ge=-INT32, le=INT32)] | None = None
+    parameters: dict[str, object] | None = None
+
+
+class TrustedEvent(Event, forbid_unknown_fields=True, gc=False):
+    """One event of a trusted source, which may say when, from where and with what agent it happened."""
+
+    occurred_at: int | float | None = None
+    address: str | None = None
+    user_agent: str | None = None
+
+
+class LenientEvent(Event, forbid_unknown_fields=False, gc=False):
+    """An event with keys that this version does not know."""
+
+
+class LenientTrustedEvent(TrustedEvent, forbid_unknown_fields=False, gc=False):
+    """An event of a trusted source with keys that this version does not know."""
+
+
+class Batch(Struct, forbid_unknown_fields=True, gc=False):
+    """What one request carries, all events well-formed and no key unknown: the usual case."""
+
+    events: Annotated[list[Event], Meta(min_length=1, max_length=MAX_EVENTS)]
+    version: int = 0
+    site: str = ""
+    sent_at: int | float | None = None
+
+
+class TrustedBatch(Struct, forbid_unknown_fields=True, gc=False):
+    """The same from a trusted source."""
+
+    events: Annotated[list[TrustedEvent], Meta(min_length=1, max_length=MAX_EVENTS)]
+    version: int = 0
+    site: str = ""
+    sent_at: int | float | None = None
+
+
+class Envelope(Struct, gc=False):
+    """A batch whose events are still text, to be looked at one by one."""
+
+    events: list[Raw]
+    version: int = 0
+    site: str = ""
+    sent_at: int | float | None = None

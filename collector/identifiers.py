@@ -1,0 +1,31 @@
+"""Identifiers that come with an event: what is one, and which key stands for a party that has none."""
+
+import hashlib
+import re
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+
+is_identifier = re.compile("[0-9a-f]{32}").fullmatch
+is_event_type = re.compile("[A-Za-z][A-Za-z0-9_.:/-]{0,63}").fullmatch
+is_site = re.compile("[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}").fullmatch
+
+
+def partition_key_function(secret: bytes) -> Callable[[tuple[str, str | None, str | None]], bytes]:
+    """Make the function from (site, cut address, agent) to one of 4,096 keys: one party's events keep their order, nobody is told apart."""
+
+    def partition_key(party: tuple[str, str | None, str | None]) -> bytes:
+        text = "\0".join(part or "" for part in party)
+        digest = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=2, key=secret).hexdigest()
+        return digest[:3].encode()
+
+    return partition_key
+
+
+def read_or_make_secret(path: Path) -> bytes:
+    """Read the secret of this installation; the first start makes it, readable by its owner only."""
+    if not path.exists():
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_hex(32) + "\n", "ascii")
+    return bytes.fromhex(path.read_text("ascii").strip())

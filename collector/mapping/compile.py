@@ -1,0 +1,227 @@
+"""Turns a checked mapping into one Python function that goes from an event to the bytes of a message.
+
+What depends on one text that repeats (an address, an agent) is worked out once for that text and kept as ready-made bytes;
+the rest is straight-line code in the mapping's own order.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+from collector.mapping import avro
+from collector.mapping.expressions import Call, Expression, Input, Literal, inputs_of
+from collector.mapping.inputs import ARGUMENTS, FACTS
+from collector.mapping.operations import INLINE
+from collector.mapping.statements import Assign, Exit, Plan, Section, Statement, Stop, When, assignments, has_jumps
+from collector.mapping.targets import Target, targets
+
+Encoder: TypeAlias = Callable[..., bytes]
+Functions: TypeAlias = Mapping[str, Callable[..., object]]
+
+
+class Code:
+    """Lines of Python, with a memory of which variable holds which value in the blocks that are open."""
+
+    def __init__(self, bound: Mapping[Expression, str] | None = None) -> None:
+        self.lines: list[str] = []
+        self._indent = 1
+        self._scopes: list[dict[Expression, str]] = [dict(bound or {})]
+        self._count = 0
+
+    def emit(self, line: str) -> None:
+        self.lines.append("    " * self._indent + line)
+
+    def open(self, line: str) -> None:
+        """Begin a block; what is worked out in it is forgotten after it, since it may not have run."""
+        self.emit(line)
+        self._indent += 1
+        self._scopes.append({})
+
+    def close(self) -> None:
+        self._indent -= 1
+        self._scopes.pop()
+
+    def name_of(self, expression: Expression) -> str:
+        """Give the variable that holds a value, working it out if no open block has it yet."""
+        if isinstance(expression, Literal):
+            return repr(expression.value)
+        for scope in self._scopes:
+            if expression in scope:
+                return scope[expression]
+        source = FACTS[expression.name].code if isinstance(expression, Input) else self._call(expression)
+        self._count += 1
+        name = f"v{self._count}"
+        self.emit(f"{name} = {source}")
+        self._scopes[-1][expression] = name
+        return name
+
+    def _call(self, call: Call) -> str:
+        names = [self._argument(argument) for argument in call.arguments]
+        if call.operation in INLINE:
+            return INLINE[call.operation].format(*names)
+        code = f"{call.operation}({', '.join(names)})"
+        first = call.arguments[0]
+        is_always = not isinstance(first, Input | Call) or first.is_always
+        return code if is_always else f"None if {names[0]} is None else {code}"
+
+    def _argument(self, argument: object) -> str:
+        if isinstance(argument, Input | Literal | Call):
+            return self.name_of(argument)
+        return ", ".join(map(repr, argument)) if isinstance(argument, tuple) else repr(argument)
+
+
+class Compiler:
+    """Writes the source of one mapping."""
+
+    def __init__(self, plan: Plan, schema: Mapping[str, Any]) -> None:
+        self._plan = plan
+        self._targets = list(targets(schema))
+        self._by_name = {target.name: target for target in self._targets}
+        self._groups = {} if has_jumps(plan.statements) else self._find_groups()
+
+    def _find_groups(self) -> dict[str, str]:
+        """Say which fields depend on nothing but one repeated text."""
+        needs: dict[str, set[str]] = {}
+        for assign, conditions in assignments(self._plan.statements):
+            for expression in (assign.value, *conditions):
+                needs.setdefault(assign.field, set()).update(inputs_of(expression))
+        only = {field: next(iter(inputs)) for field, inputs in needs.items() if len(inputs) == 1}
+        return {field: name for field, name in only.items() if FACTS[name].is_repeated}
+
+    def source(self) -> str:
+        """Give the source: a function for each repeated text, and `encode`."""
+        functions = [self._group_function(name) for name in dict.fromkeys(self._groups.values())]
+        return "\n\n".join([*functions, self._encode_function()]) + "\n"
+
+    def repeated_texts(self) -> list[str]:
+        """Name the repeated texts that have a function of their own."""
+        return list(dict.fromkeys(self._groups.values()))
+
+    def _segments(self, name: str) -> list[list[Target]]:
+        """Give the fields of one repeated text in runs that stand together in the record."""
+        runs: list[list[Target]] = []
+        previous = ""
+        for target in self._targets:
+            group = self._groups.get(target.name, "")
+            if group == name:
+                if previous == name:
+                    runs[-1].append(target)
+                else:
+                    runs.append([target])
+            previous = group
+        return runs
+
+    def _group_function(self, name: str) -> str:
+        fact = FACTS[name]
+        code = Code({Input(name, fact.type, fact.is_always): name})
+        fields = {field for field, group in self._groups.items() if group == name}
+        self._body(code, self._plan.statements, fields)
+        runs = [" + ".join(f"f_{target.name}" for target in run) for run in self._segments(name)]
+        code.emit(f"return {runs[0]}" if len(runs) == 1 else f"return ({', '.join(runs)})")
+        return f"def make_{name}({name}):\n" + "\n".join(code.lines)
+
+    def _encode_function(self) -> str:
+        code = Code()
+        rest = {target.name for target in self._targets} - self._groups.keys()
+        for name in self.repeated_texts():
+            self._look_up(code, name)
+        self._body(code, self._plan.statements, rest)
+        code.emit(f"return join(({', '.join(['prefix', *self._parts()])},))")
+        return f"def encode({', '.join(ARGUMENTS)}):\n" + "\n".join(code.lines)
+
+    def _look_up(self, code: Code, name: str) -> None:
+        count = len(self._segments(name))
+        key = FACTS[name].code
+        found = f"s_{name}_0" if count == 1 else f"s_{name}"
+        code.emit(f"{found} = known_{name}({key})")
+        code.emit(f"if {found} is None: {found} = new_{name}({key})")
+        if count > 1:
+            code.emit(f"{', '.join(f's_{name}_{number}' for number in range(count))} = {found}")
+
+    def _parts(self) -> list[str]:
+        parts: list[str] = []
+        seen: dict[str, int] = {}
+        previous = ""
+        for target in self._targets:
+            group = self._groups.get(target.name, "")
+            if not group:
+                parts.append(f"f_{target.name}")
+            elif group != previous:
+                parts.append(f"s_{group}_{seen.get(group, 0)}")
+                seen[group] = seen.get(group, 0) + 1
+            previous = group
+        return parts
+
+    def _body(self, code: Code, statements: list[Statement], fields: set[str]) -> None:
+        for target in self._targets:
+            if target.name in fields and target.unset is not None:
+                code.emit(f"f_{target.name} = {target.unset!r}")
+        if has_jumps(statements):
+            code.emit("stopped = False")
+            code.open("while True:")
+            self._block(code, statements, fields)
+            code.emit("break")
+            code.close()
+        else:
+            self._block(code, statements, fields)
+
+    def _block(self, code: Code, statements: list[Statement], fields: set[str]) -> None:
+        for statement in statements:
+            match statement:
+                case Assign():
+                    if statement.field in fields:
+                        self._assign(code, statement)
+                case When():
+                    if has_jumps([statement]) or any(assign.field in fields for assign, _ in assignments(statement.body)):
+                        code.open(f"if {code.name_of(statement.condition)}:")
+                        code.emit("pass")
+                        self._block(code, statement.body, fields)
+                        code.close()
+                case Section():
+                    self._section(code, statement, fields)
+                case Stop():
+                    code.emit("stopped = True")
+                    code.emit("break")
+                case Exit():
+                    code.emit("break")
+
+    def _section(self, code: Code, section: Section, fields: set[str]) -> None:
+        """Write a section as a loop that runs once: leaving it is `break`, and stop() breaks the loops around it too."""
+        if not has_jumps(section.body):
+            self._block(code, section.body, fields)
+            return
+        code.open("while True:")
+        self._block(code, section.body, fields)
+        code.emit("break")
+        code.close()
+        code.emit("if stopped: break")
+
+    def _assign(self, code: Code, assign: Assign) -> None:
+        target = self._by_name[assign.field]
+        value = target.converted(assign.value)
+        name = code.name_of(value)
+        guard = "" if value.is_always else f"if {name} is not None: "
+        code.emit(f"{guard}f_{target.name} = {target.encoder(name)}")
+
+
+def compile_mapping(plan: Plan, schema: Mapping[str, Any], functions: Functions, prefix: bytes) -> Encoder:
+    """Compile a mapping that has no faults; `prefix` is what every message begins with."""
+    compiler = Compiler(plan, schema)
+    namespace: dict[str, Any] = {
+        **functions,
+        "join": b"".join,
+        "prefix": prefix,
+        "INTEGERS": avro.INTEGERS,
+        "varint": avro.varint,
+        "instant": avro.Instants().encode,
+        "pack_double": avro.pack_double,
+        "pack_float": avro.pack_float,
+        "text": avro.text,
+        "octets": avro.octets,
+    }
+    exec(compile(compiler.source(), f"<generated from {plan.name}>", "exec"), namespace)  # noqa: S102 - the source is ours, from the operator's own mapping
+    for name in compiler.repeated_texts():
+        remembered = avro.Remembered[Any, Any](namespace[f"make_{name}"])
+        namespace[f"known_{name}"] = remembered.known.get
+        namespace[f"new_{name}"] = remembered.make
+    encode: Encoder = namespace["encode"]
+    return encode

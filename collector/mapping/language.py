@@ -1,0 +1,229 @@
+"""The names that a mapping can use for the facts of an event."""
+
+from collector.mapping.expressions import Call, Type
+from collector.mapping.values import Boolean, Json, Number, Parsed, Text, Value, text_of, value_of
+
+MAX_TITLE, MAX_TEXT, MAX_AGENT = 512, 255, 512
+
+
+def _text(name: str) -> Text:
+    return Text(value_of(name).expression)
+
+
+def _number(name: str) -> Number:
+    return Number(value_of(name).expression)
+
+
+def _whole(name: str) -> Number:
+    """Give a number that pages may report with a fraction, without it."""
+    expression = value_of(name).expression
+    return Number(Call("whole", (expression,), expression.type))
+
+
+def _flag(name: str) -> Boolean:
+    return Boolean(value_of(name).expression)
+
+
+def event_id() -> Text:
+    """The event's own id."""
+    return _text("event_id")
+
+
+def event_type() -> Text:
+    """What kind of event it is."""
+    return _text("event_type")
+
+
+def source() -> Text:
+    """Where the event came from."""
+    return _text("source")
+
+
+def site() -> Text:
+    """The site it belongs to."""
+    return _text("site")
+
+
+def occurred_at() -> Number:
+    """When it happened, by the server's clock."""
+    return _number("occurred_at")
+
+
+def received_at() -> Number:
+    """When the collector received it."""
+    return _number("received_at")
+
+
+def created_at() -> Number:
+    """When it happened, by the page's clock."""
+    return _number("created_at")
+
+
+def party_id() -> Text:
+    """The party as the page knows it; only with consent."""
+    return _text("party_id")
+
+
+def session_id() -> Text:
+    """The session as the page knows it; only with consent."""
+    return _text("session_id")
+
+
+def page_view_id() -> Text:
+    """The page view it was reported from."""
+    return _text("page_view_id")
+
+
+def party_kind() -> Text:
+    """How the party may be known: private, consented or none."""
+    return _text("party_kind")
+
+
+def is_new_party() -> Boolean:
+    """The page's word that the party is new."""
+    return _flag("is_new_party")
+
+
+def is_first_in_session() -> Boolean:
+    """The page's word that the session begins here."""
+    return _flag("is_first_in_session")
+
+
+def is_duplicate() -> Boolean:
+    """Whether the collector saw the event a moment ago; false from sources whose repeats the converter removes exactly."""
+    return _flag("is_duplicate")
+
+
+def is_corrupt() -> Boolean:
+    """Whether the checksum does not match; false from sources that have none."""
+    return _flag("is_corrupt")
+
+
+def is_skewed() -> Boolean:
+    """Whether the page's clock was more than 24 hours off."""
+    return _flag("is_skewed")
+
+
+def is_cleaned() -> Boolean:
+    """Whether control characters were removed from a text."""
+    return _flag("is_cleaned")
+
+
+def location() -> Text:
+    """Address of the page, reduced to what may be kept."""
+    return Text(Call("page_address", (value_of("url").expression,), Type.TEXT))
+
+
+def page_title() -> Text:
+    """Title of the page."""
+    return text_of("title", MAX_TITLE)
+
+
+def referrer() -> Text:
+    """Address of the referring page, reduced to origin and path."""
+    return Text(Call("referrer_address", (value_of("referrer").expression,), Type.TEXT))
+
+
+def viewport_width() -> Number:
+    """Width of the viewport."""
+    return _number("viewport_width")
+
+
+def viewport_height() -> Number:
+    """Height of the viewport."""
+    return _number("viewport_height")
+
+
+def screen_width() -> Number:
+    """Width of the screen."""
+    return _number("screen_width")
+
+
+def screen_height() -> Number:
+    """Height of the screen."""
+    return _number("screen_height")
+
+
+def device_pixel_ratio() -> Number:
+    """Device pixels per CSS pixel."""
+    return _number("device_pixel_ratio")
+
+
+def language() -> Text:
+    """Preferred language of the browser."""
+    return text_of("language", MAX_TEXT)
+
+
+def time_zone() -> Text:
+    """Time zone of the browser."""
+    return text_of("time_zone", MAX_TEXT)
+
+
+def engagement_ms() -> Number:
+    """Engaged time since the last report of the page view."""
+    return _whole("engagement_ms")
+
+
+def scroll_percent() -> Number:
+    """Deepest part of the page seen."""
+    return _whole("scroll_percent")
+
+
+def target() -> Text:
+    """Address that a click led to, reduced as the page's own."""
+    return Text(Call("page_address", (value_of("target").expression,), Type.TEXT))
+
+
+def x() -> Number:
+    """Horizontal position of a click."""
+    return _whole("x")
+
+
+def y() -> Number:
+    """Vertical position of a click."""
+    return _whole("y")
+
+
+def revenue() -> Number:
+    """Money of a purchase."""
+    return _number("revenue")
+
+
+def currency() -> Text:
+    """Currency of the revenue."""
+    return text_of("currency", MAX_TEXT)
+
+
+def product_id() -> Text:
+    """Product that the event is about."""
+    return text_of("product_id", MAX_TEXT)
+
+
+def quantity() -> Number:
+    """How many of the product."""
+    return _number("quantity")
+
+
+def address() -> Text:
+    """Network address of the browser, cut."""
+    return _text("address")
+
+
+def user_agent() -> Text:
+    """The browser's User-Agent."""
+    return text_of("user_agent", MAX_AGENT)
+
+
+def event_parameters() -> Json:
+    """The page's own parameters of the event, whole."""
+    return Json(value_of("parameters").expression)
+
+
+def event_parameter(name: str) -> Text:
+    """The text of one parameter."""
+    return event_parameters().value(name)
+
+
+def parse(value: Value) -> Parsed:
+    """Begin to read a text as a type: parse(value).to_int32()."""
+    return Parsed(value)
