@@ -1,0 +1,37 @@
+"""The documents say what is there."""
+
+import re
+from pathlib import Path
+
+import pytest
+import typer.main
+
+from headrace.cli import app
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = [*ROOT.glob("*.md"), *(path for path in ROOT.glob("*/*.md") if "node_modules" not in path.parts)]
+README = (ROOT / "README.md").read_text()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_a_link_leads_to_a_file_that_exists(document: Path) -> None:
+    links = re.findall(r"\]\((?!https?://|#)([^)#]+)", document.read_text())
+    assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+def test_the_readme_names_only_commands_that_exist() -> None:
+    known = set(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
+    named = set(re.findall(r"(?:^\.venv/bin/|`)headrace ([a-z-]+)", README, re.MULTILINE))
+    assert named
+    assert named - known == set()
+
+
+def test_the_readme_names_only_targets_of_make_that_exist() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"make ([a-z-]+)", README)) - targets <= {"to"}
+
+
+def test_the_readme_names_the_ports_that_are_the_defaults() -> None:
+    options = {parameter.name: parameter.default for parameter in typer.main.get_command(app).commands["up"].params}  # type: ignore[attr-defined]
+    ports = "collector {collector_port} (internal {internal}), SQL {sql_port}, dashboards {dashboards_port}, shop {shop_port}"
+    assert ports.format(internal=options["collector_port"] + 1, **options) in README
