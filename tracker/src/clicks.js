@@ -1,0 +1,23 @@
+/** Clicks that leave the site or fetch a file: the primary and the middle button, and the keyboard. */
+
+import { on } from "./page.js";
+import { report } from "./transport.js";
+
+const FILES = /\.(pdf|zip|t?gz|rar|7z|dmg|exe|msi|apk|(doc|xls|ppt)x?|csv|txt|mp[34]|mov|wav)$/i;
+
+/** @param {MouseEvent} event */
+const reportClick = (event) => {
+  // The path as composed also shows a link inside a shadow root.
+  const link = /** @type {HTMLAnchorElement | undefined} */ (event.composedPath().find((node) => /^http/.test(/** @type {any} */ (node).href)));
+  if (event.button < 2 && link) {
+    const fields = { target: link.href };
+    if (link.hasAttribute("download") || FILES.test(link.pathname)) report("download", fields);
+    else if (link.host != location.host) report("outboundClick", fields);
+  }
+};
+
+/** Follows clicks from now on. */
+export const watchClicks = () => {
+  on("click", reportClick);
+  on("auxclick", reportClick);
+};

@@ -1,0 +1,49 @@
+/** How long a page view was looked at and how far it was scrolled; told in a pageLeave whenever the page is left. */
+
+import { d, on } from "./page.js";
+import { report } from "./transport.js";
+
+const LEAST_MS = 100;
+
+let engagedMs = 0;
+/** @type {number | boolean | undefined} */
+let since; // nothing while the page is hidden or another window has the focus
+let depth = 0;
+
+/** Adds the time since the last look, and goes on counting if the page is visible and focused. */
+export const count = () => {
+  const now = performance.now();
+  if (since) engagedMs += now - /** @type {number} */ (since);
+  since = !d.hidden && d.hasFocus() && now;
+};
+
+/** Stops counting: a page in the back/forward cache ages without being looked at. */
+export const pause = () => {
+  since = 0;
+};
+
+const measureDepth = () => {
+  depth = Math.max(depth, Math.min(100, Math.round(((scrollY + innerHeight) * 100) / d.documentElement.scrollHeight)));
+};
+
+/** Reports what was not reported yet: the time is that since the last report, so that a sum is right. */
+export const leave = () => {
+  count();
+  measureDepth();
+  if (engagedMs >= LEAST_MS) {
+    report("pageLeave", { engagement_ms: engagedMs | 0, scroll_percent: depth });
+    engagedMs = 0;
+  }
+};
+
+/** Begins anew for another page view. */
+export const restart = () => {
+  depth = 0;
+};
+
+/** Follows focus and scrolling. */
+export const watchEngagement = () => {
+  on("focus", count);
+  on("blur", count);
+  on("scroll", measureDepth);
+};

@@ -1,0 +1,137 @@
+/** Events from the moment they happen until an answer names them: bounded, and what is dropped is counted and reported. */
+
+import { d, n, newId } from "./page.js";
+import { isDenied, load, save } from "./storage.js";
+
+const QUEUE_EVENTS = 500;
+const QUEUE_BYTES = 5e5;
+const FRESH_EVENTS = 50;
+const PARTY_MS = 395 * 864e5; // 13 months
+const SESSION_MS = 18e5;
+export const BATCH_BYTES = 47e3; // leaves 1 KB of the 48 KB for what surrounds the events
+
+/** @typedef {Record<string, any>} TrackedEvent */
+
+/** @type {TrackedEvent[]} */
+const fresh = []; // not written yet: the title of a new route comes after its address
+let dropped = 0;
+
+/** What the events of the current page view carry. @type {TrackedEvent} */
+export const view = {};
+
+/** The events that requests are under way with. @type {string[]} */
+export let inFlight = [];
+
+/** @param {string} text */
+export const bytesOf = (text) => new Blob([text]).size;
+
+/** Counts one event that can not go. */
+export const countDropped = () => {
+  dropped++;
+};
+
+/** Reads the title anew for the current page view. */
+export const readTitle = () => (view.title = d.title);
+
+/** True while an event of the current page view is not written yet. */
+export const isFresh = () => fresh[0];
+
+/**
+ * What every event carries.
+ * @param {string} type
+ * @param {TrackedEvent} fields
+ * @returns {TrackedEvent}
+ */
+const describe = (type, fields) => ({
+  id: newId(),
+  type,
+  created_at: Date.now(),
+  viewport_width: innerWidth,
+  viewport_height: innerHeight,
+  screen_width: screen.width,
+  screen_height: screen.height,
+  device_pixel_ratio: devicePixelRatio,
+  language: n.language,
+  time_zone: Intl.DateTimeFormat().resolvedOptions().timeZone,
+  ...view,
+  ...fields,
+});
+
+/**
+ * Takes one event, as a copy: the page may go on to change its object.
+ * @param {string} type
+ * @param {TrackedEvent} fields
+ */
+export const add = (type, fields) => {
+  if (fresh.push(JSON.parse(JSON.stringify(describe(type, fields)))) >= FRESH_EVENTS) settle();
+};
+
+/**
+ * Writes the fresh events behind those that wait, and gives all that wait.
+ * @param {unknown} [reports] whether to report here what was dropped
+ */
+export const settle = (reports) => {
+  const [line, ...queue] = load();
+  // The party's line: party, made at, session, last event at. No line, no consent.
+  let [party, madeAt, session, lastAt] = /** @type {any[]} */ (line.split(","));
+  /** @param {TrackedEvent} event */
+  const write = (event) => {
+    const at = event.created_at;
+    event.title = view.title;
+    event.is_private = isDenied;
+    if (party) {
+      // Written as "not within" so that a line without times counts as run out.
+      if ((event.is_new_party = !(at - madeAt < PARTY_MS))) {
+        party = newId();
+        madeAt = at;
+        lastAt = 0;
+      }
+      if ((event.is_first_in_session = !(at - lastAt < SESSION_MS))) session = newId();
+      lastAt = at;
+      event.party_id = party;
+      event.session_id = session;
+    }
+    const text = JSON.stringify(event);
+    if (bytesOf(text) < BATCH_BYTES) queue.push(text);
+    else dropped++;
+  };
+  fresh.splice(0).map(write);
+  while (queue.length > QUEUE_EVENTS || bytesOf("" + queue) > QUEUE_BYTES) {
+    // Oldest first, but page views last: a session without its views is worth little.
+    queue.splice(Math.max(0, queue.findIndex((text) => !inFlight.includes(text) && !/"(pageV|queueO)/.test(text))), 1);
+    dropped++;
+  }
+  if (reports && dropped) {
+    write(describe("queueOverflow", { parameters: { dropped } }));
+    dropped = 0;
+  }
+  save([party && [party, madeAt, session, lastAt], ...queue]); // joined, an inner list has its commas
+  return queue;
+};
+
+/**
+ * The first events that are not under way and fit beside those that are.
+ * @param {string[]} queue
+ * @param {number} limit
+ */
+export const takeBatch = (queue, limit) => {
+  // Browsers allow 64 KB of keepalive bodies in all, for all scripts of the page.
+  let bytes = bytesOf("" + inFlight);
+  const batch = queue.filter((text) => !inFlight.includes(text) && --limit >= 0 && (bytes += bytesOf(text) + 1) <= BATCH_BYTES);
+  inFlight = [...inFlight, ...batch];
+  return batch;
+};
+
+/**
+ * Ends a batch's way: these events wait again, or wait no more.
+ * @param {string[]} batch
+ */
+export const endBatch = (batch) => {
+  inFlight = without(inFlight, batch);
+};
+
+/**
+ * @param {string[]} lines
+ * @param {string[]} batch
+ */
+export const without = (lines, batch) => lines.filter((text) => !batch.includes(text));

@@ -1,0 +1,96 @@
+/** Batches to the collector: one request in flight, retries with backoff, a last one at leaving. */
+
+import { endpoint, n, site } from "./page.js";
+import { add, countDropped, endBatch, inFlight, readTitle, settle, takeBatch, without } from "./queue.js";
+import { load, save } from "./storage.js";
+
+const BATCH_EVENTS = 50;
+const BATCH_DELAY_MS = 1e3;
+const FIRST_RETRY_MS = 1e3;
+const LONGEST_RETRY_MS = 3e5;
+const LONGEST_HOLD_MS = 864e5; // a timer of more than 24 days would fire at once
+
+/** @type {boolean | undefined} */
+let isStopped; // the collector wants nothing of this page
+/** @type {boolean | undefined} */
+let isHeld; // by Retry-After
+let limit = BATCH_EVENTS;
+let failures = 0;
+/** @type {number | undefined} */
+let batchTimer;
+/** @type {number | undefined} */
+let retryTimer;
+
+/**
+ * Takes an event and sends it with what else happens within a second.
+ * @param {string} type
+ * @param {import("./queue.js").TrackedEvent} fields
+ */
+export const report = (type, fields) => {
+  if (isStopped) return;
+  add(type, fields);
+  batchTimer ||= setTimeout(flush, BATCH_DELAY_MS);
+};
+
+/**
+ * What goes over the wire; a template, as replacing a mark would take "$&" in the data for its own.
+ * @param {string[]} batch
+ */
+const bodyOf = (batch) => `{"version":1,"site":${JSON.stringify(site)},"sent_at":${Date.now()},"events":[${batch}]}`;
+
+/**
+ * How long the collector asks us to wait: seconds or a date.
+ * @param {any} header
+ */
+const holdOf = (header) => Math.min(LONGEST_HOLD_MS, header * 1e3 || Date.parse(header) - Date.now() || 0);
+
+/** Full jitter: pages that failed together do not come back together. */
+const backoff = () => Math.random() * Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** failures++);
+
+/**
+ * Sends the next batch, if one may be sent now, and does what the answer says; in one piece, as two would not fit into the size.
+ * @param {boolean} [isLeaving] the page may be gone in a moment
+ */
+export const flush = (isLeaving) => {
+  batchTimer = 0;
+  readTitle();
+  const queue = settle(isLeaving);
+  if (isStopped || isHeld || (inFlight[0] && !isLeaving)) return;
+  const batch = takeBatch(queue, limit);
+  if (!batch[0]) return;
+  const body = bodyOf(batch);
+  // A string goes as text/plain: no preflight.
+  fetch(endpoint, { method: "POST", body, keepalive: true, credentials: "omit" })
+    .catch(() => {
+      // Nobody hears whether a beacon arrived: its events stay in the queue, the id removes the copy.
+      isLeaving && n.sendBeacon(endpoint, body);
+    })
+    .then((response) => {
+      endBatch(batch);
+      const status = /** @type {any} */ (response?.status); // nothing if there was no answer
+      const half = status == 413 && batch.length >> 1;
+      limit = half || BATCH_EVENTS;
+      isStopped ||= /40[13]|410/.test(status);
+      if (half) flush();
+      else if (!/^[5u]|40[48]|429/.test(status)) {
+        // Taken or refused for good ("u" is undefined): the answer names every event of the batch.
+        save(without(load(), batch));
+        failures = 0;
+        if (status == 413) countDropped();
+        settle(true);
+        flush();
+      } else {
+        // A hold in the past must not shorten the backoff.
+        const hold = holdOf(response?.headers.get("retry-after"));
+        isHeld = hold > 0;
+        clearTimeout(retryTimer);
+        retryTimer = setTimeout(
+          () => {
+            isHeld = false;
+            flush();
+          },
+          Math.max(hold, backoff()),
+        );
+      }
+    });
+};
