@@ -71,7 +71,7 @@ class BatchMaker:
         for entry in entries:
             if isinstance(entry, Damage):
                 batch.dead_letters.append(damaged(self._topic, entry, now))
-                _account(batch, 0, "").dead_letters += 1
+                _account(batch, now - now % MINUTE_MS, "").dead_letters += 1
             elif entry.message.kind is Kind.REJECTION:
                 account = _account_of(batch, entry.message)
                 if entry.message.key == REJECTED_AS_DUPLICATE:

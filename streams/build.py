@@ -7,6 +7,7 @@ from enrichment.bots import find_bot_reasons
 from enrichment.channels import find_channel
 from enrichment.device import find_device
 from enrichment.place import Places
+
 from schemas.codec import Decoder
 from schemas.contract import load_schema
 from streams.facts import Lookups

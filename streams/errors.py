@@ -3,7 +3,8 @@
 StreamsError
 ├── SettingsError   a setting is unknown or does not fit
 ├── SchemaError     the schema lacks a field that the converter cannot do without
-└── SaltsError      the file of salts cannot be read
+├── SaltsError      the file of salts cannot be read
+└── TopicLost       the sink stands behind the end of the topic: they do not belong together
 
 A message that cannot be converted is none of these: it becomes a dead letter (dead_letters.py).
 """
@@ -23,3 +24,7 @@ class SchemaError(StreamsError):
 
 class SaltsError(StreamsError):
     """The file of salts cannot be read."""
+
+
+class TopicLost(StreamsError):
+    """The sink stands behind the end of the topic: they do not belong together."""

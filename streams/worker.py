@@ -9,20 +9,24 @@ import structlog
 
 from schemas.codec import Decoder
 from schemas.contract import load_schema
+from streams.accounts import Accounts
 from streams.batches import BatchMaker
 from streams.converter import Converter
+from streams.errors import TopicLost
 from streams.facts import FactFinder, Lookups
 from streams.memory import SessionMemory
 from streams.metrics import Metrics
 from streams.pace import Pace
 from streams.salts import DAY_MS, Salts
 from streams.settings import Settings
-from streams.sink import Account, Batch, Ledger, Sink
+from streams.sink import Batch, Sink
 from topics.topic import Damage, Entry
 
 log = structlog.get_logger()
 
 ACCOUNTS_KEPT_MS = 2 * DAY_MS  # as long as the topic keeps its half of the ledger
+SECONDS_BETWEEN_RELEASES = 0.25
+SECONDS_FOR_TOPIC = 10.0
 SECONDS_BETWEEN_REPORTS = 10.0
 
 
@@ -31,7 +35,9 @@ class AccountedReader(Protocol):
 
     def read(self, position: int, max_messages: int) -> Sequence[Entry | Damage]: ...
 
-    def release(self, position: int, account: Mapping[tuple[int, str], Account]) -> None: ...
+    def end(self) -> int: ...
+
+    def release(self, position: int, account: Mapping[tuple[int, str], Mapping[str, int]]) -> None: ...
 
 
 class Worker:
@@ -70,17 +76,18 @@ class Worker:
         )
         self._pace = Pace(settings.batch_messages, settings.idle_milliseconds / 1000)
         self._position = sink.position(settings.topic)
-        self._ledger: Ledger = sink.ledger(clock() - ACCOUNTS_KEPT_MS)
+        self._accounts = Accounts(sink.ledger(clock() - ACCOUNTS_KEPT_MS))
+        self._released_at = 0.0
         self._reports = _Reports()
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set; the batch in hand is finished first."""
         log.info("converter started", topic=self._topic, position=self._position)
-        # The last run may have ended between its commit and its release.
-        self._reader.release(self._position, self._ledger)
+        self._wait_for_topic(stop)
         while not stop.is_set():
             if not self.step():
                 stop.wait(self._pace.idle())
+        self.release()
         self._reports.flush()
         log.info("converter stopped", topic=self._topic, position=self._position)
 
@@ -90,9 +97,24 @@ class Worker:
         now = self._clock()
         self._salts.renew((), now)
         entries = self._reader.read(self._position, self._pace.batch_messages)
-        if not entries:
-            self._reports.pause()
-            return 0
+        if entries:
+            batch = self._commit(entries, now)
+            seconds = time.perf_counter() - started
+            self._pace.worked(len(entries), seconds)
+            self.metrics.committed(batch, seconds)
+            self._reports.committed(batch, len(entries), seconds)
+        if started - self._released_at >= SECONDS_BETWEEN_RELEASES:
+            self.release()
+        self._reports.pause()
+        return len(entries)
+
+    def release(self) -> None:
+        """Tell the reader how far the sink is, and the accounts that changed since. Costs a sync, so not after each batch."""
+        self._released_at = time.perf_counter()
+        if changed := self._accounts.take_changed():
+            self._reader.release(self._position, changed)
+
+    def _commit(self, entries: Sequence[Entry | Damage], now: int) -> Batch:
         try:
             batch = self._maker.make(entries, now)
             self._sink.commit(batch)
@@ -101,24 +123,18 @@ class Worker:
             raise
         self._memory.shrink()
         self._position = batch.position
-        self._add_accounts(batch.ledger, now)
-        self._reader.release(self._position, self._ledger)
-        seconds = time.perf_counter() - started
-        self._pace.worked(len(entries), seconds)
-        self.metrics.committed(batch, seconds)
-        self._reports.committed(batch, len(entries), seconds)
-        return len(entries)
+        self._accounts.add(batch.ledger, now - ACCOUNTS_KEPT_MS)
+        return batch
 
-    def _add_accounts(self, ledger: Ledger, now: int) -> None:
-        """Keep the sums that the sink has now."""
-        for key, account in ledger.items():
-            total = self._ledger.setdefault(key, Account())
-            total.stored += account.stored
-            total.duplicates += account.duplicates
-            total.rejected += account.rejected
-            total.dead_letters += account.dead_letters
-        for key in [key for key in self._ledger if key[0] < now - ACCOUNTS_KEPT_MS]:
-            del self._ledger[key]
+    def _wait_for_topic(self, stop: threading.Event) -> None:
+        """See that the topic reaches to where the sink stands; after a power cut its writer has to put its end right first."""
+        deadline = time.monotonic() + SECONDS_FOR_TOPIC
+        while (end := self._reader.end()) < self._position and not stop.wait(self._pace.idle()):
+            if time.monotonic() > deadline:
+                raise TopicLost(
+                    f"the rows stand at position {self._position} of {self._topic}, which ends at {end}: "
+                    "put back the topic they were made from, or remove both"
+                )
 
 
 class _Reports:
@@ -137,7 +153,6 @@ class _Reports:
         self._messages += messages
         self._rows += len(batch.rows)
         self._dead_letters += len(batch.dead_letters)
-        self.pause()
 
     def pause(self) -> None:
         if self._batches and time.monotonic() >= self._next_at:

@@ -1,13 +1,16 @@
 """The converter's surroundings in memory: a sink, a reader, builders of records and messages, plain enrichment."""
 
 import copy
+import io
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from schemas.codec import Decoder, Record, encode
+import fastavro
+
+from schemas.codec import Decoder, Record, message_prefix
 from schemas.contract import load_schema
 from streams.batches import MINUTE_MS
 from streams.facts import Lookups
@@ -20,6 +23,8 @@ from topics.topic import Damage, Entry, Kind, Message
 TOPIC = "clickstream-avro"
 NOON = 1_795_003_200_000  # 2026-11-18T12:00:00Z
 SCHEMA = load_schema()
+DECODER = Decoder([SCHEMA])
+_PREFIX, _PARSED = message_prefix(SCHEMA), fastavro.parse_schema(SCHEMA)
 
 
 class MemorySink:
@@ -80,15 +85,18 @@ class MemoryReader:
 
     contents: list[Message | Damage] = field(default_factory=list)
     released: int = -1
-    account: dict[tuple[int, str], Account] = field(default_factory=dict)
+    account: dict[tuple[int, str], dict[str, int]] = field(default_factory=dict)
 
     def read(self, position: int, max_messages: int) -> Sequence[Entry | Damage]:
         found = self.contents[position : position + max_messages]
         return [item if isinstance(item, Damage) else Entry(at, at + 1, item) for at, item in enumerate(found, position)]
 
-    def release(self, position: int, account: Mapping[tuple[int, str], Account]) -> None:
+    def end(self) -> int:
+        return len(self.contents)
+
+    def release(self, position: int, account: Mapping[tuple[int, str], Mapping[str, int]]) -> None:
         self.released = position
-        self.account = copy.deepcopy(dict(account))
+        self.account |= {key: dict(counts) for key, counts in account.items()}
 
 
 class Clock:
@@ -129,7 +137,15 @@ def a_record(**fields: Any) -> Record:
 def a_message(record: Record | None = None, **fields: Any) -> Message:
     """The message of a record, as the collector writes it."""
     record = a_record(**fields) if record is None else record
-    return Message(Kind.EVENT, record["received_at"], record["source"], b"key", record["event_id"], encode(SCHEMA, record))
+    return Message(Kind.EVENT, record["received_at"], record["source"], b"key", record["event_id"], encoded(record))
+
+
+def encoded(record: Record) -> bytes:
+    """What schemas.codec.encode gives, without working the schema out each time."""
+    buffer = io.BytesIO(_PREFIX)
+    buffer.seek(0, io.SEEK_END)
+    fastavro.schemaless_writer(buffer, _PARSED, record)
+    return buffer.getvalue()
 
 
 def a_rejection(reason: str, *, at: int = NOON, source: str = "browser") -> Message:
@@ -204,7 +220,7 @@ class Converting:
     def restart(self) -> None:
         self.salts = Salts.open(self.folder / "secrets" / "salts.json")
         settings = Settings(**self.settings)
-        self.worker = Worker(self.reader, self.sink, Decoder([SCHEMA]), self.lookups, settings, self.salts, self.clock)
+        self.worker = Worker(self.reader, self.sink, DECODER, self.lookups, settings, self.salts, self.clock)
 
     def take(self, *messages: Message | Damage) -> list[Row]:
         """Have the messages dealt with, each list one batch; give the rows they became."""
