@@ -1,0 +1,98 @@
+"""Which agents are not people, and why: the patterns of crawler-user-agents, and a few that its list lacks."""
+
+import re
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
+from functools import cache, lru_cache
+from typing import Any
+
+import crawleruseragents  # type: ignore[import-untyped]  # the package carries no types
+
+GRAM_LENGTH = 4
+REMEMBERED_AGENTS = 8_192
+
+
+class BotReason(StrEnum):
+    """Why an agent is held for a bot. All but `crawler` are the tags of crawler-user-agents, in the order they are told."""
+
+    SEARCH_ENGINE = "search_engine"  # indexes pages for a search engine
+    AI_CRAWLER = "ai_crawler"  # reads pages for a language model
+    SEO = "seo"  # audits links and rankings
+    MONITORING = "monitoring"  # asks whether a site is up and quick
+    SCANNER = "scanner"  # looks for weaknesses
+    ADVERTISING = "advertising"  # checks pages that show or receive advertisements
+    SOCIAL_PREVIEW = "social_preview"  # fetches a page to show a card of it
+    FEED_READER = "feed_reader"  # polls feeds
+    ARCHIVER = "archiver"  # keeps copies
+    ACADEMIC = "academic"  # studies the web
+    HTTP_LIBRARY = "http_library"  # a program's HTTP client: curl, python-requests, ...
+    HEADLESS = "headless"  # a browser driven by a program: HeadlessChrome, PhantomJS, Selenium, ...
+    CRAWLER = "crawler"  # named by the list without a tag
+
+
+# What crawler-user-agents does not name. None of these stands in the access log the project replays: there, its list alone decides.
+EXTRA_PATTERNS = {
+    BotReason.HEADLESS: r"HtmlUnit|SlimerJS|Cypress/|jsdom/|WebDriver",
+    BotReason.HTTP_LIBRARY: r"^Java/|^python-urllib3|PostmanRuntime|GuzzleHttp|^libcurl|^reqwest|Dart/\d|WinHttp|^insomnia/|^undici",
+}
+TAG_REASONS = {"browser-automation": BotReason.HEADLESS} | {reason.replace("_", "-"): reason for reason in BotReason}
+
+
+class PatternIndex:
+    """Finds which of many patterns match a text, trying only those of which a stretch of letters stands in the text."""
+
+    def __init__(self, patterns: Sequence[str]) -> None:
+        self._patterns = [re.compile(pattern) for pattern in patterns]
+        self._by_gram: dict[str, list[int]] = {}
+        self._always: list[int] = []
+        for number, pattern in enumerate(patterns):
+            literal = required_literal(pattern)
+            if len(literal) < GRAM_LENGTH:
+                self._always.append(number)
+            else:
+                self._by_gram.setdefault(self._rarest_gram(literal), []).append(number)
+
+    def _rarest_gram(self, literal: str) -> str:
+        # The gram fewest patterns hang on; of equals the one at the end, for beginnings such as "Mozilla" are common.
+        return min(reversed(list(_grams(literal))), key=lambda gram: len(self._by_gram.get(gram, ())))
+
+    def find(self, text: str) -> list[int]:
+        """Give the numbers of all patterns found in the text, in order."""
+        found = self._by_gram.keys() & set(_grams(text))
+        candidates = [*self._always, *(number for gram in found for number in self._by_gram[gram])]
+        return sorted(number for number in candidates if self._patterns[number].search(text))
+
+
+def _grams(text: str) -> Iterator[str]:
+    return (text[start : start + GRAM_LENGTH] for start in range(len(text) - GRAM_LENGTH + 1))
+
+
+def required_literal(pattern: str) -> str:
+    """Give the longest stretch of plain characters that every match of the pattern holds; empty if that is not plain to see."""
+    if re.search(r"(?<!\\)[|({?*]", pattern):
+        return ""  # parts may be missing from a match
+    stretches = re.split(r"\\[A-Za-z0-9]|(?<!\\)(?:\[[^\]]*\]|[.^$+])", pattern)
+    return max((re.sub(r"\\(.)", r"\1", stretch) for stretch in stretches), key=len)
+
+
+@lru_cache(maxsize=REMEMBERED_AGENTS)
+def find_bot_reasons(user_agent: str | None) -> tuple[str, ...]:
+    """Give the codes of BotReason that hold for an agent; empty for what may be a person, and for an agent that is not told."""
+    if not user_agent:
+        return ()
+    reasons = _crawler_reasons(user_agent)
+    reasons.update(reason for reason, pattern in EXTRA_PATTERNS.items() if re.search(pattern, user_agent))
+    return tuple(reason.value for reason in BotReason if reason in reasons)
+
+
+def _crawler_reasons(user_agent: str) -> set[BotReason]:
+    crawlers: list[dict[str, Any]] = crawleruseragents.CRAWLER_USER_AGENTS_DATA
+    reasons: set[BotReason] = set()
+    for number in _crawler_index().find(user_agent):
+        reasons.update(TAG_REASONS.get(tag, BotReason.CRAWLER) for tag in crawlers[number].get("tags") or ("",))
+    return reasons
+
+
+@cache
+def _crawler_index() -> PatternIndex:
+    return PatternIndex([crawler["pattern"] for crawler in crawleruseragents.CRAWLER_USER_AGENTS_DATA])

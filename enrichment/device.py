@@ -1,0 +1,102 @@
+"""What an agent runs on: kind of device, browser and system, read from uap-core's patterns in one parse."""
+
+import re
+from dataclasses import dataclass
+from functools import cache, lru_cache
+
+from ua_parser import Parser, Result
+from ua_parser.loaders import load_lazy_builtins
+from ua_parser.regex import Resolver
+from user_agents.parsers import (  # type: ignore[import-untyped]  # the package carries no types
+    UserAgent,
+    parse_browser,
+    parse_device,
+    parse_operating_system,
+)
+
+from enrichment.bots import find_bot_reasons
+
+REMEMBERED_AGENTS = 8_192
+
+TV = re.compile(
+    r"Smart-?TV|GoogleTV|Google TV|Apple ?TV|Android TV|HbbTV|NetCast|Web0S|webOS\.TV|Tizen.{1,100}\bTV\b|BRAVIA|Roku/|\bAFT[A-Z]\w*|CrKey|VIDAA"
+    # Consoles are used at a television and nothing else of the six fits them.
+    r"|Xbox|PlayStation [3-9]|Nintendo (?:Wii|Switch)",
+    re.IGNORECASE,
+)
+TABLET = re.compile(r"\bTablet\b(?! PC)|\biPad\b")
+NO_NAME = frozenset({"Other", "Generic", "Generic_Android", "Generic_Android_Tablet", "Generic_Inettv", "Spider"})
+# What Chrome says instead of the model since version 110, and what patterns say that know no model.
+NO_MODEL = frozenset({"K", "Smartphone", "Feature Phone", "Tablet", "Inettv"})
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """What an agent tells of the machine and the program; None where it tells nothing."""
+
+    device_type: str  # desktop, mobile, tablet, tv, bot or unknown
+    device_brand: str | None = None
+    device_model: str | None = None
+    browser: str | None = None
+    browser_version: str | None = None  # major
+    os: str | None = None
+    os_version: str | None = None  # major and minor
+
+
+UNKNOWN = Device("unknown")
+
+
+@lru_cache(maxsize=REMEMBERED_AGENTS)
+def find_device(user_agent: str | None) -> Device:
+    """Read the device from an agent; `bot` is what enrichment.bots names, so that the two never differ."""
+    if not user_agent:
+        return UNKNOWN
+    parsed = _parser().parse(user_agent)
+    brand, model = _brand_and_model(parsed)
+    browser, system = parsed.user_agent, parsed.os
+    return Device(
+        device_type=_device_type(user_agent, parsed),
+        device_brand=brand,
+        device_model=model,
+        browser=browser.family if browser else None,
+        browser_version=browser.major if browser else None,
+        os=system.family if system else None,
+        os_version=".".join(part for part in (system.major, system.minor) if part) or None if system else None,
+    )
+
+
+@cache
+def _parser() -> Parser:
+    return Parser(Resolver(load_lazy_builtins()))
+
+
+class _Classes(UserAgent):  # type: ignore[misc]  # untyped base
+    """The device classes of user-agents over a parse that is already made."""
+
+    def __init__(self, user_agent: str, parsed: Result) -> None:
+        known = parsed.with_defaults()
+        system, browser, device = known.os, known.user_agent, known.device
+        self.ua_string = user_agent
+        self.os = parse_operating_system(system.family, system.major, system.minor, system.patch, system.patch_minor)
+        self.browser = parse_browser(browser.family, browser.major, browser.minor, browser.patch, browser.patch_minor)
+        self.device = parse_device(device.family, device.brand, device.model)
+
+
+def _device_type(user_agent: str, parsed: Result) -> str:
+    if find_bot_reasons(user_agent):
+        return "bot"
+    if TV.search(user_agent):
+        return "tv"
+    classes = _Classes(user_agent, parsed)
+    if TABLET.search(user_agent) or classes.is_tablet:
+        return "tablet"
+    if classes.is_mobile:
+        return "mobile"
+    return "desktop" if classes.is_pc else "unknown"
+
+
+def _brand_and_model(parsed: Result) -> tuple[str | None, str | None]:
+    device = parsed.device
+    if device is None or device.brand is None or device.brand in NO_NAME:
+        return None, None
+    return device.brand, None if device.model in NO_MODEL else device.model
