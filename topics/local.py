@@ -12,7 +12,7 @@ from queue import SimpleQueue
 from topics.files import lock, unlock
 from topics.frame import encode
 from topics.ledger import Counts, Received, count
-from topics.log import Disk, Log, NoSpace
+from topics.log import REAL_DISK, Disk, Log, NoSpace
 from topics.reader import LocalReader, tail
 from topics.readers import reader_accounts
 from topics.recovery import Recovered
@@ -68,7 +68,7 @@ class LocalTopic:
         max_unread_bytes: int = 2 * GIB,
         segment_bytes: int = 64 * MIB,
         on_failure: Callable[[BaseException], None],
-        disk: Disk = Disk(),  # noqa: B008  (a frozen value)
+        disk: Disk = REAL_DISK,
         now: Callable[[], float] = time.time,
     ) -> "LocalTopic":
         """Take the lock, bring the files in order, begin to write; raises TopicInUse, or TopicFailed when the disk refuses."""
@@ -170,7 +170,7 @@ class LocalTopic:
             if self._failure is None and time.monotonic() > upkeep_at:
                 self._attempt(group, self._log.delete_released)
                 upkeep_at = time.monotonic() + UPKEEP_SECONDS
-            if self._failure is None:
+            if self._failure is None and group.frames:
                 self._attempt(group, lambda: self._log.store(group.frames, group.counts))
             group.error = group.error or self._failure
             _call(group, self._done, group)

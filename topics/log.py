@@ -29,10 +29,13 @@ class NoSpace(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Disk:
-    """What touches the disk, and the clock: passed in."""
+    """What can fail about a disk, passed in."""
 
     write: Write = os.pwrite
     sync: Sync = os.fdatasync
+
+
+REAL_DISK = Disk()
 
 
 class Log:

@@ -3,12 +3,12 @@
 import random
 from collections import Counter
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 import structlog
-
 from support.streams import Converting, a_message
 from support.streams_reference import DAY, Reference
 from support.streams_visits import Visits, batches
@@ -61,7 +61,7 @@ def contents(visits: Visits, reference: Reference) -> Counter[str]:
         duplicates=reference.duplicates,
         conflicts=reference.conflicts,
         late=sum(record["received_at"] - record["occurred_at"] > 7 * DAY for record in reference.taken),
-        out_of_order=sum(after < before for before, after in zip(times, times[1:], strict=False)),
+        out_of_order=sum(after < before for before, after in pairwise(times)),
         salts=reference.salts_made,
         salts_made_anew=reference.salts_made
         - len({record["occurred_at"] // DAY for record in reference.taken if record["party_kind"] == "private"}),

@@ -1,0 +1,400 @@
+"""The local topic: durable before the answer, one sync a group, bounded, honest about a failing disk."""
+
+import asyncio
+import errno
+import os
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+
+import pytest
+from support.topics import MINUTE, a_message, a_rejection, fill, messages, no_failure, read_all, read_from, stored
+
+from topics.local import LocalReader, LocalTopic, Received, tail
+from topics.log import REAL_DISK, Disk
+from topics.segments import segment_bases
+from topics.topic import TopicFailed, TopicFull, TopicInUse
+
+
+class SlowDisk:
+    """A real disk whose sync waits until it is let go."""
+
+    def __init__(self) -> None:
+        self.syncs = 0
+        self.read, self.write = os.pipe()
+
+    def sync(self, fd: int) -> None:
+        self.syncs += 1
+        os.read(self.read, 1)
+        os.fdatasync(fd)
+
+    def let_go(self) -> None:
+        os.write(self.write, b".")
+
+
+class FullDisk:
+    """A disk that the kernel says is full, until room is made."""
+
+    def __init__(self) -> None:
+        self.is_full = True
+        self.full = os.open("/dev/full", os.O_WRONLY)
+
+    def write(self, fd: int, content: bytes, offset: int) -> int:
+        if not self.is_full:
+            return os.pwrite(fd, content, offset)
+        os.pwrite(fd, content[: len(content) // 2], offset)  # half of it still fitted
+        return os.write(self.full, content)
+
+
+class FailingDisk:
+    """A disk that fails to sync at the nth time, and lies ever after: as Linux does."""
+
+    def __init__(self, fails_at: int) -> None:
+        self.fails_at, self.syncs = fails_at, 0
+
+    def sync(self, fd: int) -> None:
+        self.syncs += 1
+        if self.syncs == self.fails_at:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        os.fdatasync(fd)
+
+
+@pytest.fixture
+def slow_disk() -> Iterator[SlowDisk]:
+    disk = SlowDisk()
+    yield disk
+    os.close(disk.read)
+    os.close(disk.write)
+
+
+@pytest.fixture
+def full_disk() -> Iterator[FullDisk]:
+    disk = FullDisk()
+    yield disk
+    os.close(disk.full)
+
+
+def a_topic(
+    path: Path,
+    *,
+    max_unread_bytes: int = 1 << 30,
+    segment_bytes: int = 1 << 26,
+    on_failure: Callable[[BaseException], None] = no_failure,
+    disk: Disk = REAL_DISK,
+    now: float = MINUTE / 1000,
+) -> LocalTopic:
+    return LocalTopic.open(
+        path, max_unread_bytes=max_unread_bytes, segment_bytes=segment_bytes, on_failure=on_failure, disk=disk, now=lambda: now
+    )
+
+
+def with_topic(topic: LocalTopic, work: Callable[[LocalTopic], Awaitable[None]]) -> None:
+    async def main() -> None:
+        try:
+            await work(topic)
+        finally:
+            topic.close()
+            await asyncio.sleep(0)  # the last groups are told in the loop's next turn
+
+    asyncio.run(main())
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110  (what is waited for happens in a thread, or in the kernel)
+            await asyncio.sleep(0.001)
+
+
+async def append_until_full(topic: LocalTopic) -> TopicFull:
+    for message in messages(100):
+        try:
+            await topic.append([message])
+        except TopicFull as error:
+            return error
+    raise AssertionError("the topic never said that it is full")
+
+
+def test_what_is_acknowledged_can_be_read(tmp_path: Path) -> None:
+    sent = [*messages(3), a_rejection()]
+
+    async def work(topic: LocalTopic) -> None:
+        await topic.append(sent[:3])
+        await topic.append(sent[3:])
+        assert read_all(tmp_path) == sent
+
+    with_topic(a_topic(tmp_path), work)
+
+
+def test_what_is_not_synced_is_not_seen(tmp_path: Path, slow_disk: SlowDisk) -> None:
+    async def work(topic: LocalTopic) -> None:
+        durable = topic.append(messages(1))
+        await until(lambda: slow_disk.syncs == 1)
+        assert len(stored(tmp_path)) == 1
+        assert LocalReader.open(tmp_path, "converter").read(0, 10) == []
+        assert not durable.done()
+        slow_disk.let_go()
+        await durable
+        assert len(LocalReader.open(tmp_path, "converter").read(0, 10)) == 1
+
+    with_topic(a_topic(tmp_path, disk=Disk(sync=slow_disk.sync)), work)
+
+
+def test_what_arrives_during_a_sync_shares_the_next(tmp_path: Path, slow_disk: SlowDisk) -> None:
+    async def work(topic: LocalTopic) -> None:
+        first = topic.append(messages(1))
+        await until(lambda: slow_disk.syncs == 1)
+        others = [topic.append([message]) for message in messages(50, first=1)]
+        assert len(set(map(id, others))) == 1
+        slow_disk.let_go()
+        slow_disk.let_go()
+        await first
+        await others[0]
+        assert slow_disk.syncs == 2
+        assert len(read_all(tmp_path)) == 51
+
+    with_topic(a_topic(tmp_path, disk=Disk(sync=slow_disk.sync)), work)
+
+
+def test_one_who_stops_waiting_does_not_cancel_the_others(tmp_path: Path, slow_disk: SlowDisk) -> None:
+    async def work(topic: LocalTopic) -> None:
+        async def wait() -> None:
+            await topic.append(messages(1))
+
+        staying, leaving = asyncio.create_task(wait()), asyncio.create_task(wait())
+        await until(lambda: slow_disk.syncs == 1)
+        leaving.cancel()
+        slow_disk.let_go()
+        slow_disk.let_go()
+        await staying
+        with pytest.raises(asyncio.CancelledError):
+            await leaving
+
+    with_topic(a_topic(tmp_path, disk=Disk(sync=slow_disk.sync)), work)
+
+
+def test_appending_nothing_writes_nothing(tmp_path: Path) -> None:
+    async def work(topic: LocalTopic) -> None:
+        await topic.append([])
+        assert segment_bases(tmp_path) == []
+
+    with_topic(a_topic(tmp_path), work)
+
+
+def test_a_message_that_fits_no_frame_leaves_nothing_of_its_group(tmp_path: Path) -> None:
+    async def work(topic: LocalTopic) -> None:
+        with pytest.raises(ValueError, match="255 bytes"):
+            topic.append([a_message(), a_message(key=b"k" * 256)])
+        assert topic.unread_bytes() == 0
+
+    with_topic(a_topic(tmp_path), work)
+
+
+def test_closing_makes_durable_what_was_taken(tmp_path: Path) -> None:
+    async def work() -> None:
+        topic = a_topic(tmp_path)
+        durable = topic.append(messages(5))
+        topic.close()
+        topic.close()
+        await durable
+
+    asyncio.run(work())
+    assert len(read_all(tmp_path)) == 5
+
+
+def test_a_topic_may_be_closed_after_its_loop(tmp_path: Path) -> None:
+    async def work() -> LocalTopic:
+        topic = a_topic(tmp_path)
+        topic.append(messages(5))
+        return topic
+
+    asyncio.run(work()).close()
+    assert len(read_all(tmp_path)) == 5
+
+
+def test_a_closed_topic_takes_nothing(tmp_path: Path) -> None:
+    async def work() -> None:
+        topic = a_topic(tmp_path)
+        topic.close()
+        with pytest.raises(TopicFailed, match="closed"):
+            topic.append(messages(1))
+
+    asyncio.run(work())
+
+
+def test_a_second_writer_is_refused_with_the_process_that_holds_the_topic(tmp_path: Path) -> None:
+    topic = a_topic(tmp_path)
+    with pytest.raises(TopicInUse, match=f"process {os.getpid()} writes to this topic"):
+        a_topic(tmp_path)
+    topic.close()
+    a_topic(tmp_path).close()
+
+
+def test_a_topic_where_none_can_be_fails_with_the_reason(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(TopicFailed, match="cannot be opened"):
+        a_topic(tmp_path / "file" / "topic")
+
+
+def test_files_are_for_their_owner_only(tmp_path: Path) -> None:
+    async def work(topic: LocalTopic) -> None:
+        await topic.append(messages(1))
+        LocalReader.open(tmp_path / "topic", "converter")
+
+    with_topic(a_topic(tmp_path / "topic"), work)
+    paths = [tmp_path / "topic", *(tmp_path / "topic").rglob("*")]
+    assert {oct(path.stat().st_mode & 0o777) for path in paths} == {"0o700", "0o600"}
+
+
+def test_the_ledger_counts_what_is_durable(tmp_path: Path, slow_disk: SlowDisk) -> None:
+    async def work(topic: LocalTopic) -> None:
+        durable = topic.append([*messages(3), a_rejection("invalid_text")])
+        await until(lambda: slow_disk.syncs == 1)
+        assert topic.ledger() == {}
+        slow_disk.let_go()
+        await durable
+        assert topic.ledger() == {(MINUTE, "browser"): Received(4, {"invalid_text": 1})}
+        assert topic.totals() == {"browser": Received(4, {"invalid_text": 1})}
+
+    with_topic(a_topic(tmp_path, disk=Disk(sync=slow_disk.sync)), work)
+
+
+def test_the_ledger_keeps_48_hours_of_minutes_and_all_totals(tmp_path: Path) -> None:
+    async def work(topic: LocalTopic) -> None:
+        await topic.append([a_message(), a_message(received_at=MINUTE + 60_000)])
+        assert list(topic.ledger()) == [(MINUTE + 60_000, "browser")]
+        assert topic.totals() == {"browser": Received(2)}
+
+    with_topic(a_topic(tmp_path, now=MINUTE / 1000 + 48 * 3600 + 60), work)
+
+
+def test_a_new_segment_begins_where_the_full_one_ends(tmp_path: Path) -> None:
+    async def work(topic: LocalTopic) -> None:
+        for message in messages(100):
+            await topic.append([message])
+
+    with_topic(a_topic(tmp_path, segment_bytes=1000), work)
+    bases = segment_bases(tmp_path)
+    assert len(bases) > 5
+    sizes = [path.stat().st_size for path in sorted(tmp_path.glob("*.segment"))]
+    assert max(sizes) <= 1000
+    assert bases[1:] == [base + size for base, size in zip(bases, sizes, strict=True)][:-1]
+    assert read_all(tmp_path) == messages(100)
+
+
+def test_unread_bytes_have_a_bound_and_reading_makes_room(tmp_path: Path) -> None:
+    async def work(topic: LocalTopic) -> None:
+        reader = LocalReader.open(tmp_path, "converter")
+        assert 5 <= (await append_until_full(topic)).retry_after_seconds <= 30
+        taken = read_from(reader, 0)
+        assert 0 < topic.unread_bytes() <= 2000
+        reader.release(taken[-1].next_position)
+
+        def is_taken() -> bool:
+            try:
+                topic.append(messages(1, first=100))
+            except TopicFull:
+                return False
+            return True
+
+        await until(is_taken)
+        await until(lambda: len(read_from(reader, reader.position)) == 1)
+
+    with_topic(a_topic(tmp_path, max_unread_bytes=2000), work)
+
+
+def test_without_readers_the_bound_counts_from_the_first_byte_kept(tmp_path: Path) -> None:
+    async def work(topic: LocalTopic) -> None:
+        await append_until_full(topic)
+
+    with_topic(a_topic(tmp_path, max_unread_bytes=2000), work)
+    assert 10 < len(read_all(tmp_path)) < 100
+
+
+def test_only_what_every_reader_has_passed_is_deleted(tmp_path: Path) -> None:
+    async def work(topic: LocalTopic) -> None:
+        quick, slow = LocalReader.open(tmp_path, "quick"), LocalReader.open(tmp_path, "slow")
+        for message in messages(100):
+            await topic.append([message])
+        entries = read_from(quick, 0)
+        quick.release(entries[-1].next_position)
+        slow.release(entries[50].next_position)
+
+    with_topic(a_topic(tmp_path, segment_bytes=500), work)
+    a_topic(tmp_path).close()
+    kept = read_all(tmp_path)
+    assert 49 <= len(kept) < 60
+    assert kept == messages(100)[-len(kept) :]
+
+
+def test_without_readers_nothing_is_deleted(tmp_path: Path) -> None:
+    for _ in range(3):
+        fill(tmp_path, messages(20), segment_bytes=300)
+    assert read_all(tmp_path) == messages(20) * 3
+
+
+def test_a_full_disk_refuses_a_group_and_goes_on_when_there_is_room(tmp_path: Path, full_disk: FullDisk) -> None:
+    async def work(topic: LocalTopic) -> None:
+        with pytest.raises(TopicFull, match="the disk is full"):
+            await topic.append(messages(5))
+        assert topic.unread_bytes() == 0
+        assert stored(tmp_path) == []
+        full_disk.is_full = False
+        await topic.append(messages(5, first=5))
+
+    with_topic(a_topic(tmp_path, disk=Disk(write=full_disk.write)), work)
+    assert read_all(tmp_path) == messages(5, first=5)
+
+
+def test_a_full_disk_leaves_what_was_durable(tmp_path: Path, full_disk: FullDisk) -> None:
+    async def work(topic: LocalTopic) -> None:
+        full_disk.is_full = False
+        await topic.append(messages(5))
+        full_disk.is_full = True
+        with pytest.raises(TopicFull):
+            await topic.append(messages(5, first=5))
+        assert read_all(tmp_path) == messages(5)
+
+    with_topic(a_topic(tmp_path, disk=Disk(write=full_disk.write)), work)
+
+
+def test_a_failed_sync_fails_its_group_and_all_that_follow_and_is_never_tried_again(tmp_path: Path) -> None:
+    disk, failures = FailingDisk(fails_at=2), list[BaseException]()
+
+    async def work(topic: LocalTopic) -> None:
+        await topic.append(messages(5))
+        with pytest.raises(TopicFailed, match="Input/output error"):
+            await topic.append(messages(5, first=5))
+        with pytest.raises(TopicFailed):
+            await topic.append(messages(5, first=10))
+        await until(lambda: len(failures) == 1)
+
+    with_topic(a_topic(tmp_path, disk=Disk(sync=disk.sync), on_failure=failures.append), work)
+    assert disk.syncs == 2
+    assert isinstance(failures[0], OSError)
+    assert len(failures) == 1
+
+
+def test_after_a_failed_sync_the_next_start_has_exactly_what_was_acknowledged(tmp_path: Path) -> None:
+    async def work(topic: LocalTopic) -> None:
+        await topic.append(messages(5))
+        with pytest.raises(TopicFailed):
+            await topic.append(messages(5, first=5))
+
+    with_topic(a_topic(tmp_path, disk=Disk(sync=FailingDisk(fails_at=2).sync), on_failure=lambda _: None), work)
+    topic = a_topic(tmp_path)
+    assert topic.recovered.torn_bytes == 0
+    assert topic.ledger() == {(MINUTE, "browser"): Received(5)}
+    topic.close()
+    assert read_all(tmp_path) == messages(5)
+
+
+def test_a_tail_begins_at_the_end_and_holds_nothing_back(tmp_path: Path) -> None:
+    async def work(topic: LocalTopic) -> None:
+        await topic.append(messages(5))
+        follower = tail(tmp_path)
+        assert follower.read(follower.position, 10) == []
+        await topic.append(messages(2, first=5))
+        assert [one.message for one in follower.read(follower.position, 10)] == messages(2, first=5)  # type: ignore[union-attr]
+        assert not (tmp_path / "readers").exists()
+        follower.close()
+
+    with_topic(a_topic(tmp_path), work)
