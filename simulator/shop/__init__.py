@@ -1,0 +1,1 @@
+"""A small demo shop that carries the tracker and fronts the collector."""
