@@ -1,0 +1,89 @@
+"""Makes Superset ready to serve: metadata, roles, the admin's account, the bundle of dashboards."""
+
+import contextlib
+import hashlib
+import io
+import os
+from importlib.metadata import version
+from pathlib import Path
+
+import superset
+import yaml
+from flask import Flask
+from flask_migrate import upgrade
+from secret_file import read_or_create
+from werkzeug.security import check_password_hash
+
+ADMIN = "admin"
+ASSETS = Path(__file__).with_name("assets")
+DATABASE = "databases/Druid.yaml"
+DEFAULT_DRUID_URI = "druid://127.0.0.1:8888/druid/v2/sql?header=true"
+
+
+def clear_unfinished_start(home: Path) -> None:
+    """Remove metadata that a killed first start left half made; it was never served."""
+    if not _migrated_mark(home).exists():
+        (home / "superset.db").unlink(missing_ok=True)
+
+
+def prepare(application: Flask, home: Path) -> None:
+    """Bring everything up to date; each step is skipped when nothing has changed since the last start."""
+    with application.app_context():
+        _migrate(home)
+        _ensure_admin(Path(os.environ.get("HEADRACE_DASHBOARDS_PASSWORD_FILE", home / "dashboards-password")))
+        _import_bundle(home, os.environ.get("DRUID_URI", DEFAULT_DRUID_URI))
+        # The worker is a fork: a connection to SQLite must not go with it.
+        superset.db.session.remove()
+        superset.db.engine.dispose()
+
+
+def _migrated_mark(home: Path) -> Path:
+    return home / "migrated"
+
+
+def _migrate(home: Path) -> None:
+    mark, release = _migrated_mark(home), version("apache-superset")
+    if mark.exists() and mark.read_text("utf-8") == release:
+        return
+    with contextlib.redirect_stdout(io.StringIO()):
+        upgrade(directory=str(Path(superset.__file__).parent / "migrations"))
+    superset.appbuilder.add_permissions(update_perms=True)
+    superset.security_manager.sync_role_definitions()
+    _write(mark, release)
+
+
+def _ensure_admin(password_file: Path) -> None:
+    password, manager = read_or_create(password_file), superset.security_manager
+    admin = manager.find_user(ADMIN)
+    if admin is None:
+        manager.add_user(ADMIN, "Admin", "Admin", f"{ADMIN}@localhost", manager.find_role("Admin"), password=password)
+    elif not check_password_hash(admin.password, password):
+        manager.reset_password(admin.id, password)
+
+
+def _import_bundle(home: Path, druid_uri: str) -> None:
+    contents = read_bundle(ASSETS, druid_uri)
+    digest = hashlib.sha256(repr(sorted(contents.items())).encode()).hexdigest()
+    mark = home / "bundle.sha256"
+    if mark.exists() and mark.read_text("utf-8") == digest:
+        return
+    # The one import that also updates charts and datasets which are there already.
+    from superset.commands.importers.v1.assets import ImportAssetsCommand  # noqa: PLC0415  needs the application
+    from superset.utils.core import override_user  # noqa: PLC0415
+
+    with override_user(superset.security_manager.find_user(ADMIN)):
+        ImportAssetsCommand(contents).run()
+    _write(mark, digest)
+
+
+def read_bundle(root: Path, druid_uri: str) -> dict[str, str]:
+    """Give the files of the bundle by path, with the database's address put in."""
+    contents = {str(path.relative_to(root)): path.read_text("utf-8") for path in root.rglob("*.yaml")}
+    database = yaml.safe_load(contents[DATABASE])
+    contents[DATABASE] = yaml.safe_dump(database | {"sqlalchemy_uri": druid_uri})
+    return contents
+
+
+def _write(path: Path, text: str) -> None:
+    path.with_suffix(".new").write_text(text, "utf-8")
+    path.with_suffix(".new").replace(path)

@@ -1,0 +1,13 @@
+"""The application that gunicorn serves; importing it migrates and imports the bundle first, when anything changed."""
+
+import os
+from pathlib import Path
+
+import bootstrap
+from superset.app import create_app
+
+# Not from superset_config: importing that before Superset does would leave Superset with its defaults.
+home = Path(os.environ["SUPERSET_HOME"]).resolve()
+bootstrap.clear_unfinished_start(home)
+application = create_app()
+bootstrap.prepare(application, home)
