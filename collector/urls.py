@@ -9,7 +9,22 @@ from collector.texts import CONTROL
 MAX_LENGTH = 2048
 
 # Click ids that advertisers put into the address of a landing page. None of them names a person to anyone but the advertiser.
-CLICK_IDS = ("gclid", "gbraid", "wbraid", "dclid", "fbclid", "msclkid", "ttclid", "twclid", "li_fat_id", "yclid", "epik", "sccid", "rdt_cid", "igshid")
+CLICK_IDS = (
+    "gclid",
+    "gbraid",
+    "wbraid",
+    "dclid",
+    "fbclid",
+    "msclkid",
+    "ttclid",
+    "twclid",
+    "li_fat_id",
+    "yclid",
+    "epik",
+    "sccid",
+    "rdt_cid",
+    "igshid",
+)
 
 _EMAIL = re.compile(r"[^/?&=\s@]+(?:@|%40)[^/?&=\s@]+\.[^/?&=\s@]+")
 MASK = "(email)"

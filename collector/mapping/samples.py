@@ -35,7 +35,9 @@ def arguments(event: Event, **facts: object) -> dict[str, object]:
 
 def _samples() -> Iterator[dict[str, object]]:
     yield arguments(Event(id=_ID, type="pageView"))
-    yield arguments(Event(id=_ID, type="a", url="no address", referrer="", title="", is_new_party=False, parameters={}), parameters_text=b"{}")
+    yield arguments(
+        Event(id=_ID, type="a", url="no address", referrer="", title="", is_new_party=False, parameters={}), parameters_text=b"{}"
+    )
     full = Event(
         id=_ID,
         type="purchase",
@@ -77,4 +79,6 @@ def verify(encoder: Encoder, schema: Mapping[str, Any]) -> None:
         except (CodecError, ValueError, TypeError) as error:
             raise MappingError([f"the code made from the mapping writes no {schema['name']}: {error}; please report this"]) from error
         if again != message:
-            raise MappingError([f"the code made from the mapping writes a {schema['name']} that fastavro writes otherwise; please report this"])
+            raise MappingError(
+                [f"the code made from the mapping writes a {schema['name']} that fastavro writes otherwise; please report this"]
+            )

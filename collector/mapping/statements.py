@@ -179,5 +179,3 @@ def assignments(statements: list[Statement], conditions: tuple[Expression, ...] 
 def has_jumps(statements: list[Statement]) -> bool:
     """Tell whether a statement can be passed over by stop() or exit_()."""
     return any(isinstance(one, Stop | Exit) or (isinstance(one, When | Section) and has_jumps(one.body)) for one in statements)
-
-

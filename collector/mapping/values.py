@@ -230,4 +230,3 @@ _CLASSES: dict[Type, type[Value]] = {
     Type.URI: Uri,
     Type.QUERY: Query,
 }
-

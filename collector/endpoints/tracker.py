@@ -1,0 +1,156 @@
+"""`POST /h`, the source of the tracker and of trusted sources: a body in, an answer when its events are durable."""
+
+import asyncio
+import secrets
+from collections.abc import Callable
+
+import msgspec
+from starlette.types import Message as AsgiMessage
+from starlette.types import Receive, Scope, Send
+
+from collector.addresses import AddressReader
+from collector.endpoints.answers import rest, send_preflight, start
+from collector.event import Rejection, RejectReason
+from collector.gate import Gate
+from collector.metrics import Metrics
+from collector.pipeline import Outcome, Pipeline
+from collector.texts import header_text
+from topics.topic import TopicError, TopicFull, TopicWriter
+
+CLOSE = (b"connection", b"close")
+# A body over the limit is read on and thrown away for so long, so that its sender can read the answer; then the connection is closed.
+DISCARDED_TIMES = 8
+
+
+class _Aborted(Exception):  # noqa: N818 - not an error of ours
+    """The sender went away in the middle of a body."""
+
+
+class _TooSlow(Exception):  # noqa: N818
+    """The body did not come within its time."""
+
+
+class EventEndpoint:
+    """Takes the events of one source."""
+
+    def __init__(
+        self,
+        source: str,
+        pipeline: Pipeline,
+        topic: TopicWriter,
+        addresses: AddressReader,
+        metrics: Metrics,
+        gate: Gate,
+        *,
+        max_body_bytes: int,
+        body_timeout_seconds: float,
+        now: Callable[[], float],
+    ) -> None:
+        self._source, self._pipeline, self._topic, self._addresses = source, pipeline, topic, addresses
+        self._metrics, self._gate, self._now = metrics, gate, now
+        self._max_body_bytes, self._body_timeout_seconds = max_body_bytes, body_timeout_seconds
+        self._one_ok = b'{"results":["ok"]}'
+        self._one_ok_start = start(200, self._one_ok)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["method"] != "POST":
+            await self._answer_other(scope["method"], send)
+            return
+        began = self._now()
+        received_at = int(began * 1000)
+        try:
+            message = await receive()
+            body = (
+                message["body"]
+                if not message.get("more_body") and message["type"] == "http.request"
+                else await self._read(message, receive)
+            )
+        except _Aborted:
+            self._metrics.aborted += 1
+            return
+        except _TooSlow:
+            body = Rejection(RejectReason.BODY_TOO_SLOW, f"the body must come within {self._body_timeout_seconds:g} seconds")
+        if self._gate.closed_because:
+            await self._send_later(send, 5, self._gate.closed_because)
+            return
+        if isinstance(body, Rejection) or len(body) > self._max_body_bytes:
+            outcome = self._pipeline.refuse(self._too_large() if isinstance(body, bytes) else body, received_at)
+        else:
+            outcome = self._take(scope, body, received_at)
+        try:
+            await self._topic.append(outcome.messages)
+        except TopicFull as full:
+            await self._send_later(send, full.retry_after_seconds, "the topic is full")
+            return
+        except TopicError:
+            await self._send_later(send, 5, "the topic has failed")
+            return
+        self._count(outcome, self._now() - began)
+        await self._send(send, outcome)
+
+    def _take(self, scope: Scope, body: bytes, received_at: int) -> Outcome:
+        pairs = scope["headers"]
+        headers = dict(pairs)
+        forwarded = headers.get(b"x-forwarded-for", b"")
+        if forwarded and len(headers) != len(pairs):
+            forwarded = b",".join(value for name, value in pairs if name == b"x-forwarded-for")
+        client = scope["client"]
+        address = self._addresses.cut_address(client[0], forwarded) if client else None
+        agent = headers.get(b"user-agent")
+        declines = headers.get(b"sec-gpc") == b"1" or headers.get(b"dnt") == b"1"
+        return self._pipeline.take(body, received_at, address, header_text(agent) if agent else None, declines=declines)
+
+    async def _read(self, message: AsgiMessage, receive: Receive) -> bytes | Rejection:
+        """Read a body that comes in parts, whatever its Content-Length says."""
+        parts, size = [], 0
+        try:
+            async with asyncio.timeout(self._body_timeout_seconds):
+                while True:
+                    if message["type"] != "http.request":
+                        raise _Aborted
+                    part = message.get("body", b"")
+                    size += len(part)
+                    if size <= self._max_body_bytes:
+                        parts.append(part)
+                    elif size > DISCARDED_TIMES * self._max_body_bytes:
+                        return self._too_large()
+                    if not message.get("more_body"):
+                        return self._too_large() if size > self._max_body_bytes else b"".join(parts)
+                    message = await receive()
+        except TimeoutError:
+            raise _TooSlow from None
+
+    def _too_large(self) -> Rejection:
+        return Rejection(RejectReason.BODY_TOO_LARGE, f"a body has at most {self._max_body_bytes} bytes")
+
+    def _count(self, outcome: Outcome, seconds: float) -> None:
+        self._metrics.answers[outcome.status] += 1
+        self._metrics.unknown_keys += outcome.unknown_keys
+        if not outcome.results:
+            self._metrics.refused[outcome.messages[0].key.decode()] += 1
+        self._metrics.count_durable(self._source, outcome.results, seconds)
+
+    async def _send(self, send: Send, outcome: Outcome) -> None:
+        if outcome.body == self._one_ok:
+            await send(self._one_ok_start)
+        else:
+            await send(start(outcome.status, outcome.body, *([CLOSE] if outcome.status in (408, 413) and not outcome.results else [])))
+        await send(rest(outcome.body))
+
+    async def _send_later(self, send: Send, seconds: int, text: str) -> None:
+        self._metrics.answers[503] += 1
+        body = msgspec.json.encode({"reason": "unavailable", "message": f"{text}; send the same batch again later"})
+        wait = str(seconds + secrets.randbelow(5)).encode()
+        await send(start(503, body, (b"retry-after", wait)))
+        await send(rest(body))
+
+    async def _answer_other(self, method: str, send: Send) -> None:
+        if method == "OPTIONS":
+            await send_preflight(send)
+            return
+        self._metrics.answers[405] += 1
+        self._metrics.refused[RejectReason.METHOD_NOT_ALLOWED] += 1
+        body = msgspec.json.encode({"reason": RejectReason.METHOD_NOT_ALLOWED, "message": "events are sent with POST"})
+        await send(start(405, body, (b"allow", b"POST, OPTIONS")))
+        await send(rest(body))

@@ -1,0 +1,32 @@
+"""Logs: one JSON object a line on stdout, plain text on a terminal; never an address, an identifier or a full URL."""
+
+import logging
+import sys
+from typing import TextIO
+
+import structlog
+
+
+class _ServerLog(logging.Handler):
+    """Passes what the HTTP server says on to our log."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.levelno >= logging.WARNING:
+            structlog.get_logger("server").log(record.levelno, "server", text=record.getMessage()[:256], exc_info=record.exc_info)
+
+
+def configure(stream: TextIO | None = None) -> None:
+    """Set up structlog, and the standard library's log behind it."""
+    out = stream or sys.stdout
+    renderer = structlog.dev.ConsoleRenderer() if out.isatty() else structlog.processors.JSONRenderer()
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            *([] if out.isatty() else [structlog.processors.format_exc_info]),
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(out),
+    )
+    logging.basicConfig(handlers=[_ServerLog()], level=logging.WARNING, force=True)

@@ -1,0 +1,223 @@
+"""The way of a beacon: from the bytes of a body to messages for the topic and the answer for the page.
+
+The order of the steps is that of `Pipeline.take`: read, check the batch, then for each event: clean, check, find the time, find the
+party, map and encode. No framework knows of it, and it knows of none.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeAlias
+
+import msgspec
+
+from collector.event import LATEST, Batch, Event, Rejection, RejectReason, TrustedBatch, TrustedEvent
+from collector.identifiers import is_event_type, is_identifier, is_site
+from collector.mapping.avro import Remembered
+from collector.mapping.compile import Encoder
+from collector.parameters import cleaned, has_nul, parameters_text, problem_of
+from collector.reading import BodyReader, Reading
+from collector.texts import CONTROL, may_hold_controls
+from topics.topic import Kind, Message
+
+VERSION = 1
+SKEW_MS = 24 * 60 * 60 * 1000
+OK, DUPLICATE = "ok", "duplicate"
+
+Readable: TypeAlias = Batch | TrustedBatch | Reading
+PartitionKey: TypeAlias = Callable[[tuple[str, str | None, str | None]], bytes]
+
+_STATUS = {RejectReason.BODY_TOO_LARGE: 413, RejectReason.TOO_MANY_EVENTS: 413, RejectReason.BODY_TOO_SLOW: 408}
+_TEXTS = ("type", "url", "title", "referrer", "language", "time_zone", "target", "currency", "product_id")
+_TRUSTED_TEXTS = (*_TEXTS, "address", "user_agent")
+_encode_json = msgspec.json.Encoder().encode
+
+
+class Outcome(NamedTuple):
+    """What becomes of a beacon: the messages to store, and what to answer once they are durable."""
+
+    status: int
+    body: bytes
+    messages: Sequence[Message]
+    results: Sequence[str]  # one for each event; empty if the body could not be read
+    unknown_keys: int = 0
+
+
+_ALL_OK = [_encode_json({"results": [OK] * count}) for count in range(51)]
+
+
+class Pipeline:
+    """Takes the beacons of one source."""
+
+    def __init__(
+        self, encode: Encoder, partition_key: PartitionKey, *, source: str, is_trusted: bool, cut_address: Callable[[str], str | None]
+    ) -> None:
+        self._encode = encode
+        self._source = source
+        self._is_trusted = is_trusted
+        self._cut_address = cut_address
+        self._reader = BodyReader(is_trusted=is_trusted)
+        self._keys = Remembered[tuple[str, str | None, str | None], bytes](partition_key)
+        self._texts = _TRUSTED_TEXTS if is_trusted else _TEXTS
+
+    def take(self, body: bytes, received_at: int, address: str | None, user_agent: str | None, *, declines: bool) -> Outcome:
+        """Take one beacon; `declines` is the browser's word (GPC, DNT) that nobody is to be recognised."""
+        batch = self._reader.read(body)
+        if isinstance(batch, Rejection):
+            return self.refuse(batch, received_at)
+        if refusal := _check_batch(batch, self._is_trusted):
+            return self.refuse(refusal, received_at)
+        has_controls = may_hold_controls(body)
+        sent_at = received_at if batch.sent_at is None else int(batch.sent_at)
+        messages: list[Message] = []
+        results: list[str] = []
+        seen: set[str] = set()
+        first_refusal = None
+        for event in batch.events:
+            if not isinstance(event, Rejection) and event.id in seen:
+                results.append(DUPLICATE)
+                continue
+            made = (
+                event
+                if isinstance(event, Rejection)
+                else self._event(event, batch.site, received_at, sent_at, address, user_agent, declines, has_controls)
+            )
+            if isinstance(made, Rejection):
+                first_refusal = first_refusal or made
+                messages.append(self._rejected(made, received_at))
+                results.append(made.reason)
+                continue
+            seen.add(made.event_id)
+            messages.append(made)
+            results.append(OK)
+        unknown_keys = batch.unknown_keys if isinstance(batch, Reading) else 0
+        if len(seen) == len(results):
+            return Outcome(200, _ALL_OK[len(results)], messages, results, unknown_keys)
+        if seen or first_refusal is None:
+            return Outcome(200, _encode_json({"results": results}), messages, results, unknown_keys)
+        answer = {"results": results, "reason": first_refusal.reason, "message": first_refusal.message}
+        return Outcome(422, _encode_json(answer), messages, results, unknown_keys)
+
+    def refuse(self, refusal: Rejection, received_at: int) -> Outcome:
+        """Refuse a beacon as a whole: one received, one rejected, nothing of it stored."""
+        answer = _encode_json({"reason": refusal.reason, "message": refusal.message})
+        return Outcome(_STATUS.get(refusal.reason, 400), answer, [self._rejected(refusal, received_at)], ())
+
+    def _rejected(self, refusal: Rejection, received_at: int) -> Message:
+        detail = _encode_json({"message": refusal.message})
+        return Message(Kind.REJECTION, received_at, self._source, refusal.reason.encode(), refusal.event_id, detail)
+
+    def _event(
+        self,
+        event: Event,
+        site: str,
+        received_at: int,
+        sent_at: int,
+        address: str | None,
+        user_agent: str | None,
+        declines: bool,
+        has_controls: bool,
+    ) -> Message | Rejection:
+        is_cleaned = False
+        if has_controls:
+            if _holds_nul(event, self._texts):
+                return Rejection(RejectReason.INVALID_TEXT, "a text holds NUL or half a surrogate pair", _valid_id(event))
+            is_cleaned = _clean(event, self._texts)
+        if refusal := _check(event):
+            return refusal
+        parameters = event.parameters
+        text = None
+        if parameters is not None:
+            text = parameters_text(parameters)
+            if problem := problem_of(parameters, text):
+                return Rejection(RejectReason.INVALID_PARAMETERS, problem, event.id)
+        created_at = None if event.created_at is None else int(event.created_at)
+        occurred_at = min(max(received_at - sent_at + (created_at or 0), 0), received_at)
+        is_skewed = not -SKEW_MS <= received_at - sent_at <= SKEW_MS
+        if isinstance(event, TrustedEvent):
+            address = self._cut_address(event.address) if event.address else None
+            user_agent = event.user_agent
+            if event.occurred_at is not None:
+                occurred_at, is_skewed = int(event.occurred_at), False
+        party_id, session_id, party_kind = event.party_id, event.session_id, "consented"
+        if declines or event.is_private:
+            party_id, session_id, party_kind = None, None, "none"
+        elif party_id is None:
+            session_id, party_kind = None, "private"
+        value = self._encode(
+            event,
+            site,
+            self._source,
+            received_at,
+            occurred_at,
+            created_at,
+            party_kind,
+            party_id,
+            session_id,
+            address,
+            user_agent,
+            is_skewed,
+            is_cleaned,
+            text,
+        )
+        if party_id is not None:
+            key = party_id.encode()
+        else:
+            party = (site, address, user_agent)
+            key = self._keys.known.get(party) or self._keys.make(party)
+        return Message(Kind.EVENT, received_at, self._source, key, event.id, value)
+
+
+def _check_batch(batch: Readable, is_trusted: bool) -> Rejection | None:
+    if batch.version != VERSION:
+        return Rejection(RejectReason.UNKNOWN_VERSION, f"version must be {VERSION}")
+    if not is_site(batch.site):
+        return Rejection(RejectReason.INVALID_SITE, "site must be 1 to 64 letters, digits, _ - . :, a letter or digit first")
+    if batch.sent_at is None:
+        return (
+            None
+            if is_trusted
+            else Rejection(RejectReason.INVALID_TIME, "sent_at must say when the batch was sent, in milliseconds since 1970")
+        )
+    if not 0 <= batch.sent_at <= LATEST:
+        return Rejection(RejectReason.INVALID_TIME, "sent_at must be milliseconds since 1970, before the year 10000")
+    return None
+
+
+def _check(event: Event) -> Rejection | None:
+    """Check what the decoder could not: identifiers, the type and the times."""
+    if not is_identifier(event.id):
+        return Rejection(RejectReason.INVALID_EVENT_ID, "id must be 32 digits of 0-9 and a-f")
+    if not is_event_type(event.type):
+        return Rejection(RejectReason.INVALID_EVENT_TYPE, "type must be 1 to 64 letters, digits, _ - . : /, a letter first", event.id)
+    for identifier in (event.page_view_id, event.party_id, event.session_id):
+        if identifier is not None and not is_identifier(identifier):
+            return Rejection(
+                RejectReason.INVALID_IDENTIFIER, "page_view_id, party_id and session_id must be 32 digits of 0-9 and a-f", event.id
+            )
+    occurred_at = event.occurred_at if isinstance(event, TrustedEvent) else None
+    instant = event.created_at if occurred_at is None else occurred_at
+    if instant is None or not 0 <= instant <= LATEST or (event.created_at is not None and not 0 <= event.created_at <= LATEST):
+        return Rejection(RejectReason.INVALID_TIME, "created_at must be milliseconds since 1970, before the year 10000", event.id)
+    return None
+
+
+def _valid_id(event: Event) -> str:
+    return event.id if is_identifier(event.id) else ""
+
+
+def _holds_nul(event: Event, texts: Sequence[str]) -> bool:
+    return any("\0" in (getattr(event, name) or "") for name in texts) or has_nul(event.parameters)
+
+
+def _clean(event: Event, texts: Sequence[str]) -> bool:
+    """Remove control characters from the texts of an event; tell whether there were any."""
+    changed = False
+    for name in texts:
+        text = getattr(event, name)
+        if text and CONTROL.search(text):
+            setattr(event, name, CONTROL.sub("", text))
+            changed = True
+    parameters = cleaned(event.parameters)
+    if parameters != event.parameters:
+        event.parameters = parameters  # type: ignore[assignment]  # a dict stays one
+        changed = True
+    return changed

@@ -1,0 +1,119 @@
+"""Runs the collector's two ports in one event loop until it is told to stop or its topic fails."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import Callable, Iterator
+
+import structlog
+import uvicorn
+from starlette.types import ASGIApp
+
+from collector.app import create_app, load_encoder
+from collector.errors import StartError
+from collector.identifiers import read_or_make_secret
+from collector.settings import PREFIX, Settings
+from topics.local import LocalTopic, reader_accounts
+from topics.topic import TopicError
+
+BACKLOG = 2048
+log = structlog.get_logger("collector")
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves the signals to us: there are two of it."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def listen(host: str, port: int, variable: str) -> socket.socket:
+    """Take a port; raises StartError that names the variable when it is not to be had."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        taken = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise StartError([f"{PREFIX}HOST: {host!r} is no address of this machine: {error.strerror}"]) from error
+    try:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind(address)
+        taken.listen(BACKLOG)
+    except OSError as error:
+        taken.close()
+        raise StartError(
+            [f"{variable}: cannot listen on port {port} of {host}: {error.strerror}; is another collector running?"]
+        ) from error
+    return taken
+
+
+async def run(settings: Settings) -> bool:
+    """Serve until SIGTERM or SIGINT; tell whether all went well. Raises MappingError and StartError before a port is open."""
+    encode = load_encoder(settings)
+    stopping = asyncio.Event()
+    failures: list[BaseException] = []
+    with contextlib.ExitStack() as stack:
+        public = stack.enter_context(listen(settings.host, settings.port, PREFIX + "PORT"))
+        internal = stack.enter_context(listen(settings.internal_host, settings.internal_port, PREFIX + "INTERNAL_PORT"))
+        secret = _secret(settings)
+
+        def failed(error: BaseException) -> None:
+            failures.append(error)
+            stopping.set()
+
+        topic = _open_topic(settings, failed)
+        app = create_app(settings, topic, encode, secret, accounts=lambda: reader_accounts(settings.topic_directory))
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stopping.set)
+        servers = [_server(settings, app.public), _server(settings, app.internal)]
+        tasks = [asyncio.create_task(server.serve([port])) for server, port in zip(servers, (public, internal), strict=True)]
+        log.info("collector started", port=public.getsockname()[1], internal_port=internal.getsockname()[1])
+        await stopping.wait()
+        app.gate.close("the topic has failed" if failures else "the collector is stopping")
+        for server in servers:
+            server.should_exit = True
+        await asyncio.gather(*tasks)
+        topic.close()
+    if failures:
+        log.error("topic failed", error=repr(failures[0]))
+    log.info("collector stopped")
+    return not failures
+
+
+def _server(settings: Settings, app: ASGIApp) -> _Server:
+    return _Server(
+        uvicorn.Config(
+            app,
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=False,
+            proxy_headers=False,
+            timeout_keep_alive=settings.idle_timeout_seconds,
+            timeout_graceful_shutdown=settings.drain_timeout_seconds,
+        )
+    )
+
+
+def _secret(settings: Settings) -> bytes:
+    try:
+        return read_or_make_secret(settings.key_file)
+    except (OSError, ValueError) as error:
+        raise StartError(
+            [f"{PREFIX}KEY_FILE: {settings.key_file} cannot be used: {error}; it must be a file of 64 hexadecimal digits"]
+        ) from error
+
+
+def _open_topic(settings: Settings, failed: Callable[[BaseException], None]) -> LocalTopic:
+    try:
+        topic = LocalTopic.open(settings.topic_directory, max_unread_bytes=settings.max_unread_bytes, on_failure=failed)
+    except TopicError as error:
+        raise StartError([f"{PREFIX}TOPIC_DIRECTORY: {error}"]) from error
+    if topic.recovered.torn_bytes:
+        log.warning("torn end of the topic cut", count=topic.recovered.torn_bytes)
+    return topic

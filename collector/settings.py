@@ -1,0 +1,99 @@
+"""Every HEADRACE_COLLECTOR_* variable: its type, its default, what it means."""
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+import schemas
+from collector.addresses import Network
+from collector.errors import SettingsError
+
+PREFIX = "HEADRACE_COLLECTOR_"
+_SCHEMAS = Path(schemas.__file__).parent
+_PATH = r"^/[A-Za-z0-9_./-]*[A-Za-z0-9_-]$"
+
+
+class Settings(BaseSettings):
+    """The collector's settings."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+
+    host: str = Field("127.0.0.1", min_length=1, description="Address that the public port listens on.")
+    port: int = Field(8290, ge=0, le=65535, description="Public port: events and the tracker's script.")
+    internal_host: str = Field("127.0.0.1", min_length=1, description="Address that the internal port listens on; never public.")
+    internal_port: int = Field(8291, ge=0, le=65535, description="Internal port: health, metrics, ledger, and events of trusted sources.")
+    event_path: str = Field("/h", pattern=_PATH, description="Path that takes events.")
+    script_path: str = Field("/headrace.js", pattern=_PATH, description="Path that gives the tracker's script.")
+    topic_directory: Path = Field(
+        Path("var/topics/clickstream-avro"), description="Directory of the local topic; one collector writes to it."
+    )
+    max_unread_bytes: int = Field(
+        2 << 30, ge=1 << 20, description="Bytes that may wait for a reader; beyond that pages are told to come later."
+    )
+    key_file: Path = Field(
+        Path("var/secrets/partition-key"), description="File of the secret behind partition keys; made at the first start."
+    )
+    trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = Field(
+        ("127.0.0.0/8", "::1/128"),  # type: ignore[arg-type]  # validated like any other value
+        validate_default=True,
+        description="Networks whose X-Forwarded-For is believed, separated by commas.",
+    )
+    query_parameters: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Query parameters of pages that are kept besides utm_* and click ids, separated by commas."
+    )
+    schema_file: Path = Field(_SCHEMAS / "clickstream.avsc", alias=PREFIX + "SCHEMA", description="Avro schema of the records.")
+    mapping_file: Path = Field(
+        _SCHEMAS / "clickstream_mapping.py", alias=PREFIX + "MAPPING", description="Mapping from events to records, in Python."
+    )
+    max_body_bytes: int = Field(256 * 1024, ge=1024, le=16 << 20, description="Largest body of a request.")
+    body_timeout_seconds: float = Field(10, gt=0, le=600, description="Time within which a body must have come whole.")
+    idle_timeout_seconds: int = Field(75, gt=0, le=3600, description="Time after which a connection without a request is closed.")
+    drain_timeout_seconds: int = Field(10, gt=0, le=600, description="Time that open requests get to end when the collector stops.")
+
+    @field_validator("trusted_proxies", "query_parameters", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, **_: Any
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read no environment: it is read once, in __main__, and handed in."""
+        return (init_settings,)
+
+
+def variables() -> dict[str, str]:
+    """Give the variable of every field."""
+    return {str(field.alias or PREFIX + name.upper()): name for name, field in Settings.model_fields.items()}
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """Read the settings; raises SettingsError with one line for each thing that is wrong."""
+    known = variables()
+    given = {name: value for name, value in environment.items() if name.startswith(PREFIX)}
+    faults = [f"{name}: there is no such setting{_nearest(name, known)}" for name in sorted(given.keys() - known.keys())]
+    names = {variable: field if not Settings.model_fields[field].alias else variable for variable, field in known.items()}
+    try:
+        settings = Settings(**{names[name]: value for name, value in given.items() if name in known})  # type: ignore[arg-type]
+    except ValidationError as error:
+        faults += [_line(fault, known) for fault in error.errors()]
+        raise SettingsError(faults) from error
+    if faults:
+        raise SettingsError(faults)
+    return settings
+
+
+def _line(fault: Any, known: Mapping[str, str]) -> str:
+    field = str(fault["loc"][0])
+    variable = next((name for name, one in known.items() if field in (one, name)), field)
+    return f"{variable}: {fault['msg']}, not {str(fault['input'])[:80]!r}"
+
+
+def _nearest(name: str, known: Mapping[str, str]) -> str:
+    near = get_close_matches(name, known, n=1)
+    return f"; did you mean {near[0]}?" if near else ""
