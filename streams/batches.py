@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from schemas.codec import CodecError, Decoder, Record
+from schemas.codec import CodecError, Record
 from streams.converter import DIRECT, Converter
 from streams.dead_letters import Reason, damaged, dead_letter
-from streams.facts import FactFinder
+from streams.decoding import RecordDecoder
+from streams.facts import Channel, FactFinder
 from streams.memory import SessionMemory
 from streams.party import Identity, Parties, needs_salt
 from streams.repeats import Repeat, compare, stored_event
@@ -36,7 +37,7 @@ class BatchMaker:
         *,
         topic: str,
         sink: Sink,
-        decoder: Decoder,
+        decoder: RecordDecoder,
         converter: Converter,
         facts: FactFinder,
         salts: Salts,
@@ -56,7 +57,6 @@ class BatchMaker:
     def make(self, entries: Sequence[Entry | Damage], now: int) -> Batch:
         """Make the batch of these entries. Their sessions change in memory: what is not committed then must be forgotten."""
         batch = Batch(self._topic, entries[-1].next_position)
-        self._facts.refresh(now)
         events = self._first_told(self._readable(entries, batch, now), batch, now)
         identities = self._identities(events, now)
         touched: dict[int, Session] = {}
@@ -84,14 +84,15 @@ class BatchMaker:
 
     def _read(self, entry: Entry, batch: Batch, now: int) -> _Event | None:
         try:
-            record = self._converter.complete(self._decoder.decode(entry.message.value))
+            decoded = self._decoder.decode(entry.message.value)
         except CodecError as error:
             self._set_aside(entry, Reason(error.reason), str(error), batch, now)
             return None
+        record = self._converter.complete(decoded)
         if fault := self._converter.fault(record):
             self._set_aside(entry, *fault, batch, now)
             return None
-        return _Event(entry, record, stored_event(record))
+        return _Event(entry, record, stored_event(record["site"], record["event_id"], decoded))
 
     def _first_told(self, events: list[_Event], batch: Batch, now: int) -> list[_Event]:
         """Leave out what was there before, in the sink or earlier in this batch."""
@@ -131,7 +132,7 @@ class BatchMaker:
         batch.rows.append(row)
         _account_of(batch, event.entry.message).stored += 1
 
-    def _session(self, event: _Event, identity: Identity, channel: tuple[str | None, str | None]) -> tuple[Session | None, bool]:
+    def _session(self, event: _Event, identity: Identity, channel: Channel) -> tuple[Session | None, bool]:
         """Give the event's session as it is with it, and whether the event opened it."""
         if identity.session_id is not None:
             session = self._memory.named(identity, identity.session_id)

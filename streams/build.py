@@ -6,10 +6,9 @@ from collections.abc import Callable
 from enrichment.bots import find_bot_reasons
 from enrichment.channels import find_channel
 from enrichment.device import find_device
-from enrichment.place import Places
-
-from schemas.codec import Decoder
+from enrichment.place import Places, State
 from schemas.contract import load_schema
+from streams.decoding import CompiledDecoder
 from streams.facts import Lookups
 from streams.metrics import Metrics
 from streams.salts import Salts
@@ -31,5 +30,8 @@ def build_worker(
     Messages of any schema beside the one in the settings (`*.avsc` in its folder) are understood.
     """
     schemas = [load_schema(path) for path in sorted(settings.schema_path.parent.glob("*.avsc"))]
-    lookups = Lookups(Places(settings.places).find, find_device, find_bot_reasons, find_channel)
-    return Worker(reader, sink, Decoder(schemas), lookups, settings, Salts.open(settings.salts), clock, metrics)
+    places = Places(settings.places)
+    lookups = Lookups(places.find, find_device, find_bot_reasons, find_channel)
+    metrics = metrics or Metrics()
+    metrics.watch_places(lambda: places.state is State.READY, lambda: places.failed_loads + places.failed_lookups)
+    return Worker(reader, sink, CompiledDecoder(schemas), lookups, settings, Salts.open(settings.salts), clock, metrics)

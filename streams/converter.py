@@ -9,7 +9,7 @@ from schemas.codec import Record
 from schemas.contract import NOT_IN_ROW, avro_kind, columns
 from streams.dead_letters import Reason
 from streams.errors import SchemaError
-from streams.facts import Facts
+from streams.facts import Channel, Facts
 from streams.sink import Row, Session
 
 # What a record cannot do without. Texts must not be empty.
@@ -92,7 +92,7 @@ class Converter:
         session: Session | None,
         is_session_start: bool,
         facts: tuple[Facts, Facts],
-        channel: tuple[str | None, str | None],
+        channel: Channel,
         ingested_at: int,
     ) -> Row:
         """Make the row of a complete record; `session` is as it stands with this event."""

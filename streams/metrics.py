@@ -1,5 +1,7 @@
 """What the converter counts for Prometheus."""
 
+from collections.abc import Callable
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from streams.sink import Batch
@@ -32,6 +34,13 @@ class Metrics:
             self._dead_letters.labels(letter.reason).inc()
         self._position.set(batch.position)
         self._batches.observe(seconds)
+
+    def watch_places(self, is_ready: Callable[[], bool], failures: Callable[[], int]) -> None:
+        """Show how the place database stands."""
+        ready = Gauge("clickstream_streams_places_ready", "1 if the newest place database is in use.", registry=self.registry)
+        ready.set_function(lambda: float(is_ready()))
+        failed = Gauge("clickstream_streams_places_failures", "Place databases and places that could not be read.", registry=self.registry)
+        failed.set_function(lambda: float(failures()))
 
     def enrichment_failed(self, what: str) -> None:
         """Count a question to reference data that failed."""

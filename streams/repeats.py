@@ -40,15 +40,15 @@ class Repeat(Enum):
     CONFLICT = auto()
 
 
-def stored_event(record: Record) -> StoredEvent:
-    """Give what the memory of events keeps of a record.
+def stored_event(site: str, event_id: str, record: Record) -> StoredEvent:
+    """Give what the memory of events keeps of a record, as it was decoded.
 
     A field that is null, empty, zero or false is left out: so an event replayed after a field was added to the schema is still the same.
     """
     said = [item for item in record.items() if item[1] and item[0] not in NOT_SAID_BY_THE_PAGE]
     said.sort()  # names differ, so the order of the schema's fields does not matter
     payload = int.from_bytes(blake2b(_encode(said), digest_size=8).digest(), "little", signed=True)
-    return StoredEvent(event_key(record["site"], record["event_id"]), payload)
+    return StoredEvent(event_key(site, event_id), payload)
 
 
 def event_key(site: str, event_id: str) -> bytes:

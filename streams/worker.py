@@ -7,11 +7,11 @@ from typing import Protocol
 
 import structlog
 
-from schemas.codec import Decoder
 from schemas.contract import load_schema
 from streams.accounts import Accounts
 from streams.batches import BatchMaker
 from streams.converter import Converter
+from streams.decoding import RecordDecoder
 from streams.errors import TopicLost
 from streams.facts import FactFinder, Lookups
 from streams.memory import SessionMemory
@@ -50,7 +50,7 @@ class Worker:
         self,
         reader: AccountedReader,
         sink: Sink,
-        decoder: Decoder,
+        decoder: RecordDecoder,
         enrichment: Lookups,
         settings: Settings,
         salts: Salts,
@@ -74,7 +74,8 @@ class Worker:
             memory=self._memory,
             session_timeout_ms=settings.session_timeout_seconds * 1000,
         )
-        self._pace = Pace(settings.batch_messages, settings.idle_milliseconds / 1000)
+        self._pace = Pace(settings.idle_milliseconds / 1000)
+        self._batch_messages = settings.batch_messages
         self._position = sink.position(settings.topic)
         self._accounts = Accounts(sink.ledger(clock() - ACCOUNTS_KEPT_MS))
         self._released_at = 0.0
@@ -96,11 +97,11 @@ class Worker:
         started = time.perf_counter()
         now = self._clock()
         self._salts.renew((), now)
-        entries = self._reader.read(self._position, self._pace.batch_messages)
+        entries = self._reader.read(self._position, self._batch_messages)
         if entries:
             batch = self._commit(entries, now)
             seconds = time.perf_counter() - started
-            self._pace.worked(len(entries), seconds)
+            self._pace.worked()
             self.metrics.committed(batch, seconds)
             self._reports.committed(batch, len(entries), seconds)
         if started - self._released_at >= SECONDS_BETWEEN_RELEASES:

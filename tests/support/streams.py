@@ -10,10 +10,11 @@ from typing import Any
 
 import fastavro
 
-from schemas.codec import Decoder, Record, message_prefix
+from schemas.codec import Record, message_prefix
 from schemas.contract import load_schema
 from streams.batches import MINUTE_MS
-from streams.facts import Lookups
+from streams.decoding import CompiledDecoder
+from streams.facts import NO_CHANNEL, Channel, Lookups
 from streams.salts import Salts
 from streams.settings import Settings
 from streams.sink import Account, Batch, DeadLetter, Ledger, Row, Session
@@ -23,7 +24,7 @@ from topics.topic import Damage, Entry, Kind, Message
 TOPIC = "clickstream-avro"
 NOON = 1_795_003_200_000  # 2026-11-18T12:00:00Z
 SCHEMA = load_schema()
-DECODER = Decoder([SCHEMA])
+DECODER = CompiledDecoder([SCHEMA])
 _PREFIX, _PARSED = message_prefix(SCHEMA), fastavro.parse_schema(SCHEMA)
 
 
@@ -178,20 +179,14 @@ class Device:
     os_version: str | None = None
 
 
-@dataclass(frozen=True)
-class Channel:
-    """Where a visitor comes from."""
-
-    channel: str
-    referrer_source: str | None
-
-
 def plain_channel(
     page_host: str | None, referrer: str | None, referrer_host: str | None, utm_source: str | None, *_: str | None
 ) -> Channel:
     if utm_source:
-        return Channel("Email", utm_source)
-    return Channel("Referral", referrer_host) if referrer_host else Channel("Direct", None)
+        return "Email", utm_source
+    if referrer_host and referrer_host == page_host:
+        return NO_CHANNEL
+    return ("Referral", referrer_host) if referrer_host else ("Direct", None)
 
 
 def plain_lookups() -> Lookups:

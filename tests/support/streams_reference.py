@@ -32,7 +32,7 @@ class ReferenceSession:
     events: list[Record] = field(default_factory=list)
 
     def distance(self, at: int) -> int:
-        times = [event["occurred_at"] for event in self.events]
+        times: list[int] = [event["occurred_at"] for event in self.events]
         return max(min(times) - at, at - max(times), 0)
 
     def facts(self) -> dict[str, Any]:

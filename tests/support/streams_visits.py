@@ -4,9 +4,10 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from schemas.codec import Record
 from support.streams import NOON, a_record
 from support.streams_reference import DAY, MINUTE
+
+from schemas.codec import Record
 
 HALF_AN_HOUR = 30 * MINUTE
 GAPS = (0, 1, 20_000, 5 * MINUTE, HALF_AN_HOUR - 1, HALF_AN_HOUR, HALF_AN_HOUR + 1, 45 * MINUTE)
