@@ -56,7 +56,7 @@ class LocalTopic:
         self._pending_bytes, self._is_writing, self._is_closed = 0, False, False
         self._unread_from, self._looked_at = log.unread_from(), time.monotonic()
         self._queue: SimpleQueue[_Group | None] = SimpleQueue()
-        self._failure: TopicFailed | None = None
+        self._is_failure_told = False
         self._thread = threading.Thread(target=self._write_groups, name="topic writer", daemon=True)
         self._thread.start()
 
@@ -163,32 +163,36 @@ class LocalTopic:
             return
         group.durable.set_exception(group.error)
         group.durable.exception()  # seen: whoever sent these messages may be gone
+        if isinstance(group.error, TopicFailed) and not self._is_failure_told:
+            self._is_failure_told = True
+            group.durable.get_loop().call_soon(self._on_failure, group.error)  # behind those who wait: they answer first
 
     def _write_groups(self) -> None:
-        upkeep_at = time.monotonic() + UPKEEP_SECONDS
+        upkeep_at, failure = 0.0, None
         while group := self._queue.get():
-            if self._failure is None and time.monotonic() > upkeep_at:
-                self._attempt(group, self._log.delete_released)
-                upkeep_at = time.monotonic() + UPKEEP_SECONDS
-            if self._failure is None and group.frames:
-                self._attempt(group, lambda: self._log.store(group.frames, group.counts))
-            group.error = group.error or self._failure
-            _call(group, self._done, group)
+            is_upkeep_due = time.monotonic() >= upkeep_at
+            failure = failure or self._write_group(group, is_upkeep_due=is_upkeep_due)
+            upkeep_at = time.monotonic() + UPKEEP_SECONDS if is_upkeep_due else upkeep_at
+            group.error = group.error or failure
+            with suppress(RuntimeError):  # the loop is closed: nobody waits
+                group.durable.get_loop().call_soon_threadsafe(self._done, group)
         with suppress(NoSpace, OSError):  # what is durable stays so; the ledger is counted again at the next start
-            self._log.close(is_sound=self._failure is None)
+            self._log.close(is_sound=failure is None)
 
-    def _attempt(self, group: _Group, step: Callable[[], None]) -> None:
+    def _write_group(self, group: _Group, *, is_upkeep_due: bool) -> TopicFailed | None:
+        """Store a group; gives the failure after which nothing may be written any more."""
         try:
-            step()
+            if is_upkeep_due:
+                self._log.delete_released()
+            if group.frames:
+                self._log.store(group.frames, group.counts)
         except NoSpace as error:
             group.error = self._full(f"the disk is full: {error}")
+            with suppress(OSError):
+                self._log.delete_released()  # the only space that is ours to give
         except BaseException as error:  # noqa: BLE001  (whatever it was: nothing of this group is acknowledged)
-            self._failure = TopicFailed(f"{self._directory}: a write or a sync failed, nothing more is taken: {error!r}")
-            self._failure.__cause__ = error
             self._log.give_up()
-            _call(group, self._on_failure, error)
-
-
-def _call(group: _Group, step: Callable[..., object], *arguments: object) -> None:
-    with suppress(RuntimeError):  # the loop is closed: nobody waits
-        group.durable.get_loop().call_soon_threadsafe(step, *arguments)
+            failure = TopicFailed(f"{self._directory}: a write or a sync failed, nothing more is taken: {error!r}")
+            failure.__cause__ = error
+            return failure
+        return None

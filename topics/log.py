@@ -57,7 +57,7 @@ class Log:
         self._ledger: Ledger = recovery.ledger
         self._ledger_lock = threading.Lock()
         self._fd, self._base, self._size = -1, 0, 0
-        self._snapshot_at = 0
+        self._snapshot_at = recovery.counted_from
         self._first_kept = next(iter(segment_bases(directory)), self.end)
         with suppress(NoSpace):  # the older snapshot stays, and the frames behind it stay to be counted
             self._save_ledger()
@@ -140,7 +140,6 @@ class Log:
         except OSError as error:
             if error.errno in NO_SPACE:
                 os.ftruncate(self._fd, self._size)
-                self.delete_released()  # the only space that is ours to give
             raise _refined(error) from error
 
     def _save_ledger(self) -> None:

@@ -29,6 +29,7 @@ class Recovery:
 
     ledger: Ledger
     end: int
+    counted_from: int  # the position of the snapshot that the ledger was loaded from
     recovered: Recovered
 
 
@@ -54,7 +55,7 @@ def recover(directory: Path, ledger_path: Path, *, acknowledged: int, released: 
         counted=counted,
         is_ledger_lost=snapshot is None and bool(bases) and bases[0] > 0,
     )
-    return Recovery(ledger, max(end, start, acknowledged, released), recovered)
+    return Recovery(ledger, max(end, start, acknowledged, released), start, recovered)
 
 
 def _count(directory: Path, ledger: Ledger, start: int, end: int) -> tuple[int, list[Damage]]:

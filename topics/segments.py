@@ -14,6 +14,7 @@ from topics.topic import Damage, Entry, TopicError
 HEADER_BYTES = 16
 VERSION = 1
 CHUNK_BYTES = 1 << 20
+READ_BYTES = 1 << 24  # a reading that has this much is enough, however many messages were asked for
 _MAGIC = b"headrace"
 _NAME = re.compile(r"(\d{20})\.segment")
 
@@ -42,6 +43,7 @@ def create_segment(directory: Path, base: int) -> int:
         sync_directory(directory)
     except OSError:
         os.close(fd)
+        segment_path(directory, base).unlink(missing_ok=True)
         raise
     return fd
 
@@ -72,7 +74,7 @@ class SegmentReader:
         """Give what stands from `position` on; what retention has deleted is passed over, what is damaged is told."""
         found: list[Entry | Damage] = []
         bases = segment_bases(self._directory)
-        while position < limit and len(found) < max_messages:
+        while position < limit and len(found) < max_messages and (not found or position - found[0].position < READ_BYTES):
             index = max(0, bisect_right(bases, position) - 1)
             if not bases or bases[index] >= limit:
                 break

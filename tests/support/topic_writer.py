@@ -50,3 +50,4 @@ if __name__ == "__main__":
     if len(sys.argv) > 4:
         resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[4]), resource.RLIM_INFINITY))
     asyncio.run(write(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))  # coverage has a file to write

@@ -369,7 +369,7 @@ def test_a_failed_sync_fails_its_group_and_all_that_follow_and_is_never_tried_ag
 
     with_topic(a_topic(tmp_path, disk=Disk(sync=disk.sync), on_failure=failures.append), work)
     assert disk.syncs == 2
-    assert isinstance(failures[0], OSError)
+    assert isinstance(failures[0].__cause__, OSError)
     assert len(failures) == 1
 
 
@@ -398,3 +398,66 @@ def test_a_tail_begins_at_the_end_and_holds_nothing_back(tmp_path: Path) -> None
         follower.close()
 
     with_topic(a_topic(tmp_path), work)
+
+
+def test_a_long_reading_is_given_in_parts(tmp_path: Path) -> None:
+    fill(tmp_path, messages(40, value=bytes(1 << 20)))
+    reader = LocalReader.open(tmp_path, "converter")
+    assert 10 < len(reader.read(0, 1000)) < 30
+    assert len(read_from(reader, 0)) == 40
+
+
+def test_a_disk_that_is_full_for_the_ledger_refuses_the_group_that_begins_a_segment(tmp_path: Path) -> None:
+    """A segment is finished only with its snapshot; the topic goes on when the snapshot can be written."""
+
+    async def work(topic: LocalTopic) -> None:
+        await topic.append(messages(10))
+        blocked = tmp_path / "ledger.json.new"
+        blocked.symlink_to("/dev/full")
+        with pytest.raises(TopicFull, match="the disk is full"):
+            await topic.append(messages(10, first=10))
+        await topic.append(messages(10, first=10))  # the file that could not be written is gone
+
+    with_topic(a_topic(tmp_path, segment_bytes=1000), work)
+    assert read_all(tmp_path) == messages(20)
+
+
+def test_a_full_disk_at_the_start_keeps_the_older_snapshot(tmp_path: Path) -> None:
+    fill(tmp_path, messages(10))
+    snapshot = (tmp_path / "ledger.json").read_bytes()
+    fill(tmp_path, messages(10, first=10))
+    (tmp_path / "ledger.json").write_bytes(snapshot)
+    (tmp_path / "ledger.json.new").symlink_to("/dev/full")
+
+    async def work(topic: LocalTopic) -> None:
+        assert (tmp_path / "ledger.json").read_bytes() == snapshot
+        assert topic.totals() == {"browser": Received(20)}
+        await topic.append(messages(1, first=20))
+
+    with_topic(a_topic(tmp_path), work)
+    assert read_all(tmp_path) == messages(21)
+
+
+def test_a_segment_that_cannot_be_made_fails_the_topic(tmp_path: Path) -> None:
+    failures = list[BaseException]()
+
+    async def work(topic: LocalTopic) -> None:
+        (tmp_path / f"{0:020d}.segment").write_bytes(b"not ours")
+        with pytest.raises(TopicFailed, match="File exists"):
+            await topic.append(messages(1))
+        await until(lambda: len(failures) == 1)
+
+    with_topic(a_topic(tmp_path, on_failure=failures.append), work)
+    assert (tmp_path / f"{0:020d}.segment").read_bytes() == b"not ours"
+
+
+def test_while_it_runs_a_topic_deletes_what_its_readers_have_passed(tmp_path: Path) -> None:
+    async def work(topic: LocalTopic) -> None:
+        reader = LocalReader.open(tmp_path, "converter")
+        for message in messages(100):
+            await topic.append([message])
+            found = reader.read(reader.position, 10)
+            reader.release(found[-1].next_position)
+        assert len(segment_bases(tmp_path)) <= 2
+
+    with_topic(a_topic(tmp_path, segment_bytes=500), work)
