@@ -27,7 +27,7 @@ class BotReason(StrEnum):
     ACADEMIC = "academic"  # studies the web
     HTTP_LIBRARY = "http_library"  # a program's HTTP client: curl, python-requests, ...
     HEADLESS = "headless"  # a browser driven by a program: HeadlessChrome, PhantomJS, Selenium, ...
-    CRAWLER = "crawler"  # named by the list without a tag
+    CRAWLER = "crawler"  # named by the list without a tag known here
 
 
 # What crawler-user-agents does not name. None of these stands in the access log the project replays: there, its list alone decides.
@@ -85,12 +85,15 @@ def find_bot_reasons(user_agent: str | None) -> tuple[str, ...]:
     return tuple(reason.value for reason in BotReason if reason in reasons)
 
 
+def reasons_of_tags(tags: Sequence[str]) -> set[BotReason]:
+    """Give the reasons that a crawler's tags stand for; one without a tag, or with one that is new, is a `crawler`."""
+    return {TAG_REASONS.get(tag, BotReason.CRAWLER) for tag in tags} or {BotReason.CRAWLER}
+
+
 def _crawler_reasons(user_agent: str) -> set[BotReason]:
     crawlers: list[dict[str, Any]] = crawleruseragents.CRAWLER_USER_AGENTS_DATA
-    reasons: set[BotReason] = set()
-    for number in _crawler_index().find(user_agent):
-        reasons.update(TAG_REASONS.get(tag, BotReason.CRAWLER) for tag in crawlers[number].get("tags") or ("",))
-    return reasons
+    found = _crawler_index().find(user_agent)
+    return {reason for number in found for reason in reasons_of_tags(crawlers[number].get("tags", ()))}
 
 
 @cache

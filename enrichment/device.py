@@ -19,12 +19,15 @@ from enrichment.bots import find_bot_reasons
 REMEMBERED_AGENTS = 8_192
 
 TV = re.compile(
-    r"Smart-?TV|GoogleTV|Google TV|Apple ?TV|Android TV|HbbTV|NetCast|Web0S|webOS\.TV|Tizen.{1,100}\bTV\b|BRAVIA|Roku/|\bAFT[A-Z]\w*|CrKey|VIDAA"
+    r"Smart-?TV|Google ?TV|Apple ?TV|Android TV|HbbTV|NetCast|Web0S|webOS\.TV|Tizen.{1,100}\bTV\b"
+    r"|BRAVIA|Roku/|\bAFT[A-Z]\w*|CrKey|VIDAA"
     # Consoles are used at a television and nothing else of the six fits them.
     r"|Xbox|PlayStation [3-9]|Nintendo (?:Wii|Switch)",
     re.IGNORECASE,
 )
 TABLET = re.compile(r"\bTablet\b(?! PC)|\biPad\b")
+# Where "Mobile Safari" is missing user-agents sees a tablet, though a phone may name another browser in between.
+PHONE = re.compile(r"Android.*\bMobile\b(?! Safari)")
 NO_NAME = frozenset({"Other", "Generic", "Generic_Android", "Generic_Android_Tablet", "Generic_Inettv", "Spider"})
 # What Chrome says instead of the model since version 110, and what patterns say that know no model.
 NO_MODEL = frozenset({"K", "Smartphone", "Feature Phone", "Tablet", "Inettv"})
@@ -88,11 +91,12 @@ def _device_type(user_agent: str, parsed: Result) -> str:
     if TV.search(user_agent):
         return "tv"
     classes = _Classes(user_agent, parsed)
-    if TABLET.search(user_agent) or classes.is_tablet:
+    is_phone = PHONE.search(user_agent) is not None
+    if TABLET.search(user_agent) or (classes.is_tablet and not is_phone):
         return "tablet"
-    if classes.is_mobile:
+    if classes.is_mobile or is_phone:
         return "mobile"
-    return "desktop" if classes.is_pc else "unknown"
+    return "desktop" if classes.is_pc or "X11;" in user_agent else "unknown"
 
 
 def _brand_and_model(parsed: Result) -> tuple[str | None, str | None]:

@@ -17,18 +17,10 @@ import maxminddb
 from geoip2.models import City
 
 COUNTRIES_PATH = Path(__file__).parent / "data" / "countries.csv"
-REMEMBERED_ADDRESSES = 65_536
+REMEMBERED_ADDRESSES = 16_384
 SECONDS_BETWEEN_LOOKS = 1.0
 
 logger = logging.getLogger(__name__)
-
-
-class Precision(StrEnum):
-    """How much of a place is told."""
-
-    CITY = "city"
-    COUNTRY = "country"
-    OFF = "off"
 
 
 class State(StrEnum):
@@ -59,11 +51,8 @@ Lookup = Callable[[str], Place | None]
 class Places:
     """Answers from the database at a path, and from its successor as soon as another file stands there."""
 
-    def __init__(
-        self, path: Path | None, precision: Precision = Precision.CITY, *, monotonic: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, path: Path, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._path = path
-        self._precision = precision
         self._monotonic = monotonic
         self._next_look_at = float("-inf")
         self._seen: tuple[int, int, int] | None = None
@@ -85,23 +74,23 @@ class Places:
 
     def _look_for_new_file(self) -> None:
         self._next_look_at = self._monotonic() + SECONDS_BETWEEN_LOOKS
-        seen = _file_identity(self._path) if self._path and self._precision is not Precision.OFF else None
+        seen = _file_identity(self._path)
         if seen == self._seen:
             return
         self._seen = seen
-        if seen is None or self._path is None:
+        if seen is None:
             self._lookup, self.state = _nowhere, State.MISSING
         else:
-            self._load(self._path)
+            self._load()
 
-    def _load(self, path: Path) -> None:
+    def _load(self) -> None:
         try:
-            self._lookup = _remembering(_open_copy(path), self._precision)
+            self._lookup = _remembering(_open_copy(self._path))
             self.state = State.READY
         except (OSError, ValueError, maxminddb.InvalidDatabaseError) as error:
             self.failed_loads += 1
             self.state = State.UNREADABLE if self._lookup is _nowhere else State.STALE
-            logger.warning("place database not readable", extra={"path": str(path), "reason": str(error)})
+            logger.warning("place database not readable", extra={"path": str(self._path), "reason": str(error)})
 
 
 def _file_identity(path: Path) -> tuple[int, int, int] | None:
@@ -124,15 +113,14 @@ def _open_copy(path: Path) -> maxminddb.Reader:
         return maxminddb.open_database(copy.name)
 
 
-def _remembering(reader: maxminddb.Reader, precision: Precision) -> Lookup:
+def _remembering(reader: maxminddb.Reader) -> Lookup:
     @lru_cache(maxsize=REMEMBERED_ADDRESSES)
     def lookup(address: str) -> Place | None:
         record = _record(reader, address)
         if record is None:
             return None
         # DB-IP's records are flat, MaxMind's nested; a file has one kind, but its type's name does not say which.
-        place = _read_flat(record) if "country_code" in record else _read_nested(record)
-        return _coarsen(place) if precision is Precision.COUNTRY else place
+        return _read_flat(record) if "country_code" in record else _read_nested(record)
 
     return lookup
 
@@ -166,10 +154,6 @@ def _place(
 ) -> Place:
     country, code3 = _countries().get(code or "", (name, None))
     return Place(country, code or None, code3, region, city, latitude, longitude)
-
-
-def _coarsen(place: Place) -> Place:
-    return Place(place.country, place.country_code, place.country_code3)
 
 
 @cache

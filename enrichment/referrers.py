@@ -13,10 +13,13 @@ COUNTRY_LABEL = re.compile(r"[a-z]{2}(-[a-z]{2})?")
 # Below these a country's registry sells names: example.co.uk is a site, co.uk is none.
 SECOND_LEVELS = frozenset({"ac", "co", "com", "edu", "gob", "gov", "gv", "ne", "net", "or", "org"})
 # Below these everyone may have a site of their own.
-SHARED_HOSTS = frozenset(
-    "appspot.com azurewebsites.net blogspot.com fly.dev github.io gitlab.io herokuapp.com myshopify.com netlify.app onrender.com "
-    "pages.dev tumblr.com vercel.app web.app weebly.com wixsite.com wordpress.com workers.dev".split()
-)
+# fmt: off
+SHARED_HOSTS = frozenset({
+    "appspot.com", "azurewebsites.net", "blogspot.com", "fly.dev", "github.io", "gitlab.io", "herokuapp.com",
+    "myshopify.com", "netlify.app", "onrender.com", "pages.dev", "tumblr.com", "vercel.app", "web.app",
+    "weebly.com", "wixsite.com", "wordpress.com", "workers.dev",
+})
+# fmt: on
 
 
 class Kind(StrEnum):
@@ -59,15 +62,14 @@ class Referrers:
         folded = name.strip().lower()
         return self.names.get(folded) or (self.find_by_host(folded) if "." in folded else None)
 
-    def add(self, source: Source, hosts: str, aliases: str) -> None:
+    def add(self, source: Source, hosts: str, names: tuple[str, ...] = ()) -> None:
         """Take a source over from the data; the last to claim a place or a name has it."""
         for place in hosts.split():
             host, slash, path = place.partition("/")
             known = self.places.setdefault(host, [])
             known[:] = [entry for entry in known if entry[0] != slash + path] + [(slash + path, source)]
             known.sort(key=lambda entry: -len(entry[0]))
-        for name in (source.name.lower(), *aliases.split()):
-            self.names[name] = source
+        self.names.update(dict.fromkeys(names, source))
 
 
 def _forms(host: str) -> Iterator[tuple[int, str]]:
@@ -101,8 +103,11 @@ def registrable_site(host: str) -> str:
 def load_referrers() -> Referrers:
     """Read the known sources; what the project adds wins over the list it builds on."""
     referrers = Referrers()
-    for line in (*_read("referrers.csv"), *_read("more_referrers.csv")):
-        referrers.add(Source(line["name"], Kind(line["kind"])), line["hosts"], line.get("aliases", ""))
+    for line in _read("referrers.csv"):
+        referrers.add(Source(line["name"], Kind(line["kind"])), line["hosts"])
+    for line in _read("more_referrers.csv"):
+        # Names come from here only: in the long list stand engines called Free, Inbox and Orange, which campaigns mean otherwise.
+        referrers.add(Source(line["name"], Kind(line["kind"])), line["hosts"], (line["name"].lower(), *line["aliases"].split()))
     return referrers
 
 
