@@ -83,7 +83,7 @@ def _page_routes(catalogue: Catalogue) -> list[Route]:
 
     async def product(request: Request) -> Response:
         chosen = catalogue.products.get(request.path_params["id"])
-        return HTMLResponse(pages.product(chosen, catalogue.categories[chosen.category])) if chosen else _missing_page()
+        return HTMLResponse(pages.product(chosen, catalogue.categories[chosen.category], catalogue)) if chosen else _missing_page()
 
     async def article(request: Request) -> Response:
         chosen = load_articles().get(request.path_params["slug"])

@@ -13,6 +13,7 @@ from simulator.shop.products import CURRENCY, Catalogue, Category, Product
 _TEMPLATES = Path(__file__).parent / "pages"
 _CATALOGUE_SCRIPT = '\n  <script src="/static/catalogue.js" defer></script>'
 FAVOURITES = 8
+RELATED = 4
 
 
 def home(catalogue: Catalogue) -> str:
@@ -27,8 +28,10 @@ def category(chosen: Category) -> str:
     return _page(chosen.name, _fill("category", name=escape(chosen.name), products=_cards(chosen.products)))
 
 
-def product(chosen: Product, shelf: Category) -> str:
-    """One product, and others of its shelf."""
+def product(chosen: Product, shelf: Category, everything: Catalogue) -> str:
+    """One product, and others: of its shelf first."""
+    others = [*shelf.products, *everything.products.values()]
+    related = [other for other in dict.fromkeys(others) if other is not chosen][:RELATED]
     fields = {"id": chosen.id, "title": chosen.title, "price": chosen.price, "category": chosen.category}
     content = _fill(
         "product",
@@ -38,7 +41,7 @@ def product(chosen: Product, shelf: Category) -> str:
         description=escape(chosen.description),
         category=escape(shelf.slug),
         category_name=escape(shelf.name),
-        products=_cards([other for other in shelf.products if other is not chosen][:4]),
+        products=_cards(related),
     )
     return _page(chosen.title, content, attributes=f' data-product="{escape(json.dumps(fields))}"')
 

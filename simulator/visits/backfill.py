@@ -92,12 +92,10 @@ def _visits(world: World, day: int, visits_per_day: int, seed: str) -> Iterator[
 
 
 def _events(visit: Visit, began_at: int, seed: str, shop_url: str) -> Iterator[Event]:
-    visitor = visit.visitor
-    server_side = {"address": visitor.address, "user_agent": visitor.browser.user_agent}
+    server_side = {"address": visit.visitor.address, "user_agent": visit.visitor.browser.user_agent}
     for moment in Tracker(visit, shop_url, f"{seed}/past").moments():
         for event in moment.events:
-            at = began_at + event["created_at"]
-            yield {**event, "created_at": at, "occurred_at": at, **server_side}
+            yield {**event, "created_at": None, "occurred_at": began_at + event["created_at"], **server_side}
 
 
 def _milliseconds(instant: datetime) -> int:

@@ -1,0 +1,101 @@
+"""`python -m simulator.visits`: settings in, visits to the shop, nothing else."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import asdict
+from uuid import uuid4
+
+import httpx
+import structlog
+
+from simulator.errors import CollectorUnavailable, SettingsError
+from simulator.logs import configure
+from simulator.settings import VisitsSettings, read_settings
+from simulator.visits.backfill import backfill
+from simulator.visits.runner import Runner
+from simulator.visits.world import load_world
+
+LOG_EVERY_SECONDS = 60
+
+log = structlog.get_logger()
+
+
+def main() -> int:
+    """Visit the shop until SIGTERM, Ctrl-C or the end that the settings name; 2 when a setting is wrong."""
+    try:
+        settings = read_settings(VisitsSettings, os.environ)
+        world_file = settings.places
+        if not world_file.is_file():
+            raise SettingsError(f"HEADRACE_VISITS_PLACES: there is no file {world_file}")
+    except SettingsError as error:
+        print(error, file=sys.stderr)  # noqa: T201 - one line for each fault, to whoever starts it
+        return 2
+    configure()
+    try:
+        asyncio.run(_run(settings))
+    except CollectorUnavailable as error:
+        log.error("past visits not sent", reason=str(error))
+        return 1
+    return 0
+
+
+async def _run(settings: VisitsSettings) -> None:
+    task = asyncio.current_task()
+    assert task is not None
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, task.cancel)
+    with contextlib.suppress(asyncio.CancelledError):
+        if settings.backfill_days:
+            await _send_past(settings)
+        await _visit(settings)
+
+
+async def _visit(settings: VisitsSettings) -> None:
+    limits = httpx.Limits(max_connections=32, max_keepalive_connections=16)
+    async with httpx.AsyncClient(base_url=settings.shop_url, limits=limits, timeout=30, trust_env=False) as client:
+        # Who visits follows from the seed; the ids are new at each start, or the second start's events would be the first's again.
+        runner = Runner(settings, load_world(settings.places), uuid4().hex, client)
+        log.info("visits started", rate=settings.rate, seed=settings.seed)
+        try:
+            async with _telling(runner):
+                await runner.run()
+        finally:
+            log.info("visits ended", **asdict(runner.tally))
+
+
+async def _send_past(settings: VisitsSettings) -> None:
+    summary = await asyncio.to_thread(
+        backfill,
+        settings.collector_internal_url,
+        days=settings.backfill_days,
+        visits_per_day=settings.backfill_visits,
+        seed=settings.seed,
+        site=settings.site,
+        shop_url=settings.shop_url,
+        places=settings.places,
+    )
+    log.info("past visits sent", count=summary.events, ok=summary.ok, refused=summary.refused)
+
+
+@contextlib.asynccontextmanager
+async def _telling(runner: Runner) -> AsyncIterator[None]:
+    """Log the tally now and then while the block runs."""
+
+    async def tell() -> None:
+        while True:
+            await asyncio.sleep(LOG_EVERY_SECONDS)
+            log.info("visits", **asdict(runner.tally))
+
+    task = asyncio.create_task(tell())
+    try:
+        yield
+    finally:
+        task.cancel()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

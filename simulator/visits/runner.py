@@ -1,0 +1,99 @@
+"""Visits as they go on: pages fetched and events posted over HTTP, each at its time, until told to stop."""
+
+import asyncio
+import contextlib
+import itertools
+import time
+from dataclasses import dataclass
+from random import Random
+
+import httpx
+import msgspec
+
+from simulator.settings import VisitsSettings
+from simulator.trusted_source import MAX_TRIES, backoff_seconds, is_worth_another_try
+from simulator.visits.visit import Event, Tracker, Visit, headers, plan_visit
+from simulator.visits.world import World
+
+
+@dataclass
+class Tally:
+    """What has been done so far."""
+
+    visits: int = 0
+    pages: int = 0
+    events: int = 0  # answered
+    refused: int = 0  # batches that the collector does not want
+    given_up: int = 0  # events no answer came for, and visits the shop was away for
+
+
+class Runner:
+    """Begins visits at the rate of the settings and goes through each of them."""
+
+    def __init__(self, settings: VisitsSettings, world: World, id_key: str, client: httpx.AsyncClient) -> None:
+        self.tally = Tally()
+        self._settings = settings
+        self._world = world
+        self._id_key = id_key
+        self._client = client
+        self._free = asyncio.Semaphore(settings.max_concurrent)
+
+    async def run(self) -> None:
+        """Go on until the number or the time of the settings is reached and all visits have ended; whoever cancels it ends them all."""
+        deadline = time.monotonic() + (self._settings.duration_seconds or float("inf"))
+        pause = Random(f"{self._settings.seed}/pause")  # noqa: S311 - simulated chance, repeatable on purpose
+        numbers = range(self._settings.count) if self._settings.count else itertools.count()
+        async with asyncio.TaskGroup() as visits:
+            for number in numbers:
+                await self._free.acquire()
+                visit = visits.create_task(self._go_through(plan_visit(self._world, self._settings.seed, number)))
+                visit.add_done_callback(lambda _: self._free.release())
+                await asyncio.sleep(pause.expovariate(self._settings.rate / 60))
+                if time.monotonic() >= deadline:
+                    break
+
+    async def _go_through(self, visit: Visit) -> None:
+        began_at = time.time()
+        pace = self._settings.pace
+        said = headers(visit.visitor)
+        for moment in Tracker(visit, self._settings.shop_url, self._id_key).moments():
+            await asyncio.sleep(began_at + moment.at_ms / 1000 * pace - time.time())
+            if moment.get is not None and not await self._get(moment.get, said):
+                self.tally.given_up += 1
+                return
+            if moment.events:
+                events = [{**event, "created_at": int(began_at * 1000 + event["created_at"] * pace)} for event in moment.events]
+                await self._post(events, said)
+        self.tally.visits += 1
+
+    async def _get(self, path: str, said: dict[str, str]) -> bool:
+        response = await self._request("GET", path, None, said)
+        self.tally.pages += response is not None
+        return response is not None
+
+    async def _post(self, events: list[Event], said: dict[str, str]) -> None:
+        response = await self._request("POST", "/h", events, {**said, "Content-Type": "text/plain;charset=UTF-8"})
+        if response is None:
+            self.tally.given_up += len(events)
+        elif response.is_success:
+            self.tally.events += len(events)
+        else:
+            self.tally.refused += 1
+
+    async def _request(self, method: str, path: str, events: list[Event] | None, said: dict[str, str]) -> httpx.Response | None:
+        """Ask as often as the tracker would, within bounds; the same events carry the same ids each time."""
+        for number in range(1, MAX_TRIES + 1):
+            body = None if events is None else _body(self._settings.site, events)
+            answer: dict[str, str] = {}
+            with contextlib.suppress(httpx.TransportError):
+                response = await self._client.request(method, path, content=body, headers=said)
+                if not is_worth_another_try(response.status_code):
+                    return response
+                answer = dict(response.headers)
+            if number < MAX_TRIES:
+                await asyncio.sleep(backoff_seconds(number, answer))
+        return None
+
+
+def _body(site: str, events: list[Event]) -> bytes:
+    return msgspec.json.encode({"version": 1, "site": site, "sent_at": time.time_ns() // 1_000_000, "events": events})
