@@ -2,7 +2,6 @@
 
 import csv
 import ipaddress
-import logging
 import shutil
 import tempfile
 import time
@@ -14,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import maxminddb
+import structlog
 from geoip2.models import City
 
 COUNTRIES_PATH = Path(__file__).parent / "data" / "countries.csv"
 REMEMBERED_ADDRESSES = 16_384
 SECONDS_BETWEEN_LOOKS = 1.0
 
-logger = logging.getLogger(__name__)
+log = structlog.get_logger()
 
 
 class State(StrEnum):
@@ -90,7 +90,7 @@ class Places:
         except (OSError, ValueError, maxminddb.InvalidDatabaseError) as error:
             self.failed_loads += 1
             self.state = State.UNREADABLE if self._lookup is _nowhere else State.STALE
-            logger.warning("place database not readable", extra={"path": str(self._path), "reason": str(error)})
+            log.warning("place database not readable", path=str(self._path), reason=str(error), state=self.state.value)
 
 
 def _file_identity(path: Path) -> tuple[int, int, int] | None:

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mmdb_writer import MMDBWriter
 from netaddr import IPSet  # type: ignore[import-untyped]  # the package carries no types
+from structlog.testing import capture_logs
 
 from enrichment import demo_places
 from enrichment.place import COUNTRIES_PATH, Place, Places, State
@@ -194,6 +195,13 @@ def test_an_unreadable_file_is_tried_once_and_again_when_it_changes(path: Path, 
     assert (places.state, places.failed_loads) == (State.UNREADABLE, 1)
     write_database(path, {"81.2.69.0/24": BERLIN})
     assert places.find("81.2.69.0") is not None
+
+
+def test_an_unreadable_file_is_told_in_the_log(path: Path) -> None:
+    path.write_bytes(b"no database at all")
+    with capture_logs() as lines:
+        Places(path).find("81.2.69.0")
+    assert [(line["event"], line["path"], line["state"]) for line in lines] == [("place database not readable", str(path), "unreadable")]
 
 
 def test_a_truncated_file_is_refused(path: Path, clock: Clock) -> None:
