@@ -16,9 +16,10 @@ from collector.endpoints.tracker import EventEndpoint
 from collector.gate import Gate
 from collector.identifiers import partition_key_function
 from collector.ledger import Minute, ledger
+from collector.mapping.compile import Encoder
 from collector.mapping.loader import load
 from collector.metrics import Metrics
-from collector.pipeline import Encoder, Pipeline
+from collector.pipeline import Pipeline
 from collector.settings import Settings
 from collector.urls import AddressRules
 from topics.local import Received

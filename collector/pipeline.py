@@ -23,7 +23,8 @@ SKEW_MS = 24 * 60 * 60 * 1000
 OK, DUPLICATE = "ok", "duplicate"
 
 Readable: TypeAlias = Batch | TrustedBatch | Reading
-PartitionKey: TypeAlias = Callable[[tuple[str, str | None, str | None]], bytes]
+Likeness: TypeAlias = tuple[str, str | None, str | None]  # site, cut address, agent
+PartitionKey: TypeAlias = Callable[[Likeness], bytes]
 
 _STATUS = {RejectReason.BODY_TOO_LARGE: 413, RejectReason.TOO_MANY_EVENTS: 413, RejectReason.BODY_TOO_SLOW: 408}
 _TEXTS = ("type", "url", "title", "referrer", "language", "time_zone", "target", "currency", "product_id")
@@ -41,6 +42,18 @@ class Outcome(NamedTuple):
     unknown_keys: int = 0
 
 
+class _Beacon(NamedTuple):
+    """What the events of one request have in common."""
+
+    site: str
+    received_at: int
+    sent_at: int
+    address: str | None
+    user_agent: str | None
+    declines: bool
+    has_controls: bool
+
+
 _ALL_OK = [_encode_json({"results": [OK] * count}) for count in range(51)]
 
 
@@ -50,12 +63,12 @@ class Pipeline:
     def __init__(
         self, encode: Encoder, partition_key: PartitionKey, *, source: str, is_trusted: bool, cut_address: Callable[[str], str | None]
     ) -> None:
-        self._encode = encode
+        self._encode: Encoder = encode
         self._source = source
         self._is_trusted = is_trusted
         self._cut_address = cut_address
         self._reader = BodyReader(is_trusted=is_trusted)
-        self._keys = Remembered[tuple[str, str | None, str | None], bytes](partition_key)
+        self._keys = Remembered[Likeness, bytes](partition_key)
         self._texts = _TRUSTED_TEXTS if is_trusted else _TEXTS
 
     def take(self, body: bytes, received_at: int, address: str | None, user_agent: str | None, *, declines: bool) -> Outcome:
@@ -65,36 +78,26 @@ class Pipeline:
             return self.refuse(batch, received_at)
         if refusal := _check_batch(batch, self._is_trusted):
             return self.refuse(refusal, received_at)
-        has_controls = may_hold_controls(body)
         sent_at = received_at if batch.sent_at is None else int(batch.sent_at)
+        beacon = _Beacon(batch.site, received_at, sent_at, address, user_agent, declines, may_hold_controls(body))
         messages: list[Message] = []
         results: list[str] = []
         seen: set[str] = set()
-        first_refusal = None
         for event in batch.events:
-            if not isinstance(event, Rejection) and event.id in seen:
-                results.append(DUPLICATE)
-                continue
-            made = (
-                event
-                if isinstance(event, Rejection)
-                else self._event(event, batch.site, received_at, sent_at, address, user_agent, declines, has_controls)
-            )
-            if isinstance(made, Rejection):
-                first_refusal = first_refusal or made
-                messages.append(self._rejected(made, received_at))
-                results.append(made.reason)
-                continue
-            seen.add(made.event_id)
-            messages.append(made)
-            results.append(OK)
-        unknown_keys = batch.unknown_keys if isinstance(batch, Reading) else 0
-        if len(seen) == len(results):
-            return Outcome(200, _ALL_OK[len(results)], messages, results, unknown_keys)
-        if seen or first_refusal is None:
-            return Outcome(200, _encode_json({"results": results}), messages, results, unknown_keys)
-        answer = {"results": results, "reason": first_refusal.reason, "message": first_refusal.message}
-        return Outcome(422, _encode_json(answer), messages, results, unknown_keys)
+            if not isinstance(event, Rejection):
+                if event.id in seen:
+                    results.append(DUPLICATE)
+                    continue
+                made = self._message(event, beacon)
+                if isinstance(made, Message):
+                    seen.add(event.id)
+                    messages.append(made)
+                    results.append(OK)
+                    continue
+                event = made  # noqa: PLW2901 - refused now as others were while reading
+            messages.append(self._rejected(event, received_at))
+            results.append(event.reason)
+        return _outcome(messages, results, len(seen), batch.unknown_keys if isinstance(batch, Reading) else 0)
 
     def refuse(self, refusal: Rejection, received_at: int) -> Outcome:
         """Refuse a beacon as a whole: one received, one rejected, nothing of it stored."""
@@ -105,17 +108,8 @@ class Pipeline:
         detail = _encode_json({"message": refusal.message})
         return Message(Kind.REJECTION, received_at, self._source, refusal.reason.encode(), refusal.event_id, detail)
 
-    def _event(
-        self,
-        event: Event,
-        site: str,
-        received_at: int,
-        sent_at: int,
-        address: str | None,
-        user_agent: str | None,
-        declines: bool,
-        has_controls: bool,
-    ) -> Message | Rejection:
+    def _message(self, event: Event, beacon: _Beacon) -> Message | Rejection:
+        site, received_at, sent_at, address, user_agent, declines, has_controls = beacon
         is_cleaned = False
         if has_controls:
             if _holds_nul(event, self._texts):
@@ -123,47 +117,52 @@ class Pipeline:
             is_cleaned = _clean(event, self._texts)
         if refusal := _check(event):
             return refusal
-        parameters = event.parameters
         text = None
-        if parameters is not None:
-            text = parameters_text(parameters)
-            if problem := problem_of(parameters, text):
+        if event.parameters is not None:
+            text = parameters_text(event.parameters)
+            if problem := problem_of(event.parameters, text):
                 return Rejection(RejectReason.INVALID_PARAMETERS, problem, event.id)
         created_at = None if event.created_at is None else int(event.created_at)
-        occurred_at = min(max(received_at - sent_at + (created_at or 0), 0), received_at)
-        is_skewed = not -SKEW_MS <= received_at - sent_at <= SKEW_MS
+        occurred_at, is_skewed = _instant(event, created_at, received_at, sent_at)
         if isinstance(event, TrustedEvent):
-            address = self._cut_address(event.address) if event.address else None
-            user_agent = event.user_agent
-            if event.occurred_at is not None:
-                occurred_at, is_skewed = int(event.occurred_at), False
-        party_id, session_id, party_kind = event.party_id, event.session_id, "consented"
-        if declines or event.is_private:
-            party_id, session_id, party_kind = None, None, "none"
-        elif party_id is None:
-            session_id, party_kind = None, "private"
-        value = self._encode(
-            event,
-            site,
-            self._source,
-            received_at,
-            occurred_at,
-            created_at,
-            party_kind,
-            party_id,
-            session_id,
-            address,
-            user_agent,
-            is_skewed,
-            is_cleaned,
-            text,
-        )
+            address, user_agent = self._cut_address(event.address) if event.address else None, event.user_agent
+        party_kind, party_id, session_id = _party(event, declines)
+        who = (party_kind, party_id, session_id, address, user_agent)
+        value = self._encode(event, site, self._source, received_at, occurred_at, created_at, *who, is_skewed, is_cleaned, text)
+        return Message(Kind.EVENT, received_at, self._source, self._key(party_id, (site, address, user_agent)), event.id, value)
+
+    def _key(self, party_id: str | None, likeness: Likeness) -> bytes:
+        """Give the partition key: all events of a party have the same."""
         if party_id is not None:
-            key = party_id.encode()
-        else:
-            party = (site, address, user_agent)
-            key = self._keys.known.get(party) or self._keys.make(party)
-        return Message(Kind.EVENT, received_at, self._source, key, event.id, value)
+            return party_id.encode()
+        return self._keys.known.get(likeness) or self._keys.make(likeness)
+
+
+def _outcome(messages: list[Message], results: list[str], taken: int, unknown_keys: int) -> Outcome:
+    if taken == len(results):
+        return Outcome(200, _ALL_OK[taken], messages, results, unknown_keys)
+    if taken:
+        return Outcome(200, _encode_json({"results": results}), messages, results, unknown_keys)
+    detail = msgspec.json.decode(messages[0].value)
+    answer = {"results": results, "reason": results[0], "message": detail["message"]}
+    return Outcome(422, _encode_json(answer), messages, results, unknown_keys)
+
+
+def _instant(event: Event, created_at: int | None, received_at: int, sent_at: int) -> tuple[int, bool]:
+    """Say when it happened by our clock, and whether the page's is far off; a trusted source's word is taken as it is."""
+    if isinstance(event, TrustedEvent) and event.occurred_at is not None:
+        return int(event.occurred_at), False
+    occurred_at = received_at - sent_at + (created_at or 0)
+    return min(max(occurred_at, 0), received_at), not -SKEW_MS <= received_at - sent_at <= SKEW_MS
+
+
+def _party(event: Event, declines: bool) -> tuple[str, str | None, str | None]:
+    """Give kind, party id and session id: ids only where there is consent and no signal against it."""
+    if declines or event.is_private:
+        return "none", None, None
+    if event.party_id is None:
+        return "private", None, None
+    return "consented", event.party_id, event.session_id
 
 
 def _check_batch(batch: Readable, is_trusted: bool) -> Rejection | None:

@@ -38,16 +38,16 @@ class Settings(BaseSettings):
         Path("var/secrets/partition-key"), description="File of the secret behind partition keys; made at the first start."
     )
     trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = Field(
-        ("127.0.0.0/8", "::1/128"),  # type: ignore[arg-type]  # validated like any other value
+        ("127.0.0.0/8", "::1/128"),
         validate_default=True,
         description="Networks whose X-Forwarded-For is believed, separated by commas.",
     )
     query_parameters: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Query parameters of pages that are kept besides utm_* and click ids, separated by commas."
     )
-    schema_file: Path = Field(_SCHEMAS / "clickstream.avsc", alias=PREFIX + "SCHEMA", description="Avro schema of the records.")
+    schema_file: Path = Field(_SCHEMAS / "clickstream.avsc", alias="HEADRACE_COLLECTOR_SCHEMA", description="Avro schema of the records.")
     mapping_file: Path = Field(
-        _SCHEMAS / "clickstream_mapping.py", alias=PREFIX + "MAPPING", description="Mapping from events to records, in Python."
+        _SCHEMAS / "clickstream_mapping.py", alias="HEADRACE_COLLECTOR_MAPPING", description="Mapping from events to records, in Python."
     )
     max_body_bytes: int = Field(256 * 1024, ge=1024, le=16 << 20, description="Largest body of a request.")
     body_timeout_seconds: float = Field(10, gt=0, le=600, description="Time within which a body must have come whole.")
@@ -60,11 +60,9 @@ class Settings(BaseSettings):
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
     @classmethod
-    def settings_customise_sources(
-        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, **_: Any
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
+    def settings_customise_sources(cls, *_: Any, **sources: Any) -> tuple[PydanticBaseSettingsSource, ...]:
         """Read no environment: it is read once, in __main__, and handed in."""
-        return (init_settings,)
+        return (sources["init_settings"],)
 
 
 def variables() -> dict[str, str]:

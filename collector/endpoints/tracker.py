@@ -22,11 +22,11 @@ CLOSE = (b"connection", b"close")
 DISCARDED_TIMES = 8
 
 
-class _Aborted(Exception):  # noqa: N818 - not an error of ours
+class _Aborted(Exception):
     """The sender went away in the middle of a body."""
 
 
-class _TooSlow(Exception):  # noqa: N818
+class _TooSlow(Exception):
     """The body did not come within its time."""
 
 

@@ -70,18 +70,18 @@ def text(content: str) -> bytes:
 
 
 class Remembered(Generic[Key, Made]):
-    """What follows from a text that repeats; bounded in bytes, so that an attacker who sends ever new texts gains nothing but their price."""
+    """What follows from a text that repeats; bounded in bytes, so that ever new texts cost time and no memory."""
 
     def __init__(self, make: Callable[[Key], Made], *, max_bytes: int = 2 << 20, max_key_bytes: int = 4096) -> None:
         self.known: dict[Key, Made] = {}
-        self._make = make
+        self._make: Callable[[Key], Made] = make
         self._max_bytes = max_bytes
         self._max_key_bytes = max_key_bytes
         self._bytes = 0
 
     def make(self, key: Key) -> Made:
         """Make what is not known yet, and remember it."""
-        made = self._make(key)
+        made: Made = self._make(key)
         size = sys.getsizeof(key)
         if size <= self._max_key_bytes:
             self._bytes += size + 150 + sum(map(sys.getsizeof, made if isinstance(made, tuple) else (made,)))

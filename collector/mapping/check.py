@@ -44,4 +44,4 @@ def _nearest(name: str, fields: Mapping[str, Target]) -> str:
 def _described(value: Expression) -> str:
     if value.type in (Type.URI, Type.QUERY):
         return f"a {value.type.value}; map one of its parts, such as .path() or .value('name')"
-    return value.type.value
+    return str(value.type.value)

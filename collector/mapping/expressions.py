@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
 
-Constant: TypeAlias = str | bool | int | float | None | tuple[str | int, ...]
+Constant: TypeAlias = str | bool | int | float | tuple[str | int, ...] | None
 
 
 class Type(Enum):

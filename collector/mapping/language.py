@@ -225,5 +225,5 @@ def event_parameter(name: str) -> Text:
 
 
 def parse(value: Value) -> Parsed:
-    """Begin to read a text as a type: parse(value).to_int32()."""
+    """Begin to read a text as a type, which .to_int32() and its like say."""
     return Parsed(value)

@@ -75,7 +75,7 @@ class _Recording:
 
     def line(self) -> int:
         """Say on which line of the mapping the statement stands."""
-        frame = sys._getframe(1)  # noqa: SLF001 - the one way to a caller's line that costs no reading of sources
+        frame = sys._getframe(1)  # the one way to a caller's line that reads no sources
         while frame.f_back is not None and frame.f_code.co_filename != self.plan.name:
             frame = frame.f_back
         return frame.f_lineno
@@ -118,7 +118,7 @@ class Mapped:
 
 
 def map_(value: Value | Plain) -> Mapped:
-    """Begin a rule: map_(value).onto("field")."""
+    """Begin a rule, which .onto("field") ends."""
     return Mapped(value)
 
 
