@@ -7,12 +7,13 @@ import os
 from importlib.metadata import version
 from pathlib import Path
 
-import superset
 import yaml
 from flask import Flask
 from flask_migrate import upgrade
 from secret_file import read_or_create
 from werkzeug.security import check_password_hash
+
+import superset
 
 ADMIN = "admin"
 ASSETS = Path(__file__).with_name("assets")
@@ -21,9 +22,11 @@ DEFAULT_DRUID_URI = "druid://127.0.0.1:8888/druid/v2/sql?header=true"
 
 
 def clear_unfinished_start(home: Path) -> None:
-    """Remove metadata that a killed first start left half made; it was never served."""
-    if not _migrated_mark(home).exists():
-        (home / "superset.db").unlink(missing_ok=True)
+    """Begin anew where a killed first start left half made metadata, which was never served, or where somebody deleted it."""
+    metadata = home / "superset.db"
+    if not (_migrated_mark(home).exists() and metadata.exists()):
+        for leftover in (metadata, _migrated_mark(home), _bundle_mark(home)):
+            leftover.unlink(missing_ok=True)
 
 
 def prepare(application: Flask, home: Path) -> None:
@@ -39,6 +42,10 @@ def prepare(application: Flask, home: Path) -> None:
 
 def _migrated_mark(home: Path) -> Path:
     return home / "migrated"
+
+
+def _bundle_mark(home: Path) -> Path:
+    return home / "bundle.sha256"
 
 
 def _migrate(home: Path) -> None:
@@ -64,7 +71,7 @@ def _ensure_admin(password_file: Path) -> None:
 def _import_bundle(home: Path, druid_uri: str) -> None:
     contents = read_bundle(ASSETS, druid_uri)
     digest = hashlib.sha256(repr(sorted(contents.items())).encode()).hexdigest()
-    mark = home / "bundle.sha256"
+    mark = _bundle_mark(home)
     if mark.exists() and mark.read_text("utf-8") == digest:
         return
     # The one import that also updates charts and datasets which are there already.

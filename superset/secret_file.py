@@ -20,5 +20,5 @@ def read_or_create(path: Path) -> str:
 def _read(path: Path) -> str:
     secret = path.read_text("utf-8").strip()
     if not secret:
-        raise SystemExit(f"{path} is empty: write the secret into it, or delete it to have a new one made.")
+        raise ValueError(f"{path} is empty: write the secret into it, or delete it to have a new one made.")
     return secret

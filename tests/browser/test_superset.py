@@ -1,0 +1,152 @@
+"""The dashboard in a real browser: Superset in its own environment over a real minidruid."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Page, Request
+from support.browser import chromium_running
+from support.installation import free_ports
+from support.minidruid import RunningMinidruid, clickstream_rows, open_store, serve
+from support.superset import Dashboards, RunningSuperset, ShownChart, log_in, open_dashboard, superset_running, take_picture
+
+from streams.sink import Batch, Row
+
+HOSTILE = "<img src=https://foreign.example/x.png onerror=alert(1)><a href=https://foreign.example>Free</a>"
+KINDS = ("chart", "dataset", "dashboard", "database")
+
+
+def rows() -> list[Row]:
+    now = datetime.now(UTC).replace(tzinfo=None)
+    present = list(clickstream_rows(400, end=now, days=0.003, seed=2))
+    present[-1] |= {"__time": int(datetime.now(UTC).timestamp() * 1000) - 100, "page_title": HOSTILE, "page_path": HOSTILE, "is_bot": 0}
+    return [*clickstream_rows(6000, end=now, days=14), *present]
+
+
+@pytest.fixture(scope="module")
+def minidruid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningMinidruid]:
+    store = open_store(tmp_path_factory.mktemp("store") / "clickstream.duckdb")
+    store.commit(Batch("sample", 1, rows=rows()))
+    with serve(store, now=None) as running:
+        yield running
+    store.close()
+
+
+@pytest.fixture(scope="module")
+def superset(minidruid: RunningMinidruid, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSuperset]:
+    (port,) = free_ports(1)
+    with superset_running(tmp_path_factory.mktemp("superset"), druid_uri(minidruid), port) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def dashboards(superset: RunningSuperset) -> Iterator[Dashboards]:
+    client = Dashboards(superset.url, superset.password)
+    yield client
+    client.close()
+
+
+@dataclass
+class Visit:
+    """The dashboard, opened once, and what its page asked of the network."""
+
+    page: Page
+    charts: list[ShownChart]
+    dialogs: list[str] = field(default_factory=list)
+    foreign: list[Request] = field(default_factory=list)
+
+
+@pytest.fixture(scope="module")
+def visit(superset: RunningSuperset) -> Iterator[Visit]:
+    with chromium_running() as browser:
+        page = browser.new_context().new_page()
+        seen = Visit(page, [])
+        page.on("request", lambda request: seen.foreign.append(request) if is_foreign(request.url, superset.url) else None)
+        page.on("dialog", lambda dialog: (seen.dialogs.append(dialog.message), dialog.dismiss()))
+        log_in(page, superset.url, superset.password)
+        seen.charts += open_dashboard(page, superset.url)
+        yield seen
+
+
+def druid_uri(minidruid: RunningMinidruid, host: str = "127.0.0.1") -> str:
+    return f"druid://{host}:{minidruid.port}/druid/v2/sql?header=true"
+
+
+def is_foreign(address: str, url: str) -> bool:
+    return not address.startswith((url, "data:", "blob:"))
+
+
+def count(minidruid: RunningMinidruid, where: str) -> int:
+    statement = f"SELECT COUNT(*) AS n FROM clickstream WHERE \"__time\" >= CURRENT_TIMESTAMP - INTERVAL '7' DAY AND {where}"
+    answer = httpx.post(minidruid.url, json={"query": statement}, trust_env=False)
+    assert answer.status_code == 200, answer.text
+    return int(answer.json()[0]["n"])
+
+
+def test_every_chart_of_the_dashboard_draws(visit: Visit, tmp_path: Path) -> None:
+    take_picture(visit.page, tmp_path / "dashboard.png")
+    assert [chart for chart in visit.charts if chart.has_failed or not chart.has_drawn] == []
+    assert len(visit.charts) >= 14
+    assert (tmp_path / "dashboard.png").stat().st_size > 100_000
+
+
+def test_the_dashboard_names_the_source_of_its_places(visit: Visit) -> None:
+    link = visit.page.get_by_role("link", name="IP Geolocation by DB-IP")
+    assert link.get_attribute("href") == "https://db-ip.com"
+
+
+def test_nothing_is_fetched_from_another_host(visit: Visit) -> None:
+    assert {request.failure for request in visit.foreign} <= {"csp"}
+
+
+def test_a_hostile_title_is_shown_as_text(visit: Visit) -> None:
+    latest = visit.page.locator("[data-test-chart-name='Latest events (UTC)'] .slice_container")
+    assert latest.get_by_text("Free</a>").count() > 0
+    assert latest.locator("td :is(img, a)").count() == 0
+    assert visit.dialogs == []
+
+
+@pytest.mark.parametrize(
+    ("traffic", "where"), [([], "is_bot = 0"), (["People"], "is_bot = 0"), (["Bots"], "is_bot = 1"), (["People", "Bots"], "1 = 1")]
+)
+def test_a_chart_counts_what_sql_counts_and_bots_only_when_asked(
+    traffic: list[str], where: str, dashboards: Dashboards, minidruid: RunningMinidruid
+) -> None:
+    filters = {"traffic": traffic} if traffic else {}
+    assert dashboards.figure("page_views", **filters) == count(minidruid, f"event_type = 'pageView' AND {where}") > 0
+
+
+def test_the_secrets_are_made_at_first_start_and_readable_by_their_owner_only(superset: RunningSuperset) -> None:
+    secrets = [superset.home / name for name in ("dashboards-password", "superset-secret-key")]
+    assert [oct(secret.stat().st_mode & 0o777) for secret in secrets] == ["0o600", "0o600"]
+    assert min(len(secret.read_text()) for secret in secrets) >= 32
+
+
+def test_nobody_gets_in_without_the_password(superset: RunningSuperset) -> None:
+    login = {"username": "admin", "password": "admin", "provider": "db"}
+    assert httpx.post(f"{superset.url}/api/v1/security/login", json=login, trust_env=False).status_code == 401
+    assert httpx.get(f"{superset.url}/api/v1/chart/", trust_env=False).status_code == 401
+
+
+def test_a_second_start_with_another_database_updates_and_doubles_nothing(
+    superset: RunningSuperset, dashboards: Dashboards, minidruid: RunningMinidruid
+) -> None:
+    before = {kind: dashboards.ids(kind) for kind in KINDS}
+    elsewhere = druid_uri(minidruid, "localhost")
+    superset.stop()
+    superset.process = RunningSuperset.start(superset.home, elsewhere, int(superset.url.rpartition(":")[2])).process
+    assert {kind: dashboards.ids(kind) for kind in KINDS} == before
+    (database,) = before["database"]
+    assert dashboards.get(f"database/{database}/connection")["result"]["sqlalchemy_uri"] == elsewhere
+    assert dashboards.figure("page_views") == count(minidruid, "event_type = 'pageView' AND is_bot = 0")
+
+
+def test_it_stays_small(superset: RunningSuperset) -> None:
+    assert superset.memory_megabytes() < 400
+
+
+def test_it_ends_when_asked(superset: RunningSuperset) -> None:
+    assert superset.stop() == 0
