@@ -57,6 +57,7 @@ class BatchMaker:
     def make(self, entries: Sequence[Entry | Damage], now: int) -> Batch:
         """Make the batch of these entries. Their sessions change in memory: what is not committed then must be forgotten."""
         batch = Batch(self._topic, entries[-1].next_position)
+        self._facts.refresh()
         events = self._first_told(self._readable(entries, batch, now), batch, now)
         identities = self._identities(events, now)
         touched: dict[int, Session] = {}

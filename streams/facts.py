@@ -1,8 +1,8 @@
-"""What reference data says about an event, remembered for the agents and places seen lately."""
+"""What reference data says about an event, remembered for the agents seen lately."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from operator import itemgetter
 from typing import Any, TypeAlias
 
@@ -30,7 +30,7 @@ Facts: TypeAlias = Mapping[str, str | int | float | None]
 class Lookups:
     """The questions that the enrichment answers; streams/build.py takes them from the package `enrichment`."""
 
-    find_place: Callable[[str | None], Any]  # a value with PLACE_KEYS that can be hashed, or None
+    find_place: Callable[[str | None], Any]  # a value with PLACE_KEYS, or None
     find_device: Callable[[str | None], Any]  # a value with DEVICE_KEYS
     find_bot_reasons: Callable[[str | None], tuple[str, ...]]
     find_channel: Callable[..., Channel]
@@ -42,18 +42,22 @@ class FactFinder:
     def __init__(self, lookups: Lookups, detail: PlaceDetail, on_failure: Callable[[str], None]) -> None:
         self._lookups = lookups
         self._on_failure = on_failure
-        self._is_placed = detail != "off"
-        self._place_facts = lru_cache(MOST_PLACES)(partial(_place_facts, COUNTRY_KEYS if detail == "country" else PLACE_KEYS))
+        self._place_keys = {"city": PLACE_KEYS, "country": COUNTRY_KEYS, "off": ()}[detail]
+        self.place = lru_cache(MOST_PLACES)(self._place)
         self.agent = lru_cache(MOST_AGENTS)(self._agent)
 
-    def place(self, address: str | None) -> Facts:
-        """Tell where an address is; not remembered by address, for the database may be exchanged."""
-        return self._place_facts(self._ask("place", self._lookups.find_place, address) if self._is_placed else None)
+    def refresh(self) -> None:
+        """Begin a batch: the place database may have been exchanged since the last."""
+        self.place.cache_clear()
 
     def channel(self, record: Record) -> Channel:
         """Give the channel and source that brought the visitor to the page; none where the visitor came from the site itself."""
         found: Channel | None = self._ask("channels", self._lookups.find_channel, *_arrival(record))
         return NO_CHANNEL if found is None else found
+
+    def _place(self, address: str | None) -> Facts:
+        place = self._ask("place", self._lookups.find_place, address) if self._place_keys else None
+        return {key: getattr(place, key, None) if key in self._place_keys else None for key in PLACE_KEYS}
 
     def _agent(self, user_agent: str | None) -> Facts:
         device = self._ask("device", self._lookups.find_device, user_agent)
@@ -69,7 +73,3 @@ class FactFinder:
         except Exception:  # noqa: BLE001 - reference data comes from outside and may be broken in any way; the event counts all the same
             self._on_failure(what)
             return None
-
-
-def _place_facts(kept: tuple[str, ...], place: Any) -> Facts:
-    return {key: getattr(place, key, None) if key in kept else None for key in PLACE_KEYS}
