@@ -40,6 +40,7 @@ INVALID = Refusal("invalidInput", "USER", "INVALID_INPUT", 400)
 UNSUPPORTED = Refusal("general", "USER", "UNSUPPORTED", 501)
 RUNTIME = Refusal("general", "OPERATOR", "RUNTIME_FAILURE", 500)
 TIMEOUT = Refusal("legacyQueryException", "OPERATOR", "TIMEOUT", 504)
+LIMIT = Refusal("general", "OPERATOR", "RESOURCE_LIMIT_EXCEEDED", 400)
 CAPACITY = Refusal("legacyQueryException", "OPERATOR", "CAPACITY_EXCEEDED", 429)
 
 

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import cached_property
 from operator import attrgetter, itemgetter
 from pathlib import Path
@@ -129,18 +129,13 @@ class Store(Generic[SessionT, AccountT]):
             self._writer.close()
             self._database.close()
 
-    @contextmanager
-    def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A connection for one reader; what it sees does not change while a statement runs."""
-        cursor = self._database.cursor()
-        try:
-            yield cursor
-        finally:
-            cursor.close()
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        """A connection for one reader, to be closed by it; what it sees does not change while a statement runs."""
+        return self._database.cursor()
 
     def catalog(self) -> Mapping[str, Mapping[str, str]]:
         """The tables that can be asked for: name, and DuckDB type of each column."""
-        with self.cursor() as cursor:
+        with closing(self.cursor()) as cursor:
             found = cursor.execute(
                 "SELECT table_name, column_name, data_type FROM information_schema.columns "
                 "WHERE table_schema = 'druid' ORDER BY table_name, ordinal_position"
@@ -181,7 +176,7 @@ class Store(Generic[SessionT, AccountT]):
 
     def ledger(self, since: int) -> dict[tuple[int, str], AccountT]:
         """The accounts of the minutes from `since` on (milliseconds since 1970)."""
-        with self.cursor() as cursor:
+        with closing(self.cursor()) as cursor:
             found = cursor.execute("SELECT * FROM state.ledger WHERE minute >= ? ORDER BY minute, source", [since]).fetchall()
         return {(minute, source): self._account(**dict(zip(ACCOUNT_FIELDS, counts, strict=True))) for minute, source, *counts in found}
 

@@ -1,0 +1,96 @@
+"""Druid's HTTP path over a store: create_app(store, settings)."""
+
+import asyncio
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from minidruid.answers import Answer, error_content
+from minidruid.engine import CursorsProtocol, Engine, Running
+from minidruid.errors import CAPACITY, QueryError
+from minidruid.requests import QueryRequest, read_request
+from minidruid.settings import Settings
+
+DRUID_VERSION = "33.0.0"  # whose SQL and errors these are
+
+
+def utc_now() -> datetime:
+    """Now, UTC, without a zone."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+class _Endpoint:
+    """Takes queries: so many run at a time, so many wait, the rest are turned away."""
+
+    def __init__(self, engine: Engine, settings: Settings) -> None:
+        self._engine = engine
+        self._settings = settings
+        self._threads = ThreadPoolExecutor(settings.concurrent_queries, thread_name_prefix="query")
+        self._present = 0
+
+    async def query(self, request: Request) -> Response:
+        query_id = str(uuid.uuid4())
+        try:
+            wanted = read_request(await self._body(request))
+            query_id = str(wanted.context.get("sqlQueryId", query_id))
+            answer = await self._answer(wanted)
+        except QueryError as error:
+            return Response(error_content(error), error.refusal.status, _headers(query_id), "application/json")
+        except ClientDisconnect:
+            return Response(status_code=400)
+        headers = _headers(query_id) | ({"X-Druid-SQL-Header-Included": "yes"} if wanted.header else {})
+        return Response(answer.content(), headers=headers, media_type=answer.format.media_type)
+
+    async def _body(self, request: Request) -> bytes:
+        body = b""
+        async for part in request.stream():
+            body += part
+            if len(body) > self._settings.max_body_bytes:
+                raise QueryError(f"The request has more than {self._settings.max_body_bytes} bytes.")
+        return body
+
+    async def _answer(self, wanted: QueryRequest) -> Answer:
+        if self._present >= self._settings.concurrent_queries + self._settings.waiting_queries:
+            raise QueryError(f"Too many queries: {self._present} are running or waiting. Try again later.", CAPACITY)
+        self._present += 1
+        running = Running()
+        timer = asyncio.get_running_loop().call_later(wanted.timeout_seconds(self._settings.query_timeout_seconds), running.interrupt)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, self._engine.answer, wanted, running)
+        except asyncio.CancelledError:
+            running.interrupt()
+            raise
+        finally:
+            timer.cancel()
+            self._present -= 1
+
+
+def _headers(query_id: str) -> dict[str, str]:
+    return {"X-Druid-SQL-Query-Id": query_id.encode("ascii", "replace").decode().replace("\n", " ").replace("\r", " ")}
+
+
+async def _health(_request: Request) -> Response:
+    return JSONResponse(content=True)
+
+
+async def _status(_request: Request) -> Response:
+    return JSONResponse({"version": DRUID_VERSION, "modules": [], "memory": {}})
+
+
+def create_app(store: CursorsProtocol, settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> Starlette:
+    """Make the application; the store stays the caller's to close."""
+    endpoint = _Endpoint(Engine(store, settings, clock), settings)
+    return Starlette(
+        routes=[
+            Route("/druid/v2/sql", endpoint.query, methods=["POST"]),
+            Route("/druid/v2/sql/", endpoint.query, methods=["POST"]),
+            Route("/status/health", _health),
+            Route("/status", _status),
+        ]
+    )

@@ -1,0 +1,81 @@
+"""From the text of a statement in Druid's SQL to one in DuckDB's, or to the reason why not."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlglot import exp
+
+from minidruid.errors import QueryError
+from minidruid.sql import times
+from minidruid.sql.catalog import Catalog
+from minidruid.sql.dialect import EXPLAIN, parse
+from minidruid.sql.kinds import Fragment, Kind, instant, null, string, text
+from minidruid.sql.queries import Query, QueryWriter
+
+
+def translate(sql: str, catalog: Catalog, *, now: datetime, parameters: Sequence[Mapping[str, Any]] = ()) -> Query:
+    """Give the statement in DuckDB's SQL with the names and kinds of its columns; `now` is UTC without a zone.
+
+    Raises QueryError with Druid's text where Druid has one.
+    """
+    explained = EXPLAIN.match(sql)
+    tree = parse(sql[explained.end() :] if explained else sql)
+    places = sorted({int(node.this) for node in tree.find_all(exp.Placeholder)})
+    writer = QueryWriter(catalog, now, [_parameter(value) for value in parameters], {str(at): number for number, at in enumerate(places)})
+    try:
+        query = writer.write(tree)
+    except RecursionError:
+        raise QueryError("The statement is nested too deeply.") from None
+    return _plan(query, writer.tables) if explained else query
+
+
+@dataclass(frozen=True, slots=True)
+class _Numbers:
+    """Reads a parameter's value as a number."""
+
+    kind: Kind
+
+    def read(self, value: Any) -> Fragment:
+        number = int(value) if self.kind is Kind.BIGINT else float(value)
+        return Fragment(f"({number!r})", self.kind, repr(number))
+
+
+def _parameter(given: Mapping[str, Any]) -> Fragment:
+    kind, value = str(given.get("type", "")).upper(), given.get("value")
+    try:
+        if kind in ("VARCHAR", "CHAR"):
+            return string(str(value)) if value is not None else null(Kind.VARCHAR)
+        if kind in ("BIGINT", "INTEGER", "SMALLINT", "TINYINT"):
+            return _Numbers(Kind.BIGINT).read(value) if value is not None else null(Kind.BIGINT)
+        if kind in ("DOUBLE", "FLOAT", "REAL", "DECIMAL"):
+            return _Numbers(Kind.DOUBLE).read(value) if value is not None else null(Kind.DOUBLE)
+        if kind == "BOOLEAN":
+            return Fragment("TRUE" if value else "FALSE", Kind.BOOLEAN) if value is not None else null(Kind.BOOLEAN)
+        if kind in ("TIMESTAMP", "DATE"):
+            return _moment(value)
+    except (ValueError, TypeError, OverflowError):
+        raise QueryError(f"Parameter of type {kind} has the value [{value}], which is none") from None
+    raise QueryError(f"Parameter type [{kind}] is not known: VARCHAR, BIGINT, DOUBLE, BOOLEAN and TIMESTAMP are")
+
+
+def _moment(value: Any) -> Fragment:
+    if value is None:
+        return null(Kind.TIMESTAMP)
+    if isinstance(value, int):
+        return Fragment(f"make_timestamp_ms({value})", Kind.TIMESTAMP)
+    found = times.parse_instant(str(value))
+    if found is None:
+        raise ValueError(value)
+    return instant(found)
+
+
+def _plan(query: Query, tables: Sequence[str]) -> Query:
+    """Answer EXPLAIN PLAN FOR: what would be asked of DuckDB."""
+    signature = [{"name": name, "type": str(kind)} for name, kind in query.columns]
+    plan = json.dumps([{"query": {"queryType": "duckdb", "sql": query.text}, "signature": signature}])
+    resources = json.dumps([{"name": name, "type": "DATASOURCE"} for name in dict.fromkeys(tables)])
+    values = (plan, resources, json.dumps({"statementType": "SELECT"}))
+    return Query(f"SELECT {', '.join(map(text, values))}", [(name, Kind.VARCHAR) for name in ("PLAN", "RESOURCES", "ATTRIBUTES")])
