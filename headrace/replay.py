@@ -6,23 +6,47 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.progress import Progress
+from rich.table import Table
 
 from headrace.errors import CommandError
 from headrace.state import State
-from simulator import replay as log_replay
+from simulator.errors import CollectorUnavailable
+from simulator.replay import Summary
+from simulator.replay import replay as replay_log
 
 
 def replay(file: Path, state: State, site: str, console: Console, *, as_json: bool) -> None:
     """Send the log's page lines to the running collector and show what became of each line."""
     if not file.is_file():
         raise CommandError(f"there is no log {file}")
-    url = state.running()
+    internal = f"http://127.0.0.1:{state.running().ports['internal']}"
     with Progress(console=Console(stderr=True)) as progress:
         task = progress.add_task(f"replaying {file.name}", total=None)
 
-        def show(done: int, total: int) -> None:
-            progress.update(task, completed=done, total=total)
+        def show(read: int, size: int) -> None:
+            progress.update(task, completed=read, total=size)
 
-        summary = log_replay.replay(file, f"http://127.0.0.1:{url.ports['internal']}", site=site, progress=show)
+        try:
+            summary = replay_log(file, internal, site=site, progress=show)
+        except CollectorUnavailable as error:
+            raise CommandError(f"{error}; it can be run again, nothing doubles") from error
+        except (OSError, EOFError) as error:
+            raise CommandError(f"{file} cannot be read: {error}") from error
     if as_json:
-        console.out(json.dumps(asdict(summary)), highlight=False)
+        console.out(json.dumps(asdict(summary) | {"pages": summary.pages}), highlight=False)
+    else:
+        _print_summary(summary, console)
+
+
+def _print_summary(summary: Summary, console: Console) -> None:
+    table = Table(show_header=False, box=None, padding=(0, 2))
+    table.add_row("lines", str(summary.lines))
+    table.add_row("pages taken", str(summary.ok))
+    table.add_row("pages twice in a batch", str(summary.duplicates))
+    for reason, count in sorted(summary.refused.items()):
+        table.add_row(f"pages refused: {reason}", str(count))
+    for reason, count in sorted(summary.no_pages.items()):
+        table.add_row(f"no pages: {reason}", str(count))
+    table.add_row("no requests", f"{summary.unreadable}" + (f"   lines {summary.unreadable_lines}" if summary.unreadable else ""))
+    console.print(table)
+    console.print("every line is accounted for" if summary.is_exact else "[bold red]the account does not add up[/]")

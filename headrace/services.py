@@ -56,8 +56,11 @@ class Plan:
             "store",
             (sys.executable, "-m", "headrace.store"),
             {
-                "HEADRACE_STORE_STATE": str(self.state.root),
-                "HEADRACE_STORE_PORT": str(self.ports["sql"]),
+                "HEADRACE_STORE_TOPICS": str(self.state.topic.parent),
+                "HEADRACE_STREAMS_SALTS": str(self.state.secrets / "salts.json"),
+                "HEADRACE_STREAMS_PLACES": str(self.state.places),
+                "HEADRACE_MINIDRUID_STORE": str(self.state.database),
+                "HEADRACE_MINIDRUID_PORT": str(self.ports["sql"]),
             },
             f"http://127.0.0.1:{self.ports['sql']}/status/health",
         )

@@ -7,12 +7,12 @@ from typing import Any
 
 from rich.console import Console
 from rich.text import Text
-from topics.local import tail as follow_topic
 
 from headrace.errors import CommandError
 from headrace.state import State
 from schemas.codec import CodecError, Decoder
 from schemas.contract import load_schema
+from topics.local import tail as follow_topic
 from topics.topic import Damage, Entry, Kind, Message
 
 IDLE_SECONDS = 0.1

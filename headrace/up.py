@@ -12,13 +12,14 @@ from types import FrameType
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
-from simulator.visits import backfill
 
 from enrichment import demo_places
 from headrace.errors import CommandError
 from headrace.services import SITE, Plan
 from headrace.state import Run, RunningProcess, State
 from headrace.supervisor import Supervisor, created_at, stop_leftover
+from simulator.errors import CollectorUnavailable
+from simulator.visits.backfill import backfill
 
 STOP_ORDER = ("visits", "shop", "dashboards", "collector", "store")  # whoever sends before whoever receives
 PORT_OPTIONS = {
@@ -28,7 +29,8 @@ PORT_OPTIONS = {
     "dashboards": "--dashboards-port",
     "shop": "--shop-port",
 }
-BACKFILL_DAYS = 14
+PAST_DAYS = 14  # the last seven, and the seven before to compare with
+PAST_VISITS_PER_DAY = 250
 
 
 def up(plan: Plan, console: Console) -> None:
@@ -52,7 +54,7 @@ def _run(plan: Plan, console: Console, stopping: threading.Event) -> None:
         _start(plan, supervisor, console, stopping.is_set)
         if plan.visits and not stopping.is_set():
             if first_start:
-                _backfill(plan, console, stopping.is_set)
+                _send_past_visits(plan, console)
             supervisor.start(plan.simulated_visits())
             _note_run(plan, supervisor)
         if not stopping.is_set():
@@ -90,14 +92,18 @@ def _start(plan: Plan, supervisor: Supervisor, console: Console, stopping: Calla
             time.sleep(0.05)
 
 
-def _backfill(plan: Plan, console: Console, stopping: Callable[[], bool]) -> None:
-    with Progress(*Progress.get_default_columns(), console=console) as progress:
-        task = progress.add_task(f"sending {BACKFILL_DAYS} days of past visits to the shop")
+def _send_past_visits(plan: Plan, console: Console) -> None:
+    with Progress(console=console) as progress:
+        task = progress.add_task(f"sending {PAST_DAYS} days of past visits")
 
-        def show(sent: int, total: int) -> None:
-            progress.update(task, completed=sent, total=total)
+        def show(sent: int, days: int) -> None:
+            progress.update(task, completed=sent, total=days)
 
-        backfill(f"http://127.0.0.1:{plan.ports['internal']}", site=SITE, days=BACKFILL_DAYS, progress=show, stopping=stopping)
+        internal, shop = (f"http://127.0.0.1:{plan.ports[name]}" for name in ("internal", "shop"))
+        try:
+            backfill(internal, days=PAST_DAYS, visits_per_day=PAST_VISITS_PER_DAY, site=SITE, shop_url=shop, progress=show)
+        except CollectorUnavailable as error:
+            raise CommandError(f"the past visits could not be sent: {error}") from error
 
 
 def _tell(plan: Plan, console: Console) -> None:

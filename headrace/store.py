@@ -1,0 +1,96 @@
+"""`python -m headrace.store`: converter and minidruid in one process, because a DuckDB file has one writing process."""
+
+import os
+import sys
+import threading
+from pathlib import Path
+
+import structlog
+import uvicorn
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from minidruid import settings as minidruid_settings
+from minidruid.app import create_app
+from minidruid.errors import MinidruidError
+from minidruid.store import Store
+from schemas.contract import columns, load_schema
+from streams import settings as streams_settings
+from streams.build import build_worker
+from streams.errors import StreamsError
+from streams.sink import Account, Session
+from streams.worker import Worker
+from topics.local import LocalReader
+from topics.topic import TopicError
+
+READER = "converter"
+TOPICS_VARIABLE = "HEADRACE_STORE_TOPICS"
+log = structlog.get_logger("store")
+
+
+class StoreServer(uvicorn.Server):
+    """Answers queries until it is told to stop, by a signal or because the converter has ended."""
+
+    def __init__(self, config: uvicorn.Config, worker: Worker) -> None:
+        super().__init__(config)
+        self._worker = worker
+        self._stop = threading.Event()
+        self._converter = threading.Thread(target=self._convert, name="converter")
+        self.failure: Exception | None = None
+
+    def run_with_converter(self) -> None:
+        """Run both; the batch in hand is committed before this returns."""
+        self._converter.start()
+        try:
+            self.run()
+        finally:
+            self._stop.set()
+            self._converter.join()
+
+    def _convert(self) -> None:
+        try:
+            self._worker.run(self._stop)
+        except Exception as error:
+            log.exception("converter failed")
+            self.failure = error
+        finally:
+            self.should_exit = True
+
+
+def main() -> int:
+    """Run until SIGTERM; 0 after a clean stop, 2 when settings or the state are wrong, 1 when the converter failed."""
+    try:
+        converter = streams_settings.read_settings(os.environ)
+        sql = minidruid_settings.read_settings(os.environ)
+        reader = LocalReader.open(Path(os.environ.get(TOPICS_VARIABLE, "var/topics")) / converter.topic, READER)
+        store = Store.open(
+            sql.store,
+            columns(load_schema(converter.schema_path)),
+            session=Session,
+            account=Account,
+            memory_limit=sql.memory_limit,
+            threads=sql.threads,
+        )
+        worker = build_worker(reader, store, converter)
+    except (StreamsError, MinidruidError, TopicError) as error:
+        print(error, file=sys.stderr)  # noqa: T201 - to whoever starts it
+        return 2
+    app = create_app(store, sql)
+
+    async def metrics(_request: Request) -> Response:
+        return Response(generate_latest(worker.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+    app.routes.append(Route("/metrics", metrics))
+    server = StoreServer(uvicorn.Config(app, host=sql.host, port=sql.port, log_level="warning", access_log=False, lifespan="off"), worker)
+    try:
+        server.run_with_converter()
+    finally:
+        store.close()
+        reader.close()
+    return 1 if server.failure or not server.started else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
