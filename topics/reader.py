@@ -6,7 +6,7 @@ from pathlib import Path
 
 from topics.durable_end import DurableEnd
 from topics.ledger import KEPT_MS, MINUTE_MS
-from topics.readers import ReaderState, load_reader, merged, reader_path, save_reader
+from topics.readers import ReaderState, load_reader, reader_path, save_reader, with_release
 from topics.segments import SegmentReader, set_aside
 from topics.topic import Damage, Entry, TopicError
 
@@ -21,10 +21,7 @@ class LocalReader:
         self._segments = SegmentReader(directory)
         self._end: DurableEnd | None = None
         self.damaged = 0  # how often damage was read
-        if state_path:
-            self.position = state.position
-        else:
-            self.position = state.position = self.end()
+        self.position = state.position if state_path else self.end()
 
     @classmethod
     def open(cls, path: Path, name: str, *, now: Callable[[], float] = time.time) -> "LocalReader":
@@ -61,9 +58,8 @@ class LocalReader:
         if self._state_path is None:
             raise TopicError("this reader is not registered: it has nothing to release")
         oldest = int(self._now() * 1000) // MINUTE_MS * MINUTE_MS - KEPT_MS
-        self._state = ReaderState(position, merged(self._state.accounts, account, oldest))
+        self._state = with_release(self._state_path, self._state, position, account, oldest)
         self.position = position
-        save_reader(self._state_path, self._state)
 
     def close(self) -> None:
         self._segments.close()

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import msgspec
 
@@ -13,15 +13,24 @@ from topics.topic import TopicError
 
 Accounts: TypeAlias = dict[tuple[int, str], dict[str, int]]  # (minute as milliseconds since 1970, source) to counts by name
 
+_Content = TypeVar("_Content")
+
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 
 
-@dataclass(slots=True)
+RECENT = 300  # so many accounts are written anew with each release; the others stand in a file that is seldom written
+
+
+@dataclass(frozen=True, slots=True)
 class ReaderState:
     """What a reader has released, and its half of the ledger."""
 
     position: int = 0
-    accounts: Accounts = field(default_factory=dict)
+    recent: Accounts = field(default_factory=dict)
+    past: Accounts = field(default_factory=dict)
+
+
+_Accounts: TypeAlias = list[tuple[int, str, dict[str, int]]]
 
 
 class _Position(msgspec.Struct, frozen=True):
@@ -30,7 +39,7 @@ class _Position(msgspec.Struct, frozen=True):
 
 class _File(msgspec.Struct, frozen=True):
     position: int
-    accounts: list[tuple[int, str, dict[str, int]]]
+    accounts: _Accounts
 
 
 def reader_path(directory: Path, name: str) -> Path:
@@ -42,11 +51,10 @@ def reader_path(directory: Path, name: str) -> Path:
 
 def load_reader(path: Path) -> ReaderState | None:
     """Read a reader's file; None when there is none that can be read."""
-    try:
-        file = msgspec.json.decode(path.read_bytes(), type=_File)
-    except (FileNotFoundError, ValueError):  # msgspec's errors are ValueErrors
+    file = _read(path, _File)
+    if file is None:
         return None
-    return ReaderState(file.position, {(minute, source): counts for minute, source, counts in file.accounts})
+    return ReaderState(file.position, _to_accounts(file.accounts), _to_accounts(_read(_past_path(path), _Accounts) or []))
 
 
 def save_reader(path: Path, state: ReaderState) -> None:
@@ -54,32 +62,58 @@ def save_reader(path: Path, state: ReaderState) -> None:
     if not path.parent.is_dir():
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         sync_directory(path.parent.parent)
-    write_whole(path, msgspec.json.encode(_File(state.position, [(*key, dict(counts)) for key, counts in state.accounts.items()])))
+    write_whole(path, msgspec.json.encode(_File(state.position, _to_list(state.recent))))
+
+
+def with_release(
+    path: Path, state: ReaderState, position: int, news: Mapping[tuple[int, str], Mapping[str, int]], oldest: int
+) -> ReaderState:
+    """Put the new counts of each minute in place of the old ones, durably, and forget the minutes before `oldest`."""
+    recent, past = state.recent, state.past
+    if len(recent) + len(news) > RECENT:
+        # What moves is written already: whatever a crash leaves of the two files, they say the same.
+        recent, past = {}, _since(oldest, past | recent)
+        write_whole(_past_path(path), msgspec.json.encode(_to_list(past)))
+    recent = _since(oldest, recent | {key: dict(counts) for key, counts in news.items()})
+    state = ReaderState(position, recent, past)
+    save_reader(path, state)
+    return state
 
 
 def released_positions(directory: Path) -> dict[str, int]:
     """Give how far each registered reader has come; one whose file cannot be read keeps everything."""
-    return {path.stem: _released(path) for path in _reader_files(directory)}
+    files = {path.stem: _read(path, _Position) for path in _reader_files(directory)}
+    return {name: file.position if file else 0 for name, file in files.items()}
 
 
 def reader_accounts(directory: Path) -> dict[str, Accounts]:
     """Give the half of the ledger that each registered reader wrote."""
     states = {path.stem: load_reader(path) for path in _reader_files(directory)}
-    return {name: state.accounts for name, state in states.items() if state}
-
-
-def merged(accounts: Accounts, news: Mapping[tuple[int, str], Mapping[str, int]], oldest_minute: int) -> Accounts:
-    """Put the new counts of each minute in place of the old ones, without the minutes before `oldest_minute`."""
-    both = accounts | {key: dict(counts) for key, counts in news.items()}
-    return {key: counts for key, counts in both.items() if key[0] >= oldest_minute}
+    return {name: state.past | state.recent for name, state in states.items() if state}
 
 
 def _reader_files(directory: Path) -> list[Path]:
     return sorted((directory / "readers").glob("*.json"))
 
 
-def _released(path: Path) -> int:
+def _past_path(path: Path) -> Path:
+    return path.with_suffix(".accounts")
+
+
+def _read(path: Path, kind: type[_Content]) -> _Content | None:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=_Position).position
-    except (FileNotFoundError, ValueError):
-        return 0
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except (FileNotFoundError, ValueError):  # msgspec's errors are ValueErrors
+        return None
+
+
+def _since(oldest: int, accounts: Accounts) -> Accounts:
+    return {key: counts for key, counts in accounts.items() if key[0] >= oldest}
+
+
+def _to_list(accounts: Accounts) -> _Accounts:
+    return [(*key, counts) for key, counts in accounts.items()]
+
+
+def _to_accounts(accounts: _Accounts) -> Accounts:
+    return {(minute, source): counts for minute, source, counts in accounts}

@@ -373,6 +373,18 @@ def test_a_failed_sync_fails_its_group_and_all_that_follow_and_is_never_tried_ag
     assert len(failures) == 1
 
 
+def test_a_disk_that_is_full_only_at_the_sync_has_failed(tmp_path: Path) -> None:
+    def sync(fd: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    async def work(topic: LocalTopic) -> None:
+        with pytest.raises(TopicFailed, match="No space left"):
+            await topic.append(messages(5))
+        await asyncio.sleep(0)
+
+    with_topic(a_topic(tmp_path, disk=Disk(sync=sync), on_failure=lambda _: None), work)
+
+
 def test_after_a_failed_sync_the_next_start_has_exactly_what_was_acknowledged(tmp_path: Path) -> None:
     async def work(topic: LocalTopic) -> None:
         await topic.append(messages(5))

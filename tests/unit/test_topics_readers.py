@@ -102,6 +102,20 @@ def test_accounts_are_kept_for_48_hours(tmp_path: Path) -> None:
     assert reader_accounts(tmp_path) == {"converter": {(MINUTE + 60_000, "browser"): {"stored": 1}}}
 
 
+def test_many_accounts_are_all_handed_on_and_the_latest_word_counts(tmp_path: Path) -> None:
+    reader = LocalReader.open(tmp_path, "converter", now=lambda: NOW)
+    expected = {}
+    for number in range(800):
+        minute = MINUTE - number % 500 * 60_000
+        expected[minute, "browser"] = {"stored": number}
+        reader.release(number, {(minute, "browser"): {"stored": number}})
+    assert reader_accounts(tmp_path) == {"converter": expected}
+    again = LocalReader.open(tmp_path, "converter", now=lambda: NOW)
+    again.release(again.position, {})
+    assert reader_accounts(tmp_path) == {"converter": expected}
+    assert released_positions(tmp_path) == {"converter": 799}
+
+
 @pytest.mark.parametrize("content", [b"", b"{", b'{"position": "x"}', b"[]"])
 def test_a_reader_whose_file_cannot_be_read_keeps_everything_and_begins_anew(tmp_path: Path, content: bytes) -> None:
     fill(tmp_path, messages(3))
