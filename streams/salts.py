@@ -1,13 +1,13 @@
 """The secret of each day that private party ids are made with: made when first needed, destroyed 48 hours later."""
 
 import json
+import os
 import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from streams.errors import SaltsError
-from topics.files import write_whole
 
 DAY_MS = 86_400_000
 LIFETIME_MS = 2 * DAY_MS
@@ -73,6 +73,17 @@ class Salts:
         self.generation += 1
 
     def _write(self) -> None:
+        """Put the salts in place of those in the file: after a power cut it is the old file or the new one."""
         content = {str(day): {"secret": salt.secret.hex(), "made_at": salt.made_at} for day, salt in sorted(self._salts.items())}
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_whole(self._path, json.dumps(content, indent=1).encode())
+        new = self._path.with_name(self._path.name + ".new")
+        with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+            json.dump(content, file, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(self._path)
+        folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
