@@ -1,7 +1,6 @@
 """`headrace replay`: an access log through the collector, with progress and an account of every line."""
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
@@ -33,7 +32,7 @@ def replay(file: Path, state: State, site: str, console: Console, *, as_json: bo
         except (OSError, EOFError) as error:
             raise CommandError(f"{file} cannot be read: {error}") from error
     if as_json:
-        console.out(json.dumps(asdict(summary) | {"pages": summary.pages}), highlight=False)
+        console.out(json.dumps(vars(summary) | {"pages": summary.pages}), highlight=False)
     else:
         _print_summary(summary, console)
 
