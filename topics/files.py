@@ -7,20 +7,25 @@ from pathlib import Path
 from topics.topic import TopicInUse
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Put the content in place of the file, durably: after a crash it is the old file or the new one."""
+def write_whole(path: Path, content: bytes, *, is_durable: bool = True) -> None:
+    """Put the content in place of the file: whoever reads it, and the next process after a crash, has the old one or the new one.
+
+    After a power cut too, if durable; else an older one, or one that cannot be read.
+    """
     new = path.with_name(path.name + ".new")
     fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
         with os.fdopen(fd, "wb") as file:
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+            if is_durable:
+                file.flush()
+                os.fsync(file.fileno())
         new.replace(path)
     except OSError:
         new.unlink(missing_ok=True)
         raise
-    sync_directory(path.parent)
+    if is_durable:
+        sync_directory(path.parent)
 
 
 def sync_directory(path: Path) -> None:

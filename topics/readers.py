@@ -8,7 +8,7 @@ from typing import TypeAlias, TypeVar
 
 import msgspec
 
-from topics.files import sync_directory, write_whole
+from topics.files import write_whole
 from topics.topic import TopicError
 
 Accounts: TypeAlias = dict[tuple[int, str], dict[str, int]]  # (minute as milliseconds since 1970, source) to counts by name
@@ -59,21 +59,20 @@ def load_reader(path: Path) -> ReaderState | None:
 
 def save_reader(path: Path, state: ReaderState) -> None:
     """Write a reader's file, whole or not at all."""
-    if not path.parent.is_dir():
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        sync_directory(path.parent.parent)
-    write_whole(path, msgspec.json.encode(_File(state.position, _to_list(state.recent))))
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # Not durable: an older position or none only keeps more, and whoever commits elsewhere knows its position from there.
+    write_whole(path, msgspec.json.encode(_File(state.position, _to_list(state.recent))), is_durable=False)
 
 
 def with_release(
     path: Path, state: ReaderState, position: int, news: Mapping[tuple[int, str], Mapping[str, int]], oldest: int
 ) -> ReaderState:
-    """Put the new counts of each minute in place of the old ones, durably, and forget the minutes before `oldest`."""
+    """Put the new counts of each minute in place of the old ones, and forget the minutes before `oldest`."""
     recent, past = state.recent, state.past
     if len(recent) + len(news) > RECENT:
         # What moves is written already: whatever a crash leaves of the two files, they say the same.
         recent, past = {}, _since(oldest, past | recent)
-        write_whole(_past_path(path), msgspec.json.encode(_to_list(past)))
+        write_whole(_past_path(path), msgspec.json.encode(_to_list(past)), is_durable=False)
     recent = _since(oldest, recent | {key: dict(counts) for key, counts in news.items()})
     state = ReaderState(position, recent, past)
     save_reader(path, state)
