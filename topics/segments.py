@@ -3,6 +3,7 @@
 import os
 import re
 from bisect import bisect_right
+from contextlib import suppress
 from pathlib import Path
 
 from google_crc32c import value as crc32c
@@ -54,7 +55,8 @@ def set_aside(directory: Path, damage: Damage) -> None:
     folder.mkdir(mode=0o700, exist_ok=True)
     path = folder / f"{damage.position:020d}"
     if not path.exists():
-        write_whole(path, damage.content)
+        with suppress(FileNotFoundError):  # another reader is doing the same
+            write_whole(path, damage.content)
 
 
 class SegmentReader:

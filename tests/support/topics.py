@@ -1,11 +1,12 @@
 """Messages with good defaults, topics written to and read in a line, and a topic in memory."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
 from topics.local import LocalReader, LocalTopic
+from topics.log import REAL_DISK, Disk
 from topics.segments import SegmentReader, segment_bases, segment_path
 from topics.topic import Damage, Entry, Kind, Message
 
@@ -83,6 +84,41 @@ def stored(path: Path) -> list[Entry | Damage]:
         return found
     finally:
         reader.close()
+
+
+def a_topic(
+    path: Path,
+    *,
+    max_unread_bytes: int = 1 << 30,
+    segment_bytes: int = 1 << 26,
+    on_failure: Callable[[BaseException], None] = no_failure,
+    disk: Disk = REAL_DISK,
+    now: float = MINUTE / 1000,
+) -> LocalTopic:
+    """A topic open for writing, at the time of the messages, that must not fail."""
+    return LocalTopic.open(
+        path, max_unread_bytes=max_unread_bytes, segment_bytes=segment_bytes, on_failure=on_failure, disk=disk, now=lambda: now
+    )
+
+
+def with_topic(topic: LocalTopic, work: Callable[[LocalTopic], Awaitable[None]]) -> None:
+    """Do some work with a topic in an event loop, and close it."""
+
+    async def main() -> None:
+        try:
+            await work(topic)
+        finally:
+            topic.close()
+            await asyncio.sleep(0)  # the last groups are told in the loop's next turn
+
+    asyncio.run(main())
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait in an event loop for what a thread or another process does."""
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110  (what is waited for happens in a thread, or in the kernel)
+            await asyncio.sleep(0.001)
 
 
 class MemoryTopic:
