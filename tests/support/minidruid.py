@@ -1,5 +1,6 @@
 """Tables for minidruid's tests: the events of the Superset corpus, and a clickstream like the converter's; and a server over them."""
 
+import json
 import random
 import threading
 import time
@@ -14,6 +15,8 @@ import duckdb
 import uvicorn
 
 from minidruid.app import create_app
+from minidruid.engine import Engine, Running
+from minidruid.requests import read_request
 from minidruid.settings import Settings
 from minidruid.store import Store
 from minidruid.tables import arrow_table
@@ -254,3 +257,15 @@ def serve(store: Store[Session, Account], *, port: int = 0, now: datetime | None
     finally:
         server.should_exit = True
         thread.join(10)
+
+
+def ask(engine: Engine, sql: str, **request: Any) -> list[dict[str, Any]]:
+    """Put a statement to an engine and give its rows; raises QueryError."""
+    body = json.dumps({"query": sql, **request}).encode()
+    rows: list[dict[str, Any]] = json.loads(engine.answer(read_request(body), Running()).content())
+    return rows
+
+
+def engine_over(store: Store[Session, Account], **settings: Any) -> Engine:
+    """An engine whose clock stands at CLOCK."""
+    return Engine(store, Settings(**settings), lambda: CLOCK)
