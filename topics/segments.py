@@ -83,8 +83,8 @@ class SegmentReader:
             stop = min(bases[index + 1], limit) if index + 1 < len(bases) else limit
             try:
                 self._open(bases[index])
-            except FileNotFoundError:  # deleted since the listing
-                bases = segment_bases(self._directory)
+            except FileNotFoundError:  # deleted since the listing, as all before it
+                del bases[index]
                 continue
             position = self._behind_header(max(position, self._base))
             if position < stop:

@@ -80,6 +80,18 @@ def test_a_reader_goes_on_when_its_segment_was_deleted_under_it(tmp_path: Path) 
     assert found[-1].message == messages(50)[-1]
 
 
+def test_a_segment_deleted_between_listing_and_opening_is_passed_over(tmp_path: Path) -> None:
+    fill(tmp_path, messages(50), segment_bytes=500)
+    first, second = (segments.segment_path(tmp_path, base) for base in segments.segment_bases(tmp_path)[:2])
+    first.unlink()
+    second.unlink()
+    first.symlink_to(tmp_path / "gone")  # listed, but not to be opened
+    second.symlink_to(tmp_path / "gone")
+    found = read_from(LocalReader.open(tmp_path, "converter"), 0)
+    assert all(isinstance(one, Entry) for one in found)
+    assert 30 < len(found) < 50
+
+
 def test_a_position_within_a_segments_header_is_its_first_frame(tmp_path: Path) -> None:
     fill(tmp_path, messages(2))
     reader = LocalReader.open(tmp_path, "converter")
