@@ -3,7 +3,7 @@
 import { on } from "./page.js";
 import { report } from "./transport.js";
 
-const FILES = /\.(pdf|zip|t?gz|rar|7z|dmg|exe|msi|apk|(doc|xls|ppt)x?|csv|txt|mp[34]|mov|wav)$/i;
+const FILES = /\.(pdf|zip|t?gz|rar|7z|dmg|exe|msi|apk|(doc|xls|ppt)x?|csv|txt|mp[34])$/i;
 
 /** @param {MouseEvent} event */
 const reportClick = (event) => {

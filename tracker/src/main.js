@@ -43,12 +43,12 @@ const start = () => {
   beginView();
   // What they say of consent holds for this first view too: it is decided when an event is written.
   stub?.q?.map((call) => headrace(...call));
-  watchRoutes();
-  watchEngagement();
-  watchClicks();
   on("pagehide", leavePage);
   on("visibilitychange", () => (d.hidden ? leavePage() : resume()));
   on("online", resume);
+  watchRoutes();
+  watchEngagement();
+  watchClicks();
 };
 
 if (d.prerendering) on("prerenderingchange", start);

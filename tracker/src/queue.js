@@ -1,7 +1,7 @@
 /** Events from the moment they happen until an answer names them: bounded, and what is dropped is counted and reported. */
 
 import { d, n, newId } from "./page.js";
-import { isDenied, load, save } from "./storage.js";
+import { isDenied, load, own, save } from "./storage.js";
 
 const QUEUE_EVENTS = 500;
 const QUEUE_BYTES = 5e5;
@@ -62,9 +62,7 @@ const describe = (type, fields) => ({
  * @param {string} type
  * @param {TrackedEvent} fields
  */
-export const add = (type, fields) => {
-  if (fresh.push(JSON.parse(JSON.stringify(describe(type, fields)))) >= FRESH_EVENTS) settle();
-};
+export const add = (type, fields) => fresh.push(JSON.parse(JSON.stringify(describe(type, fields)))) < FRESH_EVENTS || settle();
 
 /**
  * Writes the fresh events behind those that wait, and gives all that wait.
@@ -92,8 +90,10 @@ export const settle = (reports) => {
       event.session_id = session;
     }
     const text = JSON.stringify(event);
-    if (bytesOf(text) < BATCH_BYTES) queue.push(text);
-    else dropped++;
+    if (bytesOf(text) < BATCH_BYTES) {
+      queue.push(text);
+      own.push(text);
+    } else dropped++;
   };
   fresh.splice(0).map(write);
   while (queue.length > QUEUE_EVENTS || bytesOf("" + queue) > QUEUE_BYTES) {
@@ -105,7 +105,7 @@ export const settle = (reports) => {
     write(describe("queueOverflow", { parameters: { dropped } }));
     dropped = 0;
   }
-  save([party && [party, madeAt, session, lastAt], ...queue]); // joined, an inner list has its commas
+  save([party && "" + [party, madeAt, session, lastAt], ...queue]);
   return queue;
 };
 

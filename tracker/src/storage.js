@@ -4,21 +4,18 @@ import { asksForPrivacy, site } from "./page.js";
 
 const key = "headrace." + site;
 
-let item = "";
-/** @type {number | undefined} */
-let place; // 1: localStorage; 2: memory, as it had no room for the newest; else memory only
+let party = ""; // the first line; empty without consent
+/** The events of this page that wait, wherever the item is: another tab that writes at the same moment can not lose them. @type {string[]} */
+export let own = [];
+/** @type {boolean | undefined} */
+let isShared; // the item is, or was a moment ago, in localStorage
 /** @type {boolean | undefined} */
 export let isDenied;
 
-/** Forgets what belongs to a party; what waits without one may still go. */
-const forgetParty = () => {
-  if (item[0] != "\n") item = "";
-};
-
 const deny = () => {
-  forgetParty();
+  if (party) own = [];
+  party = "";
   isDenied = true;
-  place = 0;
   try {
     delete localStorage[key];
   } catch {} // blocked: then nothing is there
@@ -26,16 +23,17 @@ const deny = () => {
 
 /** The lines as they are now: another tab may have sent, added, consented or denied since the last look. */
 export const load = () => {
+  /** @type {string[]} */
+  let others = [];
   try {
     const text = localStorage[key];
     if (text) {
-      if (!place) {
-        forgetParty();
-        save((text + item).split("\n"));
-      } else if (place < 2) item = text;
-    } else if (place) deny();
+      [party, ...others] = text.split("\n");
+      isShared = true;
+      isDenied = false;
+    } else if (isShared) deny();
   } catch {} // blocked: memory
-  return item.split("\n");
+  return [party, ...new Set([...others, ...own])];
 };
 
 /**
@@ -43,16 +41,15 @@ export const load = () => {
  * @param {string[]} lines
  */
 export const save = (lines) => {
-  item = lines.join("\n");
+  party = lines[0];
+  own = own.filter((text) => lines.includes(text));
   try {
-    if (lines[0]) {
+    if (party) {
       isDenied = false;
-      localStorage[key] = item;
-      place = 1;
+      localStorage[key] = lines.join("\n");
+      isShared = true;
     }
-  } catch {
-    place &&= 2;
-  }
+  } catch {} // blocked or full: memory
 };
 
 /**

@@ -14,7 +14,6 @@ const LONGEST_HOLD_MS = 864e5; // a timer of more than 24 days would fire at onc
 let isStopped; // the collector wants nothing of this page
 /** @type {boolean | undefined} */
 let isHeld; // by Retry-After
-let limit = BATCH_EVENTS;
 let failures = 0;
 /** @type {number | undefined} */
 let batchTimer;
@@ -50,8 +49,9 @@ const backoff = () => Math.random() * Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS 
 /**
  * Sends the next batch, if one may be sent now, and does what the answer says; in one piece, as two would not fit into the size.
  * @param {boolean} [isLeaving] the page may be gone in a moment
+ * @param {number} [limit] how many events at most
  */
-export const flush = (isLeaving) => {
+export const flush = (isLeaving, limit = BATCH_EVENTS) => {
   batchTimer = 0;
   readTitle();
   const queue = settle(isLeaving);
@@ -69,9 +69,8 @@ export const flush = (isLeaving) => {
       endBatch(batch);
       const status = /** @type {any} */ (response?.status); // nothing if there was no answer
       const half = status == 413 && batch.length >> 1;
-      limit = half || BATCH_EVENTS;
       isStopped ||= /40[13]|410/.test(status);
-      if (half) flush();
+      if (half) flush(false, half);
       else if (!/^[5u]|40[48]|429/.test(status)) {
         // Taken or refused for good ("u" is undefined): the answer names every event of the batch.
         save(without(load(), batch));

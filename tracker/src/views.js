@@ -35,8 +35,7 @@ export const watchRoutes = () => {
       followRoute();
     };
   });
-  on("popstate", followRoute);
-  on("hashchange", followRoute);
+  on("popstate", followRoute); // comes with a change of the fragment too
   on("pageshow", (event) => {
     if (event.persisted) beginView();
   });

@@ -1,0 +1,27 @@
+"""One browser for all tests; a profile, a site and a collector for each."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser
+from support.browser import Visitor, chromium_running
+from support.recorder import Recorder, recorder_running
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    with chromium_running() as browser:
+        yield browser
+
+
+@pytest.fixture
+def recorder() -> Iterator[Recorder]:
+    with recorder_running() as recorder:
+        yield recorder
+
+
+@pytest.fixture
+def visitor(chromium: Browser, recorder: Recorder) -> Iterator[Visitor]:
+    context = chromium.new_context()
+    yield Visitor(context, recorder)
+    context.close()
