@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -69,6 +70,7 @@ async def run(settings: Settings) -> bool:
             loop.add_signal_handler(number, stopping.set)
         servers = [_server(settings, app.public), _server(settings, app.internal)]
         tasks = [asyncio.create_task(server.serve([port])) for server, port in zip(servers, (public, internal), strict=True)]
+        _spare_the_collector_of_garbage()
         log.info("collector started", port=public.getsockname()[1], internal_port=internal.getsockname()[1])
         await stopping.wait()
         app.gate.close("the topic has failed" if failures else "the collector is stopping")
@@ -80,6 +82,13 @@ async def run(settings: Settings) -> bool:
         log.error("topic failed", error=repr(failures[0]))
     log.info("collector stopped")
     return not failures
+
+
+def _spare_the_collector_of_garbage() -> None:
+    """Leave what lives as long as the process out of garbage collection: looking through it took tens of milliseconds, at any time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 50, 50)
 
 
 def _server(settings: Settings, app: ASGIApp) -> _Server:

@@ -22,37 +22,37 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
 
-    host: str = Field("127.0.0.1", min_length=1, description="Address that the public port listens on.")
-    port: int = Field(8290, ge=0, le=65535, description="Public port: events and the tracker's script.")
-    internal_host: str = Field("127.0.0.1", min_length=1, description="Address that the internal port listens on; never public.")
-    internal_port: int = Field(8291, ge=0, le=65535, description="Internal port: health, metrics, ledger, and events of trusted sources.")
-    event_path: str = Field("/h", pattern=_PATH, description="Path that takes events.")
-    script_path: str = Field("/headrace.js", pattern=_PATH, description="Path that gives the tracker's script.")
+    host: str = Field(default="127.0.0.1", min_length=1, description="Address that the public port listens on.")
+    port: int = Field(default=8290, ge=0, le=65535, description="Public port: events and the tracker's script.")
+    internal_host: str = Field(default="127.0.0.1", min_length=1, description="Address that the internal port listens on; never public.")
+    internal_port: int = Field(
+        default=8291, ge=0, le=65535, description="Internal port: health, metrics, ledger, and events of trusted sources."
+    )
+    event_path: str = Field(default="/h", pattern=_PATH, description="Path that takes events.")
+    script_path: str = Field(default="/headrace.js", pattern=_PATH, description="Path that gives the tracker's script.")
     topic_directory: Path = Field(
-        Path("var/topics/clickstream-avro"), description="Directory of the local topic; one collector writes to it."
+        default=Path("var/topics/clickstream-avro"), description="Directory of the local topic; one collector writes to it."
     )
     max_unread_bytes: int = Field(
-        2 << 30, ge=1 << 20, description="Bytes that may wait for a reader; beyond that pages are told to come later."
+        default=2 << 30, ge=1 << 20, description="Bytes that may wait for a reader; beyond that pages are told to come later."
     )
     key_file: Path = Field(
-        Path("var/secrets/partition-key"), description="File of the secret behind partition keys; made at the first start."
+        default=Path("var/secrets/partition-key"), description="File of the secret behind partition keys; made at the first start."
     )
     trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = Field(
-        ("127.0.0.0/8", "::1/128"),
+        default=("127.0.0.0/8", "::1/128"),
         validate_default=True,
         description="Networks whose X-Forwarded-For is believed, separated by commas.",
     )
     query_parameters: Annotated[tuple[str, ...], NoDecode] = Field(
-        (), description="Query parameters of pages that are kept besides utm_* and click ids, separated by commas."
+        default=(), description="Query parameters of pages that are kept besides utm_* and click ids, separated by commas."
     )
-    schema_file: Path = Field(_SCHEMAS / "clickstream.avsc", alias="HEADRACE_COLLECTOR_SCHEMA", description="Avro schema of the records.")
-    mapping_file: Path = Field(
-        _SCHEMAS / "clickstream_mapping.py", alias="HEADRACE_COLLECTOR_MAPPING", description="Mapping from events to records, in Python."
-    )
-    max_body_bytes: int = Field(256 * 1024, ge=1024, le=16 << 20, description="Largest body of a request.")
-    body_timeout_seconds: float = Field(10, gt=0, le=600, description="Time within which a body must have come whole.")
-    idle_timeout_seconds: int = Field(75, gt=0, le=3600, description="Time after which a connection without a request is closed.")
-    drain_timeout_seconds: int = Field(10, gt=0, le=600, description="Time that open requests get to end when the collector stops.")
+    schema_file: Path = Field(default=_SCHEMAS / "clickstream.avsc", description="Avro schema of the records.")
+    mapping_file: Path = Field(default=_SCHEMAS / "clickstream_mapping.py", description="Mapping from events to records, in Python.")
+    max_body_bytes: int = Field(default=256 * 1024, ge=1024, le=16 << 20, description="Largest body of a request.")
+    body_timeout_seconds: float = Field(default=10, gt=0, le=600, description="Time within which a body must have come whole.")
+    idle_timeout_seconds: int = Field(default=75, gt=0, le=3600, description="Time after which a connection without a request is closed.")
+    drain_timeout_seconds: int = Field(default=10, gt=0, le=600, description="Time that open requests get to end when the collector stops.")
 
     @field_validator("trusted_proxies", "query_parameters", mode="before")
     @classmethod
@@ -67,7 +67,7 @@ class Settings(BaseSettings):
 
 def variables() -> dict[str, str]:
     """Give the variable of every field."""
-    return {str(field.alias or PREFIX + name.upper()): name for name, field in Settings.model_fields.items()}
+    return {PREFIX + name.upper(): name for name in Settings.model_fields}
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
@@ -75,21 +75,18 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     known = variables()
     given = {name: value for name, value in environment.items() if name.startswith(PREFIX)}
     faults = [f"{name}: there is no such setting{_nearest(name, known)}" for name in sorted(given.keys() - known.keys())]
-    names = {variable: field if not Settings.model_fields[field].alias else variable for variable, field in known.items()}
     try:
-        settings = Settings(**{names[name]: value for name, value in given.items() if name in known})  # type: ignore[arg-type]
+        settings = Settings.model_validate({known[name]: value for name, value in given.items() if name in known})
     except ValidationError as error:
-        faults += [_line(fault, known) for fault in error.errors()]
+        faults += [_line(fault) for fault in error.errors()]
         raise SettingsError(faults) from error
     if faults:
         raise SettingsError(faults)
     return settings
 
 
-def _line(fault: Any, known: Mapping[str, str]) -> str:
-    field = str(fault["loc"][0])
-    variable = next((name for name, one in known.items() if field in (one, name)), field)
-    return f"{variable}: {fault['msg']}, not {str(fault['input'])[:80]!r}"
+def _line(fault: Any) -> str:
+    return f"{PREFIX}{str(fault['loc'][0]).upper()}: {fault['msg']}, not {str(fault['input'])[:80]!r}"
 
 
 def _nearest(name: str, known: Mapping[str, str]) -> str:

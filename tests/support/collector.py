@@ -210,10 +210,13 @@ def start_collector(directory: Path, **settings: object) -> RunningCollector:
     for line in process.stdout:
         entry = msgspec.json.decode(line)
         if entry["event"] == "collector started":
-            running = RunningCollector(directory, process, entry["port"], entry["internal_port"])
-            wait_until(lambda: _is_ready(running))
-            return running
+            return _ready(RunningCollector(directory, process, entry["port"], entry["internal_port"]))
     raise AssertionError(process.stderr.read())
+
+
+def _ready(running: RunningCollector) -> RunningCollector:
+    wait_until(lambda: _is_ready(running))
+    return running
 
 
 def _is_ready(running: RunningCollector) -> bool:

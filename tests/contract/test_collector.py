@@ -1,0 +1,66 @@
+"""What the collector's documents say is what the collector does."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from collector import mapping
+from collector.event import Event, RejectReason, TrustedEvent
+from collector.settings import PREFIX, Settings
+from schemas.contract import ENRICHED, load_schema
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "collector" / "README.md").read_text("utf-8")
+SCHEMAS_README = (ROOT / "schemas" / "README.md").read_text("utf-8")
+
+
+def default_of(value: Any) -> str:
+    if isinstance(value, Path):
+        return f"`{value.relative_to(ROOT) if value.is_absolute() else value}`"
+    text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    return f"`{text}`" if text else ""
+
+
+def test_every_setting_stands_in_the_readme_with_default_and_meaning() -> None:
+    lines = re.findall(r"^\| `([A-Z_]+)` \| (.*?) \| (.*?) \|$", README, re.MULTILINE)
+    expected = [
+        (name.upper(), default_of(field.default), (field.description or "").replace("|", "\\|"))
+        for name, field in Settings.model_fields.items()
+    ]
+    assert lines == expected
+
+
+def test_variables_that_documents_name_exist() -> None:
+    names = {PREFIX + name.upper() for name in Settings.model_fields}
+    for path in (*ROOT.glob("*.md"), *ROOT.glob("*/README.md")):
+        found = set(re.findall(rf"{PREFIX}[A-Z_]*[A-Z]", path.read_text("utf-8")))
+        assert found <= names, path
+
+
+def test_every_reject_reason_stands_in_the_readme() -> None:
+    table = README.partition("| reason | of |")[2].partition("\n\n")[0]
+    assert set(re.findall(r"`([a-z_]+)`", table.replace("`sent_at`", "").replace("`created_at`", ""))) == set(RejectReason)
+
+
+def test_every_key_of_an_event_stands_in_the_readme() -> None:
+    fields = set(TrustedEvent.__struct_fields__)
+    assert {name for name in fields if f"`{name}`" not in README} == set()
+    table = README.partition("| key of an event | what |")[2].partition("\n\n")[0]
+    assert set(re.findall(r"`([a-z_]+)`", table)) == set(Event.__struct_fields__)
+
+
+def test_every_field_and_column_stands_in_the_schemas_readme() -> None:
+    lines = dict(re.findall(r"^\| `(\w+)` \| .*? \| (.*?) \|$", SCHEMAS_README, re.MULTILINE))
+    fields = {field["name"]: field["doc"] for field in load_schema()["fields"]}
+    added = {column.name: column.doc for column in ENRICHED}
+    assert lines == fields | added
+
+
+def test_every_field_of_the_default_schema_is_mapped() -> None:
+    rules = (ROOT / "schemas" / "clickstream_mapping.py").read_text("utf-8")
+    assert {field["name"] for field in load_schema()["fields"] if f'"{field["name"]}"' not in rules} == set()
+
+
+def test_every_name_that_the_example_uses_is_one_of_the_language() -> None:
+    used = re.findall(r"from collector\.mapping import (.*)", README)
+    assert {name.strip() for line in used for name in line.split(",")} <= set(mapping.__all__)

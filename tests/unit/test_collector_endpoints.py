@@ -1,0 +1,238 @@
+"""What the collector's paths answer, and how it starts and counts."""
+
+import gzip
+import hashlib
+import io
+import json
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+import structlog
+from support.collector import NOW, LocalCollector, a_body, an_event
+
+from collector import logs
+from collector.endpoints.script import SCRIPT, Script
+from collector.errors import SettingsError, StartError
+from collector.identifiers import read_or_make_secret
+from collector.ledger import Minute
+from collector.mapping.avro import Instants, Remembered, varint
+from collector.settings import Settings, read_settings
+from topics.topic import TopicFailed
+
+MINUTE = NOW - NOW % 60_000
+
+
+def test_an_answer_can_be_read_by_any_page_and_gives_nothing_else_away() -> None:
+    answer = LocalCollector().send(a_body())
+    assert answer.headers == {
+        "content-type": "application/json",
+        "content-length": "18",
+        "access-control-allow-origin": "*",
+        "access-control-expose-headers": "Retry-After",
+    }
+
+
+def test_a_preflight_is_answered() -> None:
+    answer = LocalCollector().send(method="OPTIONS")
+    assert (answer.status, answer.body) == (204, b"")
+    assert answer.headers["access-control-allow-methods"] == "POST"
+    assert answer.headers["access-control-allow-headers"] == "Content-Type"
+
+
+def test_a_full_topic_sends_pages_away_for_a_while_and_turns_readiness_red() -> None:
+    collector = LocalCollector()
+    collector.topic.is_full = True
+    answer = collector.send(a_body())
+    assert answer.status == 503
+    assert int(answer.headers["retry-after"]) >= 7
+    assert answer.headers["access-control-expose-headers"] == "Retry-After"
+    assert collector.send(method="GET", path="/health/ready", internal=True).status == 503
+    collector.topic.is_full = False
+    assert collector.send(a_body()).status == 200
+    assert collector.send(method="GET", path="/health/ready", internal=True).status == 200
+
+
+def test_a_collector_that_stops_takes_nothing_more_and_is_not_ready() -> None:
+    collector = LocalCollector()
+    collector.app.gate.close("the collector is stopping")
+    collector.app.gate.close("something later")
+    answer = collector.send(a_body())
+    assert (answer.status, answer.json["message"]) == (503, "the collector is stopping; send the same batch again later")
+    assert collector.topic.messages == []
+    assert collector.send(method="GET", path="/health/ready", internal=True).json["message"] == "the collector is stopping"
+    assert collector.send(method="GET", path="/health/live", internal=True).status == 200
+
+
+def test_a_topic_that_fails_acknowledges_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    collector = LocalCollector()
+
+    def append(_: object) -> object:
+        raise TopicFailed("the disk is gone")
+
+    monkeypatch.setattr(collector.topic, "append", append)
+    assert collector.send(a_body()).status == 503
+
+
+def test_forwarded_headers_that_come_apart_are_one_list() -> None:
+    collector = LocalCollector()
+    headers = [("x-forwarded-for", "203.0.113.9"), ("x-forwarded-for", "127.0.0.2")]
+    collector.send(a_body(), headers=headers, client=("127.0.0.1", 1))
+    collector.send(a_body(), client=None)
+    assert [record["address"] for record in collector.records] == ["203.0.113.0", None]
+
+
+def test_internal_paths_are_not_public() -> None:
+    for path in ("/ledger", "/metrics", "/health/live", "/health/ready", "/", "/h/"):
+        assert LocalCollector().send(method="GET", path=path).status == 404
+
+
+def test_metrics_tell_what_was_taken_and_refused() -> None:
+    collector = LocalCollector()
+    collector.send(a_body(an_event(1), an_event(1), an_event(id="x")))
+    collector.send(b"no JSON")
+    text = collector.send(method="GET", path="/metrics", internal=True).body.decode()
+    for line in (
+        'clickstream_collector_events_total{result="ok",source="browser"} 1.0',
+        'clickstream_collector_events_total{result="duplicate",source="browser"} 1.0',
+        'clickstream_collector_events_total{result="invalid_event_id",source="browser"} 1.0',
+        'clickstream_collector_refused_requests_total{reason="invalid_json"} 1.0',
+        'clickstream_collector_answers_total{status="200"} 1.0',
+        'clickstream_collector_answers_total{status="400"} 1.0',
+        "clickstream_collector_durable_seconds_count 2.0",
+    ):
+        assert line in text.splitlines()
+
+
+def test_the_ledger_joins_what_came_with_what_became_of_it() -> None:
+    accounts: Mapping[str, Mapping[Minute, Mapping[str, int]]] = {
+        "converter": {(MINUTE, "browser"): {"stored": 2, "duplicates": 1, "rejected": 1, "dead_letters": 1}, (0, "browser"): {"stored": 9}}
+    }
+    collector = LocalCollector(accounts=accounts)
+    collector.send(a_body(*[an_event(number) for number in range(5)], an_event(id="x")))
+    collector.send(a_body(), internal=True)
+    ledger = collector.send(method="GET", path="/ledger", internal=True).json
+    counts = {"received": 6, "stored": 2, "duplicates": 1, "dead_letters": 1, "rejected": 1, "difference": 1}
+    assert ledger["minutes"] == [
+        {"minute": "2026-01-01T00:00:00Z", "source": "browser", "reasons": {"invalid_event_id": 1}} | counts,
+        {"minute": "2026-01-01T00:00:00Z", "source": "replay", "reasons": {}} | dict.fromkeys(counts, 0) | {"received": 1, "difference": 1},
+    ]
+    assert ledger["total"] == counts | {"received": 7, "difference": 2}
+
+
+def test_the_ledger_is_there_before_any_reader() -> None:
+    assert LocalCollector().send(method="GET", path="/ledger", internal=True).json["total"]["difference"] == 0
+
+
+def test_the_script_is_the_built_file_and_can_be_taken_by_any_page() -> None:
+    answer = LocalCollector().send(method="GET", path="/headrace.js")
+    assert (answer.status, answer.body) == (200, SCRIPT.read_bytes())
+    assert answer.headers["content-type"].startswith("text/javascript")
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["cross-origin-resource-policy"] == "cross-origin"
+    assert answer.headers["etag"] == f'"{hashlib.sha256(SCRIPT.read_bytes()).hexdigest()[:32]}"'
+
+
+def test_the_script_comes_compressed_where_that_is_understood() -> None:
+    answer = LocalCollector().send(method="GET", path="/headrace.js", headers=[("accept-encoding", "gzip, br")])
+    assert (answer.headers["content-encoding"], gzip.decompress(answer.body)) == ("gzip", SCRIPT.read_bytes())
+
+
+def test_a_browser_that_has_the_script_is_told_so() -> None:
+    collector = LocalCollector()
+    tag = collector.send(method="GET", path="/headrace.js").headers["etag"]
+    answer = collector.send(method="GET", path="/headrace.js", headers=[("if-none-match", tag)])
+    assert (answer.status, answer.body) == (304, b"")
+
+
+def test_a_script_that_was_not_built_is_told(tmp_path: Path) -> None:
+    with pytest.raises(StartError, match="build the tracker first"):
+        Script(tmp_path / "headrace.js")
+
+
+def test_paths_are_settings() -> None:
+    collector = LocalCollector(Settings(event_path="/e/v", script_path="/s.js"))
+    assert collector.send(a_body(), path="/e/v").status == 200
+    assert collector.send(method="GET", path="/s.js").status == 200
+    assert collector.send(a_body(), path="/h").status == 404
+
+
+def test_without_variables_settings_have_their_defaults() -> None:
+    settings = read_settings({"HOME": "/", "HEADRACE_STREAMS_X": "1"})
+    assert (settings.host, settings.port, settings.internal_port) == ("127.0.0.1", 8290, 8291)
+    assert [str(network) for network in settings.trusted_proxies] == ["127.0.0.0/8", "::1/128"]
+
+
+def test_settings_are_read_as_their_types(tmp_path: Path) -> None:
+    variables = {
+        "PORT": "1",
+        "TRUSTED_PROXIES": "10.0.0.0/8, 192.0.2.1",
+        "QUERY_PARAMETERS": "page,tab",
+        "SCHEMA_FILE": str(tmp_path / "s"),
+    }
+    settings = read_settings({f"HEADRACE_COLLECTOR_{name}": value for name, value in variables.items()})
+    assert settings.port == 1
+    assert [str(network) for network in settings.trusted_proxies] == ["10.0.0.0/8", "192.0.2.1/32"]
+    assert settings.query_parameters == ("page", "tab")
+    assert settings.schema_file == tmp_path / "s"
+
+
+def test_all_wrong_settings_are_told_at_once() -> None:
+    variables = {"PRT": "1", "PORT": "http", "INTERNAL_PORT": "70000", "TRUSTED_PROXIES": "somewhere", "EVENT_PATH": "h"}
+    with pytest.raises(SettingsError) as raised:
+        read_settings({f"HEADRACE_COLLECTOR_{name}": value for name, value in variables.items()})
+    lines = raised.value.faults
+    assert lines[0] == "HEADRACE_COLLECTOR_PRT: there is no such setting; did you mean HEADRACE_COLLECTOR_PORT?"
+    assert len(lines) == 5 or len(lines) == 6  # a network is neither IPv4 nor IPv6
+    assert {line.split(":")[0].removeprefix("HEADRACE_COLLECTOR_") for line in lines} == set(variables)
+
+
+def test_an_unknown_setting_alone_is_an_error() -> None:
+    with pytest.raises(SettingsError, match="HEADRACE_COLLECTOR_QQQ: there is no such setting"):
+        read_settings({"HEADRACE_COLLECTOR_QQQ": ""})
+
+
+def test_the_secret_is_made_once_for_its_owner_only(tmp_path: Path) -> None:
+    path = tmp_path / "secrets" / "key"
+    secret = read_or_make_secret(path)
+    assert len(secret) == 32
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert read_or_make_secret(path) == secret
+
+
+def test_a_log_line_is_one_json_object() -> None:
+    out = io.StringIO()
+    logs.configure(out)
+    structlog.get_logger("collector").info("started", port=5)
+    logging.getLogger("uvicorn.error").warning("Invalid\r\n%s", "\x1b[31m")
+    logging.getLogger("uvicorn.error").info("not worth a line")
+    first, second = [json.loads(line) for line in out.getvalue().splitlines()]
+    assert (first["event"], first["level"], first["port"]) == ("started", "info", 5)
+    assert (second["event"], second["level"], second["text"]) == ("server", "warning", "Invalid\r\n\x1b[31m")
+
+
+def test_a_terminal_gets_plain_text() -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    out = Terminal()
+    logs.configure(out)
+    structlog.get_logger("collector").info("started", port=5)
+    assert not out.getvalue().startswith("{")
+
+
+def test_what_is_remembered_of_texts_is_bounded_in_bytes() -> None:
+    made = Remembered[str, bytes](lambda key: key.encode(), max_bytes=100_000)
+    for number in range(10_000):
+        assert made.make(f"text {number}") == b"text %d" % number
+    assert sum(len(key) for key in made.known) < 100_000
+    assert made.make("x" * 5000) == b"x" * 5000
+    assert "x" * 5000 not in made.known
+
+
+def test_instants_of_any_time_are_encoded_as_longs() -> None:
+    instants = Instants()
+    for number in (-1, 0, 1, 8191, 8192, 2**40, *range(0, 2**41, 2**28)):
+        assert instants.encode(number) == varint(number)
