@@ -4,7 +4,6 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePosixPath
-from urllib.parse import urlsplit
 
 # Quoted fields escape a quote and a backslash with a backslash and other bytes as \xhh (httpd, mod_log_config, "Custom Log Formats").
 _QUOTED = r'"((?:[^"\\]|\\.)*)"'
@@ -61,10 +60,9 @@ def no_page_because(request: Request) -> str | None:
 
 def extension(target: str) -> str:
     """Give the extension of a request target's path, in lower case and without the dot; empty if there is none."""
-    try:
-        path = urlsplit(target).path
-    except ValueError:  # an address like http://[oops: no path to look at
-        path = target.partition("?")[0]
+    path = target.partition("?")[0]
+    if not path.startswith("/") and "://" in path:  # a request line may carry a whole address, whose host is no path
+        path = "/" + path.partition("://")[2].partition("/")[2]
     return PurePosixPath(path).suffix[1:].lower() if not path.endswith("/") else ""
 
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import itertools
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from random import Random
 
@@ -84,12 +85,12 @@ class Runner:
         """Ask as often as the tracker would, within bounds; the same events carry the same ids each time."""
         for number in range(1, MAX_TRIES + 1):
             body = None if events is None else _body(self._settings.site, events)
-            answer: dict[str, str] = {}
+            answer: Mapping[str, str] = {}
             with contextlib.suppress(httpx.TransportError):
                 response = await self._client.request(method, path, content=body, headers=said)
                 if not is_worth_another_try(response.status_code):
                     return response
-                answer = dict(response.headers)
+                answer = response.headers
             if number < MAX_TRIES:
                 await asyncio.sleep(backoff_seconds(number, answer))
         return None
