@@ -43,7 +43,11 @@ _STRING = """\
 n = m[p]
 p += 1
 if n > 127:
-    n, p = varint(m, n, p)
+    if m[p] < 128:
+        n += (m[p] << 7) - 128
+        p += 1
+    else:
+        n, p = varint(m, n, p)
 if n & 1:
     raise ValueError("negative length of {name}")
 e = p + (n >> 1)
