@@ -59,7 +59,8 @@ def load_reader(path: Path) -> ReaderState | None:
 
 def save_reader(path: Path, state: ReaderState) -> None:
     """Write a reader's file, whole or not at all."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for folder in (path.parent.parent, path.parent):  # the reader may come before the writer
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     # Not durable: an older position or none only keeps more, and whoever commits elsewhere knows its position from there.
     write_whole(path, msgspec.json.encode(_File(state.position, _to_list(state.recent))), is_durable=False)
 

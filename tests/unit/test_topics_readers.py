@@ -26,6 +26,7 @@ def test_a_reader_goes_on_where_it_released(tmp_path: Path) -> None:
 def test_a_reader_may_be_there_before_the_topic(tmp_path: Path) -> None:
     reader = LocalReader.open(tmp_path / "topic", "converter")
     assert (reader.end(), reader.read(0, 10)) == (0, [])
+    assert oct((tmp_path / "topic").stat().st_mode & 0o777) == "0o700"
     fill(tmp_path / "topic", messages(3))
     assert len(read_from(reader, reader.position)) == 3
 
