@@ -13,7 +13,8 @@ DAY_MS = 86_400_000
 LIFETIME_MS = 2 * DAY_MS
 SALT_BYTES = 32
 
-# A page can name any day as that of its events. Eleven years of days are enough for any replay; beyond that the oldest salts go early.
+# A page can name any day as that of its events. Eleven years of days are enough for any replay; beyond that the salts of the days
+# farthest from today go early, so that nobody can drive out today's.
 MOST_SALTS = 4000
 
 
@@ -66,9 +67,10 @@ class Salts:
             return
         for day in missing:
             kept[day] = Salt(self._make(), now)
-        newest = sorted(kept.items(), key=lambda item: (item[1].made_at, item[0]))[-MOST_SALTS:]
+        today = now // DAY_MS
+        nearest = sorted(kept.items(), key=lambda item: abs(item[0] - today))[:MOST_SALTS]
         # The days of this batch must have theirs, whatever the bound says.
-        self._salts = dict(newest) | {day: kept[day] for day in missing}
+        self._salts = dict(nearest) | {day: kept[day] for day in missing}
         self._write()
         self.generation += 1
 

@@ -72,13 +72,21 @@ def test_a_destroyed_salt_is_not_made_again_the_same(path: Path) -> None:
     assert salts.of(DAY) not in (None, before)
 
 
-def test_the_oldest_go_early_when_there_are_too_many(path: Path) -> None:
+def test_when_there_are_too_many_those_far_from_today_go_and_todays_stays(path: Path) -> None:
     salts = Salts.open(path)
-    salts.renew(range(MOST_SALTS), NOW)
-    salts.renew([MOST_SALTS], NOW + 1)
+    salts.renew([DAY], NOW)
+    salts.renew(range(MOST_SALTS), NOW + 1)
+    salts.renew([MOST_SALTS], NOW + 2)
+    assert salts.of(DAY) is not None
     assert salts.of(MOST_SALTS) is not None
     assert salts.of(0) is None
     assert len(json.loads(path.read_text())) == MOST_SALTS
+
+
+def test_the_days_of_a_batch_have_their_salts_however_many_there_are(path: Path) -> None:
+    salts = Salts.open(path)
+    salts.renew(range(MOST_SALTS + 5), NOW)
+    assert salts.of(0) is not None
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"20775": {}}', '{"monday": 1}', '{"1": {"secret": "xyz", "made_at": 1}}', "\x00" * 100])
