@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from functools import cached_property
 from operator import attrgetter, itemgetter
 from pathlib import Path
@@ -195,7 +195,8 @@ class Store(Generic[SessionT, AccountT]):
                     "If the disk is full, free space and start again."
                 ) from error
             except BaseException:
-                self._writer.execute("ROLLBACK")
+                with suppress(duckdb.Error):
+                    self._writer.execute("ROLLBACK")
                 raise
             for high, _, _ in pairs:
                 taken.add(high)
@@ -219,10 +220,8 @@ class Store(Generic[SessionT, AccountT]):
     @contextmanager
     def _batch(self, table: pa.Table) -> Iterator[None]:
         self._writer.register("batch", table)
-        try:
-            yield
-        finally:
-            self._writer.unregister("batch")
+        yield  # after an error the transaction is aborted, and takes the registration with it
+        self._writer.unregister("batch")
 
     @cached_property
     def _taken(self) -> TakenKeys:

@@ -60,8 +60,7 @@ class ExpressionWriter:
         """Give the piece of SQL for a node; raises QueryError if there is none."""
         writer = self._WRITERS.get(type(node))
         if writer is None:
-            name = node.sql(dialect="druid") if isinstance(node, exp.Func) else type(node).__name__
-            raise QueryError(f"No match found for function signature {name}{place(node)}")
+            raise QueryError(f"No match found for function signature {type(node).__name__.upper()}{place(node)}")
         fragment: Fragment = writer(self, node, scope)
         return fragment
 
@@ -264,7 +263,7 @@ class ExpressionWriter:
     def _type(self, node: exp.Expr) -> Kind:
         kind = TYPES.get(getattr(node.this, "value", ""))
         if kind is None or node.args.get("nested"):
-            raise QueryError(f"Unknown identifier '{node.sql(dialect='druid')}': the types are {', '.join(sorted(set(TYPES.values())))}")
+            raise QueryError(f"Unknown identifier '{node.sql()}': the types are {', '.join(sorted(set(TYPES.values())))}")
         return kind
 
     def _extract(self, node: exp.Extract, scope: Scope) -> Fragment:

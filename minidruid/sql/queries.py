@@ -87,7 +87,7 @@ class QueryWriter:
     def _union(self, node: exp.Union, outer: Scope | None) -> Query:
         if node.args.get("with_"):
             return self._with(node, outer)
-        only(node, "this", "expression", "limit", "offset", "order")
+        only(node, "this", "expression", "limit", "offset", "order", "distinct")
         if node.args.get("distinct"):
             raise QueryError(NOT_PLANNED.format("SQL requires 'UNION' but only 'UNION ALL' is supported."))
         left, right = self.write(node.this, outer), self.write(node.expression, outer)

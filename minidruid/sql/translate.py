@@ -1,8 +1,8 @@
 """From the text of a statement in Druid's SQL to one in DuckDB's, or to the reason why not."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -32,15 +32,11 @@ def translate(sql: str, catalog: Catalog, *, now: datetime, parameters: Sequence
     return _plan(query, writer.tables) if explained else query
 
 
-@dataclass(frozen=True, slots=True)
-class _Numbers:
-    """Reads a parameter's value as a number."""
-
-    kind: Kind
-
-    def read(self, value: Any) -> Fragment:
-        number = int(value) if self.kind is Kind.BIGINT else float(value)
-        return Fragment(f"({number!r})", self.kind, repr(number))
+def _number(kind: Kind, value: Any) -> Fragment:
+    number = int(value) if kind is Kind.BIGINT else float(value)
+    if not math.isfinite(number):
+        raise ValueError(value)
+    return Fragment(f"CAST({number!r} AS {kind})", kind, repr(number))
 
 
 def _parameter(given: Mapping[str, Any]) -> Fragment:
@@ -49,9 +45,9 @@ def _parameter(given: Mapping[str, Any]) -> Fragment:
         if kind in ("VARCHAR", "CHAR"):
             return string(str(value)) if value is not None else null(Kind.VARCHAR)
         if kind in ("BIGINT", "INTEGER", "SMALLINT", "TINYINT"):
-            return _Numbers(Kind.BIGINT).read(value) if value is not None else null(Kind.BIGINT)
+            return _number(Kind.BIGINT, value) if value is not None else null(Kind.BIGINT)
         if kind in ("DOUBLE", "FLOAT", "REAL", "DECIMAL"):
-            return _Numbers(Kind.DOUBLE).read(value) if value is not None else null(Kind.DOUBLE)
+            return _number(Kind.DOUBLE, value) if value is not None else null(Kind.DOUBLE)
         if kind == "BOOLEAN":
             return Fragment("TRUE" if value else "FALSE", Kind.BOOLEAN) if value is not None else null(Kind.BOOLEAN)
         if kind in ("TIMESTAMP", "DATE"):

@@ -1,0 +1,245 @@
+"""The store: whole batches or nothing, exact memory of events and sessions, columns that only grow."""
+
+import dataclasses
+import random
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.minidruid import an_event, clickstream_rows, open_store
+
+from minidruid import taken
+from minidruid.errors import StoreError
+from minidruid.store import Store
+from minidruid.taken import TakenKeys, bits_for, split
+from schemas.contract import Column, columns, load_schema
+from streams.sink import Account, Batch, DeadLetter, Session, Sink, StoredEvent
+
+TOPIC = "clickstream-avro"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "store" / "clickstream.duckdb"
+
+
+@pytest.fixture
+def store(path: Path) -> Iterator[Store[Session, Account]]:
+    store = open_store(path)
+    yield store
+    store.close()
+
+
+def a_session(session_id: str = "s1", party_id: str = "p1", **other: object) -> Session:
+    values: dict[str, object] = dict.fromkeys((field.name for field in dataclasses.fields(Session)), None)
+    values |= {"site": "shop", "party_id": party_id, "session_id": session_id, "first_at": 1, "last_at": 2, "pages": 1, "engagement_ms": 0}
+    return Session(**(values | {"channel": "Direct"} | other))  # type: ignore[arg-type]
+
+
+def count(store: Store[Session, Account], table: str) -> int:
+    cursor = store.cursor()
+    ((found,),) = cursor.execute(f"SELECT count(*) FROM {table}").fetchall()
+    cursor.close()
+    assert isinstance(found, int)
+    return found
+
+
+def test_the_store_is_the_converters_sink(store: Store[Session, Account]) -> None:
+    sink: Sink = store
+    assert sink.position(TOPIC) == 0
+    assert sink.known_events([]) == {}
+    assert sink.sessions_of([]) == []
+    assert sink.ledger(0) == {}
+
+
+def test_a_row_is_stored_as_it_was_given(store: Store[Session, Account]) -> None:
+    (row,) = clickstream_rows(1)
+    row["parameters"] = '{"sku": "ä", "n": [1, null]}'
+    store.commit(Batch(TOPIC, 1, rows=[row]))
+    cursor = store.cursor()
+    (found,) = cursor.execute("SELECT * REPLACE (epoch_ms(__time) AS __time) FROM druid.clickstream").fetchall()
+    names = [name for name, *_ in cursor.description or ()]
+    cursor.close()
+    assert dict(zip(names, found, strict=True)) == row
+
+
+def test_a_taken_event_is_known_with_its_payload_after_a_restart_too(path: Path) -> None:
+    store = open_store(path)
+    event, other = StoredEvent(b"\xff" * 16, -(2**63)), StoredEvent(bytes(16), 2**63 - 1)
+    store.commit(Batch(TOPIC, 1, events=[event, other]))
+    wanted = {event.key: event.payload, other.key: other.payload}
+    assert store.known_events([event.key, b"x" * 16, other.key]) == wanted
+    store.close()
+    store = open_store(path)
+    assert store.known_events([event.key, b"x" * 16, other.key]) == wanted
+    store.close()
+
+
+def test_keys_that_share_a_half_are_told_apart(store: Store[Session, Account]) -> None:
+    store.commit(Batch(TOPIC, 1, events=[StoredEvent(b"a" * 8 + b"b" * 8, 1)]))
+    assert store.known_events([b"a" * 8 + b"c" * 8, b"c" * 8 + b"b" * 8]) == {}
+
+
+def test_sessions_are_found_by_site_and_party(store: Store[Session, Account]) -> None:
+    sessions = [a_session("s1", "p1"), a_session("s2", "p1"), a_session("s3", "p2"), a_session("s4", "p1", site="other")]
+    store.commit(Batch(TOPIC, 1, sessions=sessions))
+    found = store.sessions_of([("shop", "p1"), ("shop", "nobody")])
+    assert sorted(found, key=lambda session: session.session_id) == sessions[:2]
+
+
+def test_a_session_has_the_state_of_its_last_commit(store: Store[Session, Account]) -> None:
+    store.commit(Batch(TOPIC, 1, sessions=[a_session("s1"), a_session("s2")]))
+    changed = a_session("s1", last_at=9, pages=2, page_path="/b", previous_page_path="/a", engagement_ms=70)
+    store.commit(Batch(TOPIC, 2, sessions=[changed, a_session("s3")]))
+    found = {session.session_id: session for session in store.sessions_of([("shop", "p1")])}
+    assert found == {"s1": changed, "s2": a_session("s2"), "s3": a_session("s3")}
+
+
+def test_accounts_are_added_up_by_minute_and_source(store: Store[Session, Account]) -> None:
+    store.commit(Batch(TOPIC, 1, ledger={(0, "browser"): Account(1, 2, 3, 4), (60_000, "browser"): Account(5, 0, 0, 0)}))
+    store.commit(Batch(TOPIC, 2, ledger={(60_000, "browser"): Account(1, 1, 0, 0), (60_000, "replay"): Account(7, 0, 0, 0)}))
+    assert store.ledger(60_000) == {(60_000, "browser"): Account(6, 1, 0, 0), (60_000, "replay"): Account(7, 0, 0, 0)}
+    assert store.ledger(0)[0, "browser"] == Account(1, 2, 3, 4)
+
+
+def test_each_topic_has_its_position(store: Store[Session, Account]) -> None:
+    store.commit(Batch(TOPIC, 10))
+    store.commit(Batch("other", 5))
+    store.commit(Batch(TOPIC, 20))
+    assert (store.position(TOPIC), store.position("other")) == (20, 5)
+
+
+def test_a_dead_letter_is_kept_whole(store: Store[Session, Account]) -> None:
+    letter = DeadLetter(TOPIC, 7, "decode", "undecodable", "it is broken", "browser", "e1", 1000, 2000, b"\x00\xff")
+    store.commit(Batch(TOPIC, 1, dead_letters=[letter]))
+    cursor = store.cursor()
+    (found,) = cursor.execute("SELECT * FROM state.dead_letters").fetchall()
+    cursor.close()
+    assert found == dataclasses.astuple(letter)
+
+
+def test_of_a_batch_that_fails_nothing_is_stored(store: Store[Session, Account]) -> None:
+    store.commit(Batch(TOPIC, 1, events=[an_event(1)]))
+    good, bad = clickstream_rows(2)
+    bad["parameters"] = "{no JSON"
+    with pytest.raises(duckdb.ConversionException):
+        store.commit(Batch(TOPIC, 2, rows=[good, bad], events=[an_event(2)], sessions=[a_session()], ledger={(0, "browser"): Account(2)}))
+    assert (store.position(TOPIC), count(store, "druid.clickstream"), store.ledger(0)) == (1, 0, {})
+    assert store.known_events([an_event(2).key]) == {}
+    store.commit(Batch(TOPIC, 3, rows=[good]))
+    assert (store.position(TOPIC), count(store, "druid.clickstream")) == (3, 1)
+
+
+def test_a_value_of_a_wrong_type_is_refused_before_anything_is_written(store: Store[Session, Account]) -> None:
+    (row,) = clickstream_rows(1)
+    with pytest.raises((TypeError, ValueError)):
+        store.commit(Batch(TOPIC, 1, rows=[row | {"is_bot": "yes"}], events=[an_event(1)]))
+    assert (store.position(TOPIC), store.known_events([an_event(1).key])) == (0, {})
+
+
+def test_a_column_new_in_the_schema_is_added_and_an_old_one_stays(path: Path) -> None:
+    contract = list(columns(load_schema()))
+    open_store(path).close()
+    store = Store.open(path, [*contract[:3], Column("colour", "string", "VARCHAR", "string", "")], session=Session, account=Account)
+    store.commit(Batch(TOPIC, 1, rows=[{"__time": 0, contract[1].name: "e", contract[2].name: "t", "colour": "red"}]))
+    assert {"colour", contract[-1].name} <= store.catalog()["clickstream"].keys()
+    store.close()
+
+
+def test_a_column_of_another_type_is_refused(path: Path) -> None:
+    open_store(path).close()
+    with pytest.raises(StoreError, match="column is_bot of clickstream is BIGINT, the contract says VARCHAR"):
+        Store.open(path, [Column("is_bot", "string", "VARCHAR", "string", "")], session=Session, account=Account)
+
+
+def test_what_is_no_store_is_refused(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_bytes(b"no database" * 1000)
+    with pytest.raises(StoreError, match="cannot be opened"):
+        open_store(path)
+
+
+def test_readers_see_whole_batches_only(store: Store[Session, Account]) -> None:
+    rows = list(clickstream_rows(50))
+    seen: set[int] = set()
+    stop = threading.Event()
+
+    def read() -> None:
+        while not stop.is_set():
+            seen.add(count(store, "druid.clickstream"))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for number in range(20):
+        store.commit(Batch(TOPIC, number + 1, rows=rows))
+    stop.set()
+    reader.join()
+    assert seen
+    assert all(number % 50 == 0 for number in seen)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT * FROM read_csv('/etc/hostname')",
+        "SELECT * FROM read_text('/etc/hostname')",
+        "COPY druid.clickstream TO '/dev/shm/stolen.csv'",
+        "ATTACH '/dev/shm/other.duckdb'",
+        "INSTALL httpfs",
+        "LOAD httpfs",
+        "SET enable_external_access = true",
+        "SET memory_limit = '100GB'",
+        "SELECT * FROM '/etc/hostname'",
+    ],
+)
+def test_even_duckdbs_own_sql_reaches_no_file_and_no_setting(sql: str, store: Store[Session, Account]) -> None:
+    cursor = store.cursor()
+    with pytest.raises(duckdb.Error):
+        cursor.execute(sql)
+    cursor.close()
+
+
+# The memory of taken keys
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.binary(min_size=16, max_size=16), max_size=200))
+def test_a_taken_key_is_never_forgotten(keys: list[bytes]) -> None:
+    memory = TakenKeys.of_size(1 << 10)  # far too small: more filters follow, each of them full
+    for key in keys:
+        memory.add(split(key)[0])
+    assert all(memory.may_hold(split(key)[0]) for key in keys)
+
+
+def test_hardly_any_other_key_is_looked_up() -> None:
+    dice = random.Random(3)
+    memory = TakenKeys.of_size(1 << 18)
+    for _ in range(30_000):  # three filters
+        memory.add(split(dice.randbytes(16))[0])
+    assert sum(memory.may_hold(split(dice.randbytes(16))[0]) for _ in range(20_000)) < 40
+
+
+@pytest.mark.parametrize(("keys", "bits"), [(0, 1 << 24), (1_000_000, 1 << 25), (5_000_000, 1 << 27), (10**9, 1 << 29)])
+def test_a_filter_has_room_for_its_keys(keys: int, bits: int) -> None:
+    assert bits_for(keys) == bits
+
+
+def test_a_memory_read_from_the_table_is_the_one_that_was_built(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(taken, "SMALLEST_BITS", 1 << 12)
+    events = [an_event(number) for number in range(100)]
+    store = open_store(path)
+    store.commit(Batch(TOPIC, 1, events=events))
+    store.close()
+    store = open_store(path)
+    expected = TakenKeys.of_size(1 << 12)
+    for event in events:
+        expected.add(split(event.key)[0])
+    probe: Callable[[TakenKeys], list[bool]] = lambda memory: [memory.may_hold(split(an_event(number).key)[0]) for number in range(2000)]  # noqa: E731
+    assert store.known_events([event.key for event in events]) == {event.key: event.payload for event in events}
+    assert probe(store._taken) == probe(expected)
+    assert not all(probe(expected))
+    store.close()
