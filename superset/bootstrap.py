@@ -4,13 +4,18 @@ import contextlib
 import hashlib
 import io
 import os
+import sqlite3
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import yaml
 from flask import Flask
 from flask_migrate import upgrade
 from secret_file import read_or_create
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
 from werkzeug.security import check_password_hash
 
 import superset
@@ -35,7 +40,7 @@ def prepare(application: Flask, home: Path) -> None:
         _migrate(home)
         _ensure_admin(Path(os.environ.get("HEADRACE_DASHBOARDS_PASSWORD_FILE", home / "dashboards-password")))
         _import_bundle(home, os.environ.get("DRUID_URI", DEFAULT_DRUID_URI))
-        # The worker is a fork: a connection to SQLite must not go with it.
+        # Under --preload the worker is a fork: a connection to SQLite must not go with it.
         superset.db.session.remove()
         superset.db.engine.dispose()
 
@@ -52,11 +57,33 @@ def _migrate(home: Path) -> None:
     mark, release = _migrated_mark(home), version("apache-superset")
     if mark.exists() and mark.read_text("utf-8") == release:
         return
-    with contextlib.redirect_stdout(io.StringIO()):
+    is_first = not mark.exists()
+    with _without_sync() if is_first else contextlib.nullcontext(), contextlib.redirect_stdout(io.StringIO()):
         upgrade(directory=str(Path(superset.__file__).parent / "migrations"))
-    superset.appbuilder.add_permissions(update_perms=True)
-    superset.security_manager.sync_role_definitions()
+        superset.appbuilder.add_permissions(update_perms=True)
+        superset.security_manager.sync_role_definitions()
+    _sync(home / "superset.db")
     _write(mark, release)
+
+
+@contextlib.contextmanager
+def _without_sync() -> Iterator[None]:
+    """Write thousands of small transactions without waiting for the disk: until the mark is set they are thrown away anyway."""
+
+    def relax(connection: Any, _record: Any) -> None:
+        if isinstance(connection, sqlite3.Connection):
+            connection.execute("PRAGMA synchronous = OFF")
+
+    event.listen(Engine, "connect", relax)
+    try:
+        yield
+    finally:
+        event.remove(Engine, "connect", relax)
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 def _ensure_admin(password_file: Path) -> None:
