@@ -143,3 +143,12 @@ def test_past_events_that_are_refused_are_counted_by_reason(site: StandIn) -> No
     summary = backfill(site.url, days=1, visits_per_day=20, now=NOW)
     assert summary.refused == {"invalid_time": len(site.requests[0].envelope["events"])}
     assert summary.ok == summary.events - summary.refused["invalid_time"]
+
+
+def test_past_visits_that_nobody_takes_are_told_and_end_with_1(site: StandIn) -> None:
+    site.answers = [(503, {"Retry-After": "0"}, b"")] * 8
+    settings = {"BACKFILL_DAYS": 1, "COLLECTOR_INTERNAL_URL": site.url, "SHOP_URL": site.url}
+    process = start("simulator.visits", **{f"HEADRACE_VISITS_{name}": value for name, value in settings.items()})
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "no answer after 8 tries (status 503)" in said

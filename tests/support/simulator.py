@@ -16,6 +16,11 @@ import httpx
 import msgspec
 from support.waiting import wait_until
 
+from schemas.codec import Decoder
+from schemas.contract import load_schema
+from topics.local import LocalReader
+from topics.topic import Entry, Kind
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -130,3 +135,19 @@ def shop_running(collector_url: str) -> Iterator[RunningShop]:
     finally:
         status, said = end(process)
     assert (status, said) == (0, "")
+
+
+def records(topic: Path, site: str) -> list[dict[str, Any]]:
+    """Read all records of a site from a local topic, and see to it that nothing was refused or damaged."""
+    reader = LocalReader.open(topic, f"test-{site}")
+    decoder = Decoder([load_schema()])
+    found: list[dict[str, Any]] = []
+    position = 0
+    while entries := reader.read(position, 1000):
+        for entry in entries:
+            assert isinstance(entry, Entry)
+            assert entry.message.kind is Kind.EVENT, entry.message
+            found.append(dict(decoder.decode(entry.message.value)))
+        position = entries[-1].next_position
+    reader.close()
+    return [record for record in found if record["site"] == site]
