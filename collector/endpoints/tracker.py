@@ -1,15 +1,14 @@
 """`POST /h`, the source of the tracker and of trusted sources: a body in, an answer when its events are durable."""
 
-import asyncio
 import secrets
 from collections.abc import Callable
 
 import msgspec
-from starlette.types import Message as AsgiMessage
 from starlette.types import Receive, Scope, Send
 
 from collector.addresses import AddressReader
 from collector.endpoints.answers import rest, send_preflight, start
+from collector.endpoints.body import Aborted, read_body
 from collector.event import Rejection, RejectReason
 from collector.gate import Gate
 from collector.metrics import Metrics
@@ -18,16 +17,6 @@ from collector.texts import header_text
 from topics.topic import TopicError, TopicFull, TopicWriter
 
 CLOSE = (b"connection", b"close")
-# A body over the limit is read on and thrown away for so long, so that its sender can read the answer; then the connection is closed.
-DISCARDED_TIMES = 8
-
-
-class _Aborted(Exception):
-    """The sender went away in the middle of a body."""
-
-
-class _TooSlow(Exception):
-    """The body did not come within its time."""
 
 
 class EventEndpoint:
@@ -60,34 +49,23 @@ class EventEndpoint:
         began = self._now()
         received_at = int(began * 1000)
         try:
-            message = await receive()
-            body = (
-                message["body"]
-                if not message.get("more_body") and message["type"] == "http.request"
-                else await self._read(message, receive)
-            )
-        except _Aborted:
+            body = await read_body(receive, self._max_body_bytes, self._body_timeout_seconds)
+        except Aborted:
             self._metrics.aborted += 1
             return
-        except _TooSlow:
-            body = Rejection(RejectReason.BODY_TOO_SLOW, f"the body must come within {self._body_timeout_seconds:g} seconds")
         if self._gate.closed_because:
             await self._send_later(send, 5, self._gate.closed_because)
             return
-        if isinstance(body, Rejection) or len(body) > self._max_body_bytes:
-            outcome = self._pipeline.refuse(self._too_large() if isinstance(body, bytes) else body, received_at)
-        else:
-            outcome = self._take(scope, body, received_at)
+        outcome = self._pipeline.refuse(body, received_at) if isinstance(body, Rejection) else self._take(scope, body, received_at)
         try:
             await self._topic.append(outcome.messages)
         except TopicFull as full:
             await self._send_later(send, full.retry_after_seconds, "the topic is full")
-            return
         except TopicError:
             await self._send_later(send, 5, "the topic has failed")
-            return
-        self._count(outcome, self._now() - began)
-        await self._send(send, outcome)
+        else:
+            self._count(outcome, self._now() - began)
+            await self._send(send, outcome)
 
     def _take(self, scope: Scope, body: bytes, received_at: int) -> Outcome:
         pairs = scope["headers"]
@@ -100,29 +78,6 @@ class EventEndpoint:
         agent = headers.get(b"user-agent")
         declines = headers.get(b"sec-gpc") == b"1" or headers.get(b"dnt") == b"1"
         return self._pipeline.take(body, received_at, address, header_text(agent) if agent else None, declines=declines)
-
-    async def _read(self, message: AsgiMessage, receive: Receive) -> bytes | Rejection:
-        """Read a body that comes in parts, whatever its Content-Length says."""
-        parts, size = [], 0
-        try:
-            async with asyncio.timeout(self._body_timeout_seconds):
-                while True:
-                    if message["type"] != "http.request":
-                        raise _Aborted
-                    part = message.get("body", b"")
-                    size += len(part)
-                    if size <= self._max_body_bytes:
-                        parts.append(part)
-                    elif size > DISCARDED_TIMES * self._max_body_bytes:
-                        return self._too_large()
-                    if not message.get("more_body"):
-                        return self._too_large() if size > self._max_body_bytes else b"".join(parts)
-                    message = await receive()
-        except TimeoutError:
-            raise _TooSlow from None
-
-    def _too_large(self) -> Rejection:
-        return Rejection(RejectReason.BODY_TOO_LARGE, f"a body has at most {self._max_body_bytes} bytes")
 
     def _count(self, outcome: Outcome, seconds: float) -> None:
         self._metrics.answers[outcome.status] += 1

@@ -125,6 +125,26 @@ def test_a_body_of_a_megabyte_is_told_its_limit(collector: RunningCollector) -> 
     assert (answer.status_code, answer.json()["reason"]) == (413, "body_too_large")
 
 
+@pytest.mark.parametrize("begun", [b"", b"{"])
+def test_a_body_that_never_comes_is_refused_in_time(tmp_path: Path, begun: bytes) -> None:
+    running = start_collector(tmp_path, body_timeout_seconds=0.2)
+    with socket.create_connection(("127.0.0.1", running.port), 10) as connection:
+        connection.sendall(b"POST /h HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n" + begun)
+        assert connection.recv(4096).startswith(b"HTTP/1.1 408")
+    assert post(running.url, a_body()).status_code == 200
+    assert running.stop() == 0
+    assert [message.kind for message in read_all(running.topic_directory)] == [Kind.REJECTION, Kind.EVENT]
+
+
+def test_a_body_that_comes_later_than_its_head_is_taken(collector: RunningCollector) -> None:
+    body = a_body()
+    with socket.create_connection(("127.0.0.1", collector.port), 10) as connection:
+        connection.sendall(b"POST /h HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(body))
+        wait_until(lambda: httpx.get(collector.internal_url + "/health/live", trust_env=False).status_code == 200)
+        connection.sendall(body)
+        assert connection.recv(4096).startswith(b"HTTP/1.1 200")
+
+
 def outcome(process: subprocess.Popen[str]) -> tuple[int, list[str]]:
     _, errors = process.communicate(timeout=30)
     return process.returncode, errors.splitlines()
