@@ -37,12 +37,16 @@ def test_batches_have_at_most_50_events(visitor: Visitor, recorder: Recorder) ->
 
 
 def test_batches_have_at_most_48_kilobytes_and_characters_are_not_bytes(visitor: Visitor, recorder: Recorder) -> None:
+    refused: list[str] = []  # the browser refuses a batch while it counts the bytes of the last
+    visitor.page.on("requestfailed", lambda request: refused.append(request.url))
     visitor.open().evaluate(TICKS, [12, "é" * 7000])
     visitor.wait()
     wait_until(lambda: len(recorder.events) >= 13)
     assert numbers(recorder.events) == list(range(12))
     assert max(len(batch.body) for batch in recorder.batches) <= BATCH_BYTES
     assert [len(batch.events) for batch in recorder.batches[1:]] == [3, 3, 3]
+    visitor.settle()
+    assert refused == []
 
 
 def test_an_event_at_the_limit_goes_and_one_beyond_is_counted(visitor: Visitor, recorder: Recorder) -> None:
@@ -56,7 +60,7 @@ def test_an_event_at_the_limit_goes_and_one_beyond_is_counted(visitor: Visitor, 
     visitor.page.evaluate(TICKS, [1, "x" * (longest + 1)])
     visitor.page.evaluate(TICKS, [1, "x" * longest])
     visitor.wait_for("tick", 2)
-    assert len(recorder.batches[-1].body) > 47_000
+    assert max(len(batch.body) for batch in recorder.batches) > 47_000
     wait_until(lambda: recorder.of_type("queueOverflow"))
     assert recorder.of_type("queueOverflow")[0]["parameters"] == {"dropped": 1}
     visitor.tell("end")
@@ -108,7 +112,7 @@ def test_a_queue_of_512_kilobytes_is_full(visitor: Visitor, recorder: Recorder) 
     recorder.answer = Answer()
     visitor.tell("now")
     visitor.wait()
-    wait_until(lambda: any(event["type"] == "now" for event in recorder.taken))
+    wait_until(lambda: numbers(recorder.taken)[-1:] == [19])
     wait_until(lambda: any(event["type"] == "queueOverflow" for event in recorder.taken))
     dropped = sum(event["parameters"]["dropped"] for event in recorder.taken if event["type"] == "queueOverflow")
     assert len(numbers(recorder.taken)) in (11, 12)

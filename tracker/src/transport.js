@@ -31,18 +31,6 @@ export const report = (type, fields) => {
   batchTimer ||= setTimeout(flush, BATCH_DELAY_MS);
 };
 
-/**
- * What goes over the wire; a template, as replacing a mark would take "$&" in the data for its own.
- * @param {string[]} batch
- */
-const bodyOf = (batch) => `{"version":1,"site":${JSON.stringify(site)},"sent_at":${Date.now()},"events":[${batch}]}`;
-
-/**
- * How long the collector asks us to wait: seconds or a date.
- * @param {any} header
- */
-const holdOf = (header) => Math.min(LONGEST_HOLD_MS, header * 1e3 || Date.parse(header) - Date.now() || 0);
-
 /** Full jitter: pages that failed together do not come back together. */
 const backoff = () => Math.random() * Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** failures++);
 
@@ -58,9 +46,12 @@ export const flush = (isLeaving, limit = BATCH_EVENTS) => {
   if (isStopped || isHeld || (inFlight[0] && !isLeaving)) return;
   const batch = takeBatch(queue, limit);
   if (!batch[0]) return;
-  const body = bodyOf(batch);
+  // A template: replacing a mark would take "$&" in the data for its own.
+  const body = `{"version":1,"site":${JSON.stringify(site)},"sent_at":${Date.now()},"events":[${batch}]}`;
   // A string goes as text/plain: no preflight.
   fetch(endpoint, { method: "POST", body, keepalive: true, credentials: "omit" })
+    // Until the answer is read to its end, its request's bytes count among the 64 KB and the next batch is refused.
+    .then((response) => response.text().then(() => response))
     .catch(() => {
       // Nobody hears whether a beacon arrived: its events stay in the queue, the id removes the copy.
       isLeaving && n.sendBeacon(endpoint, body);
@@ -79,8 +70,9 @@ export const flush = (isLeaving, limit = BATCH_EVENTS) => {
         settle(true);
         flush();
       } else {
-        // A hold in the past must not shorten the backoff.
-        const hold = holdOf(response?.headers.get("retry-after"));
+        const header = /** @type {any} */ (response?.headers.get("retry-after"));
+        // Seconds or a date; one in the past must not shorten the backoff.
+        const hold = Math.min(LONGEST_HOLD_MS, header * 1e3 || Date.parse(header) - Date.now() || 0);
         isHeld = hold > 0;
         clearTimeout(retryTimer);
         retryTimer = setTimeout(

@@ -35,7 +35,8 @@ export const watchRoutes = () => {
       followRoute();
     };
   });
-  on("popstate", followRoute); // comes with a change of the fragment too
+  on("popstate", followRoute);
+  on("hashchange", followRoute);
   on("pageshow", (event) => {
     if (event.persisted) beginView();
   });
