@@ -1,5 +1,6 @@
 """The store in processes that are killed or run out of disk, and pydruid against a served one."""
 
+import json
 import random
 import signal
 import subprocess
@@ -167,3 +168,23 @@ def test_a_server_answers_while_another_query_runs(server: RunningMinidruid) -> 
 
     wait_until(one_answer, within_seconds=10)
     assert slow.wait(60) == 0
+
+
+SQLALCHEMY = """
+import json, sys
+import sqlalchemy as sa
+
+engine = sa.create_engine(f"druid://127.0.0.1:{sys.argv[1]}/druid/v2/sql")
+inspector = sa.inspect(engine)
+events = sa.Table("events", sa.MetaData(), autoload_with=engine)
+counted = sa.select([events.c.country, sa.func.count()]).where(events.c.country.in_(["Japan", "it's"])).group_by(events.c.country)
+with engine.connect() as connection:
+    rows = [list(row) for row in connection.execute(counted)]
+print(json.dumps([inspector.get_table_names(schema="druid"), inspector.has_table("events"), str(events.c["__time"].type), rows]))
+"""
+
+
+def test_superset_s_sqlalchemy_reflects_and_counts(server: RunningMinidruid) -> None:
+    python = ROOT / ".venv-superset" / "bin" / "python"  # pydruid's dialect needs SQLAlchemy 1, which only Superset's environment has
+    told = subprocess.run([python, "-c", SQLALCHEMY, str(server.port)], capture_output=True, text=True, timeout=60, check=True).stdout
+    assert json.loads(told) == [["clickstream", "events", "nested"], True, "TIMESTAMP", [["Japan", 1056]]]
