@@ -2,6 +2,7 @@
 
 SimulatorError
 ├── SettingsError           an environment variable is unknown or has a value that does not fit
+├── LogDamaged              an access log cannot be read to its end
 └── CollectorUnavailable    the collector did not take a batch within the bounded number of tries
 """
 
@@ -12,6 +13,10 @@ class SimulatorError(Exception):
 
 class SettingsError(SimulatorError):
     """An environment variable is unknown or has a value that does not fit; the text has one line for each."""
+
+
+class LogDamaged(SimulatorError):
+    """An access log cannot be read to its end; what stands before has been sent."""
 
 
 class CollectorUnavailable(SimulatorError):

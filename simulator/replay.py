@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import zlib
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from typing import BinaryIO, cast
 from urllib.parse import urljoin
 
 from simulator.access_log import Request, no_page_because, parse_line
+from simulator.errors import LogDamaged
 from simulator.trusted_source import BATCH_EVENTS, Event, TrustedSource
 
 GZIP_MAGIC = b"\x1f\x8b"
@@ -81,7 +83,7 @@ def replay(
 ) -> Summary:
     """Send the page lines of a log (plain or gzip) to the collector; it can be run again without doubling anything.
 
-    Raises OSError if the file cannot be read (a gzip file that ends early included) and CollectorUnavailable.
+    Raises OSError if the file cannot be opened, LogDamaged if it cannot be read to its end, and CollectorUnavailable.
     """
     summary = Summary()
     origin = origin or f"https://{site}/"
@@ -146,8 +148,13 @@ def _open_log(path: Path) -> Iterator[tuple[Iterator[bytes], Callable[[], int]]]
 
 def _lines(content: BinaryIO) -> Iterator[bytes]:
     """Give the lines without their ends; a line beyond the bound is cut, its rest skipped."""
-    while line := content.readline(MAX_LINE_BYTES):
-        rest = line
-        while not rest.endswith(b"\n") and len(rest) == MAX_LINE_BYTES:
-            rest = content.readline(MAX_LINE_BYTES)
-        yield line.rstrip(b"\r\n")
+    number = 0
+    try:
+        while line := content.readline(MAX_LINE_BYTES):
+            number += 1
+            rest = line
+            while not rest.endswith(b"\n") and len(rest) == MAX_LINE_BYTES:
+                rest = content.readline(MAX_LINE_BYTES)
+            yield line.rstrip(b"\r\n")
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise LogDamaged(f"the log cannot be read beyond line {number}: {error}; is the file whole?") from error

@@ -5,8 +5,10 @@ import contextlib
 import os
 import signal
 import sys
+import threading
 from collections.abc import AsyncIterator
 from dataclasses import asdict
+from functools import partial
 from uuid import uuid4
 
 import httpx
@@ -68,7 +70,13 @@ async def _visit(settings: VisitsSettings) -> None:
 
 
 async def _send_past(settings: VisitsSettings) -> None:
-    summary = await asyncio.to_thread(
+    stop = threading.Event()
+
+    def wait(seconds: float) -> None:
+        if stop.wait(seconds):
+            raise CollectorUnavailable("told to stop")
+
+    sending = partial(
         backfill,
         settings.collector_internal_url,
         days=settings.backfill_days,
@@ -77,7 +85,13 @@ async def _send_past(settings: VisitsSettings) -> None:
         site=settings.site,
         shop_url=settings.shop_url,
         places=settings.places,
+        progress=lambda _sent, _days: wait(0),
+        pause=wait,
     )
+    try:
+        summary = await asyncio.to_thread(sending)
+    finally:
+        stop.set()  # a thread cannot be cancelled, only asked
     log.info("past visits sent", count=summary.events, ok=summary.ok, refused=summary.refused)
 
 

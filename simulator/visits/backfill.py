@@ -3,6 +3,7 @@
 The visits of a day are the same whenever they are sent and whatever else is sent: repeating a backfill doubles nothing.
 """
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -52,6 +53,7 @@ def backfill(
     places: Path = PLACES_PATH,
     now: datetime | None = None,
     progress: Progress = lambda _sent, _days: None,
+    pause: Callable[[float], None] = time.sleep,
 ) -> BackfillSummary:
     """Send the visits of the last days up to now to the collector's internal port; raises CollectorUnavailable."""
     now = now or datetime.now(UTC)
@@ -60,7 +62,7 @@ def backfill(
     first_day = since.date().toordinal()
     last_day = now.date().toordinal()
     summary = BackfillSummary()
-    with TrustedSource(collector_internal_url, site) as collector:
+    with TrustedSource(collector_internal_url, site, pause=pause) as collector:
         for day in range(first_day, last_day + 1):
             events = [
                 event

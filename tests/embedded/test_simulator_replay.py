@@ -1,10 +1,11 @@
 import gzip
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from support.simulator import ROOT, StandIn, stand_in_running
 
+from simulator.errors import LogDamaged
 from simulator.replay import REMEMBERED_LINES, LineIds, Summary, replay
 from simulator.trusted_source import TrustedSource
 
@@ -165,3 +166,14 @@ def test_a_batch_that_would_be_too_large_is_sent_in_parts(collector: StandIn) ->
         results = source.send([{"title": "x" * 100_000} for _ in range(4)])
     assert results == ["ok"] * 4
     assert [len(request.envelope["events"]) for request in collector.requests] == [1, 1, 1, 1]
+
+
+@pytest.mark.parametrize("damage", [lambda content: content[:60_000], lambda content: content[:60_000] + bytes(1000) + content[61_000:]])
+def test_a_damaged_log_is_told_after_what_could_be_read_was_sent(
+    tmp_path: Path, collector: StandIn, damage: Callable[[bytes], bytes]
+) -> None:
+    path = tmp_path / "access.log.gz"
+    path.write_bytes(damage(LOG.read_bytes()))
+    with pytest.raises(LogDamaged, match=r"beyond line \d+: .*is the file whole\?"):
+        replay(path, collector.url, site="example")
+    assert len(collector.events) > 500

@@ -152,3 +152,12 @@ def test_past_visits_that_nobody_takes_are_told_and_end_with_1(site: StandIn) ->
     said, _ = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "no answer after 8 tries (status 503)" in said
+
+
+def test_sigterm_ends_past_visits_that_wait_for_the_collector(site: StandIn) -> None:
+    site.answers = [(503, {"Retry-After": "15"}, b"")] * 8
+    settings = {"BACKFILL_DAYS": 1, "COLLECTOR_INTERNAL_URL": site.url, "SHOP_URL": site.url}
+    process = start("simulator.visits", **{f"HEADRACE_VISITS_{name}": value for name, value in settings.items()})
+    wait_until(lambda: site.requests, within_seconds=30)
+    assert end(process) == (0, "")
+    assert len(site.requests) == 1
