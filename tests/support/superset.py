@@ -48,7 +48,7 @@ class RunningSuperset:
     process: subprocess.Popen[bytes]
 
     @classmethod
-    def start(cls, home: Path, druid_uri: str, port: int, *, within_seconds: float = 60) -> Self:
+    def start(cls, home: Path, druid_uri: str, port: int, *, within_seconds: float = 120) -> Self:
         """Start it the way its README says and wait until it is healthy."""
         home.mkdir(parents=True, exist_ok=True)
         environment = {"SUPERSET_HOME": str(home), "DRUID_URI": druid_uri, "TZ": "UTC"}
@@ -159,14 +159,14 @@ def log_in(page: Page, url: str, password: str) -> None:
     page.wait_for_url(lambda address: "/login" not in address)
 
 
-def open_dashboard(page: Page, url: str, *, within_seconds: float = 60) -> list[ShownChart]:
+def open_dashboard(page: Page, url: str, *, within_seconds: float = 120) -> list[ShownChart]:
     """Open the dashboard in a viewport that holds it all, wait until every chart has ended loading, and give the charts."""
     page.set_viewport_size({"width": 1600, "height": 4000})
     page.goto(f"{url}{DASHBOARD}")
     return wait_for_charts(page, within_seconds=within_seconds)
 
 
-def wait_for_charts(page: Page, *, within_seconds: float = 60) -> list[ShownChart]:
+def wait_for_charts(page: Page, *, within_seconds: float = 120) -> list[ShownChart]:
     """Wait until every chart of the bundle has drawn or failed, and give them."""
     count = len(list((ASSETS / "charts").glob("*.yaml")))
 
