@@ -92,6 +92,16 @@ class Visitor:
             self.wait(milliseconds)
         self.settle()
 
+    def advance_to_batch(self, count: int, step_milliseconds: int = 500) -> None:
+        """Let time pass in steps until this many batches have come and the last has its answer."""
+
+        def has_come() -> bool:
+            self.wait(step_milliseconds)
+            self.settle()
+            return len(self.recorder.batches) >= count
+
+        wait_until(has_come, within_seconds=30)
+
     def settle(self) -> None:
         """Give the page the time of one request of its own: what it was about to send is sent, what came is taken."""
         self.page.evaluate("fetch(location.origin + '/settle').then(answer => answer.text())")
