@@ -117,10 +117,13 @@ class Store(Generic[SessionT, AccountT]):
                 f"{path} cannot be opened: {error}. One process at a time may have it, and it must be a file of minidruid."
             ) from error
         wanted = {column.name: column.duckdb for column in columns}
-        _create_tables(database, wanted)
-        database.execute("SET GLOBAL TimeZone = 'UTC'")
-        database.execute("SET GLOBAL python_enable_replacements = false")
-        database.execute("SET GLOBAL lock_configuration = true")
+        try:
+            _create_tables(database, wanted)
+        except StoreError:
+            database.close()
+            raise
+        for setting in ("TimeZone = 'UTC'", "python_enable_replacements = false", "lock_configuration = true"):
+            database.execute(f"SET GLOBAL {setting}")
         return cls(database, wanted, session, account)
 
     def close(self) -> None:

@@ -9,8 +9,9 @@ from sqlglot import exp
 from minidruid.errors import UNSUPPORTED, QueryError
 from minidruid.sql.catalog import SYSTEM_COLUMNS, Catalog, Columns
 from minidruid.sql.dialect import place
-from minidruid.sql.expressions import ExpressionWriter, direction, only
+from minidruid.sql.expressions import ExpressionWriter, direction
 from minidruid.sql.kinds import Fragment, Kind, quote
+from minidruid.sql.operators import only
 from minidruid.sql.scope import Scope, Source
 
 SEVERAL_GROUPS: Mapping[type[exp.Expr], str] = {exp.GroupingSets: "GROUPING SETS", exp.Rollup: "ROLLUP", exp.Cube: "CUBE"}

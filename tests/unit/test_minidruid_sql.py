@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from support.minidruid import ask, engine_over, open_store, write_events
 
 from minidruid.engine import Engine
@@ -305,6 +307,33 @@ REFUSED = (
     ("SELECT UPPER(properties) FROM nested", "A text is expected"),
     ("SELECT FIRST_VALUE(country) OVER (ORDER BY __time ROWS BETWEEN country PRECEDING AND CURRENT ROW) FROM events", "A window frame"),
     ("SELECT 1 FILTER (WHERE 1 = 1)", ""),
+    ("SELECT TIME_CEIL(" * 9 + "__time" + ", 'P1D')" * 9 + " FROM events", "too large"),
+    ("SELECT 1 IS UNKNOWN", ""),
+    ("SELECT JSON_QUERY(properties, '$[''a\"b'']') FROM nested", "must not contain a double quote"),
+    ("SELECT COUNT(country, city) FROM events", "No match found for function signature COUNT(<CHARACTER>, <CHARACTER>)"),
+    ("SELECT (1 + 2) OVER () FROM events", ""),
+    # the way to files, settings and the converter's tables
+    ("SELECT * FROM read_csv('/etc/passwd')", "No match found for function signature READ_CSV()"),
+    ("SELECT * FROM read_text('/etc/passwd') AS t", "No match found for function signature READ_TEXT()"),
+    ("SELECT * FROM '/etc/passwd'", "Object '/etc/passwd' not found"),
+    ('SELECT * FROM "/etc/passwd"', "Object '/etc/passwd' not found"),
+    ("SELECT * FROM duckdb_settings()", "No match found for function signature DUCKDB_SETTINGS()"),
+    ("SELECT * FROM TABLE(EXTERN('{}', '{}', '[]'))", ""),
+    ("SELECT * FROM information_schema.tables", "Object 'tables' not found within 'information_schema'"),
+    ("SELECT * FROM pg_catalog.pg_class", "Object 'pg_class' not found within 'pg_catalog'"),
+    ("SELECT * FROM main.sqlite_master", "Object 'sqlite_master' not found within 'main'"),
+    ('SELECT * FROM "druid.events"', "Object 'druid.events' not found"),
+    ("SELECT getenv('HOME')", "No match found for function signature GETENV(<CHARACTER>)"),
+    ("SELECT current_setting('memory_limit')", "No match found for function signature CURRENT_SETTING(<CHARACTER>)"),
+    ("SELECT query('SELECT 1')", "No match found for function signature QUERY(<CHARACTER>)"),
+    ("SELECT \"read_text\"('/etc/passwd')", "No match found for function signature READ_TEXT(<CHARACTER>)"),
+    ("SELECT COLUMNS('a') FROM events", "No match found for function signature COLUMNS(<CHARACTER>)"),
+    ("COPY events TO '/dev/shm/x.csv'", ""),
+    ("EXPORT DATABASE '/dev/shm/x'", ""),
+    ("EXPLAIN PLAN FOR DELETE FROM events", "Unsupported SQL statement [DELETE]"),
+    ("SELECT 1 INTO OUTFILE 'x'", ""),
+    ("SELECT * INTO other FROM events", ""),
+    ("WITH a AS (DELETE FROM events) SELECT 1 FROM a", ""),
     # no statements but questions
     ("DELETE FROM events", "Unsupported SQL statement [DELETE]"),
     ("INSERT INTO events SELECT * FROM events", "Unsupported SQL statement [INSERT]"),
@@ -402,3 +431,35 @@ def test_explain_tells_what_would_be_asked_of_duckdb(engine: Engine) -> None:
 def test_a_long_chain_of_conditions_is_answered(engine: Engine) -> None:
     chain = " OR ".join(f"viewport_w = {number}" for number in range(2000))
     assert ask(engine, f"SELECT COUNT(*) AS n FROM events WHERE {chain}")[0]["n"] > 0
+
+
+QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+WRITTEN = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20)
+
+
+@QUICK
+@given(WRITTEN)
+def test_any_text_in_a_literal_comes_back_and_nothing_else(engine: Engine, text: str) -> None:
+    doubled = text.replace("'", "''")
+    assert ask(engine, f"SELECT '{doubled}' AS v, ? AS w", parameters=[{"type": "VARCHAR", "value": text}]) == [{"v": text, "w": text}]
+
+
+@QUICK
+@given(WRITTEN.filter(bool))
+def test_any_text_as_a_name_is_a_name_and_nothing_else(engine: Engine, name: str) -> None:
+    quoted = name.replace('"', '""')
+    assert ask(engine, f'SELECT "{quoted}" FROM (SELECT 1 AS "{quoted}") AS "{quoted}" ORDER BY "{quoted}"') == [{name: 1}]
+
+
+@QUICK
+@given(
+    st.lists(
+        st.sampled_from("SELECT FROM ( ) ' \" ; -- /* */ , . * 1 a events read_csv UNION ALL WITH AS ? [ ] :: = \\ LIMIT".split()),
+        max_size=15,
+    )
+)
+def test_any_other_text_is_answered_or_refused(engine: Engine, words: list[str]) -> None:
+    try:
+        ask(engine, " ".join(["SELECT", *words]))
+    except QueryError as refused:
+        assert refused.refusal.status in (400, 500, 501)
