@@ -5,19 +5,20 @@ import sys
 
 import uvloop
 
-from collector.errors import CollectorError, MappingError, SettingsError
-from collector.logs import configure
+from collector.errors import CollectorError, MappingError
 from collector.server import run
-from collector.settings import read_settings
+from collector.settings import Settings
+from startup.logs import configure
+from startup.settings import SettingsError
 
 
 def main() -> int:
     """Run the collector; 0 after a clean stop, 2 when settings or mapping are wrong, 1 for everything else."""
     try:
-        settings = read_settings(os.environ)
+        settings = Settings.read(os.environ)
         configure()
         return 0 if uvloop.run(run(settings)) else 1
-    except CollectorError as error:
+    except (CollectorError, SettingsError) as error:
         print(error, file=sys.stderr)  # noqa: T201 - one line for each fault, to whoever starts it
         return 2 if isinstance(error, SettingsError | MappingError) else 1
 

@@ -1,7 +1,6 @@
 """What can be the operator's mistake.
 
 CollectorError
-├── SettingsError   a variable is unknown, or its value is not what it should be
 ├── MappingError    the mapping does not fit the language or the schema
 └── StartError      a port, a file or the topic that the collector needs is not to be had
 """
@@ -15,10 +14,6 @@ class CollectorError(Exception):
     def __init__(self, faults: Sequence[str]) -> None:
         super().__init__("\n".join(faults))
         self.faults = tuple(faults)
-
-
-class SettingsError(CollectorError):
-    """A variable is unknown, or its value is not what it should be."""
 
 
 class MappingError(CollectorError):

@@ -1,26 +1,24 @@
 """Every HEADRACE_COLLECTOR_* variable: its type, its default, what it means."""
 
-from collections.abc import Mapping
-from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import Field, field_validator
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 import schemas
 from collector.addresses import Network
-from collector.errors import SettingsError
+from startup.settings import ServiceSettings
 
 PREFIX = "HEADRACE_COLLECTOR_"
 _SCHEMAS = Path(schemas.__file__).parent
 _PATH = r"^/[A-Za-z0-9_./-]*[A-Za-z0-9_-]$"
 
 
-class Settings(BaseSettings):
+class Settings(ServiceSettings):
     """The collector's settings."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(env_prefix=PREFIX)
 
     host: str = Field(default="127.0.0.1", min_length=1, description="Address that the public port listens on.")
     port: int = Field(default=8290, ge=0, le=65535, description="Public port: events and the tracker's script.")
@@ -58,37 +56,3 @@ class Settings(BaseSettings):
     @classmethod
     def _split(cls, value: object) -> object:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
-
-    @classmethod
-    def settings_customise_sources(cls, *_: Any, **sources: Any) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Read no environment: it is read once, in __main__, and handed in."""
-        return (sources["init_settings"],)
-
-
-def variables() -> dict[str, str]:
-    """Give the variable of every field."""
-    return {PREFIX + name.upper(): name for name in Settings.model_fields}
-
-
-def read_settings(environment: Mapping[str, str]) -> Settings:
-    """Read the settings; raises SettingsError with one line for each thing that is wrong."""
-    known = variables()
-    given = {name: value for name, value in environment.items() if name.startswith(PREFIX)}
-    faults = [f"{name}: there is no such setting{_nearest(name, known)}" for name in sorted(given.keys() - known.keys())]
-    try:
-        settings = Settings.model_validate({known[name]: value for name, value in given.items() if name in known})
-    except ValidationError as error:
-        faults += [_line(fault) for fault in error.errors()]
-        raise SettingsError(faults) from error
-    if faults:
-        raise SettingsError(faults)
-    return settings
-
-
-def _line(fault: Any) -> str:
-    return f"{PREFIX}{str(fault['loc'][0]).upper()}: {fault['msg']}, not {str(fault['input'])[:80]!r}"
-
-
-def _nearest(name: str, known: Mapping[str, str]) -> str:
-    near = get_close_matches(name, known, n=1)
-    return f"; did you mean {near[0]}?" if near else ""

@@ -57,7 +57,7 @@ def up(
     host: Annotated[str, typer.Option(help="Address that collector, dashboards and shop listen on.")] = "127.0.0.1",
     no_dashboards: Annotated[bool, typer.Option("--no-dashboards", help="Leave Superset out.")] = False,
     no_visits: Annotated[bool, typer.Option("--no-visits", help="Leave the simulated visits out.")] = False,
-    visits_per_minute: Annotated[int, typer.Option(min=1, help="Simulated visits to the demo shop.")] = 30,
+    visits_per_minute: Annotated[int, typer.Option(min=1, help="Simulated visits to the demo shop.")] = 12,
 ) -> None:
     """Start everything on this machine; Ctrl-C stops it."""
     from headrace.services import Plan

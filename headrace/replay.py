@@ -9,7 +9,7 @@ from rich.table import Table
 
 from headrace.errors import CommandError
 from headrace.state import State
-from simulator.errors import CollectorUnavailable
+from simulator.errors import SimulatorError
 from simulator.replay import Summary
 from simulator.replay import replay as replay_log
 
@@ -27,9 +27,9 @@ def replay(file: Path, state: State, site: str, console: Console, *, as_json: bo
 
         try:
             summary = replay_log(file, internal, site=site, progress=show)
-        except CollectorUnavailable as error:
+        except SimulatorError as error:
             raise CommandError(f"{error}; it can be run again, nothing doubles") from error
-        except (OSError, EOFError) as error:
+        except OSError as error:
             raise CommandError(f"{file} cannot be read: {error}") from error
     if as_json:
         console.out(json.dumps(vars(summary) | {"pages": summary.pages}), highlight=False)

@@ -13,8 +13,6 @@ PROJECT = Path(__file__).resolve().parent.parent
 SUPERSET = PROJECT / "superset"
 SUPERSET_ENVIRONMENT = PROJECT / ".venv-superset"
 SITE = "shop"
-# One worker with threads: Superset's metadata is SQLite here. No control socket: it would be one per home folder.
-GUNICORN = ("--preload", "-w", "1", "-k", "gthread", "--threads", "8", "--timeout", "120", "--no-control-socket")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +69,9 @@ class Plan:
             raise CommandError("the dashboards are not installed; run `make install`, or go without them: --no-dashboards")
         return Service(
             "dashboards",
-            (str(gunicorn), *GUNICORN, "-b", f"{self.host}:{self.ports['dashboards']}", "wsgi:application"),
+            (str(gunicorn), "-b", f"{self.host}:{self.ports['dashboards']}"),
             {
-                "DRUID_URI": f"druid://127.0.0.1:{self.ports['sql']}/druid/v2/sql",
+                "DRUID_URI": f"druid://127.0.0.1:{self.ports['sql']}/druid/v2/sql?header=true",
                 "SUPERSET_HOME": str(self.state.superset),
                 "SUPERSET_SECRET_KEY_FILE": str(self.state.secrets / "superset-secret-key"),
                 "HEADRACE_DASHBOARDS_PASSWORD_FILE": str(self.state.secrets / "dashboards-password"),

@@ -12,14 +12,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from minidruid import settings as minidruid_settings
 from minidruid.app import create_app
 from minidruid.errors import MinidruidError
+from minidruid.settings import Settings as SqlSettings
 from minidruid.store import Store
 from schemas.contract import columns, load_schema
-from streams import settings as streams_settings
+from startup.logs import configure
+from startup.settings import SettingsError
 from streams.build import build_worker
 from streams.errors import StreamsError
+from streams.settings import Settings as ConverterSettings
 from streams.sink import Account, Session
 from streams.worker import Worker
 from topics.local import LocalReader
@@ -61,9 +63,10 @@ class StoreServer(uvicorn.Server):
 
 def main() -> int:
     """Run until SIGTERM; 0 after a clean stop, 2 when settings or the state are wrong, 1 when the converter failed."""
+    configure()
     try:
-        converter = streams_settings.read_settings(os.environ)
-        sql = minidruid_settings.read_settings(os.environ)
+        converter = ConverterSettings.read(os.environ)
+        sql = SqlSettings.read(os.environ)
         reader = LocalReader.open(Path(os.environ.get(TOPICS_VARIABLE, "var/topics")) / converter.topic, READER)
         store = Store.open(
             sql.store,
@@ -74,7 +77,7 @@ def main() -> int:
             threads=sql.threads,
         )
         worker = build_worker(reader, store, converter)
-    except (StreamsError, MinidruidError, TopicError) as error:
+    except (SettingsError, StreamsError, MinidruidError, TopicError) as error:
         print(error, file=sys.stderr)  # noqa: T201 - to whoever starts it
         return 2
     app = create_app(store, sql)

@@ -30,7 +30,7 @@ PORT_OPTIONS = {
     "shop": "--shop-port",
 }
 PAST_DAYS = 14  # the last seven, and the seven before to compare with
-PAST_VISITS_PER_DAY = 250
+PAST_VISITS_PER_DAY = 400
 
 
 def up(plan: Plan, console: Console) -> None:

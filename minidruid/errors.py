@@ -1,7 +1,6 @@
 """What can go wrong in minidruid.
 
 MinidruidError
-├── SettingsError     a variable is wrong; told before a port opens
 ├── StoreError        the file of rows cannot be used as it is
 │   └── StoreFailed   a commit failed: nothing of that batch is stored and the process must end
 └── QueryError        a statement is refused or failed; becomes Druid's error object
@@ -12,10 +11,6 @@ from dataclasses import dataclass
 
 class MinidruidError(Exception):
     """Base of all errors of this service."""
-
-
-class SettingsError(MinidruidError):
-    """Variables of the environment are wrong; one line each."""
 
 
 class StoreError(MinidruidError):

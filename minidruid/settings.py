@@ -1,21 +1,20 @@
 """Every HEADRACE_MINIDRUID_* variable: type, default, meaning."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
 
-from minidruid.errors import SettingsError
+from startup.settings import ServiceSettings
 
 PREFIX = "HEADRACE_MINIDRUID_"
 
 
-class Settings(BaseSettings):
+class Settings(ServiceSettings):
     """What the operator may decide about minidruid."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(env_prefix=PREFIX)
 
     host: Annotated[str, Field(min_length=1, description="Address to listen on.")] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535, description="Port to listen on; 0 takes a free one.")] = 8888
@@ -30,17 +29,3 @@ class Settings(BaseSettings):
     max_rows: Annotated[int, Field(gt=0, description="Most rows of an answer; more are refused, never cut off silently.")] = 100_000
     max_result_bytes: Annotated[int, Field(gt=0, description="Most bytes of an answer.")] = 64 * 1024 * 1024
     max_body_bytes: Annotated[int, Field(gt=0, description="Most bytes of a request.")] = 1024 * 1024
-
-
-def read_settings(environment: Mapping[str, str]) -> Settings:
-    """Read the settings from environment variables; raises SettingsError with all problems, one line each."""
-    given = {name: value for name, value in environment.items() if name.startswith(PREFIX)}
-    known = {PREFIX + name.upper(): name for name in Settings.model_fields}
-    problems = [f"{name}: there is no such setting; known are {', '.join(sorted(known))}" for name in sorted(given.keys() - known.keys())]
-    try:
-        settings = Settings.model_validate({known[name]: value for name, value in given.items() if name in known})
-    except ValidationError as error:
-        problems += [f"{PREFIX}{str(fault['loc'][0]).upper()}: {fault['msg']}, not {fault['input']!r}" for fault in error.errors()]
-    if problems:
-        raise SettingsError("\n".join(problems))
-    return settings

@@ -1,7 +1,6 @@
 """What can go wrong with the simulator as a whole.
 
 SimulatorError
-├── SettingsError           an environment variable is unknown or has a value that does not fit
 ├── LogDamaged              an access log cannot be read to its end
 └── CollectorUnavailable    the collector did not take a batch within the bounded number of tries
 """
@@ -9,10 +8,6 @@ SimulatorError
 
 class SimulatorError(Exception):
     """Base of the simulator's errors."""
-
-
-class SettingsError(SimulatorError):
-    """An environment variable is unknown or has a value that does not fit; the text has one line for each."""
 
 
 class LogDamaged(SimulatorError):

@@ -1,37 +1,19 @@
 """Settings of the simulator's two programs, each read once from its environment variables."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
 
-from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
 
-from simulator.errors import SettingsError
+from startup.settings import ServiceSettings
 
 PLACES_PATH = Path(__file__).parents[1] / "enrichment" / "data" / "places.csv"
 
 
-class _Settings(BaseSettings):
-    """Settings that are handed in: the environment is read once, in __main__."""
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003 - the signature is pydantic's
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Take what is handed in and nothing else."""
-        return (init_settings,)
-
-
-class ShopSettings(_Settings):
+class ShopSettings(ServiceSettings):
     """Settings of the demo shop."""
 
-    model_config = SettingsConfigDict(env_prefix="HEADRACE_SHOP_", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(env_prefix="HEADRACE_SHOP_")
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
@@ -40,10 +22,10 @@ class ShopSettings(_Settings):
     )
 
 
-class VisitsSettings(_Settings):
+class VisitsSettings(ServiceSettings):
     """Settings of the simulated visits."""
 
-    model_config = SettingsConfigDict(env_prefix="HEADRACE_VISITS_", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(env_prefix="HEADRACE_VISITS_")
 
     shop_url: str = Field("http://127.0.0.1:8000", pattern=r"^https?://", description="The shop that is visited.")
     rate: float = Field(12, gt=0, le=60_000, description="Visits that begin in a minute.")
@@ -59,23 +41,3 @@ class VisitsSettings(_Settings):
     collector_internal_url: str = Field(
         "http://127.0.0.1:8291", pattern=r"^https?://", description="Internal port of the collector, for past visits only."
     )
-
-
-S = TypeVar("S", bound=_Settings)
-
-
-def read_settings(settings: type[S], environment: Mapping[str, str]) -> S:
-    """Read settings; raises SettingsError with one line for each thing that is wrong."""
-    prefix = str(settings.model_config.get("env_prefix", ""))
-    given: dict[str, Any] = {name[len(prefix) :].lower(): value for name, value in environment.items() if name.startswith(prefix)}
-    try:
-        return settings(**given)
-    except ValidationError as error:
-        raise SettingsError("\n".join(_line(prefix, fault) for fault in error.errors())) from None
-
-
-def _line(prefix: str, fault: Any) -> str:
-    variable = prefix + str(fault["loc"][0]).upper()
-    if fault["type"] == "extra_forbidden":
-        return f"{variable}: there is no such setting"
-    return f"{variable}: {fault['msg']}, not {str(fault['input'])[:80]!r}"

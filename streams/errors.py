@@ -1,7 +1,6 @@
 """What can stop the converter.
 
 StreamsError
-├── SettingsError   a setting is unknown or does not fit
 ├── SchemaError     the schema lacks a field that the converter cannot do without
 ├── SaltsError      the file of salts cannot be read
 └── TopicLost       the sink stands behind the end of the topic: they do not belong together
@@ -12,10 +11,6 @@ A message that cannot be converted is none of these: it becomes a dead letter (d
 
 class StreamsError(Exception):
     """Base of what the operator has to put right before the converter can run."""
-
-
-class SettingsError(StreamsError):
-    """One line for each setting that is unknown or does not fit."""
 
 
 class SchemaError(StreamsError):

@@ -9,10 +9,10 @@ from types import FrameType
 import structlog
 import uvicorn
 
-from simulator.errors import SettingsError
-from simulator.logs import configure
-from simulator.settings import ShopSettings, read_settings
+from simulator.settings import ShopSettings
 from simulator.shop.app import create_app
+from startup.logs import configure
+from startup.settings import SettingsError
 
 log = structlog.get_logger()
 
@@ -20,7 +20,7 @@ log = structlog.get_logger()
 def main() -> int:
     """Serve the shop until SIGTERM or Ctrl-C; 2 when a setting is wrong, 1 when the port cannot be had."""
     try:
-        settings = read_settings(ShopSettings, os.environ)
+        settings = ShopSettings.read(os.environ)
         listener = _listen(settings.host, settings.port)
     except SettingsError as error:
         print(error, file=sys.stderr)  # noqa: T201 - one line for each fault, to whoever starts it

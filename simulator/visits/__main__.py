@@ -14,12 +14,13 @@ from uuid import uuid4
 import httpx
 import structlog
 
-from simulator.errors import CollectorUnavailable, SettingsError
-from simulator.logs import configure
-from simulator.settings import VisitsSettings, read_settings
+from simulator.errors import CollectorUnavailable
+from simulator.settings import VisitsSettings
 from simulator.visits.backfill import backfill
 from simulator.visits.runner import Runner
 from simulator.visits.world import load_world
+from startup.logs import configure
+from startup.settings import SettingsError
 
 LOG_EVERY_SECONDS = 60
 
@@ -29,10 +30,10 @@ log = structlog.get_logger()
 def main() -> int:
     """Visit the shop until SIGTERM, Ctrl-C or the end that the settings name; 2 when a setting is wrong."""
     try:
-        settings = read_settings(VisitsSettings, os.environ)
+        settings = VisitsSettings.read(os.environ)
         world_file = settings.places
         if not world_file.is_file():
-            raise SettingsError(f"HEADRACE_VISITS_PLACES: there is no file {world_file}")
+            raise SettingsError([f"HEADRACE_VISITS_PLACES: there is no file {world_file}"])
     except SettingsError as error:
         print(error, file=sys.stderr)  # noqa: T201 - one line for each fault, to whoever starts it
         return 2

@@ -12,13 +12,13 @@ import pytest
 import structlog
 from support.collector import NOW, LocalCollector, a_body, an_event
 
-from collector import logs
 from collector.endpoints.script import SCRIPT, Script
-from collector.errors import SettingsError, StartError
+from collector.errors import StartError
 from collector.identifiers import read_or_make_secret
 from collector.ledger import Minute
 from collector.mapping.avro import Instants, Remembered, varint
-from collector.settings import Settings, read_settings
+from collector.settings import Settings
+from startup import logs
 from topics.topic import TopicFailed
 
 MINUTE = NOW - NOW % 60_000
@@ -158,12 +158,6 @@ def test_paths_are_settings() -> None:
     assert collector.send(a_body(), path="/h").status == 404
 
 
-def test_without_variables_settings_have_their_defaults() -> None:
-    settings = read_settings({"HOME": "/", "HEADRACE_STREAMS_X": "1"})
-    assert (settings.host, settings.port, settings.internal_port) == ("127.0.0.1", 8290, 8291)
-    assert [str(network) for network in settings.trusted_proxies] == ["127.0.0.0/8", "::1/128"]
-
-
 def test_settings_are_read_as_their_types(tmp_path: Path) -> None:
     variables = {
         "PORT": "1",
@@ -171,26 +165,11 @@ def test_settings_are_read_as_their_types(tmp_path: Path) -> None:
         "QUERY_PARAMETERS": "page,tab",
         "SCHEMA_FILE": str(tmp_path / "s"),
     }
-    settings = read_settings({f"HEADRACE_COLLECTOR_{name}": value for name, value in variables.items()})
+    settings = Settings.read({f"HEADRACE_COLLECTOR_{name}": value for name, value in variables.items()})
     assert settings.port == 1
     assert [str(network) for network in settings.trusted_proxies] == ["10.0.0.0/8", "192.0.2.1/32"]
     assert settings.query_parameters == ("page", "tab")
     assert settings.schema_file == tmp_path / "s"
-
-
-def test_all_wrong_settings_are_told_at_once() -> None:
-    variables = {"PRT": "1", "PORT": "http", "INTERNAL_PORT": "70000", "TRUSTED_PROXIES": "somewhere", "EVENT_PATH": "h"}
-    with pytest.raises(SettingsError) as raised:
-        read_settings({f"HEADRACE_COLLECTOR_{name}": value for name, value in variables.items()})
-    lines = raised.value.faults
-    assert lines[0] == "HEADRACE_COLLECTOR_PRT: there is no such setting; did you mean HEADRACE_COLLECTOR_PORT?"
-    assert len(lines) == 5 or len(lines) == 6  # a network is neither IPv4 nor IPv6
-    assert {line.split(":")[0].removeprefix("HEADRACE_COLLECTOR_") for line in lines} == set(variables)
-
-
-def test_an_unknown_setting_alone_is_an_error() -> None:
-    with pytest.raises(SettingsError, match="HEADRACE_COLLECTOR_QQQ: there is no such setting"):
-        read_settings({"HEADRACE_COLLECTOR_QQQ": ""})
 
 
 def test_the_secret_is_made_once_for_its_owner_only(tmp_path: Path) -> None:

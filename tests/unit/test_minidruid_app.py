@@ -5,7 +5,6 @@ import json
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -16,12 +15,11 @@ from support.waiting import wait_until
 
 from minidruid.app import create_app, utc_now
 from minidruid.engine import Running, refusal_of
-from minidruid.errors import QueryError, SettingsError
-from minidruid.settings import Settings, read_settings
+from minidruid.errors import QueryError
+from minidruid.settings import Settings
 from minidruid.store import Store
 from streams.sink import Account, Batch, Session
 
-README = Path(__file__).parents[2] / "minidruid" / "README.md"
 TWO = 'SELECT "__time", country, load_time FROM events WHERE country = \'Japan\' ORDER BY "__time" LIMIT 2'
 ENDLESS = "SELECT COUNT(*) AS n FROM events a, events b, events c"
 
@@ -248,24 +246,3 @@ def test_an_error_of_duckdb_is_told_without_its_sql(error: duckdb.Error, status:
 def test_the_clock_is_utc_without_a_zone() -> None:
     assert utc_now().tzinfo is None
     assert abs(utc_now() - CLOCK) < timedelta(days=365 * 50)
-
-
-def test_settings_are_read_from_the_environment() -> None:
-    settings = read_settings({"HEADRACE_MINIDRUID_PORT": "9999", "OTHER": "x"})
-    assert (settings.port, settings.memory_limit) == (9999, "256MB")
-
-
-def test_all_faults_of_the_settings_are_told_at_once() -> None:
-    with pytest.raises(SettingsError) as told:
-        read_settings({"HEADRACE_MINIDRUID_PORT": "x", "HEADRACE_MINIDRUID_MEMORY_LIMIT": "much", "HEADRACE_MINIDRUID_COLOUR": "red"})
-    assert [line.split(":")[0] for line in str(told.value).splitlines()] == [
-        "HEADRACE_MINIDRUID_COLOUR",
-        "HEADRACE_MINIDRUID_PORT",
-        "HEADRACE_MINIDRUID_MEMORY_LIMIT",
-    ]
-
-
-def test_the_readme_lists_every_setting() -> None:
-    text = README.read_text("utf-8")
-    for name, field in Settings.model_fields.items():
-        assert f"| `HEADRACE_MINIDRUID_{name.upper()}` | `{field.default}` | {field.description} |" in text

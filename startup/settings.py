@@ -1,0 +1,61 @@
+"""Settings of a service: declared with type, description and default, read once from the environment, all faults at once."""
+
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from os.path import commonprefix
+from typing import Any, Self
+
+from pydantic import ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+SHOWN_CHARACTERS = 80
+
+
+class SettingsError(Exception):
+    """Variables are unknown or their values do not fit; `faults` has one line for each."""
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = tuple(faults)
+
+
+class ServiceSettings(BaseSettings):
+    """Base of the settings of a service; a subclass gives `env_prefix` in its `model_config` and its fields."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid")
+
+    @classmethod
+    def settings_customise_sources(cls, *_: Any, **sources: Any) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read no environment: it is handed in."""
+        return (sources["init_settings"],)
+
+    @classmethod
+    def variables(cls) -> dict[str, str]:
+        """Give the variable of every field: {"HEADRACE_COLLECTOR_PORT": "port", …}."""
+        return {f"{cls.model_config['env_prefix']}{name}".upper(): name for name in cls.model_fields}
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str]) -> Self:
+        """Read the variables with our prefix; raises SettingsError with one line for each that is unknown or does not fit."""
+        known = cls.variables()
+        given = {name: value for name, value in environment.items() if name.startswith(cls.model_config["env_prefix"])}
+        faults = [f"{name}: there is no such setting{_nearest(name, known)}" for name in sorted(given.keys() - known.keys())]
+        try:
+            settings = cls.model_validate({known[name]: value for name, value in given.items() if name in known})
+        except ValidationError as error:
+            variable = {field: name for name, field in known.items()}
+            faults += [f"{variable[str(fault['loc'][0])]}: {fault['msg']}, not {_shown(fault['input'])}" for fault in error.errors()]
+            raise SettingsError(faults) from error
+        if faults:
+            raise SettingsError(faults)
+        return settings
+
+
+def _shown(value: object) -> str:
+    return repr(str(value)[:SHOWN_CHARACTERS])
+
+
+def _nearest(name: str, known: Mapping[str, str]) -> str:
+    prefix = commonprefix([*known, name])  # what all have in common says nothing about nearness
+    near = get_close_matches(name.removeprefix(prefix), [variable.removeprefix(prefix) for variable in known], n=1)
+    return f"; did you mean {prefix}{near[0]}?" if near else ""

@@ -1,0 +1,38 @@
+"""A setting is what its station's README says of it."""
+
+from pathlib import Path
+
+import pytest
+
+from collector.settings import Settings as CollectorSettings
+from minidruid.settings import Settings as MinidruidSettings
+from simulator.settings import ShopSettings, VisitsSettings
+from startup.settings import ServiceSettings
+from streams.settings import Settings as StreamsSettings
+
+ROOT = Path(__file__).parents[2]
+STATIONS: list[tuple[type[ServiceSettings], str]] = [
+    (CollectorSettings, "collector"),
+    (StreamsSettings, "streams"),
+    (MinidruidSettings, "minidruid"),
+    (ShopSettings, "simulator"),
+    (VisitsSettings, "simulator"),
+]
+
+
+@pytest.mark.parametrize(("settings", "station"), STATIONS)
+def test_the_readme_has_each_variable_with_its_default_and_meaning(settings: type[ServiceSettings], station: str) -> None:
+    prefix = str(settings.model_config["env_prefix"])
+    lines = [line for line in (ROOT / station / "README.md").read_text().splitlines() if line.startswith(f"| `{prefix}")]
+    told = {cells[1].strip(" `"): (cells[2].strip(" `"), cells[-2].strip()) for cells in (line.split("|") for line in lines)}
+    meant = {
+        name: (shown(settings.model_fields[field].default), settings.model_fields[field].description)
+        for name, field in settings.variables().items()
+    }
+    assert told == meant
+
+
+def shown(default: object) -> str:
+    if isinstance(default, tuple):
+        return ",".join(map(str, default))
+    return str(default).removeprefix(f"{ROOT}/")

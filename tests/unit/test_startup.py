@@ -1,0 +1,47 @@
+"""Every service reads its settings the same way: declared, typed, all faults at once."""
+
+import pytest
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from startup.settings import ServiceSettings, SettingsError
+
+
+class Settings(ServiceSettings):
+    """Settings of a service that there is only here."""
+
+    model_config = SettingsConfigDict(env_prefix="HEADRACE_SAMPLE_")
+
+    port: int = Field(default=80, gt=0, description="Where it listens.")
+    colour: str = Field(default="red", pattern="^(red|blue)$", description="How it looks.")
+
+
+def test_without_variables_the_defaults_hold() -> None:
+    assert Settings.read({"PATH": "/bin", "HEADRACE_OTHER_PORT": "1"}) == Settings()
+
+
+def test_a_variable_sets_its_setting_in_its_type() -> None:
+    assert Settings.read({"HEADRACE_SAMPLE_PORT": "8080"}).port == 8080
+
+
+def test_the_environment_of_the_process_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEADRACE_SAMPLE_PORT", "1")
+    assert Settings.read({}).port == 80
+
+
+def test_an_unknown_variable_with_our_prefix_is_an_error_that_names_the_nearest() -> None:
+    with pytest.raises(SettingsError, match="HEADRACE_SAMPLE_PROT: there is no such setting; did you mean HEADRACE_SAMPLE_PORT"):
+        Settings.read({"HEADRACE_SAMPLE_PROT": "1"})
+    with pytest.raises(SettingsError, match=r"HEADRACE_SAMPLE_QQQQQQ: there is no such setting$"):
+        Settings.read({"HEADRACE_SAMPLE_QQQQQQ": "1"})
+
+
+def test_all_faults_are_told_at_once_under_the_variables_names() -> None:
+    with pytest.raises(SettingsError) as told:
+        Settings.read({"HEADRACE_SAMPLE_PORT": "http", "HEADRACE_SAMPLE_COLOUR": "green" * 100, "HEADRACE_SAMPLE_SIZE": "1"})
+    assert [fault.split(":")[0] for fault in told.value.faults] == [
+        "HEADRACE_SAMPLE_SIZE",
+        "HEADRACE_SAMPLE_PORT",
+        "HEADRACE_SAMPLE_COLOUR",
+    ]
+    assert all(len(fault) < 200 for fault in told.value.faults)
