@@ -109,6 +109,7 @@ def test_a_return_from_the_back_forward_cache_is_a_view(visitor: Visitor, record
     page = visitor.open("/a")
     page.evaluate("window.kept = true")
     visitor.open("/b")
+    visitor.wait_for("pageView", 2)
     page.go_back(wait_until="commit")
     assert page.evaluate("window.kept"), "the page came from the cache"
     visitor.wait_for("pageView", 3)
@@ -311,10 +312,9 @@ def test_a_page_that_was_not_looked_at_has_nothing_to_report(visitor: Visitor, r
 
 def test_depth_is_the_deepest_and_begins_anew_with_a_view(visitor: Visitor) -> None:
     page = visitor.open("/a")
-    page.evaluate("scrollTo(0, 1e6)")
     visitor.wait(500)
-    wait_until(lambda: page.evaluate("scrollY") > 0)
-    page.evaluate("new Promise(done => addEventListener('scroll', done, {once: true}) || scrollTo(0, 0))")
+    for top in (1e6, 0):
+        page.evaluate("top => new Promise(done => { addEventListener('scroll', done, {once: true}); scrollTo(0, top) })", top)
     page.evaluate("history.pushState({}, '', '/b')")
     visitor.wait(2000)
     page.evaluate("history.pushState({}, '', '/c')")
