@@ -1,8 +1,7 @@
 """Settings of a service: declared with type, description and default, read once from the environment, all faults at once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
-from os.path import commonprefix
 from typing import Any, Self
 
 from pydantic import ValidationError
@@ -37,9 +36,11 @@ class ServiceSettings(BaseSettings):
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> Self:
         """Read the variables with our prefix; raises SettingsError with one line for each that is unknown or does not fit."""
-        known = cls.variables()
-        given = {name: value for name, value in environment.items() if name.startswith(cls.model_config["env_prefix"])}
-        faults = [f"{name}: there is no such setting{_nearest(name, known)}" for name in sorted(given.keys() - known.keys())]
+        known, prefix = cls.variables(), str(cls.model_config["env_prefix"])
+        given = {name: value for name, value in environment.items() if name.startswith(prefix)}
+        faults = [
+            f"{name}: there is no such setting{_nearest(name, prefix, cls.model_fields)}" for name in sorted(given.keys() - known.keys())
+        ]
         try:
             settings = cls.model_validate({known[name]: value for name, value in given.items() if name in known})
         except ValidationError as error:
@@ -55,7 +56,6 @@ def _shown(value: object) -> str:
     return repr(str(value)[:SHOWN_CHARACTERS])
 
 
-def _nearest(name: str, known: Mapping[str, str]) -> str:
-    prefix = commonprefix([*known, name])  # what all have in common says nothing about nearness
-    near = get_close_matches(name.removeprefix(prefix), [variable.removeprefix(prefix) for variable in known], n=1)
-    return f"; did you mean {prefix}{near[0]}?" if near else ""
+def _nearest(name: str, prefix: str, fields: Iterable[str]) -> str:
+    near = get_close_matches(name.removeprefix(prefix).lower(), fields, n=1)
+    return f"; did you mean {prefix}{near[0].upper()}?" if near else ""
