@@ -1,9 +1,8 @@
 """Whatever process is killed in the middle of the load: each event that was answered ok is exactly one row, and the ledger balances."""
 
 import random
-import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -30,14 +29,16 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
 class Sender:
     """Sends batches as the tracker does: whatever has no answer is sent again under the same ids."""
 
-    def __init__(self, urls: tuple[str, ...]) -> None:
+    def __init__(self, urls: tuple[str, ...], may_send: Callable[[float], bool]) -> None:
         self.urls = urls
+        self.may_send = may_send
         self.acknowledged: Counter[str] = Counter()
         self.unanswered = 0
 
     def send_all(self, batches: list[list[str]]) -> None:
         with httpx.Client(timeout=10, trust_env=False) as client:
             for number, ids in enumerate(batches):
+                wait_until(partial(self.may_send, number / len(batches)), within_seconds=120)
                 body = a_batch(*(an_event(event_id) for event_id in ids))
                 wait_until(partial(self._try, client, self.urls[number % len(self.urls)], body, ids), within_seconds=60)
 
@@ -61,30 +62,32 @@ def test_each_acknowledged_event_is_exactly_one_row_after_kills_of_every_process
     urls = (f"http://127.0.0.1:{installation.collector_port}", f"http://127.0.0.1:{installation.shop_port}")
     ids = [f"{random.getrandbits(128):032x}" for _ in range(EVENTS)]
     batches = [ids[start : start + BATCH] for start in range(0, EVENTS, BATCH)]
-    senders = [Sender(urls) for _ in range(SENDERS)]
-    done = threading.Event()
+    kills: list[str] = []
+
+    def is_before_the_next_kill_but_one(share: float) -> bool:
+        return share * (len(KILLS) + 1) < len(kills) + 1
+
+    senders = [Sender(urls, is_before_the_next_kill_but_one) for _ in range(SENDERS)]
 
     def acknowledged() -> int:
         return sum(len(sender.acknowledged) for sender in senders)
 
-    def reached(count: int) -> bool:
-        return acknowledged() > count
+    def is_in_the_middle_of_the_next_share() -> bool:
+        return acknowledged() > (len(kills) + 0.5) * EVENTS / (len(KILLS) + 1)
 
-    def kill_in_turn() -> int:
-        for number, name in enumerate(KILLS, 1):
-            wait_until(partial(reached, number * EVENTS // (len(KILLS) + 2)), within_seconds=120)
-            assert not done.is_set()
+    def kill_in_turn() -> None:
+        for name in KILLS:
+            wait_until(is_in_the_middle_of_the_next_share, within_seconds=120)
             installation.kill(name)
+            kills.append(name)
             wait_until(lambda: installation.status()["ready"], within_seconds=60)
-        return len(KILLS)
 
     with ThreadPoolExecutor(SENDERS + 1) as pool:
         killing = pool.submit(kill_in_turn)
         sending = [pool.submit(sender.send_all, batches[number::SENDERS]) for number, sender in enumerate(senders)]
         for future in sending:
             future.result()
-        done.set()
-        assert killing.result() == len(KILLS)
+        killing.result()
 
     wait_until(lambda: installation.ledger()["difference"] == 0 and installation.count() >= EVENTS, within_seconds=60)
     rows = installation.sql("SELECT COUNT(*) AS n, COUNT(DISTINCT event_id) AS ids FROM clickstream")[0]
