@@ -31,7 +31,7 @@ test: $(DEVELOPMENT_STAMP) $(SUPERSET_STAMP)
 	.venv/bin/coverage report
 
 bench: $(DEVELOPMENT_STAMP)
-	for bench in bench/*.py; do .venv/bin/python $$bench || exit 1; done
+	for name in $(basename $(notdir $(wildcard bench/*.py))); do .venv/bin/python -m bench.$$name || exit 1; done
 
 format: $(DEVELOPMENT_STAMP)
 	.venv/bin/ruff format .

@@ -1,0 +1,48 @@
+"""How long headrace takes from nothing to figures on the dashboard, and again; what it weighs; beside the start of Superset alone.
+
+`python -m bench.start`. The environments are there already (`make install`). First start: an empty state folder, two weeks of past
+visits are sent.
+"""
+
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+
+from support.installation import Installation, free_ports
+from support.superset import Dashboards, superset_running
+
+
+def start(state: Path) -> tuple[Installation, float, float]:
+    """Start and wait for the first figure of a chart; gives the seconds until ready and until the figure."""
+    began = time.perf_counter()
+    installation = Installation.start(state, within_seconds=180)
+    ready = time.perf_counter() - began
+    dashboards = Dashboards(
+        f"http://127.0.0.1:{installation.dashboards_port}", (state / "secrets" / "dashboards-password").read_text().strip()
+    )
+    while dashboards.figure("page_views") == 0:
+        time.sleep(0.1)
+    dashboards.close()
+    return installation, ready, time.perf_counter() - began
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        began = time.perf_counter()
+        with superset_running(Path(folder) / "alone", "druid://127.0.0.1:1/druid/v2/sql", free_ports(1)[0]):
+            alone = time.perf_counter() - began
+        print(f"Superset alone, first start: {alone:.1f} s")
+        state = Path(folder) / "state"
+        for name in ("first", "second"):
+            installation, ready, figure = start(state)
+            memory = {process: content["rss_mb"] for process, content in installation.status()["processes"].items()}
+            print(f"{name} start: ready {ready:.1f} s, figure of a chart {figure:.1f} s ({figure / alone:.1f} of Superset alone)")
+            print(f"  resident: {sum(memory.values())} MB = {memory}")
+            installation.stop()
+
+
+if __name__ == "__main__":
+    main()
