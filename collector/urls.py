@@ -26,7 +26,7 @@ CLICK_IDS = (
     "igshid",
 )
 
-_EMAIL = re.compile(r"[^/?&=\s@]+(?:@|%40)[^/?&=\s@]+\.[^/?&=\s@]+")
+_PART = re.compile(r"[^/?&=\s]+")  # each character is looked at once, whatever a visitor makes of them
 MASK = "(email)"
 
 
@@ -66,8 +66,15 @@ def _rebuild(parts: SplitResult, query: str) -> str:
     host = parts.netloc.rpartition("@")[2].lower()
     text = f"{parts.path or '/'}?{query}" if query else parts.path or "/"
     if "@" in text or "%40" in text:
-        text = _EMAIL.sub(MASK, text)
+        text = _PART.sub(_masked, text)
     return f"{parts.scheme}://{host}{text}"[:MAX_LENGTH]
+
+
+def _masked(part: re.Match[str]) -> str:
+    """Give a part of a path or query, or the mask where it holds name@host.domain."""
+    text = part[0].replace("%40", "@")
+    name, _, host = text.lstrip("@").partition("@")
+    return MASK if name and "." in host.strip(".@") else part[0]
 
 
 def decode_percent(text: str) -> str:

@@ -1,5 +1,6 @@
 """Whose a request is, and what of addresses is kept: network addresses and those on the web."""
 
+import time
 from ipaddress import ip_network
 
 import pytest
@@ -65,6 +66,9 @@ def test_any_text_is_cut_or_is_no_address(text: str) -> None:
         ("https://a.example/reset/jo@mail.example/now", "https://a.example/reset/(email)/now"),
         ("https://a.example/reset/jo%40mail.example", "https://a.example/reset/(email)"),
         ("https://a.example/?utm_term=jo@mail.example", "https://a.example/?utm_term=(email)"),
+        ("https://a.example/jo@b@mail.example/", "https://a.example/(email)/"),
+        ("https://a.example/@jo@mail.example", "https://a.example/(email)"),
+        ("https://a.example/@", "https://a.example/@"),
         ("https://a.example/@someone", "https://a.example/@someone"),
         (" https://a.example/ ", "https://a.example/"),
         ("https://[2001:db8::1]/", "https://[2001:db8::1]/"),
@@ -82,6 +86,13 @@ def test_any_text_is_cut_or_is_no_address(text: str) -> None:
 )
 def test_the_address_of_a_page_is_reduced_to_what_may_be_kept(text: str, expected: str | None) -> None:
     assert AddressRules(["Variant"]).page(text) == expected
+
+
+def test_no_address_takes_longer_than_its_length() -> None:
+    began = time.process_time()
+    for part in ("a%40", "a@", "a", "a%40.", "/@"):
+        AddressRules().page("https://a.example/" + part * 4000 + "/@")
+    assert time.process_time() - began < 1
 
 
 @pytest.mark.parametrize(
