@@ -7,6 +7,7 @@ from typing import TypeAlias
 from topics.local import Received
 
 Minute: TypeAlias = tuple[int, str]  # (milliseconds since 1970, source)
+DUPLICATE = "duplicate"  # a refusal in the topic, but accounted for as a duplicate
 OUTCOMES = ("stored", "duplicates", "dead_letters")
 # Minutes leave both halves of the ledger after 48 hours, not at the same moment: the younger ones are exact.
 SHOWN_MS = 24 * 60 * 60 * 1000
@@ -15,8 +16,8 @@ SHOWN_MS = 24 * 60 * 60 * 1000
 def ledger(received: Mapping[Minute, Received], accounts: Mapping[str, Mapping[Minute, Mapping[str, int]]], now: int) -> dict[str, object]:
     """Join the topic's half with its readers'; a message that several readers account for is told by the first of them, by name."""
     account = accounts[min(accounts)] if accounts else {}
-    keys = sorted(key for key in received if key[0] >= now - SHOWN_MS)
-    minutes = [_line(key, received[key], account.get(key, {})) for key in keys]
+    keys = sorted(key for key in received.keys() | account.keys() if key[0] >= now - SHOWN_MS)
+    minutes = [_line(key, received.get(key, Received()), account.get(key, {})) for key in keys]
     counted = ("received", *OUTCOMES, "rejected", "difference")
     return {"minutes": minutes, "total": {name: sum(int(str(line[name])) for line in minutes) for name in counted}}
 
@@ -30,6 +31,6 @@ def _line(key: Minute, received: Received, account: Mapping[str, int]) -> dict[s
         "received": received.received,
         **outcomes,
         "rejected": rejected,
-        "reasons": received.rejected,
+        "reasons": {reason: count for reason, count in received.rejected.items() if reason != DUPLICATE},
         "difference": received.received - rejected - sum(outcomes.values()),
     }

@@ -24,11 +24,12 @@ def problem_of(parameters: dict[str, object], text: bytes) -> str | None:
         return f"parameters have {len(parameters)} keys; at most {MAX_KEYS} are taken"
     for value in parameters.values():
         if isinstance(value, dict | list):
-            return _problem_of_nested(parameters)
+            return nesting_problem(parameters)
     return None
 
 
-def _problem_of_nested(parameters: dict[str, object]) -> str | None:
+def nesting_problem(parameters: dict[str, object]) -> str | None:
+    """Say what is too much about nested parameters, without recursion: what passes can be walked with it."""
     keys, depth = 0, 0
     level: list[object] = [parameters]
     while level:

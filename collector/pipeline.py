@@ -13,7 +13,7 @@ from collector.event import LATEST, Batch, Event, Rejection, RejectReason, Trust
 from collector.identifiers import is_event_type, is_identifier, is_site
 from collector.mapping.avro import Remembered
 from collector.mapping.compile import Encoder
-from collector.parameters import cleaned, has_nul, parameters_text, problem_of
+from collector.parameters import cleaned, has_nul, nesting_problem, parameters_text, problem_of
 from collector.reading import BodyReader, Reading
 from collector.texts import CONTROL, may_hold_controls
 from topics.topic import Kind, Message
@@ -86,6 +86,7 @@ class Pipeline:
         for event in batch.events:
             if not isinstance(event, Rejection):
                 if event.id in seen:
+                    messages.append(self._repeated(event, received_at))
                     results.append(DUPLICATE)
                     continue
                 made = self._message(event, beacon)
@@ -108,10 +109,16 @@ class Pipeline:
         detail = _encode_json({"message": refusal.message})
         return Message(Kind.REJECTION, received_at, self._source, refusal.reason.encode(), refusal.event_id, detail)
 
+    def _repeated(self, event: Event, received_at: int) -> Message:
+        """Tell the converter of an event that came twice in one batch: it counts among the duplicates."""
+        return Message(Kind.REJECTION, received_at, self._source, DUPLICATE.encode(), event.id, b'{"message":"twice in one batch"}')
+
     def _message(self, event: Event, beacon: _Beacon) -> Message | Rejection:
         site, received_at, sent_at, address, user_agent, declines, has_controls = beacon
         is_cleaned = False
         if has_controls:
+            if event.parameters and (problem := nesting_problem(event.parameters)):
+                return Rejection(RejectReason.INVALID_PARAMETERS, problem, _valid_id(event))
             if _holds_nul(event, self._texts):
                 return Rejection(RejectReason.INVALID_TEXT, "a text holds NUL or half a surrogate pair", _valid_id(event))
             is_cleaned = _clean(event, self._texts)
@@ -127,6 +134,8 @@ class Pipeline:
         if isinstance(event, TrustedEvent):
             address, user_agent = self._cut_address(event.address) if event.address else None, event.user_agent
         party_kind, party_id, session_id = _party(event, declines)
+        if party_kind == "none":  # having been here before is not to be known either
+            event.is_new_party = event.is_first_in_session = None
         who = (party_kind, party_id, session_id, address, user_agent)
         value = self._encode(event, site, self._source, received_at, occurred_at, created_at, *who, is_skewed, is_cleaned, text)
         return Message(Kind.EVENT, received_at, self._source, self._key(party_id, (site, address, user_agent)), event.id, value)

@@ -6,6 +6,7 @@ import gc
 import signal
 import socket
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import structlog
 import uvicorn
@@ -15,7 +16,7 @@ from collector.app import create_app, load_encoder
 from collector.errors import StartError
 from collector.identifiers import read_or_make_secret
 from collector.settings import PREFIX, Settings
-from topics.local import LocalTopic, reader_accounts
+from topics.local import LocalTopic, Recovered, reader_accounts
 from topics.topic import TopicError
 
 BACKLOG = 2048
@@ -123,6 +124,15 @@ def _open_topic(settings: Settings, failed: Callable[[BaseException], None]) -> 
         topic = LocalTopic.open(settings.topic_directory, max_unread_bytes=settings.max_unread_bytes, on_failure=failed)
     except TopicError as error:
         raise StartError([f"{PREFIX}TOPIC_DIRECTORY: {error}"]) from error
-    if topic.recovered.torn_bytes:
-        log.warning("torn end of the topic cut", count=topic.recovered.torn_bytes)
+    _tell_recovered(topic.recovered, settings.topic_directory)
     return topic
+
+
+def _tell_recovered(recovered: Recovered, directory: Path) -> None:
+    if recovered.torn_bytes:
+        log.warning("torn end of the topic cut, nothing of it was acknowledged", bytes=recovered.torn_bytes)
+    if recovered.damaged:
+        folder = str(directory / "damaged")
+        log.error("damaged frames of the topic set aside", count=recovered.damaged, bytes=recovered.damaged_bytes, folder=folder)
+    if recovered.is_ledger_lost:
+        log.warning("the topic's ledger could not be read and was counted anew from the messages that are kept")

@@ -22,6 +22,8 @@ NOT_SAID_BY_THE_PAGE = frozenset(
         "party_kind",
         "party_id",
         "session_id",
+        "is_new_party",
+        "is_first_in_session",
         "is_duplicate",
         "is_corrupt",
         "is_skewed",

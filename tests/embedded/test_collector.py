@@ -57,6 +57,22 @@ def test_it_ends_cleanly_when_told_and_goes_on_at_the_next_start(tmp_path: Path)
     assert ledger["total"]["received"] == 2
 
 
+def test_damage_that_a_start_finds_is_told_and_counted(tmp_path: Path) -> None:
+    first = start_collector(tmp_path)
+    for number in (1, 2, 3):
+        post(first.url, a_body(an_event(number)))
+    first.stop(signal.SIGKILL)
+    (segment,) = first.topic_directory.glob("*.segment")
+    content = segment.read_bytes()
+    segment.write_bytes(content.replace(an_id(2).encode(), b"?" * 32))
+    second = start_collector(tmp_path)
+    ledger = httpx.get(second.internal_url + "/ledger", trust_env=False).json()
+    second.stop()
+    assert {line["source"]: line["received"] for line in ledger["minutes"]} == {"": 1, "browser": 2}
+    [told] = [line for line in second.before_ready if line["event"] == "damaged frames of the topic set aside"]
+    assert (told["level"], told["count"]) == ("error", 1)
+
+
 def test_a_kill_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
     running = start_collector(tmp_path)
     acknowledged: list[str] = []

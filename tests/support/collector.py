@@ -63,6 +63,11 @@ class CountingTopic(MemoryTopic):
     def __init__(self) -> None:
         super().__init__()
         self.is_full = False
+        self._damaged: Counts = {}
+
+    def damage(self, minute: int) -> None:
+        """Have one frame of an unnamed source that a start found damaged."""
+        self._damaged[minute, ""] = Received(1)
 
     def append(self, messages: Sequence[Message]) -> asyncio.Future[None]:
         if self.is_full:
@@ -70,7 +75,7 @@ class CountingTopic(MemoryTopic):
         return super().append(messages)
 
     def ledger(self) -> Mapping[Minute, Received]:
-        counts: Counts = {}
+        counts = {key: received.copy() for key, received in self._damaged.items()}
         for message in self.messages:
             count(counts, message)
         return counts
@@ -162,6 +167,7 @@ class RunningCollector:
     process: subprocess.Popen[str]
     port: int
     internal_port: int
+    before_ready: list[dict[str, Any]] = field(default_factory=list)  # what it logged
 
     @property
     def url(self) -> str:
@@ -207,10 +213,12 @@ def start_collector(directory: Path, **settings: object) -> RunningCollector:
     process = start_process(directory, **settings)
     assert process.stdout is not None
     assert process.stderr is not None
+    before_ready = []
     for line in process.stdout:
         entry = msgspec.json.decode(line)
         if entry["event"] == "collector started":
-            return _ready(RunningCollector(directory, process, entry["port"], entry["internal_port"]))
+            return _ready(RunningCollector(directory, process, entry["port"], entry["internal_port"], before_ready))
+        before_ready.append(entry)
     raise AssertionError(process.stderr.read())
 
 

@@ -121,6 +121,21 @@ def test_the_ledger_joins_what_came_with_what_became_of_it() -> None:
     assert ledger["total"] == counts | {"received": 7, "difference": 2}
 
 
+def test_the_ledger_counts_what_only_one_half_has_and_a_repeat_within_a_batch_as_a_duplicate() -> None:
+    told = {"stored": 1, "duplicates": 1, "rejected": 0, "dead_letters": 0}
+    damage = {"stored": 0, "duplicates": 0, "rejected": 0, "dead_letters": 1}
+    collector = LocalCollector(accounts={"converter": {(MINUTE, "browser"): told, (MINUTE + 60_000, ""): damage}})
+    collector.send(a_body(an_event(1), an_event(1)))
+    collector.topic.damage(MINUTE)
+    ledger = collector.send(method="GET", path="/ledger", internal=True).json
+    assert [(line["source"], line["difference"], line["reasons"]) for line in ledger["minutes"]] == [
+        ("", 1, {}),
+        ("browser", 0, {}),
+        ("", -1, {}),
+    ]
+    assert ledger["total"]["difference"] == 0
+
+
 def test_the_ledger_is_there_before_any_reader() -> None:
     assert LocalCollector().send(method="GET", path="/ledger", internal=True).json["total"]["difference"] == 0
 

@@ -133,6 +133,12 @@ def test_ids_are_kept_only_with_consent_and_without_a_signal_against_it(
     assert (record["party_kind"], record["party_id"], record["session_id"]) == expected
 
 
+def test_who_is_not_to_be_followed_is_not_said_to_have_been_here_before() -> None:
+    event = an_event(party_id=an_id(8), session_id=an_id(9), is_new_party=False, is_first_in_session=False)
+    record = record_of(event, headers=[("sec-gpc", "1")])
+    assert (record["is_new_party"], record["is_first_in_session"]) == (None, None)
+
+
 def test_a_consented_partys_id_is_the_partition_key() -> None:
     collector = LocalCollector()
     collector.send(a_body(an_event(party_id=an_id(7))))
@@ -155,11 +161,12 @@ def test_numbers_in_the_parameters_fill_fields_that_the_event_itself_does_not() 
     assert record_of(an_event(revenue=1, parameters={"revenue": 2}))["revenue"] == 1.0
 
 
-def test_an_event_that_stands_twice_in_a_batch_is_stored_once() -> None:
+def test_an_event_that_stands_twice_in_a_batch_is_stored_once_and_told_to_the_ledger() -> None:
     collector = LocalCollector()
     answer = collector.send(a_body(an_event(1), an_event(2), an_event(1)))
     assert (answer.status, answer.results) == (200, ["ok", "ok", "duplicate"])
     assert [record["event_id"] for record in collector.records] == [an_id(1), an_id(2)]
+    assert collector.rejections == ["duplicate"]
 
 
 def test_a_good_event_is_taken_after_a_bad_one_of_the_same_id() -> None:

@@ -39,8 +39,15 @@ def test_an_event_sent_again_after_a_restart_is_one_row(converting: Converting) 
 
 def test_what_the_collector_adds_may_differ_between_a_message_and_its_retry(converting: Converting) -> None:
     later = {"received_at": NOON + 9000, "occurred_at": NOON + 3, "address": "203.0.113.0", "is_duplicate": True, "is_skewed": True}
-    other = {"source": "replay", "user_agent": "Firefox 131", "party_kind": "none", "party_id": None, "session_id": None}
-    record = a_record(party_kind="consented", party_id="p", session_id="s")
+    other = {
+        "source": "replay",
+        "user_agent": "Firefox 131",
+        "party_kind": "none",
+        "party_id": None,
+        "session_id": None,
+        "is_new_party": None,
+    }
+    record = a_record(party_kind="consented", party_id="p", session_id="s", is_new_party=True)
     assert outcomes(converting, record, record | later | other) == {"stored": 1, "duplicates": 1}
 
 
