@@ -228,7 +228,7 @@ class Store(Generic[SessionT, AccountT]):
 
     @cached_property
     def _taken(self) -> TakenKeys:
-        """Read at first use: half a second for a million events."""
+        """Read at first use: 0.7 s for five million events."""
         (count,) = self._one("SELECT count(*) FROM state.events")
         bits = bits_for(count)
         if not count:
