@@ -17,6 +17,7 @@ from minidruid.errors import CAPACITY, QueryError
 from minidruid.requests import QueryRequest, read_request
 from minidruid.settings import Settings
 
+STOP_AGAIN_SECONDS = 0.1
 DRUID_VERSION = "33.0.0"  # whose SQL and errors these are
 
 
@@ -59,12 +60,21 @@ class _Endpoint:
         if self._present >= self._settings.concurrent_queries + self._settings.waiting_queries:
             raise QueryError(f"Too many queries: {self._present} are running or waiting. Try again later.", CAPACITY)
         self._present += 1
+        loop = asyncio.get_running_loop()
         running = Running()
-        timer = asyncio.get_running_loop().call_later(wanted.timeout_seconds(self._settings.query_timeout_seconds), running.interrupt)
+        work = self._threads.submit(self._engine.answer, wanted, running)
+
+        def stop() -> None:
+            # Again and again: DuckDB forgets an interrupt that comes before the statement has begun to run.
+            if not work.done():
+                running.interrupt()
+                loop.call_later(STOP_AGAIN_SECONDS, stop)
+
+        timer = loop.call_later(wanted.timeout_seconds(self._settings.query_timeout_seconds), stop)
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, self._engine.answer, wanted, running)
+            return await asyncio.wrap_future(work)
         except asyncio.CancelledError:
-            running.interrupt()
+            stop()
             raise
         finally:
             timer.cancel()

@@ -166,6 +166,11 @@ def test_a_slow_query_is_interrupted(server: RunningMinidruid) -> None:
     assert post(server, "SELECT 1 AS a").json() == [{"a": 1}]
 
 
+@pytest.mark.parametrize("milliseconds", [1, 2, 3, 5, 8, 13, 21, 34])
+def test_a_query_is_interrupted_at_whatever_moment(milliseconds: int, server: RunningMinidruid) -> None:
+    assert post(server, ENDLESS, context={"timeout": milliseconds}).status_code == 504
+
+
 def test_a_query_interrupted_before_its_turn_never_begins(small_store: Store[Session, Account]) -> None:
     running = Running()
     running.interrupt()
