@@ -28,6 +28,7 @@ from topics.local import LocalReader
 from topics.topic import TopicError
 
 READER = "converter"
+STOP_SECONDS = 5  # that a query under way gets to end, when told to stop
 TOPICS_VARIABLE = "HEADRACE_STORE_TOPICS"
 log = structlog.get_logger("store")
 
@@ -86,12 +87,19 @@ def main() -> int:
         return Response(generate_latest(worker.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
     app.routes.append(Route("/metrics", metrics))
-    server = StoreServer(uvicorn.Config(app, host=sql.host, port=sql.port, log_level="warning", access_log=False, lifespan="off"), worker)
+    server = StoreServer(
+        uvicorn.Config(
+            app, host=sql.host, port=sql.port, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=STOP_SECONDS
+        ),
+        worker,
+    )
     try:
         server.run_with_converter()
     finally:
         store.close()
         reader.close()
+    if server.failure:
+        print(server.failure, file=sys.stderr)  # noqa: T201 - the last line of the log says what to do
     return 1 if server.failure or not server.started else 0
 
 

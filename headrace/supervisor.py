@@ -3,9 +3,8 @@
 import os
 import subprocess
 import time
-from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -15,8 +14,11 @@ from headrace.errors import CommandError
 from headrace.state import RunningProcess
 
 STOP_SECONDS = 20
-RESTARTS_PER_MINUTE = 5
+STEADY_SECONDS = 60  # what lived so long is started again at once
+LONGEST_PAUSE_SECONDS = 30.0
 LOG_LINES_SHOWN = 15
+MOST_OF_A_LINE = 500
+MOST_READ_BYTES = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ class Child:
     log: Path
     process: subprocess.Popen[bytes]
     started: float  # monotonic seconds
-    restarts: deque[float] = field(default_factory=deque)  # monotonic seconds, those of the last minute
+    pause_seconds: float = 0  # at least so long from one start to the next
 
     @property
     def running(self) -> RunningProcess:
@@ -110,22 +112,26 @@ class Supervisor:
         return False
 
     def restart_dead(self) -> list[str]:
-        """Start again what has died, and say which; raises CommandError for one that dies again and again."""
+        """Start again what has died, and say which.
+
+        What dies again soon waits longer each time and is never given up: a full disk ends the store until somebody frees space, and
+        meanwhile the collector takes events.
+        """
         restarted = []
         for name, child in self.children.items():
-            if child.process.poll() is None:
+            lived_seconds = time.monotonic() - child.started
+            if child.process.poll() is None or lived_seconds < child.pause_seconds:
                 continue
-            now = time.monotonic()
-            while child.restarts and now - child.restarts[0] > 60:
-                child.restarts.popleft()
-            if len(child.restarts) >= RESTARTS_PER_MINUTE:
-                raise CommandError(
-                    f"{name} ended {len(child.restarts) + 1} times within a minute; the end of {child.log}:\n{_end(child.log)}"
-                )
-            child.restarts.append(now)
-            child.process = self._spawn(child.service, child.log)
+            is_steady = lived_seconds > STEADY_SECONDS
+            child.pause_seconds = 0 if is_steady else min(max(1.0, 2 * child.pause_seconds), LONGEST_PAUSE_SECONDS)
+            child.process, child.started = self._spawn(child.service, child.log), time.monotonic()
             restarted.append(name)
         return restarted
+
+    def last_words(self, name: str) -> str:
+        """Give the last line that a service wrote."""
+        lines = _lines(self.children[name].log)
+        return lines[-1][:MOST_OF_A_LINE] if lines else ""
 
     def stop(self, names: Sequence[str]) -> None:
         """End services in the order given, each asked to drain first; one that does not end in time is killed."""
@@ -154,5 +160,11 @@ class Supervisor:
 
 
 def _end(log: Path) -> str:
-    lines = log.read_text("utf-8", errors="replace").splitlines()
-    return "\n".join(f"  {line}" for line in lines[-LOG_LINES_SHOWN:])
+    return "\n".join(f"  {line}" for line in _lines(log)[-LOG_LINES_SHOWN:])
+
+
+def _lines(log: Path) -> list[str]:
+    """Give the last lines of a log that are not empty; it may have grown for months."""
+    with log.open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - MOST_READ_BYTES))
+        return [line for line in file.read().decode("utf-8", "replace").splitlines() if line.strip()]

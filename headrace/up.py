@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -59,15 +60,22 @@ def _run(plan: Plan, console: Console, stopping: threading.Event) -> None:
             _note_run(plan, supervisor)
         if not stopping.is_set():
             _tell(plan, console)
-        while not stopping.wait(0.5):
-            for name in supervisor.restart_dead():
-                console.print(f"[yellow]{name} had ended and was started again[/] (its log: {plan.state.logs / name}.log)")
-                _note_run(plan, supervisor)
+        _keep_running(plan, supervisor, console, stopping)
     finally:
         with console.status("stopping"):
             supervisor.stop(STOP_ORDER)
-            _note_run(plan, supervisor)
+            _try_to_note_run(plan, supervisor)
         console.print("headrace has stopped; nothing is lost, the next `headrace up` goes on from here")
+
+
+def _keep_running(plan: Plan, supervisor: Supervisor, console: Console, stopping: threading.Event) -> None:
+    is_noted = True
+    while not stopping.wait(0.5):
+        for name in supervisor.restart_dead():
+            last = escape(supervisor.last_words(name))
+            console.print(f"[yellow]{name} had ended and was started again[/] (its log: {plan.state.logs / name}.log): {last}")
+            is_noted = False
+        is_noted = is_noted or _try_to_note_run(plan, supervisor)
 
 
 def _start(plan: Plan, supervisor: Supervisor, console: Console, stopping: Callable[[], bool]) -> None:
@@ -124,6 +132,15 @@ def _note_run(plan: Plan, supervisor: Supervisor) -> None:
     myself = RunningProcess(os.getpid(), created_at(os.getpid()))
     processes = {name: child.running for name, child in supervisor.children.items()}
     plan.state.write_run(Run(myself, plan.host, plan.ports, processes))
+
+
+def _try_to_note_run(plan: Plan, supervisor: Supervisor) -> bool:
+    """Write down what runs, if the disk has room for it: a full one must not end what still works."""
+    try:
+        _note_run(plan, supervisor)
+    except OSError:
+        return False
+    return True
 
 
 def _stop_leftovers(state: State, console: Console) -> None:

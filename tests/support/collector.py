@@ -213,7 +213,7 @@ def start_collector(directory: Path, **settings: object) -> RunningCollector:
     process = start_process(directory, **settings)
     assert process.stdout is not None
     assert process.stderr is not None
-    before_ready = []
+    before_ready: list[dict[str, Any]] = []
     for line in process.stdout:
         entry = msgspec.json.decode(line)
         if entry["event"] == "collector started":
