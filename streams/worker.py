@@ -79,6 +79,7 @@ class Worker:
         self._position = sink.position(settings.topic)
         self._accounts = Accounts(sink.ledger(clock() - ACCOUNTS_KEPT_MS))
         self._released_at = 0.0
+        self._released = -1
         self._reports = _Reports()
 
     def run(self, stop: threading.Event) -> None:
@@ -110,10 +111,11 @@ class Worker:
         return len(entries)
 
     def release(self) -> None:
-        """Tell the reader how far the sink is, and the accounts that changed since. Costs a sync, so not after each batch."""
+        """Tell the reader how far the sink is, and the accounts that changed since. Costs two files, so not after each batch."""
         self._released_at = time.perf_counter()
-        if changed := self._accounts.take_changed():
-            self._reader.release(self._position, changed)
+        if self._released != self._position:
+            self._reader.release(self._position, self._accounts.take_changed())
+            self._released = self._position
 
     def _commit(self, entries: Sequence[Entry | Damage], now: int) -> Batch:
         try:

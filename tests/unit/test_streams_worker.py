@@ -102,6 +102,15 @@ def test_the_accounts_of_a_minute_are_told_whole_after_a_restart(converting: Con
     assert converting.reader.account == {(NOON, "browser"): counts(stored=2)}
 
 
+def test_an_idle_worker_tells_its_reader_where_it_stands_though_no_account_is_recent(converting: Converting) -> None:
+    converting.take(a_message())
+    converting.clock.now += ACCOUNTS_KEPT_MS + MINUTE
+    converting.reader.released = -1  # its file is lost
+    converting.restart()
+    converting.worker.step()
+    assert converting.reader.released == 1
+
+
 def test_accounts_that_were_told_are_forgotten_after_two_days(converting: Converting) -> None:
     converting.take(a_message())
     converting.worker.release()
