@@ -1,4 +1,4 @@
-"""The command line: `headrace up`, `down`, `status`, `tail`, `sql`, `replay`, `mapping`."""
+"""The command line: `headrace up`, `down`, `status`, `tail`, `dead-letters`, `sql`, `replay`, `mapping`."""
 
 import json
 import sys
@@ -99,6 +99,18 @@ def tail(
     from headrace.tail import tail as follow
 
     follow(State(state.resolve()), console, as_json=as_json, count=count)
+
+
+@app.command()
+def dead_letters(
+    state: StateOption = DEFAULT,
+    as_json: JsonOption = False,
+    limit: Annotated[int, typer.Option(min=1, max=100, help="How many, the newest first.")] = 20,
+) -> None:
+    """Show messages that became no row, with the reason; with --json each is whole, in base64."""
+    from headrace.dead_letters import print_dead_letters
+
+    print_dead_letters(State(state.resolve()).running().url("sql"), limit, console, as_json=as_json)
 
 
 @app.command()

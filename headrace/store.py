@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from headrace import dead_letters
 from minidruid.app import create_app
 from minidruid.errors import MinidruidError
 from minidruid.settings import Settings as SqlSettings
@@ -56,8 +57,8 @@ class StoreServer(uvicorn.Server):
         try:
             self._worker.run(self._stop)
         except Exception as error:
+            self.failure = error  # first: on a full disk the log fails too
             log.exception("converter failed")
-            self.failure = error
         finally:
             self.should_exit = True
 
@@ -86,7 +87,7 @@ def main() -> int:
     async def metrics(_request: Request) -> Response:
         return Response(generate_latest(worker.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
-    app.routes.append(Route("/metrics", metrics))
+    app.routes.extend((Route("/metrics", metrics), dead_letters.route(store.dead_letters)))
     server = StoreServer(
         uvicorn.Config(
             app, host=sql.host, port=sql.port, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=STOP_SECONDS

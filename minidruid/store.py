@@ -183,6 +183,13 @@ class Store(Generic[SessionT, AccountT]):
             found = cursor.execute("SELECT * FROM state.ledger WHERE minute >= ? ORDER BY minute, source", [since]).fetchall()
         return {(minute, source): self._account(**dict(zip(ACCOUNT_FIELDS, counts, strict=True))) for minute, source, *counts in found}
 
+    def dead_letters(self, limit: int) -> tuple[int, list[dict[str, Any]]]:
+        """How many messages became no row, and so many of them, the newest first; the keys are the columns."""
+        with closing(self.cursor()) as cursor:
+            ((total,),) = cursor.execute("SELECT count(*) FROM state.dead_letters").fetchall()
+            found = cursor.execute("SELECT * FROM state.dead_letters ORDER BY failed_at DESC, position DESC LIMIT ?", [limit]).fetchall()
+        return total, [dict(zip(DEAD_LETTERS.columns, values, strict=True)) for values in found]
+
     def commit(self, batch: BatchProtocol) -> None:
         """Store the batch in one transaction; raises StoreFailed, and then nothing of it is stored."""
         pairs = [(*split(event.key), event.payload) for event in batch.events]
