@@ -83,6 +83,28 @@ def test_one_request_is_in_flight(visitor: Visitor, recorder: Recorder) -> None:
     assert [event["type"] for event in recorder.batches[1].events] == ["x", "y"]
 
 
+def test_a_request_without_an_answer_holds_nothing_back(visitor: Visitor, recorder: Recorder) -> None:
+    visitor.page.add_init_script("window.isImpatient = true")
+    gate = threading.Event()
+    recorder.plan = [Answer(waits_for=gate)]
+    visitor.open()
+    view = visitor.wait_for("pageView")[0]
+    visitor.tell("next")
+    with visitor.page.expect_event("requestfailed"):
+        visitor.wait(30_000)
+    visitor.wait_for("next")
+    gate.set()
+    later = [event for batch in recorder.batches[1:] for event in batch.events]
+    assert [event["type"] for event in later] == ["pageView", "next"]
+    assert later[0] == view
+
+
+def test_a_browser_without_a_clock_for_requests_sends_all_the_same(visitor: Visitor, recorder: Recorder) -> None:
+    visitor.page.add_init_script("delete AbortSignal.timeout")
+    visitor.open()
+    visitor.wait_for("pageView")
+
+
 def test_a_full_queue_drops_the_oldest_but_no_views_and_tells_how_many(visitor: Visitor, recorder: Recorder) -> None:
     without_engagement(visitor)
     recorder.answer = Answer(503)

@@ -49,6 +49,10 @@ class Visitor:
     def __init__(self, context: BrowserContext, recorder: Recorder) -> None:
         """Start with the clock in hand: it reaches Date, timers and performance.now of every page."""
         context.clock.install()
+        # The page's clock jumps, the network does not: a request would run out of time while it is answered.
+        context.add_init_script(
+            "const limit = AbortSignal.timeout; AbortSignal.timeout = ms => window.isImpatient ? limit.call(AbortSignal, ms) : undefined"
+        )
         self.context = context
         self.recorder = recorder
         self.page = context.new_page()

@@ -23,7 +23,7 @@ export const view = {};
 export let inFlight = [];
 
 /** @param {string} text */
-export const bytesOf = (text) => new TextEncoder().encode(text).length;
+export const bytesOf = (text) => new Blob([text]).size;
 
 /** Counts one event that can not go. */
 export const countDropped = () => {
@@ -98,7 +98,7 @@ export const settle = (reports) => {
   fresh.splice(0).map(write);
   while (queue.length > QUEUE_EVENTS || bytesOf("" + queue) > QUEUE_BYTES) {
     // Oldest first, but page views last: a session without its views is worth little.
-    queue.splice(Math.max(0, queue.findIndex((text) => !inFlight.includes(text) && !/"(pageV|queueO)/.test(text))), 1);
+    queue.splice(Math.max(0, queue.findIndex((text) => !inFlight.includes(text) && !/"pageV|"queueO/.test(text))), 1);
     dropped++;
   }
   if (reports && dropped) {
@@ -115,14 +115,10 @@ export const settle = (reports) => {
  * @param {number} limit
  */
 export const takeBatch = (queue, limit) =>
-  queue.filter(
-    (text) =>
-      !inFlight.includes(text) &&
-      --limit >= 0 &&
-      // Together with what is under way: browsers allow 64 KB of keepalive bodies in all, for all scripts of the page.
-      bytesOf(inFlight + "," + text) <= BATCH_BYTES &&
-      inFlight.push(text),
-  );
+  without(queue, inFlight)
+    .slice(0, limit)
+    // Together with what is under way: browsers allow 64 KB of keepalive bodies in all, for all scripts of the page.
+    .filter((text) => bytesOf(inFlight + "," + text) <= BATCH_BYTES && inFlight.push(text));
 
 /**
  * Ends a batch's way: these events wait again, or wait no more.

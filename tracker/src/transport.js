@@ -6,6 +6,7 @@ import { load, save } from "./storage.js";
 
 const BATCH_EVENTS = 50;
 const BATCH_DELAY_MS = 1e3;
+const ANSWER_MS = 3e4;
 const FIRST_RETRY_MS = 1e3;
 const LONGEST_RETRY_MS = 3e5;
 const LONGEST_HOLD_MS = 864e5; // a timer of more than 24 days would fire at once
@@ -49,7 +50,8 @@ export const flush = (isLeaving, limit = BATCH_EVENTS) => {
   // A template: replacing a mark would take "$&" in the data for its own.
   const body = `{"version":1,"site":${JSON.stringify(site)},"sent_at":${Date.now()},"events":[${batch}]}`;
   // A string goes as text/plain: no preflight.
-  fetch(endpoint, { method: "POST", body, keepalive: true, credentials: "omit" })
+  // An answer that never comes must not hold back what waits behind it; browsers of before 2022 have no such clock.
+  fetch(endpoint, { method: "POST", body, keepalive: true, credentials: "omit", signal: AbortSignal.timeout?.(ANSWER_MS) })
     // Until the answer is read to its end, its request's bytes count among the 64 KB and the next batch is refused.
     .then((response) => response.text().then(() => response))
     .catch(() => {
@@ -72,7 +74,7 @@ export const flush = (isLeaving, limit = BATCH_EVENTS) => {
       } else {
         const header = /** @type {any} */ (response?.headers.get("retry-after"));
         // Seconds or a date; one in the past must not shorten the backoff.
-        const hold = Math.min(LONGEST_HOLD_MS, header * 1e3 || Date.parse(header) - Date.now() || 0);
+        const hold = Math.min(LONGEST_HOLD_MS, header * 1e3 || /** @type {any} */ (new Date(header)) - Date.now() || 0);
         isHeld = hold > 0;
         clearTimeout(retryTimer);
         retryTimer = setTimeout(
