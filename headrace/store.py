@@ -1,8 +1,11 @@
 """`python -m headrace.store`: converter and minidruid in one process, because a DuckDB file has one writing process."""
 
 import os
+import signal
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import structlog
@@ -43,6 +46,13 @@ class StoreServer(uvicorn.Server):
         self._stop = threading.Event()
         self._converter = threading.Thread(target=self._convert, name="converter")
         self.failure: Exception | None = None
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """End when told to, and no more: uvicorn would then raise the signal again, which ends the process before the converter has."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self.handle_exit)
+        yield
 
     def run_with_converter(self) -> None:
         """Run both; the batch in hand is committed before this returns."""
