@@ -7,8 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Dialog, Page, Request
-from support.browser import chromium_running
+from playwright.sync_api import Browser, Dialog, Page, Request
 from support.installation import free_ports
 from support.minidruid import RunningMinidruid, clickstream_rows, open_store, serve
 from support.superset import Dashboards, RunningSuperset, ShownChart, log_in, open_dashboard, superset_running, take_picture
@@ -71,15 +70,16 @@ class Visit:
 
 
 @pytest.fixture(scope="module")
-def visit(superset: RunningSuperset) -> Iterator[Visit]:
-    with chromium_running() as browser:
-        page = browser.new_context().new_page()
-        seen = Visit(page, [])
-        page.on("request", lambda request: seen.note(request, superset.url))
-        page.on("dialog", seen.dismiss)
-        log_in(page, superset.url, superset.password)
-        seen.charts += open_dashboard(page, superset.url)
-        yield seen
+def visit(chromium: Browser, superset: RunningSuperset) -> Iterator[Visit]:
+    context = chromium.new_context()
+    page = context.new_page()
+    seen = Visit(page, [])
+    page.on("request", lambda request: seen.note(request, superset.url))
+    page.on("dialog", seen.dismiss)
+    log_in(page, superset.url, superset.password)
+    seen.charts += open_dashboard(page, superset.url)
+    yield seen
+    context.close()
 
 
 def druid_uri(minidruid: RunningMinidruid, host: str = "127.0.0.1") -> str:
