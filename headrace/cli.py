@@ -2,26 +2,32 @@
 
 import json
 import sys
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from headrace.errors import CommandError
 from headrace.state import DEFAULT, State
 
 app = typer.Typer(
-    help="Clickstream collection that a site can own.", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
+    help="Clickstream collection that a site can own. Exit status: 0 done, 1 not ready, 2 something for you to mend, told in a line.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
 )
 mapping_app = typer.Typer(help="Check and try the rules that turn an event into a record.", no_args_is_help=True)
 app.add_typer(mapping_app, name="mapping")
 
 StateOption = Annotated[Path, typer.Option("--state", help="Folder that holds everything headrace keeps on this machine.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+MappingArgument = Annotated[Path, typer.Argument(help="Mapping, in Python.")]
+SchemaOption = Annotated[Path | None, typer.Option(help="Avro schema; schemas/clickstream.avsc if left out.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON: one object, or one a line.")]
 
-console = Console()
+PIPE_WIDTH = 10_000  # whoever reads a pipe wants a row on a line
+console = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH)
 errors = Console(stderr=True)
 
 
@@ -32,12 +38,15 @@ def main() -> None:
     try:
         app()
     except CommandError as error:
-        errors.print(f"[bold red]headrace:[/] {error}", highlight=False, soft_wrap=True)
+        # As text: what it quotes (SQL, paths) may look like markup.
+        errors.print(Text.assemble(("headrace:", "bold red"), f" {error}"), soft_wrap=True)
         sys.exit(2)
 
 
 def _version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version
+
         console.print(version("headrace"), highlight=False)
         raise typer.Exit
 
@@ -50,11 +59,13 @@ def _root(_show: Annotated[bool, typer.Option("--version", callback=_version, is
 @app.command()
 def up(
     state: StateOption = DEFAULT,
-    collector_port: Annotated[int, typer.Option(help="Port of the collector; its internal port is the next one.")] = 8290,
-    sql_port: Annotated[int, typer.Option(help="Port of Druid SQL.")] = 8888,
-    dashboards_port: Annotated[int, typer.Option(help="Port of the dashboards.")] = 8088,
-    shop_port: Annotated[int, typer.Option(help="Port of the demo shop.")] = 8000,
-    host: Annotated[str, typer.Option(help="Address that collector, dashboards and shop listen on.")] = "127.0.0.1",
+    collector_port: Annotated[int, typer.Option(min=1, max=65534, help="Port of the collector; its internal port is the next one.")] = 8290,
+    sql_port: Annotated[int, typer.Option(min=1, max=65535, help="Port of Druid SQL.")] = 8888,
+    dashboards_port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the dashboards.")] = 8088,
+    shop_port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the demo shop.")] = 8000,
+    host: Annotated[
+        str, typer.Option(help="Address that collector, dashboards and shop listen on; SQL and the internal port stay on 127.0.0.1.")
+    ] = "127.0.0.1",
     no_dashboards: Annotated[bool, typer.Option("--no-dashboards", help="Leave Superset out.")] = False,
     no_visits: Annotated[bool, typer.Option("--no-visits", help="Leave the simulated visits out.")] = False,
     visits_per_minute: Annotated[int, typer.Option(min=1, help="Simulated visits to the demo shop.")] = 12,
@@ -93,7 +104,7 @@ def status(state: StateOption = DEFAULT, as_json: JsonOption = False) -> None:
 def tail(
     state: StateOption = DEFAULT,
     as_json: JsonOption = False,
-    count: Annotated[int | None, typer.Option(help="Stop after so many.")] = None,
+    count: Annotated[int | None, typer.Option(min=1, help="Stop after so many; without it, at Ctrl-C.")] = None,
 ) -> None:
     """Show events as they arrive, refused ones with the reason."""
     from headrace.tail import tail as follow
@@ -146,9 +157,7 @@ def replay(
 
 
 @mapping_app.command("check")
-def mapping_check(
-    file: Path, schema: Annotated[Path | None, typer.Option(help="Avro schema; the default one if left out.")] = None
-) -> None:
+def mapping_check(file: MappingArgument, schema: SchemaOption = None) -> None:
     """Check a mapping as a whole against the schema; exit status 2 and all faults if it has any."""
     from headrace.mapping import check
 
@@ -157,9 +166,9 @@ def mapping_check(
 
 @mapping_app.command("test")
 def mapping_test(
-    file: Path,
+    file: MappingArgument,
     events: Annotated[Path, typer.Argument(help="Events as the tracker sends them, one JSON object a line.")],
-    schema: Annotated[Path | None, typer.Option(help="Avro schema; the default one if left out.")] = None,
+    schema: SchemaOption = None,
 ) -> None:
     """Print the record that a mapping makes of each event."""
     from headrace.mapping import test

@@ -14,8 +14,8 @@ from schemas.contract import SCHEMA_PATH
 def check(mapping: Path, schema: Path | None, console: Console) -> None:
     """Say that a mapping fits its schema; raises CommandError with all its faults."""
     if faults := tool.check(mapping, schema or SCHEMA_PATH):
-        raise CommandError("\n".join((f"{len(faults)} faults in {mapping}", *faults)))
-    console.print(f"{mapping} fits {schema or SCHEMA_PATH}", highlight=False)
+        raise CommandError("\n".join((f"{len(faults)} fault{'' if len(faults) == 1 else 's'} in {mapping}", *faults)))
+    console.print(f"{mapping} fits {schema or SCHEMA_PATH}", highlight=False, markup=False, soft_wrap=True)
 
 
 def test(mapping: Path, events: Path, schema: Path | None, console: Console) -> None:

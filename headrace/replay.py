@@ -18,7 +18,7 @@ def replay(file: Path, state: State, site: str, console: Console, *, as_json: bo
     """Send the log's page lines to the running collector and show what became of each line."""
     if not file.is_file():
         raise CommandError(f"there is no log {file}")
-    internal = f"http://127.0.0.1:{state.running().ports['internal']}"
+    internal = state.running().url("internal")
     with Progress(console=Console(stderr=True)) as progress:
         task = progress.add_task(f"replaying {file.name}", total=None)
 

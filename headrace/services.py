@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from headrace.errors import CommandError
-from headrace.state import State
+from headrace.state import State, address
 from headrace.supervisor import Service
 
 PROJECT = Path(__file__).resolve().parent.parent
 SUPERSET = PROJECT / "superset"
 SUPERSET_ENVIRONMENT = PROJECT / ".venv-superset"
 SITE = "shop"
+DASHBOARD = "/superset/dashboard/clickstream/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,10 @@ class Plan:
     dashboards: bool
     visits: bool
     visits_per_minute: int
+
+    def url(self, name: str) -> str:
+        """Give the base address of a service by the name of its port."""
+        return address(name, self.host, self.ports)
 
     def services(self) -> Iterator[Service]:
         """Give the services in the order in which they are started."""
@@ -44,9 +49,8 @@ class Plan:
                 "HEADRACE_COLLECTOR_INTERNAL_PORT": str(self.ports["internal"]),
                 "HEADRACE_COLLECTOR_TOPIC_DIRECTORY": str(self.state.topic),
                 "HEADRACE_COLLECTOR_KEY_FILE": str(self.state.secrets / "partition-key"),
-                "HEADRACE_COLLECTOR_TRUSTED_PROXIES": "127.0.0.0/8,::1/128",
             },
-            f"http://127.0.0.1:{self.ports['internal']}/health/ready",
+            self.url("internal") + "/health/ready",
         )
 
     def _store(self) -> Service:
@@ -60,7 +64,7 @@ class Plan:
                 "HEADRACE_MINIDRUID_STORE": str(self.state.database),
                 "HEADRACE_MINIDRUID_PORT": str(self.ports["sql"]),
             },
-            f"http://127.0.0.1:{self.ports['sql']}/status/health",
+            self.url("sql") + "/status/health",
         )
 
     def _dashboards(self) -> Service:
@@ -77,7 +81,7 @@ class Plan:
                 "HEADRACE_DASHBOARDS_PASSWORD_FILE": str(self.state.secrets / "dashboards-password"),
                 "TZ": "UTC",
             },
-            f"http://127.0.0.1:{self.ports['dashboards']}/health",
+            self.url("dashboards") + "/health",
             folder=SUPERSET,
             ready_seconds=180,
         )
@@ -89,9 +93,9 @@ class Plan:
             {
                 "HEADRACE_SHOP_HOST": self.host,
                 "HEADRACE_SHOP_PORT": str(self.ports["shop"]),
-                "HEADRACE_SHOP_COLLECTOR_URL": f"http://127.0.0.1:{self.ports['collector']}",
+                "HEADRACE_SHOP_COLLECTOR_URL": self.url("collector"),
             },
-            f"http://127.0.0.1:{self.ports['shop']}/",
+            self.url("shop") + "/",
         )
 
     def simulated_visits(self) -> Service:
@@ -100,7 +104,7 @@ class Plan:
             "visits",
             (sys.executable, "-m", "simulator.visits"),
             {
-                "HEADRACE_VISITS_SHOP_URL": f"http://127.0.0.1:{self.ports['shop']}",
+                "HEADRACE_VISITS_SHOP_URL": self.url("shop"),
                 "HEADRACE_VISITS_RATE": str(self.visits_per_minute),
             },
         )

@@ -49,4 +49,4 @@ def print_rows(columns: list[str], rows: list[tuple[Any, ...]], console: Console
     for row in rows:
         table.add_row(*("" if value is None else str(value) for value in row))
     console.print(table, markup=False)
-    console.print(f"[dim]{len(rows)} rows[/]")
+    console.print(f"[dim]{len(rows)} row{'' if len(rows) == 1 else 's'}[/]", highlight=False)

@@ -14,6 +14,15 @@ from headrace.errors import CommandError
 
 DEFAULT = Path("var")
 MIN_FREE_BYTES = 256 * 1024 * 1024
+LOOPBACK = "127.0.0.1"
+LOOPBACK_ONLY = ("internal", "sql")  # whatever --host says
+
+
+def address(name: str, host: str, ports: dict[str, int]) -> str:
+    """Give the base address at which this machine reaches a service, by the name of its port."""
+    if name in LOOPBACK_ONLY or host in ("0.0.0.0", "::"):  # noqa: S104  # not binding: naming what was bound
+        host = LOOPBACK
+    return f"http://{host}:{ports[name]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +54,7 @@ class Run:
 
     def url(self, name: str) -> str:
         """Give the base address of a service by the name of its port."""
-        host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104  # not binding: naming what was bound
-        return f"http://{host}:{self.ports[name]}"
+        return address(name, self.host, self.ports)
 
 
 @dataclass(frozen=True, slots=True)

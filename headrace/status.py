@@ -8,7 +8,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from headrace.services import SITE
+from headrace.services import DASHBOARD, SITE
 from headrace.state import Run, RunningProcess, State
 from headrace.supervisor import answers, is_alive
 
@@ -35,7 +35,7 @@ def status(state: State) -> dict[str, Any]:
             "collector": run.url("collector"),
             "shop": run.url("shop"),
             "sql": run.url("sql") + "/druid/v2/sql",
-            **({"dashboards": run.url("dashboards") + "/superset/dashboard/clickstream/"} if "dashboards" in processes else {}),
+            **({"dashboards": run.url("dashboards") + DASHBOARD} if "dashboards" in processes else {}),
         },
         "site": SITE,
         "ledger": _ledger(run),
@@ -59,7 +59,7 @@ def print_status(content: dict[str, Any], console: Console) -> None:
 def _process(run: Run, name: str, process: RunningProcess) -> dict[str, Any]:
     alive = is_alive(process)
     port, path = READY_PATHS.get(name, ("", ""))
-    ready = alive and (not port or answers(f"http://127.0.0.1:{run.ports[port]}{path}"))
+    ready = alive and (not port or answers(run.url(port) + path))
     return {"pid": process.pid, "alive": alive, "ready": ready, "rss_mb": _resident_mb(process.pid) if alive else 0}
 
 
@@ -76,7 +76,7 @@ def _resident_mb(pid: int) -> int:
 
 def _ledger(run: Run) -> dict[str, int] | None:
     try:
-        answer = httpx.get(f"http://127.0.0.1:{run.ports['internal']}/ledger", timeout=2, trust_env=False)
+        answer = httpx.get(run.url("internal") + "/ledger", timeout=2, trust_env=False)
         total: dict[str, int] = answer.raise_for_status().json()["total"]
     except (httpx.HTTPError, json.JSONDecodeError):
         return None

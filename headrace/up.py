@@ -10,14 +10,13 @@ from contextlib import contextmanager
 from types import FrameType
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.text import Text
 
 from enrichment import demo_places
 from headrace.errors import CommandError
-from headrace.services import SITE, Plan
-from headrace.state import Run, RunningProcess, State
+from headrace.services import DASHBOARD, SITE, Plan
+from headrace.state import LOOPBACK, LOOPBACK_ONLY, Run, RunningProcess, State
 from headrace.supervisor import Supervisor, created_at, stop_leftover
 from simulator.errors import CollectorUnavailable
 from simulator.visits.backfill import backfill
@@ -59,21 +58,22 @@ def _run(plan: Plan, console: Console, stopping: threading.Event) -> None:
             supervisor.start(plan.simulated_visits())
             _note_run(plan, supervisor)
         if not stopping.is_set():
-            _tell(plan, console)
+            tell(plan, console)
         _keep_running(plan, supervisor, console, stopping)
     finally:
         with console.status("stopping"):
             supervisor.stop(STOP_ORDER)
             _try_to_note_run(plan, supervisor)
-        console.print("headrace has stopped; nothing is lost, the next `headrace up` goes on from here")
+        console.print("headrace has stopped; nothing is lost, the next `headrace up` goes on from here", highlight=False, soft_wrap=True)
 
 
 def _keep_running(plan: Plan, supervisor: Supervisor, console: Console, stopping: threading.Event) -> None:
     is_noted = True
     while not stopping.wait(0.5):
         for name in supervisor.restart_dead():
-            last = escape(supervisor.last_words(name))
-            console.print(f"[yellow]{name} had ended and was started again[/] (its log: {plan.state.logs / name}.log): {last}")
+            last = supervisor.last_words(name)
+            text = f" (its log: {plan.state.logs / name}.log): {last}"
+            console.print(Text.assemble((f"{name} had ended and was started again", "yellow"), text), soft_wrap=True)
             is_noted = False
         is_noted = is_noted or _try_to_note_run(plan, supervisor)
 
@@ -107,25 +107,26 @@ def _send_past_visits(plan: Plan, console: Console) -> None:
         def show(sent: int, days: int) -> None:
             progress.update(task, completed=sent, total=days)
 
-        internal, shop = (f"http://127.0.0.1:{plan.ports[name]}" for name in ("internal", "shop"))
+        internal, shop = plan.url("internal"), plan.url("shop")
         try:
             backfill(internal, days=PAST_DAYS, visits_per_day=PAST_VISITS_PER_DAY, site=SITE, shop_url=shop, progress=show)
         except CollectorUnavailable as error:
             raise CommandError(f"the past visits could not be sent: {error}") from error
 
 
-def _tell(plan: Plan, console: Console) -> None:
-    run = Run(RunningProcess(os.getpid(), 0.0), plan.host, plan.ports)
-    table = Table(show_header=False, box=None, padding=(0, 2))
+def tell(plan: Plan, console: Console) -> None:
+    """Say where everything is and how to log in."""
+    lines = {"demo shop": f"{plan.url('shop')}/"}
     if plan.dashboards:
-        table.add_row("dashboards", f"{run.url('dashboards')}/superset/dashboard/clickstream/")
-        table.add_row("", f"user [bold]admin[/], password [bold]{plan.state.secret('dashboards-password')}[/]")
-    table.add_row("demo shop", f"{run.url('shop')}/")
-    table.add_row("tracker", f'<script async src="{run.url("collector")}/headrace.js" data-site="{SITE}"></script>')
-    table.add_row("Druid SQL", f"{run.url('sql')}/druid/v2/sql")
+        password = plan.state.secret("dashboards-password")
+        lines = {"dashboards": f"{plan.url('dashboards')}{DASHBOARD}", "": f"user admin, password {password}"} | lines
+    lines["tracker"] = f'<script async src="{plan.url("collector")}/headrace.js" data-site="{SITE}"></script>'
+    lines["Druid SQL"] = f"{plan.url('sql')}/druid/v2/sql"
     console.print("[bold green]headrace is up[/]")
-    console.print(table)
-    console.print("Ctrl-C stops it; `headrace status` and `headrace tail` look at it")
+    for name, text in lines.items():
+        # Whole lines, however narrow the terminal: they are there to be copied.
+        console.print(Text.assemble("  ", f"{name:<12} ", (text, "bold")), soft_wrap=True)
+    console.print("Ctrl-C stops it; `headrace status` and `headrace tail` look at it", highlight=False)
 
 
 def _note_run(plan: Plan, supervisor: Supervisor) -> None:
@@ -147,20 +148,22 @@ def _stop_leftovers(state: State, console: Console) -> None:
     run = state.read_run()
     for name, process in (run.processes if run else {}).items():
         if stop_leftover(process):
-            console.print(f"[yellow]ended {name} (process {process.pid}), left behind by an earlier run[/]")
+            console.print(f"[yellow]ended {name} (process {process.pid}), left behind by an earlier run[/]", highlight=False)
 
 
 def _check_ports(plan: Plan) -> None:
-    for name, port in plan.ports.items():
-        if name == "dashboards" and not plan.dashboards:
-            continue
+    ports = {name: port for name, port in plan.ports.items() if plan.dashboards or name != "dashboards"}
+    for name, port in ports.items():
+        if list(ports.values()).count(port) > 1:
+            raise CommandError(f"port {port} is asked for twice; choose another with {PORT_OPTIONS[name]}")
+        host = LOOPBACK if name in LOOPBACK_ONLY else plan.host
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                probe.bind((plan.host, port))
+                probe.bind((host, port))
             except OSError as error:
                 raise CommandError(
-                    f"port {port} on {plan.host} ({name}) cannot be used: {error.strerror}; choose another with {PORT_OPTIONS[name]}"
+                    f"port {port} on {host} ({name}) cannot be used: {error.strerror}; choose another with {PORT_OPTIONS[name]}"
                 ) from error
 
 

@@ -37,8 +37,10 @@ def test_status_names_every_process_with_its_memory_and_address(installation: In
 def test_sql_prints_a_table_or_json_and_a_mistake_in_the_engines_own_words(installation: Installation) -> None:
     ask = ("sql", "--state", installation.state)
     assert json.loads(run_command(*ask, "SELECT 1 + 1 AS two", "--json")) == {"two": 2}
-    assert "1 rows" in run_command(*ask, "SELECT 'a%b' AS text")
+    assert "1 row\n" in run_command(*ask, "SELECT 'a%b' AS text")
+    assert f"{'x' * 400}\n" in run_command(*ask, f"SELECT '{'x' * 400}' AS wide").replace(" ", "")
     assert "nope" in run_command(*ask, "SELECT nope FROM clickstream", status=2)
+    assert "[/nope]" in run_command(*ask, 'SELECT "[/nope]" FROM clickstream', status=2)
     assert "nobody answers" in run_command("sql", "SELECT 1", "--url", f"http://127.0.0.1:{free_ports(1)[0]}", status=2)
 
 
@@ -81,6 +83,10 @@ def test_what_stands_in_the_way_of_a_start_is_told_in_a_line(installation: Insta
         taken.listen()
         said = run_command(*up, "--state", tmp_path / "a", "--sql-port", str(taken.getsockname()[1]), status=2)
     assert "--sql-port" in said
+    port = free_ports(1)[0]
+    assert "asked for twice" in run_command(
+        *up, "--state", tmp_path / "a", "--sql-port", str(port), "--collector-port", str(port), status=2
+    )
     (tmp_path / "b").write_text("")
     assert "is a file" in run_command(*up, "--state", tmp_path / "b", status=2)
     (tmp_path / "c").mkdir()

@@ -77,3 +77,14 @@ def test_one_folder_serves_one_process_at_a_time(tmp_path: Path) -> None:
 @pytest.mark.parametrize("host", ["0.0.0.0", "::"])
 def test_an_address_for_all_interfaces_is_shown_as_loopback(host: str) -> None:
     assert Run(RunningProcess(1, 2.0), host, PORTS).url("shop") == "http://127.0.0.1:5"
+
+
+def test_what_never_leaves_this_machine_is_asked_on_loopback_and_the_rest_where_it_listens() -> None:
+    run = Run(RunningProcess(1, 2.0), "192.0.2.7", PORTS)
+    assert {name: run.url(name) for name in PORTS} == {
+        "collector": "http://192.0.2.7:1",
+        "internal": "http://127.0.0.1:2",
+        "sql": "http://127.0.0.1:3",
+        "dashboards": "http://192.0.2.7:4",
+        "shop": "http://192.0.2.7:5",
+    }
