@@ -59,6 +59,7 @@ $(SUPERSET_STAMP): requirements/superset.lock | $(UV)
 	@touch $@
 
 $(TRACKER_STAMP): tracker/package-lock.json
+	@command -v npm > /dev/null || { echo "the tracker's checks need Node 18.18 or newer with npm; on Debian: apt-get install nodejs npm" >&2; exit 1; }
 	cd tracker && npm ci --no-fund --no-audit --silent
 	@touch $@
 

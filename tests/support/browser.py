@@ -1,5 +1,6 @@
 """Debian's Chromium, driven by Playwright, and what a test says to a page that carries the tracker."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -8,7 +9,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from support.recorder import Recorder
 from support.waiting import wait_until
 
-CHROMIUM = "/usr/bin/chromium"
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 ARGUMENTS = [
     "--headless=new",
     "--no-sandbox",
