@@ -1,9 +1,11 @@
 """The documents say what is there."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import typer.core
 import typer.main
 
 from headrace.cli import app
@@ -24,6 +26,22 @@ def test_the_readme_names_only_commands_that_exist() -> None:
     named = set(re.findall(r"(?:^\.venv/bin/|`)headrace ([a-z-]+)", README, re.MULTILINE))
     assert named
     assert named - known == set()
+
+
+def commands(group: typer.core.TyperGroup, prefix: str = "") -> Iterator[tuple[str, list[str]]]:
+    for name, command in group.commands.items():
+        if isinstance(command, typer.core.TyperGroup):
+            yield from commands(command, f"{name} ")
+        else:
+            yield prefix + name, [option for parameter in command.params for option in parameter.opts if option.startswith("--")]
+
+
+def test_the_readme_of_the_command_has_each_command_with_its_options() -> None:
+    rows = re.findall(r"^\| `([a-z][a-z -]*)[^|]*\|[^|]+\|([^|]*)\|$", (ROOT / "headrace" / "README.md").read_text(), re.MULTILINE)
+    told = {name.strip(): sorted(re.findall(r"--[a-z-]+", options)) for name, options in rows}
+    group = typer.main.get_command(app)
+    assert isinstance(group, typer.core.TyperGroup)
+    assert told == {name: sorted(set(options) - {"--state", "--help"}) for name, options in commands(group)}
 
 
 def test_the_readme_names_only_targets_of_make_that_exist() -> None:

@@ -9,13 +9,16 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("collector", "schemas", "topics", "enrichment", "streams", "minidruid", "simulator", "headrace")
-STATIONS = ("tracker", "collector", "schemas", "topics", "enrichment", "streams", "minidruid", "superset", "simulator")
+PACKAGES = ("collector", "startup", "schemas", "topics", "enrichment", "streams", "minidruid", "simulator", "headrace")
+STATIONS = ("tracker", "collector", "schemas", "topics", "enrichment", "streams", "minidruid", "superset", "simulator", "headrace")
+PARTS = ["What comes in", "What goes out", "Settings", "Run it", "When it goes wrong"]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
 def tracked_files() -> list[Path]:
-    listing = subprocess.run(("git", "ls-files", "-z"), cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    listing = subprocess.run(
+        ("git", "-c", f"safe.directory={ROOT}", "ls-files", "-z"), cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
     return [ROOT / name for name in listing.split("\0") if name and (ROOT / name).is_file()]
 
 
@@ -26,8 +29,10 @@ def test_no_init_file_stands_where_it_would_hide_another_package(folder: str) ->
 
 @pytest.mark.parametrize("station", STATIONS)
 def test_each_station_has_a_readme_of_the_one_shape(station: str) -> None:
-    headings = re.findall(r"^## (.+)$", (ROOT / station / "README.md").read_text(), re.MULTILINE)
-    assert [heading for heading in headings if heading in ("What comes in", "What goes out")] == ["What comes in", "What goes out"]
+    text = (ROOT / station / "README.md").read_text()
+    headings = [heading.partition(":")[0] for heading in re.findall(r"^## (.+)$", text, re.MULTILINE)]
+    assert [heading for heading in headings if heading in PARTS] == PARTS
+    assert re.match(rf"# {station}(: .+)?\n\n[A-Z`*][^|#]+[.:]\n?", text), "a README begins with the folder's name and a sentence"
 
 
 def test_the_changelog_begins_with_the_version_of_the_project() -> None:
