@@ -1,8 +1,6 @@
 """Dashboard statements over 1,000,000 rows while rows arrive, each beside the same question in DuckDB's own SQL.
 
-    PYTHONPATH=.:tests .venv/bin/python bench/queries.py [ROWS]
-
-Prints for each statement the median and the slowest in milliseconds, and the ratio of minidruid (HTTP, translation,
+`python -m bench.queries [ROWS]` prints for each statement the median and the slowest in milliseconds, and the ratio of minidruid (HTTP, translation,
 answer) to plain DuckDB.
 """
 
@@ -17,6 +15,9 @@ from pathlib import Path
 
 import httpx
 import psutil
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+
 from support.minidruid import RunningMinidruid, an_event, clickstream_rows, fill_clickstream, open_store, serve
 
 from minidruid.store import Store
