@@ -1,7 +1,7 @@
 """Dashboard statements over 1,000,000 rows while rows arrive, each beside the same question in DuckDB's own SQL.
 
-`python -m bench.queries [ROWS]` prints for each statement the median and the slowest in milliseconds, and the ratio of minidruid (HTTP, translation,
-answer) to plain DuckDB.
+`python -m bench.queries [ROWS]` prints for each statement the median and the slowest in milliseconds, and the ratio of minidruid (HTTP,
+translation, answer) to plain DuckDB.
 """
 
 import os
