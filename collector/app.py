@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from starlette.applications import Starlette
+from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -59,6 +60,19 @@ class _Fast:
             await self._others(scope, receive, send)
 
 
+class _NotForPages:
+    """Refuses what a page in a browser sends: any page may send to the machine that shows it, and its browser says so (Fetch, Origin)."""
+
+    def __init__(self, others: ASGIApp) -> None:
+        self._others = others
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if any(name == b"origin" for name, _ in scope["headers"]):
+            await Response("this port is not for pages; they send their events to the public one\n", 403)(scope, receive, send)
+        else:
+            await self._others(scope, receive, send)
+
+
 def load_encoder(settings: Settings) -> Encoder:
     """Check and compile the mapping; raises MappingError with all its faults."""
     return load(settings.mapping_file, settings.schema_file, AddressRules(settings.query_parameters))
@@ -100,7 +114,7 @@ def create_app(
     public_routes = Starlette(routes=[Route(settings.script_path, Script().answer)])
     return Application(
         public=_Fast(settings.event_path, events("browser", is_trusted=False), public_routes),
-        internal=_Fast(settings.event_path, events("replay", is_trusted=True), Starlette(routes=internal.routes())),
+        internal=_NotForPages(_Fast(settings.event_path, events("replay", is_trusted=True), Starlette(routes=internal.routes()))),
         gate=gate,
         metrics=metrics,
     )

@@ -88,6 +88,14 @@ def test_internal_paths_are_not_public() -> None:
         assert LocalCollector().send(method="GET", path=path).status == 404
 
 
+@pytest.mark.parametrize(("method", "path"), [("POST", "/h"), ("OPTIONS", "/h"), ("GET", "/ledger")])
+def test_a_page_is_no_trusted_source_even_on_the_same_machine(method: str, path: str) -> None:
+    collector = LocalCollector()
+    answer = collector.send(a_body(), method=method, path=path, internal=True, headers=[("origin", "https://evil.example")])
+    assert (answer.status, collector.topic.messages) == (403, [])
+    assert "access-control-allow-origin" not in answer.headers
+
+
 def test_metrics_tell_what_was_taken_and_refused() -> None:
     collector = LocalCollector()
     collector.send(a_body(an_event(1), an_event(1), an_event(id="x")))
