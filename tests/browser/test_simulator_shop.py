@@ -159,3 +159,14 @@ def test_a_page_fits_a_phone_and_names_its_controls(customer: Customer, path: st
     assert page.get_by_role("heading", level=1).count() == 1
     nameless = "[...document.querySelectorAll('a, button, input, select')].filter(e => !(e.ariaLabel || e.innerText || e.labels?.length))"
     assert page.evaluate(f"{nameless}.filter(e => e.checkVisibility()).length") == 0
+
+
+def test_every_page_fits_a_phone(customer: Customer) -> None:
+    page = customer.page
+    page.set_viewport_size({"width": 360, "height": 740})
+    product = max(load_catalogue().products.values(), key=lambda product: max(map(len, product.title.split())))
+    page.goto(f"/product/{product.id}")
+    page.get_by_role("button", name="Add to basket").click()
+    for path in ("/", "/catalogue", "/journal", "/about", f"/product/{product.id}", "/basket", "/checkout"):
+        page.goto(path)
+        assert page.evaluate("document.documentElement.scrollWidth") == 360, path
