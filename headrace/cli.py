@@ -136,7 +136,8 @@ def sql(
     """Ask the table of events in Druid SQL."""
     from headrace.sql import print_rows, query
 
-    columns, rows = query(url or State(state.resolve()).running().url("sql"), statement)
+    with errors.status("asking"):
+        columns, rows = query(url or State(state.resolve()).running().url("sql"), statement)
     print_rows(columns, rows, console, as_json=as_json)
 
 
