@@ -20,6 +20,9 @@ from topics.segments import create_segment, header, segment_bases, segment_path
 Write: TypeAlias = Callable[[int, bytes, int], int]  # os.pwrite
 Sync: TypeAlias = Callable[[int], None]  # os.fdatasync
 
+# Messages hold what no row may (cut addresses, agents): on a quiet site too they go within a day or so of being read.
+SEGMENT_SECONDS = 24 * 60 * 60
+
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -56,7 +59,7 @@ class Log:
         self.end = recovery.end
         self._ledger: Ledger = recovery.ledger
         self._ledger_lock = threading.Lock()
-        self._fd, self._base, self._size = -1, 0, 0
+        self._fd, self._base, self._size, self._begun_at = -1, 0, 0, 0.0
         self._snapshot_at = recovery.counted_from
         self._first_kept = next(iter(segment_bases(directory)), self.end)
         with suppress(NoSpace):  # the older snapshot stays, and the frames behind it stay to be counted
@@ -67,7 +70,7 @@ class Log:
     def store(self, frames: list[bytes], counts: Counts) -> None:
         """Make a group durable, visible and counted; raises NoSpace (nothing happened) or OSError (nothing may be written any more)."""
         content = b"".join(frames)
-        if self._fd >= 0 and self._size + len(content) > self._segment_bytes:
+        if self._fd >= 0 and self._size > 0 and self._is_done(self._size + len(content)):
             self._save_ledger()
             self._close_segment()
             self.delete_released()
@@ -120,12 +123,15 @@ class Log:
             self._close_segment()
             self._durable_end.close()
 
+    def _is_done(self, size: int) -> bool:
+        return size > self._segment_bytes or self._now() - self._begun_at >= SEGMENT_SECONDS
+
     def _begin_segment(self) -> None:
         try:
             self._fd = create_segment(self._directory, self.end)
         except OSError as error:
             raise _refined(error) from error
-        self._base, self._size = self.end, 0
+        self._base, self._size, self._begun_at = self.end, 0, self._now()
 
     def _close_segment(self) -> None:
         if self._fd >= 0:

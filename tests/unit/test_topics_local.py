@@ -13,6 +13,7 @@ from support.topics import (
     a_topic,
     fill,
     messages,
+    no_failure,
     read_all,
     read_from,
     stored,
@@ -21,7 +22,7 @@ from support.topics import (
 )
 
 from topics.local import LocalReader, LocalTopic, Received, tail
-from topics.log import Disk
+from topics.log import SEGMENT_SECONDS, Disk
 from topics.segments import segment_bases
 from topics.topic import TopicFailed, TopicFull, TopicInUse
 
@@ -210,6 +211,24 @@ def test_the_ledger_keeps_48_hours_of_minutes_and_all_totals(tmp_path: Path) -> 
         assert topic.totals() == {"browser": Received(2)}
 
     with_topic(a_topic(tmp_path, now=MINUTE / 1000 + 48 * 3600 + 60), work)
+
+
+def test_a_day_old_segment_is_followed_by_a_new_one_and_goes_once_it_is_read(tmp_path: Path) -> None:
+    clock = [MINUTE / 1000]
+    topic = LocalTopic.open(tmp_path, on_failure=no_failure, now=lambda: clock[0])
+    reader = LocalReader.open(tmp_path, "converter")
+
+    async def work(topic: LocalTopic) -> None:
+        await topic.append(messages(3))
+        clock[0] += SEGMENT_SECONDS - 1
+        await topic.append(messages(3))
+        assert len(segment_bases(tmp_path)) == 1
+        reader.release(reader.end())
+        clock[0] += 1
+        await topic.append(messages(1, value=b"of the next day"))
+
+    with_topic(topic, work)
+    assert [message.value for message in read_all(tmp_path)] == [b"of the next day"]
 
 
 def test_a_new_segment_begins_where_the_full_one_ends(tmp_path: Path) -> None:
