@@ -124,11 +124,12 @@ def _open_topic(settings: Settings, failed: Callable[[BaseException], None]) -> 
         topic = LocalTopic.open(settings.topic_directory, max_unread_bytes=settings.max_unread_bytes, on_failure=failed)
     except TopicError as error:
         raise StartError([f"{PREFIX}TOPIC_DIRECTORY: {error}"]) from error
-    _tell_recovered(topic.recovered, settings.topic_directory)
+    tell_recovered(topic.recovered, settings.topic_directory)
     return topic
 
 
-def _tell_recovered(recovered: Recovered, directory: Path) -> None:
+def tell_recovered(recovered: Recovered, directory: Path) -> None:
+    """Log what the topic's files had suffered before this start."""
     if recovered.torn_bytes:
         log.warning("torn end of the topic cut, nothing of it was acknowledged", bytes=recovered.torn_bytes)
     if recovered.damaged:

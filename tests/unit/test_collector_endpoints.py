@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import structlog
+import structlog.testing
 from support.collector import NOW, LocalCollector, a_body, an_event
 
 from collector.endpoints.script import SCRIPT, Script
@@ -17,8 +18,10 @@ from collector.errors import StartError
 from collector.identifiers import read_or_make_secret
 from collector.ledger import Minute
 from collector.mapping.avro import Instants, Remembered, varint
+from collector.server import tell_recovered
 from collector.settings import Settings
 from startup import logs
+from topics.local import Recovered
 from topics.topic import TopicFailed
 
 MINUTE = NOW - NOW % 60_000
@@ -146,6 +149,17 @@ def test_the_ledger_counts_what_only_one_half_has_and_a_repeat_within_a_batch_as
 
 def test_the_ledger_is_there_before_any_reader() -> None:
     assert LocalCollector().send(method="GET", path="/ledger", internal=True).json["total"]["difference"] == 0
+
+
+def test_what_a_start_had_to_mend_is_logged(tmp_path: Path) -> None:
+    with structlog.testing.capture_logs() as lines:
+        tell_recovered(Recovered(), tmp_path)
+        tell_recovered(Recovered(torn_bytes=3, damaged=2, damaged_bytes=90, is_ledger_lost=True), tmp_path)
+    assert [(line["log_level"], line.get("count"), line.get("bytes")) for line in lines] == [
+        ("warning", None, 3),
+        ("error", 2, 90),
+        ("warning", None, None),
+    ]
 
 
 def test_the_script_is_the_built_file_and_can_be_taken_by_any_page() -> None:

@@ -7,7 +7,8 @@ from rich.console import Console
 
 from headrace.services import Plan
 from headrace.state import State
-from headrace.up import tell
+from headrace.supervisor import Supervisor
+from headrace.up import _try_to_note_run, tell
 
 PORTS = {"collector": 8290, "internal": 8291, "sql": 8888, "dashboards": 8088, "shop": 8000}
 
@@ -30,3 +31,10 @@ def test_the_password_is_told_with_the_dashboards_and_only_then(tmp_path: Path) 
     lines = told(tmp_path, dashboards=True)
     assert f"               user admin, password {State(tmp_path).secret('dashboards-password')}" in lines
     assert "dashboard" not in "\n".join(told(tmp_path, dashboards=False))
+
+
+def test_a_disk_without_room_for_the_list_of_what_runs_ends_nothing(tmp_path: Path) -> None:
+    plan = Plan(State(tmp_path / "full"), "127.0.0.1", PORTS, dashboards=False, visits=False, visits_per_minute=1)
+    assert not _try_to_note_run(plan, Supervisor(tmp_path))
+    plan.state.prepare()
+    assert _try_to_note_run(plan, Supervisor(tmp_path))
