@@ -10,7 +10,7 @@ MAX_EVENTS = 50
 LATEST = 253_402_300_799_999  # the last millisecond of the year 9999
 INT32 = 2**31 - 1
 
-Size: TypeAlias = Annotated[int, Meta(ge=0, le=INT32)] | None
+Size: TypeAlias = Annotated[int, Meta(ge=0, le=INT32)] | Annotated[float, Meta(ge=0, le=INT32)] | None
 Whole: TypeAlias = Annotated[int, Meta(ge=-INT32, le=INT32)] | Annotated[float, Meta(ge=-INT32, le=INT32)] | None
 Duration: TypeAlias = Annotated[int, Meta(ge=0, le=LATEST)] | Annotated[float, Meta(ge=0, le=LATEST)] | None
 

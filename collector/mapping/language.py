@@ -126,22 +126,22 @@ def referrer() -> Text:
 
 def viewport_width() -> Number:
     """Width of the viewport."""
-    return _number("viewport_width")
+    return _whole("viewport_width")
 
 
 def viewport_height() -> Number:
     """Height of the viewport."""
-    return _number("viewport_height")
+    return _whole("viewport_height")
 
 
 def screen_width() -> Number:
     """Width of the screen."""
-    return _number("screen_width")
+    return _whole("screen_width")
 
 
 def screen_height() -> Number:
     """Height of the screen."""
-    return _number("screen_height")
+    return _whole("screen_height")
 
 
 def device_pixel_ratio() -> Number:

@@ -161,6 +161,11 @@ def test_numbers_in_the_parameters_fill_fields_that_the_event_itself_does_not() 
     assert record_of(an_event(revenue=1, parameters={"revenue": 2}))["revenue"] == 1.0
 
 
+def test_a_fraction_of_a_pixel_costs_no_event() -> None:
+    record = record_of(an_event(viewport_width=1280.5, viewport_height=0.25, screen_width=1920.0, screen_height=1079.99))
+    assert [record[name] for name in ("viewport_width", "viewport_height", "screen_width", "screen_height")] == [1280, 0, 1920, 1079]
+
+
 def test_an_event_that_stands_twice_in_a_batch_is_stored_once_and_told_to_the_ledger() -> None:
     collector = LocalCollector()
     answer = collector.send(a_body(an_event(1), an_event(2), an_event(1)))
