@@ -6,12 +6,17 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import crawleruseragents  # type: ignore[import-untyped]  # the package carries no types
 import httpx
 import pytest
 from support.events import a_batch, an_event, send
 from support.installation import HEADRACE, Installation, free_ports, run_command
 from support.waiting import wait_until
+
+from simulator.access_log import no_page_because, parse_line
+from simulator.replay import LineIds
 
 LOG = Path(__file__).resolve().parents[2] / "simulator" / "data" / "access.log.gz"
 
@@ -60,19 +65,39 @@ def test_tail_shows_events_and_the_reason_of_a_refusal(installation: Installatio
     assert [line["event_type"] for line in shown if line["result"] == "ok"] == ["tailed"]
 
 
-def test_a_replay_accounts_for_every_line_and_doubles_nothing_when_it_is_run_again(installation: Installation, tmp_path: Path) -> None:
-    lines = gzip.decompress(LOG.read_bytes()).splitlines(keepends=True)[:600]
-    log = tmp_path / "access.log"
-    log.write_bytes(b"".join(lines) + b"this is no line of a log\n")
-    arguments = ("replay", log, "--state", installation.state, "--site", "replayed", "--json")
-    first, second = (json.loads(run_command(*arguments)) for _ in range(2))
-    wait_until(lambda: installation.ledger()["difference"] == 0)
-    rows = installation.count("site = 'replayed'")
-    assert first["lines"] == 601
-    assert first == second
-    assert rows == first["ok"] > 100
-    assert first["unreadable_lines"] == [601]
-    assert first["pages"] + sum(first["no_pages"].values()) + first["unreadable"] == 601
+@pytest.fixture(scope="module")
+def replays(installation: Installation, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """The real log and a line that is none, sent twice."""
+    log = tmp_path_factory.mktemp("logs") / "access.log"
+    log.write_bytes(gzip.decompress(LOG.read_bytes()) + b"this is no line of a log\n")
+    accounts = [json.loads(run_command("replay", log, "--state", installation.state, "--site", "replayed", "--json")) for _ in range(2)]
+    wait_until(lambda: installation.ledger()["difference"] == 0, within_seconds=30)
+    return accounts
+
+
+def test_a_replay_accounts_for_every_line(installation: Installation, replays: list[dict[str, Any]]) -> None:
+    account = replays[0]
+    assert account["lines"] == 5001
+    assert account["unreadable_lines"] == [5001]
+    assert account["ok"] + account["duplicates"] + sum(account["refused"].values()) == account["pages"] > 2000
+    assert account["pages"] + sum(account["no_pages"].values()) + account["unreadable"] == 5001
+
+
+def test_a_replay_that_is_run_again_doubles_nothing(installation: Installation, replays: list[dict[str, Any]]) -> None:
+    assert replays[0] == replays[1]
+    assert installation.count("site = 'replayed'") == replays[0]["ok"]
+    assert installation.count("site = 'replayed' AND TIME_IN_INTERVAL(__time, '2015-05-17/2015-05-21')") == replays[0]["ok"]
+
+
+def test_the_bots_of_a_replay_are_those_that_crawler_user_agents_names(installation: Installation, replays: list[dict[str, Any]]) -> None:
+    ids, named = LineIds(), {}
+    for line in gzip.decompress(LOG.read_bytes()).splitlines():
+        request = parse_line(line.decode())
+        if request is not None and no_page_because(request) is None:
+            named[ids.next_id(line)] = bool(request.user_agent and crawleruseragents.is_crawler(request.user_agent))
+    rows = installation.sql("SELECT event_id, is_bot FROM clickstream WHERE site = 'replayed'")
+    assert {row["event_id"]: bool(row["is_bot"]) for row in rows} == named
+    assert 100 < sum(named.values()) < len(named)
 
 
 def test_what_stands_in_the_way_of_a_start_is_told_in_a_line(installation: Installation, tmp_path: Path) -> None:
