@@ -1,10 +1,14 @@
-"""What a topic is to the stations on both sides of it: messages in, durable before the answer; messages out, by position."""
+"""What a topic is to the stations on both sides of it: messages in, durable before the answer; messages out, by position.
+
+Messages are made for every event on both sides: msgspec's structs take a quarter of the time of frozen dataclasses.
+"""
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Protocol
+
+import msgspec
 
 
 class Kind(IntEnum):
@@ -14,8 +18,7 @@ class Kind(IntEnum):
     REJECTION = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(msgspec.Struct, frozen=True, gc=False):
     """One entry of a topic.
 
     An EVENT carries the record as a single-object Avro message in `value`; its `key` is the partition key.
@@ -30,8 +33,7 @@ class Message:
     value: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """A message with the place it was read from and the place where the next one begins."""
 
     position: int
@@ -39,8 +41,7 @@ class Entry:
     message: Message
 
 
-@dataclass(frozen=True, slots=True)
-class Damage:
+class Damage(msgspec.Struct, frozen=True, gc=False):
     """Bytes of a topic that are not a frame: set aside whole, so that a reader can account for them."""
 
     position: int
