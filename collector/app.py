@@ -1,7 +1,7 @@
 """Puts the collector together: two applications, one for the public port and one for the internal one."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -53,11 +53,10 @@ class _Fast:
     def __init__(self, path: str, endpoint: EventEndpoint, others: ASGIApp) -> None:
         self._path, self._endpoint, self._others = path, endpoint, others
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] == "http" and scope["path"] == self._path:
-            await self._endpoint(scope, receive, send)
-        else:
-            await self._others(scope, receive, send)
+            return self._endpoint(scope, receive, send)
+        return self._others(scope, receive, send)
 
 
 class _NotForPages:

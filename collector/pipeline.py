@@ -54,6 +54,7 @@ class _Beacon(NamedTuple):
     has_controls: bool
 
 
+_ONE_OK = (OK,)
 _ALL_OK = [_encode_json({"results": [OK] * count}) for count in range(51)]
 
 
@@ -80,10 +81,16 @@ class Pipeline:
             return self.refuse(refusal, received_at)
         sent_at = received_at if batch.sent_at is None else int(batch.sent_at)
         beacon = _Beacon(batch.site, received_at, sent_at, address, user_agent, declines, may_hold_controls(body))
+        events: Sequence[Event | Rejection] = batch.events
+        if len(events) == 1 and isinstance(only := events[0], Event):  # most beacons: no need to look for repeats
+            made = self._message(only, beacon)
+            if isinstance(made, Message):
+                return Outcome(200, _ALL_OK[1], (made,), _ONE_OK, batch.unknown_keys if isinstance(batch, Reading) else 0)
+            events = (made,)
         messages: list[Message] = []
         results: list[str] = []
         seen: set[str] = set()
-        for event in batch.events:
+        for event in events:
             if not isinstance(event, Rejection):
                 if event.id in seen:
                     messages.append(self._repeated(event, received_at))

@@ -96,6 +96,7 @@ def _server(settings: Settings, app: ASGIApp) -> _Server:
     return _Server(
         uvicorn.Config(
             app,
+            interface="asgi3",  # cannot be told from the application: its call is a plain function that gives a coroutine
             http="httptools",
             ws="none",
             lifespan="off",

@@ -39,7 +39,7 @@ class EventEndpoint:
         self._metrics, self._gate, self._now = metrics, gate, now
         self._max_body_bytes, self._body_timeout_seconds = max_body_bytes, body_timeout_seconds
         self._one_ok = b'{"results":["ok"]}'
-        self._one_ok_start = start(200, self._one_ok)
+        self._one_ok_start, self._one_ok_rest = start(200, self._one_ok), rest(self._one_ok)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -87,11 +87,13 @@ class EventEndpoint:
         self._metrics.count_durable(self._source, outcome.results, seconds)
 
     async def _send(self, send: Send, outcome: Outcome) -> None:
-        if outcome.body == self._one_ok:
+        body = outcome.body
+        if body == self._one_ok:
             await send(self._one_ok_start)
-        else:
-            await send(start(outcome.status, outcome.body, *([CLOSE] if outcome.status in (408, 413) and not outcome.results else [])))
-        await send(rest(outcome.body))
+            await send(self._one_ok_rest)
+            return
+        await send(start(outcome.status, body, *([CLOSE] if outcome.status in (408, 413) and not outcome.results else [])))
+        await send(rest(body))
 
     async def _send_later(self, send: Send, seconds: int, text: str) -> None:
         self._metrics.answers[503] += 1
