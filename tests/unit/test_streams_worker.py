@@ -1,10 +1,10 @@
 """The loop: everything is dealt with once, whatever stops it, and everything is accounted for."""
 
 import threading
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from support.streams import NOON, SCHEMA, TOPIC, Converting, a_message, a_record, a_rejection, minute_of
 from support.streams_reference import DAY, MINUTE
 from support.waiting import wait_until
