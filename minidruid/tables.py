@@ -31,18 +31,17 @@ class StateTable:
         )
         return f"CREATE TABLE IF NOT EXISTS state.{self.name} ({columns})"
 
-    def insert(self) -> str:
-        """Append the registered batch."""
-        return f"INSERT INTO state.{self.name} SELECT * FROM batch"
+    def put(self) -> tuple[str, ...]:
+        """Store the registered batch; rows with its keys are replaced. A MERGE would take longer: it updates column by column."""
+        insert = f"INSERT INTO state.{self.name} SELECT * FROM batch"
+        return (f"DELETE FROM state.{self.name} AS stored USING batch WHERE {self._same()}", insert) if self.keys else (insert,)
 
-    def merge(self, *, add: bool = False) -> str:
-        """Give the rows that are there the batch's values, or add these to what they have; append the others."""
+    def add(self) -> tuple[str, ...]:
+        """Add the values of the registered batch to those of the rows with its keys; append the others."""
         changed = list(self.columns)[self.keys :]
-        values = ", ".join(f"{name} = {f'stored.{name} + ' if add else ''}batch.{name}" for name in changed)
-        return (
-            f"MERGE INTO state.{self.name} AS stored USING batch ON {self._same()} "
-            f"WHEN MATCHED THEN UPDATE SET {values} WHEN NOT MATCHED THEN INSERT"
-        )
+        values = ", ".join(f"{name} = stored.{name} + batch.{name}" for name in changed)
+        merge = f"MERGE INTO state.{self.name} AS stored USING batch ON {self._same()}"
+        return (f"{merge} WHEN MATCHED THEN UPDATE SET {values} WHEN NOT MATCHED THEN INSERT",)
 
     def _same(self) -> str:
         return " AND ".join(f"stored.{name} = batch.{name}" for name in list(self.columns)[: self.keys])
