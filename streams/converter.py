@@ -1,4 +1,4 @@
-"""Turns a record into the row of the table `clickstream`: pure, everything it needs is handed to it."""
+"""Turns a record into the row of the table `clickstream`: everything it needs is handed to it."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -56,10 +56,9 @@ class Converter:
                 f"the schema {schema['name']!r} lacks {', '.join(missing)}: no event is told from others or placed in time without them"
             )
         self._late_after_ms = late_after_ms
-        self._blank_record: Record = {name: field.get("default") for name, field in fields.items()}
-        self._blank_record |= dict.fromkeys(name for name in ASKED_FOR if name not in fields)
-        self._blank_row: Row = dict.fromkeys(column.name for column in columns(schema))
-        self._used_up = tuple(name for name in self._blank_record if name not in self._blank_row)
+        self._columns: Row = dict.fromkeys(column.name for column in columns(schema))
+        self._blank: Record = self._columns | dict.fromkeys(ASKED_FOR) | {name: field.get("default") for name, field in fields.items()}
+        self._used_up = tuple(self._blank.keys() - self._columns.keys())
         kept = {name: field for name, field in fields.items() if name not in NOT_IN_ROW}
         kinds = {name: avro_kind(field["type"]) for name, field in kept.items()}
         self._flags = tuple(name for name, kind in kinds.items() if kind == "boolean")
@@ -71,8 +70,11 @@ class Converter:
         }
 
     def complete(self, record: Record) -> Record:
-        """Give the record all fields that are asked for: one of an older schema may lack some, and gets their defaults."""
-        return self._blank_record | record
+        """Give the record all fields that are asked for: one of an older schema may lack some, and gets their defaults.
+
+        The row's other columns are there too, still null: a row is made of its record without another copy.
+        """
+        return self._blank | record
 
     def fault(self, record: Record) -> tuple[Reason, str] | None:
         """Say why no row can be made of a complete record, or None."""
@@ -95,9 +97,9 @@ class Converter:
         channel: Channel,
         ingested_at: int,
     ) -> Row:
-        """Make the row of a complete record; `session` is as it stands with this event."""
-        row = self._blank_row.copy()
-        row.update(record)
+        """Turn a complete record into its row: the record itself is changed. `session` is as it stands with this event."""
+        row: Row = record
+        occurred_at, received_at = record["occurred_at"], record["received_at"]
         for name in self._flags:
             if (flag := row[name]) is not None:
                 row[name] = int(flag)
@@ -111,11 +113,11 @@ class Converter:
             del row[name]
         row["channel"], row["referrer_source"] = channel
         row["is_session_start"] = int(is_session_start)
-        row["is_late"] = int(record["received_at"] - record["occurred_at"] > self._late_after_ms)
+        row["is_late"] = int(received_at - occurred_at > self._late_after_ms)
         row["ingested_at"] = ingested_at
-        row["__time"] = record["occurred_at"]
-        if len(row) != len(self._blank_row):  # fields that the schema no longer has
-            for name in row.keys() - self._blank_row.keys():
+        row["__time"] = occurred_at
+        if len(row) != len(self._columns):  # fields that the schema no longer has
+            for name in row.keys() - self._columns.keys():
                 del row[name]
         return row
 

@@ -17,9 +17,10 @@ def find_session(sessions: Iterable[Session], at: int, timeout_ms: int) -> Sessi
     found: Session | None = None
     least: tuple[int, int, str] | None = None
     for session in sessions:
-        distance = max(session.first_at - at, at - session.last_at, 0)
+        first, last = session.first_at, session.last_at
+        distance = first - at if at < first else at - last if at > last else 0
         if distance <= timeout_ms:
-            order = (distance, session.first_at, session.session_id)
+            order = (distance, first, session.session_id)
             if least is None or order < least:
                 found, least = session, order
     return found
