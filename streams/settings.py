@@ -30,6 +30,6 @@ class Settings(ServiceSettings):
     place_detail: Annotated[PlaceDetail, Field(description="How much of a place a row keeps: city, country or off.")] = "city"
     session_timeout_seconds: Annotated[int, Field(gt=0, description="Silence that ends a session.")] = 1800
     late_after_days: Annotated[int, Field(gt=0, description="An event that arrives later than this is flagged is_late.")] = 7
-    batch_messages: Annotated[int, Field(gt=0, le=100_000, description="Most messages of one commit.")] = 4000
+    batch_messages: Annotated[int, Field(gt=0, le=100_000, description="Most messages of one commit.")] = 8000
     idle_milliseconds: Annotated[int, Field(gt=0, le=1000, description="Longest pause between two looks at an idle topic.")] = 20
     remembered_sessions: Annotated[int, Field(gt=0, description="Sessions kept in memory; others are asked of the sink.")] = 50_000
