@@ -3,7 +3,7 @@
 import os
 import subprocess
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -12,6 +12,7 @@ import httpx
 import psutil
 import yaml
 from playwright.sync_api import Page
+from playwright.sync_api import TimeoutError as NotInTime
 from support.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -158,7 +159,8 @@ def log_in(page: Page, url: str, password: str) -> None:
         if page.locator("#username").count():
             page.locator("#username").fill("admin")
             page.locator("#password").fill(password)
-            page.keyboard.press("Enter")
+            with suppress(NotInTime), page.expect_navigation(url=lambda address: "/login" not in address, timeout=20_000):
+                page.keyboard.press("Enter")
             page.wait_for_load_state("networkidle")
         return "/login" not in page.url
 
