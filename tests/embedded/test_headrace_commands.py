@@ -5,6 +5,7 @@ import json
 import socket
 import subprocess
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ from support.waiting import wait_until
 from simulator.access_log import no_page_because, parse_line
 from simulator.replay import LineIds
 
-LOG = Path(__file__).resolve().parents[2] / "simulator" / "data" / "access.log.gz"
+ROOT = Path(__file__).resolve().parents[2]
+LOG = ROOT / "simulator" / "data" / "access.log.gz"
 
 
 @pytest.fixture(scope="module")
@@ -129,3 +131,50 @@ def test_down_stops_everything_and_a_second_start_has_all_events(tmp_path: Path)
     second = Installation.start(tmp_path, "--no-dashboards", "--no-visits", ports=first.ports)
     assert second.count() == 1
     assert second.stop() == 0
+
+
+def test_a_replay_shows_a_person_what_became_of_each_line(installation: Installation, tmp_path: Path) -> None:
+    log = tmp_path / "access.log"
+    log.write_bytes(b"".join(gzip.decompress(LOG.read_bytes()).splitlines(keepends=True)[:40]) + b"no line\n")
+    said = run_command("replay", log, "--state", installation.state, "--site", "shown")
+    assert "every line is accounted for" in said
+    assert "lines [41]" in said
+    assert "there is no log" in run_command("replay", tmp_path / "none.log", "--state", installation.state, status=2)
+    assert "the format 'common' is not known" in run_command("replay", log, "--format", "common", status=2)
+
+
+def test_a_tail_for_a_person_names_the_refusal_in_its_line(installation: Installation, tmp_path: Path) -> None:
+    command = (HEADRACE, "tail", "--state", installation.state, "--count", "2")
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process, httpx.Client(trust_env=False) as client:
+        url = f"http://127.0.0.1:{installation.collector_port}"
+
+        def sent_and_shown() -> bool:
+            send(client, url, a_batch(an_event(type="shown"), an_event("forged", type="shown")))
+            return process.poll() is not None
+
+        wait_until(sent_and_shown, within_seconds=20, every_seconds=0.2)
+        assert process.stdout is not None
+        said = process.stdout.read()
+    assert "invalid_event_id" in said
+    assert "shown" in said
+    assert "there is no topic" in run_command("tail", "--state", tmp_path, status=2)
+
+
+def test_a_mapping_is_checked_and_tried_without_a_running_headrace(tmp_path: Path) -> None:
+    mapping = ROOT / "schemas" / "clickstream_mapping.py"
+    assert "fits" in run_command("mapping", "check", mapping)
+    faulty = tmp_path / "mapping.py"
+    faulty.write_text("from collector.mapping import event_id, map_\nmap_(event_id()).onto('evnt_id')\n")
+    said = run_command("mapping", "check", faulty, status=2)
+    assert "mapping.py:2: the schema has no field 'evnt_id'; did you mean 'event_id'?" in said
+    events = tmp_path / "events.jsonl"
+    events.write_text(json.dumps(an_event("0" * 32)) + "\n" + json.dumps(an_event("forged")) + "\n")
+    record, refusal = map(json.loads, run_command("mapping", "test", mapping, events).splitlines())
+    assert (record["event_id"], record["page_path"], record["utm_source"]) == ("0" * 32, "/products/1", "letter")
+    assert (refusal["line"], refusal["reason"]) == (2, "invalid_event_id")
+    assert "did you mean 'event_id'?" in run_command("mapping", "test", faulty, events, status=2)
+    assert "there is no file of events" in run_command("mapping", "test", mapping, tmp_path / "none", status=2)
+
+
+def test_the_version_is_that_of_the_project() -> None:
+    assert run_command("--version").strip() == version("headrace")
