@@ -2,16 +2,14 @@
 
 import os
 import signal
-import time
 
 from rich.console import Console
 
 from headrace.errors import CommandError
-from headrace.state import RunningProcess, State
-from headrace.supervisor import STOP_SECONDS, is_alive, stop_leftover
+from headrace.state import State
+from headrace.supervisor import STOP_SECONDS, is_alive, stop_leftover, wait_until_gone
 
 SERVICES = 6
-LOOK_SECONDS = 0.05
 
 
 def down(state: State, console: Console) -> None:
@@ -20,16 +18,8 @@ def down(state: State, console: Console) -> None:
     if is_alive(run.supervisor):
         os.kill(run.supervisor.pid, signal.SIGTERM)
         with console.status("stopping"):
-            _wait_until_gone(run.supervisor, STOP_SECONDS * SERVICES)
+            if not wait_until_gone(run.supervisor, STOP_SECONDS * SERVICES):
+                raise CommandError(f"headrace (process {run.supervisor.pid}) has not stopped within {STOP_SECONDS * SERVICES} s")
     for process in run.processes.values():
         stop_leftover(process)
     console.print("headrace is down")
-
-
-def _wait_until_gone(process: RunningProcess, seconds: int) -> None:
-    # Not psutil's wait: that one takes a process that has ended for alive until its parent has asked for its status.
-    until = time.monotonic() + seconds
-    while is_alive(process):
-        if time.monotonic() > until:
-            raise CommandError(f"headrace (process {process.pid}) has not stopped within {seconds} s")
-        time.sleep(LOOK_SECONDS)

@@ -1,6 +1,7 @@
 """Starts processes, waits until they are ready, starts again what dies, stops them in order."""
 
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,7 @@ from headrace.errors import CommandError
 from headrace.state import RunningProcess
 
 STOP_SECONDS = 20
+LOOK_SECONDS = 0.05
 STEADY_SECONDS = 60  # what lived so long is started again at once
 LONGEST_PAUSE_SECONDS = 30.0
 LOG_LINES_SHOWN = 15
@@ -69,12 +71,22 @@ def stop_leftover(process: RunningProcess) -> bool:
     """End a process that an earlier run left behind; False if it is gone already."""
     if not is_alive(process):
         return False
-    leftover = psutil.Process(process.pid)
-    leftover.terminate()
-    try:
-        leftover.wait(STOP_SECONDS)
-    except psutil.TimeoutExpired:
-        leftover.kill()
+    os.kill(process.pid, signal.SIGTERM)
+    if not wait_until_gone(process, STOP_SECONDS):
+        os.kill(process.pid, signal.SIGKILL)
+    return True
+
+
+def wait_until_gone(process: RunningProcess, seconds: float) -> bool:
+    """Wait for a process to end; False if it has not within the time.
+
+    Not psutil's wait: that one takes a process that has ended for alive until its parent has asked for its status.
+    """
+    until = time.monotonic() + seconds
+    while is_alive(process):
+        if time.monotonic() > until:
+            return False
+        time.sleep(LOOK_SECONDS)  # nothing tells of the end of a process that is no child of ours
     return True
 
 

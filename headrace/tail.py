@@ -30,7 +30,7 @@ def tail(state: State, console: Console, *, as_json: bool, count: int | None) ->
         while count is None or shown < count:
             entries = reader.read(position, 1000)
             if not entries:
-                time.sleep(IDLE_SECONDS)
+                time.sleep(IDLE_SECONDS)  # the topic is a file of another process: nothing tells of what is new in it
             for entry in entries[: None if count is None else count - shown]:
                 content = describe(entry, decoder)
                 console.out(json.dumps(content, ensure_ascii=False), highlight=False) if as_json else console.print(_line(content))

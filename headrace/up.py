@@ -4,8 +4,7 @@ import os
 import signal
 import socket
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -17,7 +16,7 @@ from enrichment import demo_places
 from headrace.errors import CommandError
 from headrace.services import DASHBOARD, SITE, Plan
 from headrace.state import LOOPBACK, LOOPBACK_ONLY, Run, RunningProcess, State
-from headrace.supervisor import Supervisor, created_at, stop_leftover
+from headrace.supervisor import LOOK_SECONDS, Supervisor, created_at, stop_leftover
 from simulator.errors import CollectorUnavailable
 from simulator.visits.backfill import backfill
 
@@ -51,7 +50,7 @@ def _run(plan: Plan, console: Console, stopping: threading.Event) -> None:
     supervisor = Supervisor(plan.state.logs)
     try:
         first_start = not plan.state.places.exists()
-        _start(plan, supervisor, console, stopping.is_set)
+        _start(plan, supervisor, console, stopping)
         if plan.visits and not stopping.is_set():
             if first_start:
                 _send_past_visits(plan, console)
@@ -78,7 +77,7 @@ def _keep_running(plan: Plan, supervisor: Supervisor, console: Console, stopping
         is_noted = is_noted or _try_to_note_run(plan, supervisor)
 
 
-def _start(plan: Plan, supervisor: Supervisor, console: Console, stopping: Callable[[], bool]) -> None:
+def _start(plan: Plan, supervisor: Supervisor, console: Console, stopping: threading.Event) -> None:
     with Progress(
         SpinnerColumn(finished_text="[green]✓"), TextColumn("{task.description}"), TimeElapsedColumn(), console=console
     ) as progress:
@@ -92,12 +91,11 @@ def _start(plan: Plan, supervisor: Supervisor, console: Console, stopping: Calla
             _note_run(plan, supervisor)
             tasks[service.name] = progress.add_task(f"starting {service.name}", total=1)
         waiting = set(tasks)
-        while waiting and not stopping():
+        while waiting and not stopping.wait(LOOK_SECONDS):
             for name in sorted(waiting):
                 if supervisor.is_ready(name):
                     progress.update(tasks[name], completed=1)
                     waiting.discard(name)
-            time.sleep(0.05)
 
 
 def _send_past_visits(plan: Plan, console: Console) -> None:

@@ -12,12 +12,15 @@ Made = TypeVar("Made", bytes, tuple[bytes, ...])
 
 def varint(number: int) -> bytes:
     """Encode an int or long: zigzag, seven bits a byte."""
-    rest = (number << 1) ^ (number >> 63)
+    return _sevens((number << 1) ^ (number >> 63))
+
+
+def _sevens(number: int) -> bytes:
     out = bytearray()
-    while rest > 127:
-        out.append(rest & 127 | 128)
-        rest >>= 7
-    out.append(rest)
+    while number > 127:
+        out.append(number & 127 | 128)
+        number >>= 7
+    out.append(number)
     return bytes(out)
 
 
@@ -27,15 +30,6 @@ pack_double = Struct("<d").pack
 pack_float = Struct("<f").pack
 
 _LOW = [bytes((low & 127 | 128, low >> 7 | 128)) for low in range(1 << 14)]
-
-
-def _high_part(high: int) -> bytes:
-    out = bytearray()
-    while high > 127:
-        out.append(high & 127 | 128)
-        high >>= 7
-    out.append(high)
-    return bytes(out)
 
 
 class Instants:
@@ -54,7 +48,7 @@ class Instants:
                 return varint(number)
             if len(self._high) >= TABLE:
                 self._high.clear()
-            part = self._high[high] = _high_part(high)
+            part = self._high[high] = _sevens(high)
         return _LOW[rest & 16383] + part
 
 
