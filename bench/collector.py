@@ -27,6 +27,10 @@ import msgspec
 import psutil
 import uvloop
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+
+from support.waiting import wait_until
+
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPT = ROOT / "bench" / "collector.wrk.lua"
 SERVER_CORE, LOAD_CORE = 0, 1
@@ -83,6 +87,12 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
+def is_listening(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+        return True
+    return False
+
+
 @contextlib.contextmanager
 def server(command: list[str], port: int, settings: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
     """Run a server on its core until it has a port open."""
@@ -93,10 +103,7 @@ def server(command: list[str], port: int, settings: dict[str, str]) -> Iterator[
         stdout=subprocess.DEVNULL,
     )
     try:
-        for _ in range(400):
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-                break
-            time.sleep(0.05)
+        wait_until(lambda: is_listening(port), within_seconds=20)
         yield process
     finally:
         process.send_signal(signal.SIGTERM)

@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from support.events import a_batch, an_event, send
 from support.installation import Installation
+from support.waiting import wait_until
 
 WANTED_P95_MS = 300
 
@@ -60,9 +61,8 @@ def main() -> None:
                 assert send(client, f"http://127.0.0.1:{installation.collector_port}", a_batch(event)).status_code == 200
                 answered[event["id"]] = time.perf_counter()
                 print(f"\r{number + 1} of {options.events} events", end="", file=sys.stderr)
-                time.sleep(max(0, due - time.perf_counter()))
-        while not answered.keys() <= watcher.seen.keys():
-            time.sleep(0.01)
+                time.sleep(max(0, due - time.perf_counter()))  # the rate is what is asked for
+        wait_until(lambda: answered.keys() <= watcher.seen.keys())
         watcher.done.set()
         watcher.join()
         installation.stop()

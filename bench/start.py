@@ -13,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from support.installation import Installation, free_ports
 from support.superset import Dashboards, superset_running
+from support.waiting import wait_until
 
 
 def start(state: Path) -> tuple[Installation, float, float]:
@@ -23,8 +24,7 @@ def start(state: Path) -> tuple[Installation, float, float]:
     dashboards = Dashboards(
         f"http://127.0.0.1:{installation.dashboards_port}", (state / "secrets" / "dashboards-password").read_text().strip()
     )
-    while dashboards.figure("page_views") == 0:
-        time.sleep(0.1)
+    wait_until(lambda: dashboards.figure("page_views") > 0, within_seconds=60)
     dashboards.close()
     return installation, ready, time.perf_counter() - began
 

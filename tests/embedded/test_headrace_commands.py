@@ -51,18 +51,23 @@ def test_sql_prints_a_table_or_json_and_a_mistake_in_the_engines_own_words(insta
     assert "nobody answers" in run_command("sql", "SELECT 1", "--url", f"http://127.0.0.1:{free_ports(1)[0]}", status=2)
 
 
-def test_tail_shows_events_and_the_reason_of_a_refusal(installation: Installation) -> None:
-    command = (HEADRACE, "tail", "--state", installation.state, "--json", "--count", "2")
+def tailed(installation: Installation, event_type: str, *options: str) -> str:
+    """What `headrace tail` says of an event and of a refused one."""
+    command: tuple[str | Path, ...] = (HEADRACE, "tail", "--state", installation.state, "--count", "2", *options)
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process, httpx.Client(trust_env=False) as client:
         url = f"http://127.0.0.1:{installation.collector_port}"
 
         def sent_and_shown() -> bool:
-            send(client, url, a_batch(an_event(type="tailed"), an_event("forged", type="tailed")))
+            send(client, url, a_batch(an_event(type=event_type), an_event("forged", type=event_type)))
             return process.poll() is not None
 
         wait_until(sent_and_shown, within_seconds=20, every_seconds=0.2)
         assert process.stdout is not None
-        shown = [json.loads(line) for line in process.stdout]
+        return process.stdout.read()
+
+
+def test_tail_shows_events_and_the_reason_of_a_refusal(installation: Installation) -> None:
+    shown = [json.loads(line) for line in tailed(installation, "tailed", "--json").splitlines()]
     assert sorted(line["result"] for line in shown) == ["invalid_event_id", "ok"]
     assert [line["event_type"] for line in shown if line["result"] == "ok"] == ["tailed"]
 
@@ -144,17 +149,7 @@ def test_a_replay_shows_a_person_what_became_of_each_line(installation: Installa
 
 
 def test_a_tail_for_a_person_names_the_refusal_in_its_line(installation: Installation, tmp_path: Path) -> None:
-    command = (HEADRACE, "tail", "--state", installation.state, "--count", "2")
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process, httpx.Client(trust_env=False) as client:
-        url = f"http://127.0.0.1:{installation.collector_port}"
-
-        def sent_and_shown() -> bool:
-            send(client, url, a_batch(an_event(type="shown"), an_event("forged", type="shown")))
-            return process.poll() is not None
-
-        wait_until(sent_and_shown, within_seconds=20, every_seconds=0.2)
-        assert process.stdout is not None
-        said = process.stdout.read()
+    said = tailed(installation, "shown")
     assert "invalid_event_id" in said
     assert "shown" in said
     assert "there is no topic" in run_command("tail", "--state", tmp_path, status=2)

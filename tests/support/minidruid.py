@@ -3,7 +3,6 @@
 import json
 import random
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Any
 
 import duckdb
 import uvicorn
+from support.waiting import wait_until
 
 from minidruid.app import create_app
 from minidruid.engine import Engine, Running
@@ -249,9 +249,8 @@ def serve(store: Store[Session, Account], *, port: int = 0, now: datetime | None
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning", lifespan="on"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    while not server.started:
-        assert thread.is_alive(), "the server ended before it listened"
-        time.sleep(0.01)
+    wait_until(lambda: server.started or not thread.is_alive())
+    assert server.started, "the server ended before it listened"
     try:
         yield RunningMinidruid(server.servers[0].sockets[0].getsockname()[1], store)
     finally:

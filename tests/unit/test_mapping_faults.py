@@ -1,0 +1,138 @@
+"""What is wrong with a mapping is told all at once, with its line; and mappings on the workbench."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.mapping import ID, SCHEMA, SCHEMAS, write
+
+from collector import mapping
+from collector.errors import MappingError
+from collector.mapping import tool
+from collector.mapping.loader import load_plan, read_plan, read_schema
+from collector.mapping.statements import map_
+from collector.urls import AddressRules
+
+
+def faults(directory: Path, rules: str, schema: dict[str, Any] = SCHEMA) -> list[str]:
+    with pytest.raises(MappingError) as raised:
+        load_plan(read_plan(write(directory, rules)), schema, AddressRules())
+    return [fault.replace(str(directory / "mapping.py"), "FILE") for fault in raised.value.faults]
+
+
+def test_all_faults_are_told_at_once_with_line_and_near_name(tmp_path: Path) -> None:
+    rules = """map_("a").onto("txt")
+map_("a").onto("small")
+map_(location().uri()).onto("text")
+map_(location().uri().query()).onto("text")
+with when(is_new_party()):
+    map_(2**40).onto("small")
+map_(5).onto("nothing like it")
+"""
+    assert faults(tmp_path, rules) == [
+        "FILE:2: the schema has no field 'txt'; did you mean 'text'?",
+        "FILE:3: field 'small' takes int, not text",
+        "FILE:4: field 'text' takes string, not a URI; map one of its parts, such as .path() or .value('name')",
+        "FILE:5: field 'text' takes string, not a query; map one of its parts, such as .path() or .value('name')",
+        "FILE:7: field 'small' takes int, not int64",
+        "FILE:8: the schema has no field 'nothing like it'",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rules", "fault"),
+    [
+        ("map_(locatoin()).onto('text')", "FILE:2: NameError: name 'locatoin' is not defined; did you mean 'location'?"),
+        ("from collector.mapping import refferer", "did you mean 'referrer'?"),
+        ("map_(location())", "FILE:2: map_(...) says no field: add .onto(...)"),
+        ("map_(object()).onto('text')", "neither a value of an event nor a text, number or boolean"),
+        ("if is_new_party(): pass", "use when(...), and_(), or_() and negate(), not if, and, or, not"),
+        ("with when(event_type() == 'a'): pass", "use equal_to(...), not =="),
+        ("with when(True): pass", "when takes a condition, not True"),
+        ("with when(event_type()): pass", "when takes a condition"),
+        ("is_new_party().and_(5)", "a condition is joined with another condition, not with 5"),
+        ("viewport_width().equal_to('a')", "a int32 never equals a text"),
+        ("parse(viewport_width())", "parse takes a text, not a number"),
+        ("event_parameters().path('$..a')", "'$..a' is no definite path"),
+        ("event_parameters().path('a')", "'a' is no definite path"),
+        ("\n\nmap_(", "FILE:4: this is no Python"),
+        ("def f():\n    1 / 0\nf()", "FILE:3: ZeroDivisionError"),
+    ],
+)
+def test_a_mistake_in_the_language_is_told_with_its_line(tmp_path: Path, rules: str, fault: str) -> None:
+    assert fault in "\n".join(faults(tmp_path, rules))
+
+
+def test_faults_before_a_mistake_are_told_with_it(tmp_path: Path) -> None:
+    assert len(faults(tmp_path, "map_(1).onto('txt')\nmap_(2)\nnothing()")) == 3
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        "",
+        "map_(page_title()).onto('must')",
+        "with when(is_new_party()):\n    map_('a').onto('must')",
+        "with when(is_new_party()):\n    stop()\nmap_('a').onto('must')",
+    ],
+)
+def test_a_field_that_must_be_set_needs_a_rule_that_always_sets_it(tmp_path: Path, rules: str) -> None:
+    schema = {"type": "record", "name": "Strict", "fields": [{"name": "must", "type": "string"}]}
+    (fault,) = faults(tmp_path, rules, schema)
+    assert fault.startswith("FILE: field 'must' must have a value in every record")
+    load_plan(read_plan(write(tmp_path, "map_(event_id()).onto('must')")), schema, AddressRules())
+
+
+@pytest.mark.parametrize("avro", [["int", "string"], {"type": "array", "items": "string"}, ["null", "bytes"], "null"])
+def test_a_type_that_nothing_fills_is_a_fault_of_the_rule(tmp_path: Path, avro: object) -> None:
+    schema = {"type": "record", "name": "Odd", "fields": [{"name": "odd", "type": avro}]}
+    assert "field 'odd' takes" in faults(tmp_path, "map_(event_id()).onto('odd')", schema)[0]
+
+
+def test_a_mapping_is_not_imported() -> None:
+    with pytest.raises(RuntimeError, match="not imported"):
+        map_("a")
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        (b"no JSON", "no Avro schema"),
+        (b'{"type":"enum","name":"E","symbols":["A"]}', "must be an Avro record"),
+        (b'{"type":"record"}', "no Avro schema"),
+    ],
+)
+def test_a_file_that_is_no_schema_is_told(tmp_path: Path, content: bytes, fault: str) -> None:
+    path = tmp_path / "schema.avsc"
+    path.write_bytes(content)
+    with pytest.raises(MappingError, match=fault):
+        read_schema(path)
+
+
+def test_files_that_are_missing_are_told(tmp_path: Path) -> None:
+    assert "No such file" in tool.check(tmp_path / "none.py", tmp_path / "none.avsc")[0]
+    assert "No such file" in tool.check(tmp_path / "none.py", SCHEMAS / "clickstream.avsc")[0]
+
+
+def test_the_default_mapping_has_no_fault() -> None:
+    assert tool.check(SCHEMAS / "clickstream_mapping.py", SCHEMAS / "clickstream.avsc") == []
+
+
+def test_a_mapping_can_be_tried_on_events(tmp_path: Path) -> None:
+    events = tmp_path / "events.jsonl"
+    events.write_text(
+        f'{{"id":"{ID}","type":"pageView","created_at":1767225600000,"url":"http://a.example/b?utm_source=x"}}\n\n'
+        '{"id":"forged"}\nno JSON\n',
+        "utf-8",
+    )
+    taken, refused, broken = tool.try_events(SCHEMAS / "clickstream_mapping.py", SCHEMAS / "clickstream.avsc", events)
+    assert taken["page_path"] == "/b"
+    assert taken["utm_source"] == "x"
+    assert taken["occurred_at"] == 1767225600000
+    assert refused == {"line": 3, "reason": "invalid_event_id", "message": "id must be 32 digits of 0-9 and a-f"}
+    assert broken["reason"] == "invalid_json"
+
+
+def test_the_names_of_the_language_are_those_of_its_package() -> None:
+    assert mapping.__all__ == sorted(mapping.__all__)
+    assert all(hasattr(mapping, name) for name in mapping.__all__)
