@@ -12,10 +12,11 @@ import msgspec
 
 
 class Kind(IntEnum):
-    """What a message tells: an event that was taken, or that one was refused."""
+    """What a message tells: an event that was taken, that one was refused, or a dead letter on its way once more."""
 
     EVENT = 0
     REJECTION = 1
+    REPLAY = 2  # never in a file: an event whose dead letter is counted already
 
 
 class Message(msgspec.Struct, frozen=True, gc=False):
@@ -31,6 +32,7 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     key: bytes  # up to 255 bytes
     event_id: str  # up to 255 bytes of UTF-8; empty where the refused event had none
     value: bytes
+    spool: str = ""  # on Kafka: the id of the local topic it was forwarded from
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):

@@ -1,0 +1,1 @@
+"""The topics on Kafka: the only folder that imports a Kafka client."""

@@ -1,0 +1,80 @@
+"""Every HEADRACE_KAFKA_* variable, and the client's own settings that no operator may change."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Final
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from startup.settings import ServiceSettings, SettingsError
+
+PREFIX = "HEADRACE_KAFKA_"
+
+# What the guarantees stand on; the operator's file may hold all else that librdkafka knows (TLS, SASL, buffers).
+OURS: Final = frozenset(
+    {
+        "acks",
+        "auto.offset.reset",
+        "bootstrap.servers",
+        "enable.auto.commit",
+        "enable.auto.offset.store",
+        "enable.gapless.guarantee",
+        "enable.idempotence",
+        "group.id",
+        "isolation.level",
+        "message.send.max.retries",
+        "message.timeout.ms",
+        "partitioner",
+        "request.required.acks",
+        "retries",
+        "transactional.id",
+    }
+)
+
+
+class KafkaSettings(ServiceSettings):
+    """Where Kafka is, how to talk to it, and what our topics there are called."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX)
+
+    bootstrap_servers: Annotated[str, Field(min_length=1, description="Brokers to ask first, host:port, separated by commas.")] = (
+        "127.0.0.1:9092"
+    )
+    client_file: Annotated[
+        Path | None, Field(description="File of librdkafka settings, name=value a line: security.protocol, sasl.*, ssl.*; mode 0600.")
+    ] = None
+    prefix: Annotated[str, Field(pattern=r"^[a-zA-Z0-9._-]{1,100}$", description="What the names of the topics begin with.")] = (
+        "clickstream"
+    )
+
+    def topic(self, name: str) -> str:
+        """Give the full name of one of our topics: avro, json, dead-letters, ledger, salts."""
+        return f"{self.prefix}-{name}"
+
+    def client(self) -> dict[str, str]:
+        """Give what every client of librdkafka is made with; raises SettingsError with all faults of the client file."""
+        return {"bootstrap.servers": self.bootstrap_servers, "client.id": "headrace", **self._from_file()}
+
+    def _from_file(self) -> Mapping[str, str]:
+        if self.client_file is None:
+            return {}
+        variable = f"{PREFIX}CLIENT_FILE"
+        try:
+            lines = self.client_file.read_text("utf-8").splitlines()
+        except (OSError, ValueError) as error:
+            raise SettingsError([f"{variable}: {self.client_file} cannot be read: {error}"]) from error
+        found, faults = {}, []
+        for number, line in enumerate(map(str.strip, lines), 1):
+            if not line or line.startswith("#"):
+                continue
+            name, equals, value = map(str.strip, line.partition("="))
+            if not equals or not name:
+                faults.append(f"{variable}: {self.client_file}, line {number}: name=value is expected")
+            elif name in OURS:
+                faults.append(f"{variable}: {self.client_file}, line {number}: {name} is set by headrace; its guarantees rest on it")
+            else:
+                found[name] = value
+        if faults:
+            raise SettingsError(faults)
+        return found
