@@ -185,18 +185,21 @@ def mapping_test(
 @engines_app.command("fetch")
 def engines_fetch() -> None:
     """Fetch the jars of Kafka and Druid with Maven, if they are not there."""
-    from headrace.jars import fetch
+    from headrace.jars import fetch, find_java
 
+    find_java()  # Maven's own message would not say what to install
     console.print(f"the jars are in {fetch(console)}", highlight=False, soft_wrap=True)
 
 
 @engines_app.command("up")
 def engines_up(state: StateOption = DEFAULT, engine_port: EnginePortOption = []) -> None:  # noqa: B006  # typer's way
     """Start them and return when they are ready; they stay."""
-    from headrace.engines import EnginePorts
+    from headrace.engines import EnginePorts, Engines
     from headrace.engines_up import up
 
-    up(State(state.resolve()), EnginePorts().with_choices(engine_port), console)
+    ports, folder = EnginePorts().with_choices(engine_port), State(state.resolve())
+    folder.prepare()
+    up(Engines.fetched(folder.engines, ports, console), console)
 
 
 @engines_app.command("down")

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Final, Self
 
 import httpx
+from rich.console import Console
 
 from headrace.errors import CommandError
-from headrace.jars import POMS, PROJECT, java
+from headrace.jars import POMS, PROJECT, fetch, find_java
 from headrace.state import LOOPBACK
 from headrace.supervisor import Service, answers
 from topics.kafka import probe
@@ -104,19 +105,25 @@ class EnginePorts:
 class Engines:
     """How the engines are run from a folder of jars, with all they keep in one folder."""
 
+    java: str
     jars: Path
     folder: Path
     ports: EnginePorts = EnginePorts()
 
+    @classmethod
+    def fetched(cls, folder: Path, ports: EnginePorts, console: Console) -> Self:
+        """Make ready to run them, the jars fetched if they are not there; raises CommandError without Java or Maven."""
+        return cls(find_java(), fetch(console), folder, ports)
+
     def service(self, name: str) -> Service:
         """Give an engine as a service, its configuration written and its storage made."""
-        for path in (self.folder / name, self.folder / "tmp"):
-            path.mkdir(parents=True, exist_ok=True)
+        for part in ("zookeeper", "kafka", "druid", "tmp"):
+            (self.folder / part).mkdir(parents=True, exist_ok=True)
         command = {"zookeeper": self._zookeeper, "kafka": self._kafka}.get(name, lambda: self._druid(name))()
         return Service(name, command, {}, lambda: self.ports.is_ready(name), self.folder, READY_SECONDS)
 
     def _java(self, name: str, *jvm: str, class_path: str) -> tuple[str, ...]:
-        return (java(), *MEMORY[name], *JVM, "-Djava.io.tmpdir=tmp", *jvm, "-cp", class_path)
+        return (self.java, *MEMORY[name], *JVM, "-Djava.io.tmpdir=tmp", *jvm, "-cp", class_path)
 
     def _zookeeper(self) -> tuple[str, ...]:
         where = {"dataDir": self.folder / "zookeeper", "clientPort": self.ports.zookeeper, "clientPortAddress": LOOPBACK}

@@ -8,22 +8,19 @@ from rich.console import Console
 
 from headrace.engines import NAMES, STOP_ORDER, EnginePorts, Engines
 from headrace.errors import CommandError
-from headrace.jars import fetch
 from headrace.starting import start
 from headrace.state import LOOPBACK, Run, RunningProcess, State
 from headrace.supervisor import Supervisor, created_at, is_alive, stop_leftovers
 
 
-def up(state: State, ports: EnginePorts, console: Console) -> None:
+def up(engines: Engines, console: Console) -> None:
     """Start them, wait until they are ready, and say where they are; raises CommandError when one will not start."""
-    state.prepare()
-    here = State(state.engines)
+    here, ports = State(engines.folder), engines.ports
     here.logs.mkdir(parents=True, exist_ok=True)
     lock = here.lock()
     try:
         _check_that_none_runs(here)
         ports.check()
-        engines = Engines(fetch(console), here.root, ports)
         supervisor = Supervisor(here.logs)
         try:
             start(map(engines.service, NAMES), supervisor, console, lambda: _note(here, ports, supervisor), threading.Event())
