@@ -46,7 +46,7 @@ class RowWriter:
         """Give the messages of a batch's rows; the rows are changed."""
         for row, event in zip(batch.rows, batch.events, strict=True):
             party: Any = row["party_id"]
-            yield Output(topic, partition, party.encode() if party else None, self._value(row), (("event", event_header(event)),))
+            yield Output(topic, partition, party.encode() if party else None, self._value(row), [("event", event_header(event))])
 
     def _value(self, row: Row) -> bytes:
         told: dict[str, Any] = row

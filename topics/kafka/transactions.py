@@ -4,7 +4,7 @@ What is known to go wrong with transactions (a commit that arrives late and ends
 failure nothing of the client is used again. `close` it, open a new one, and begin at the committed offsets.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, Final, Self, TypeAlias
 
@@ -24,7 +24,7 @@ QUIET_SECONDS: Final = 10.0  # without a message or an end, a partition that is 
 AT_ONCE: Final = 10_000
 FROM_BEGINNING: Final = -2  # Kafka's own code for the earliest offset
 
-Header: TypeAlias = tuple[str, bytes]
+Header: TypeAlias = tuple[str, str | bytes | None]  # as the client has it
 
 
 class TransactionFailed(TopicError):
@@ -49,7 +49,7 @@ class Output(msgspec.Struct, frozen=True, gc=False):
     partition: int
     key: bytes | None
     value: bytes | None
-    headers: Sequence[Header] = ()
+    headers: list[Header] = []
 
 
 class Transactions:
@@ -117,7 +117,7 @@ class Transactions:
         try:
             self._producer.begin_transaction()
             for output in outputs:
-                produce(output.topic, output.value, output.key, output.partition, headers=output.headers)  # type: ignore[arg-type]
+                produce(output.topic, output.value, output.key, output.partition, headers=output.headers)
             positions = [TopicPartition(self._topic, partition, offset) for partition, offset in offsets.items()]
             self._producer.send_offsets_to_transaction(positions, self._consumer.consumer_group_metadata(), COMMIT_SECONDS)
             self._producer.commit_transaction(COMMIT_SECONDS)
@@ -180,6 +180,7 @@ def read_partition(settings: KafkaSettings, topic: str, partition: int, since: i
             "enable.auto.commit": False,
             "isolation.level": "read_committed",
             "enable.partition.eof": True,
+            "fetch.wait.max.ms": 10,  # at the end nothing more is waited for
             "fetch.queue.backoff.ms": 10,
         }
     )
