@@ -24,6 +24,9 @@ from topics.kafka.shared_values import SharedValues
 Clock = Callable[[], int]
 SYSTEM_CLOCK: Final[Clock] = lambda: time.time_ns() // 1_000_000  # noqa: E731
 
+# A batch makes and drops objects without any cycle; to look more often took a tenth of the converter's time.
+GARBAGE_THRESHOLDS: Final = (50_000, 20, 50)
+
 
 def build_worker(
     reader: AccountedReader, sink: Sink, settings: Settings, *, clock: Clock = SYSTEM_CLOCK, metrics: Metrics | None = None

@@ -6,12 +6,13 @@ failure nothing of the client is used again. `close` it, open a new one, and beg
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from typing import Any, Final, Self, TypeAlias
+from typing import Any, Final, Self
 
 import msgspec
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
+from topics.kafka.messages import Headers
 from topics.kafka.settings import KafkaSettings
 from topics.topic import TopicError
 
@@ -23,8 +24,6 @@ COMMITTED_SECONDS: Final = 30.0
 QUIET_SECONDS: Final = 10.0  # without a message or an end, a partition that is being read counts as unreachable
 AT_ONCE: Final = 10_000
 FROM_BEGINNING: Final = -2  # Kafka's own code for the earliest offset
-
-Header: TypeAlias = tuple[str, str | bytes | None]  # as the client has it
 
 
 class TransactionFailed(TopicError):
@@ -49,7 +48,7 @@ class Output(msgspec.Struct, frozen=True, gc=False):
     partition: int
     key: bytes | None
     value: bytes | None
-    headers: list[Header] = []
+    headers: Headers = []
 
 
 class Transactions:
