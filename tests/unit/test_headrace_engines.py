@@ -16,7 +16,8 @@ import pytest
 from confluent_kafka import Producer
 from rich.console import Console
 
-from headrace.engines import NAMES, READY_PATHS, STOP_ORDER, EnginePorts, Engines, free_engine_ports
+from headrace.engine_ports import READY_PATHS, EnginePorts, free_engine_ports
+from headrace.engines import NAMES, STOP_ORDER, Engines
 from headrace.engines_up import down, up
 from headrace.errors import CommandError
 from headrace.jars import EXTENSIONS, PROJECT
@@ -116,7 +117,7 @@ def test_ports_that_are_taken_are_told_all_at_once() -> None:
     with socket.create_server((LOOPBACK, 0)) as other:
         taken = replace(ports, kafka=other.getsockname()[1], broker=ports.indexer)
         with pytest.raises(
-            CommandError, match=r"\(kafka\) cannot be used: Address already in use.*\n.*\(broker\) .* asked for twice.*\n.*indexer"
+            CommandError, match=r"\(kafka\) cannot be used: .*\n.*asked for twice.* broker=NUMBER\n.*asked for twice.* indexer=NUMBER"
         ):
             taken.check()
 
