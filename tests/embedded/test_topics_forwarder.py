@@ -9,13 +9,14 @@ from pathlib import Path
 import httpx
 import pytest
 from confluent_kafka import KafkaError, Message
-from support.kafka import PRODUCE, MockKafka, a_kafka, read_topic, write_topic
+from support.kafka import PRODUCE, MockKafka, a_kafka, header, origin, read_topic, write_topic
 from support.topics import MINUTE, a_message, a_rejection, fill, messages, read_entries
 from support.waiting import wait_until
 
 from topics.durable_end import DurableEnd
 from topics.files import lock, unlock
-from topics.forwarder import FORWARDED, READER, Forwarder, forward
+from topics.forwarded import FORWARDED
+from topics.forwarder import READER, Forwarder, forward
 from topics.forwarder_settings import ForwarderSettings
 from topics.kafka.ledger_feed import LedgerFeed
 from topics.kafka.messages import ORIGIN
@@ -79,21 +80,13 @@ def wait_until_released(path: Path) -> None:
 
 
 def ids(found: list[Message]) -> set[str]:
-    return {text(message, "event-id") for message in found}
-
-
-def text(message: Message, name: str) -> str:
-    value = dict(message.headers() or [])[name]
-    assert isinstance(value, bytes)
-    return value.decode()
+    return {header(message, "event-id").decode() for message in found}
 
 
 def positions_by_partition(found: list[Message]) -> dict[int, list[int]]:
     places: dict[int, list[int]] = {}
     for message in found:
-        origin = dict(message.headers() or [])["origin"]
-        assert isinstance(origin, bytes)
-        places.setdefault(message.partition() or 0, []).append(ORIGIN.unpack(origin)[1])
+        places.setdefault(message.partition() or 0, []).append(origin(message)[1])
     return places
 
 
@@ -272,7 +265,8 @@ def test_damage_is_a_dead_letter_and_accounted_for(spool: Path, kafka: MockKafka
     (letter,) = read_topic(kafka.settings, "dead-letters")
     assert letter.key() == f"spool/{spool_id(spool).hex()}/{broken.position}".encode()
     assert len(letter.value() or b"") == broken.next_position - broken.position
-    assert (text(letter, "stage"), text(letter, "reason"), text(letter, "failed-at")) == ("read", "damaged_frame", str(MINUTE))
+    told = [header(letter, name) for name in ("stage", "reason", "failed-at")]
+    assert told == [b"read", b"damaged_frame", str(MINUTE).encode()]
     assert reader_accounts(spool)[READER][MINUTE, ""]["dead_letters"] == 1
 
 

@@ -15,6 +15,7 @@ import confluent_kafka
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, Producer, TopicPartition
 
 from topics.kafka.definitions import definitions
+from topics.kafka.messages import ORIGIN
 from topics.kafka.settings import KafkaSettings
 
 PRODUCE: Final = 0  # the API key of Kafka's protocol
@@ -100,6 +101,19 @@ def read_topic(settings: KafkaSettings, name: str, *, within_seconds: float = 10
         return sorted(found, key=lambda message: (message.partition() or 0, message.offset() or 0))
     finally:
         consumer.close()
+
+
+def header(message: Message, name: str) -> bytes:
+    """Give a header of a message."""
+    value = dict(message.headers() or [])[name]
+    assert isinstance(value, bytes)
+    return value
+
+
+def origin(message: Message) -> tuple[bytes, int, int]:
+    """Give the spool id, the position there and the time of arrival of a record."""
+    spool, position, received_at = ORIGIN.unpack(header(message, "origin"))
+    return spool, position, received_at
 
 
 def write_topic(settings: KafkaSettings, name: str, key: bytes, value: bytes | None, *, partition: int = 0) -> None:

@@ -41,7 +41,7 @@ class Session:
         self._fault: object = None
         self._producer = Producer({**settings.client(), **IDEMPOTENT, **PATIENT}, logger=logging.getLogger("kafka"))
         try:
-            self._reach(settings)
+            reach(self._producer, settings, "avro", "dead-letters")
         except SessionOver:
             self.close()
             raise
@@ -67,25 +67,36 @@ class Session:
 
     def poll(self, seconds: float) -> None:
         """Take the reports that there are, or wait for some. Raises SessionOver when something failed."""
-        try:
-            self._producer.poll(seconds)
-        except RAISED as error:
-            raise SessionOver(str(error.__cause__ or error)) from error
+        poll(self._producer, seconds)
         if self._fault:
             raise SessionOver(str(self._fault))
 
     def close(self) -> None:
         """Drop what is not delivered; its reports come to those who sent it, as failures."""
-        with suppress(*RAISED):
-            self._producer.purge()
-            self._producer.poll(0)
-        self._producer.close()
+        drop(self._producer)
 
-    def _reach(self, settings: KafkaSettings) -> None:
-        # All topics are asked for: a question for one by its name would make it, with any number of partitions.
-        try:
-            there = self._producer.list_topics(timeout=REACHED_SECONDS).topics
-        except KafkaException as error:
-            raise SessionOver(f"Kafka does not answer at {settings.bootstrap_servers}: {error.args[0].str()}") from error
-        if missing := [topic for topic in (self._records, self._dead_letters) if topic not in there]:
-            raise SessionOver(f"Kafka has no topic {' and no '.join(missing)}; headrace kafka apply makes it")
+
+def reach(producer: Producer, settings: KafkaSettings, *names: str) -> None:
+    """See that Kafka answers and has these topics; raises SessionOver."""
+    try:  # all topics are asked for: a question for one by its name would make it, with any number of partitions
+        there = producer.list_topics(timeout=REACHED_SECONDS).topics
+    except KafkaException as error:
+        raise SessionOver(f"Kafka does not answer at {settings.bootstrap_servers}: {error.args[0].str()}") from error
+    if missing := [settings.topic(name) for name in names if settings.topic(name) not in there]:
+        raise SessionOver(f"Kafka has no topic {' and no '.join(missing)}; headrace kafka apply makes it")
+
+
+def poll(producer: Producer, seconds: float) -> int:
+    """Take the reports that there are, or wait for some; give how many. Raises SessionOver after a fatal error."""
+    try:
+        return producer.poll(seconds)
+    except RAISED as error:
+        raise SessionOver(str(error.__cause__ or error)) from error
+
+
+def drop(producer: Producer) -> None:
+    """Let go of a producer and of what it has not delivered; reports of that come at once, as failures."""
+    with suppress(*RAISED):
+        producer.purge()
+        producer.poll(0)
+    producer.close()
