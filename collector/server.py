@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import gc
 import signal
 import socket
 from collections.abc import Callable, Iterator, Mapping
@@ -18,6 +17,7 @@ from collector.errors import StartError
 from collector.identifiers import read_or_make_secret
 from collector.ledger import Minute
 from collector.settings import PREFIX, Settings
+from startup.garbage import spare_the_collector_of_garbage
 from topics.forwarded import ForwardedTopic
 from topics.kafka.settings import KafkaSettings
 from topics.kafka.writer import KafkaTopic
@@ -78,7 +78,7 @@ async def run(settings: Settings, kafka: KafkaSettings) -> bool:
             loop.add_signal_handler(number, stopping.set)
         servers = [_server(settings, app.public), _server(settings, app.internal)]
         tasks = [asyncio.create_task(server.serve([port])) for server, port in zip(servers, (public, internal), strict=True)]
-        _spare_the_collector_of_garbage()
+        spare_the_collector_of_garbage(10_000, 50, 50)  # looking through it all took tens of milliseconds, at any time
         log.info("collector started", port=public.getsockname()[1], internal_port=internal.getsockname()[1])
         await stopping.wait()
         app.gate.close("the topic has failed" if failures else "the collector is stopping")
@@ -89,13 +89,6 @@ async def run(settings: Settings, kafka: KafkaSettings) -> bool:
         log.error("topic failed", error=repr(failures[0]))
     log.info("collector stopped")
     return not failures
-
-
-def _spare_the_collector_of_garbage() -> None:
-    """Leave what lives as long as the process out of garbage collection: looking through it took tens of milliseconds, at any time."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(10_000, 50, 50)
 
 
 def _server(settings: Settings, app: ASGIApp) -> _Server:
