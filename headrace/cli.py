@@ -1,4 +1,4 @@
-"""The command line: `headrace up`, `down`, `status`, `tail`, `dead-letters`, `sql`, `replay`, `mapping`, `druid`."""
+"""The command line: `headrace up`, `down`, `status`, `tail`, `dead-letters`, `sql`, `replay`, `mapping`, `kafka`, `druid`."""
 
 import json
 import os
@@ -12,8 +12,6 @@ from rich.text import Text
 
 from headrace.errors import CommandError
 from headrace.state import DEFAULT, State
-from startup.settings import SettingsError
-from topics.kafka.settings import KafkaSettings
 
 app = typer.Typer(
     help="Clickstream collection that a site can own. Exit status: 0 done, 1 not ready, 2 something for you to mend, told in a line.",
@@ -23,6 +21,8 @@ app = typer.Typer(
 )
 mapping_app = typer.Typer(help="Check and try the rules that turn an event into a record.", no_args_is_help=True)
 app.add_typer(mapping_app, name="mapping")
+kafka_app = typer.Typer(help="Make the topics on Kafka, and look at them; HEADRACE_KAFKA_* says where it is.", no_args_is_help=True)
+app.add_typer(kafka_app, name="kafka")
 druid_app = typer.Typer(help="Bring Druid to what the files of druid/ say, and look at it.", no_args_is_help=True)
 app.add_typer(druid_app, name="druid")
 
@@ -186,6 +186,23 @@ def mapping_test(
     test(file, events, schema, console)
 
 
+@kafka_app.command("apply")
+def kafka_apply(dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would change.")] = False) -> None:
+    """Create the topics that are missing and bring the settings of the others up to date. It can be run again: nothing changes."""
+    from headrace.kafka import apply, read_settings
+
+    apply(read_settings(os.environ), console, dry_run=dry_run)
+
+
+@kafka_app.command("status")
+def kafka_status() -> None:
+    """Show the topics and how much of them is unread; exit status 1 if one is missing."""
+    from headrace.kafka import read_settings
+    from headrace.kafka import status as look
+
+    raise typer.Exit(0 if look(read_settings(os.environ), console) else 1)
+
+
 @druid_app.command("apply")
 def druid_apply(
     url: DruidOption = DRUID,
@@ -197,12 +214,13 @@ def druid_apply(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Submit what differs from Druid's supervisor, rules and compaction, and wait until rows are read. It can be run again: nothing changes."""
+    """Submit what differs in Druid and wait until it reads. It can be run again: nothing changes."""
     from headrace.druid import apply
     from headrace.druid_spec import FOLDER, Options
+    from headrace.kafka import read_settings
 
     options = Options(datasource, tasks, replicas, task_duration)
-    apply(url, _kafka(), console, options=options, folder=files or FOLDER, dry_run=dry_run, as_json=as_json)
+    apply(url, read_settings(os.environ), console, options=options, folder=files or FOLDER, dry_run=dry_run, as_json=as_json)
 
 
 @druid_app.command("status")
@@ -232,11 +250,3 @@ def druid_resume(url: DruidOption = DRUID, datasource: DatasourceOption = DATASO
     from headrace.druid_supervisor import resume
 
     resume(url, datasource, console)
-
-
-def _kafka() -> KafkaSettings:
-    """Read HEADRACE_KAFKA_*."""
-    try:
-        return KafkaSettings.read(os.environ)
-    except SettingsError as error:
-        raise CommandError(str(error)) from error

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-# Keys by path, which is a JSON Pointer (RFC 6901) without its first slash. A path that is not named here is not looked into: an input format, an index spec or an auto scaler has many forms.
+# Keys by path, a JSON Pointer (RFC 6901) without its first slash. What has many forms (input format, auto scaler) is not looked into.
 SUPERVISOR: Final[Mapping[str, frozenset[str]]] = {
     "": frozenset({"type", "context", "spec", "suspended"}),
     "spec": frozenset({"dataSchema", "ioConfig", "tuningConfig"}),

@@ -17,7 +17,7 @@ FOLDER: Final = Path(__file__).resolve().parents[1] / "druid"
 SUPERVISOR, COMPACTION, RULES = "supervisors/clickstream.json", "compaction.json", "rules.json"
 
 # `auto` with a type refuses a list where a text is expected; `string` would make the column multi-valued without a word.
-DIMENSIONS: Final[Mapping[str, Mapping[str, str]]] = {
+DIMENSIONS: Final[Mapping[str, dict[str, str]]] = {
     "string": {"type": "auto", "castToType": "STRING"},
     "long": {"type": "long"},
     "double": {"type": "double"},
@@ -70,8 +70,9 @@ def fill_in(files: Spec, columns: tuple[Column, ...], kafka: KafkaSettings, opti
     given = {"taskCount": options.tasks, "replicas": options.replicas, "taskDuration": options.task_duration}
     reading |= {key: value for key, value in given.items() if value is not None}
     if options.replicas is not None:
-        for tiers in (rule["tieredReplicants"] for rule in filled.rules if "tieredReplicants" in rule):
-            tiers |= dict.fromkeys(tiers, options.replicas)
+        for rule in filled.rules:
+            if tiers := rule.get("tieredReplicants"):
+                rule["tieredReplicants"] = dict.fromkeys(tiers, options.replicas)
     return filled
 
 
@@ -91,13 +92,13 @@ def _compaction_faults(content: Any) -> Iterator[str]:
 def _rules_faults(content: Any) -> Iterator[str]:
     rules = content if isinstance(content, list) and content else [None]
     for number, rule in enumerate(rules):
-        kind = rule.get("type") if isinstance(rule, dict) else None
+        kind = str(rule.get("type")) if isinstance(rule, dict) else ""
         if kind not in keys.RULES:
-            yield f"{number}/type: Druid knows no such rule as {_shown(kind)}{_nearest(str(kind), keys.RULES)}"
+            yield f"{number}/type: Druid knows no such rule as {_shown(kind)}{_nearest(kind, keys.RULES)}"
         else:
             yield from (f"{number}/{fault}" for fault in _unknown(rule, {"": keys.RULES[kind]}))
     if isinstance(rules[-1], dict) and rules[-1].get("type") not in ("loadForever", "dropForever"):
-        yield f"{len(rules) - 1}/type: the last rule must be loadForever or dropForever: days that no rule names follow the cluster's default"
+        yield f"{len(rules) - 1}/type: the last rule must be loadForever or dropForever, else other days follow the cluster's default"
 
 
 def _unknown(content: Any, known: Mapping[str, frozenset[str]]) -> Iterator[str]:
