@@ -29,7 +29,7 @@ def status(url: str, datasource: str) -> dict[str, Any]:
         "healthy": not reasons,
         "reasons": reasons,
         "state": now.get("detailedState") or now["state"],
-        "lag": {"total": now.get("aggregateLag"), "partitions": now.get("minimumLag")},
+        "lag": {"total": now.get("aggregateLag") if now.get("minimumLag") else None, "partitions": now.get("minimumLag") or None},
         "tasks": [
             *_working(now, waiting),
             *({"id": task["id"], "state": "FAILED", "offsets": None, "error": _error(task)} for task in failed),
@@ -69,7 +69,8 @@ def _failure(druid: Druid, failed: list[dict[str, Any]]) -> list[str]:
         return []
     newest = max(failed, key=lambda task: str(task["createdTime"]))
     rows = _rows_that_do_not_fit(druid, newest["id"])
-    return [f"{len(failed)} tasks failed in the last {RECENT.seconds // 60} minutes, the last one with: {_error(newest)}", *rows]
+    count = f"{len(failed)} task{'' if len(failed) == 1 else 's'}"
+    return [f"{count} failed in the last {RECENT.seconds // 60} minutes, the last one with: {_error(newest)}", *rows]
 
 
 def _rows_that_do_not_fit(druid: Druid, task: str) -> list[str]:

@@ -17,7 +17,7 @@ from rich.console import Console
 from support.waiting import wait_until
 
 from headrace.druid import apply
-from headrace.druid_client import RULES, SUPERVISORS
+from headrace.druid_client import COMPACTION, RULES, SUPERVISORS
 from headrace.druid_difference import Difference
 from headrace.druid_spec import FOLDER, Options
 from headrace.druid_status import status
@@ -74,8 +74,8 @@ class DruidTable:
 
     def told(self) -> dict[str, Any]:
         """All that Druid was told of the table so far: every version of the supervisor, rules, compaction."""
-        paths = (f"{SUPERVISORS}/{self.name}/history", f"{RULES}/{self.name}/history", f"{RULES}/{self.name}")
-        paths += (f"/druid/coordinator/v1/config/compaction/{self.name}/history",)
+        rules, compaction = f"{RULES}/{self.name}", f"{COMPACTION}/{self.name}"
+        paths = (f"{SUPERVISORS}/{self.name}/history", rules, f"{rules}/history", compaction, f"{compaction}/history")
         answers = {path: self.client.get(self.engines.overlord_url + path) for path in paths}
         return {path: answer.json() if answer.is_success else None for path, answer in answers.items()}
 
@@ -114,7 +114,7 @@ class DruidTable:
 
     def counts(self) -> tuple[int, int]:
         """Rows, and different event ids."""
-        found = self.ask(f'SELECT COUNT(*) AS n, COUNT(DISTINCT event_id) AS ids FROM "{self.name}"')  # noqa: S608
+        found = self.ask(f'SELECT COUNT(*) AS n, COUNT(DISTINCT event_id) AS ids FROM "{self.name}"')
         return (found[0]["n"], found[0]["ids"]) if found else (0, 0)
 
     def wait_for_rows(self, count: int) -> None:
