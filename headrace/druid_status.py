@@ -58,7 +58,7 @@ def print_status(content: dict[str, Any], datasource: str, console: Console) -> 
 def _reasons(now: Standing) -> list[str]:
     if now["suspended"]:
         return ["it is suspended; `headrace druid resume` lets it go on"]
-    reasons = [f"Druid: {error['exceptionClass']}: {error['message']}" for error in now["recentErrors"][-3:]] if not now["healthy"] else []
+    reasons = [f"Druid: {error['message']}" for error in now["recentErrors"][-1:]] if not now["healthy"] else []
     if not now["healthy"] or now["state"] != "RUNNING":
         reasons.insert(0, f"the supervisor is {now.get('detailedState') or now['state']}")
     return reasons or ([] if now["activeTasks"] else ["no task reads"])

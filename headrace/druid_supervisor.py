@@ -69,7 +69,8 @@ def wait_until(druid: Druid, datasource: str, condition: Condition) -> None:
     with Console(stderr=True).status(f"waiting for {datasource}") as progress:
         while not condition(druid, now := standing(druid, datasource)):
             if time.monotonic() > deadline:
-                raise CommandError(f"{datasource} is {described(now)} after {WAIT_SECONDS} s; `headrace druid status` says why")
+                last = now["recentErrors"][-1]["message"] if now["recentErrors"] else "`headrace druid status` says more"
+                raise CommandError(f"{datasource} is {described(now)} after {WAIT_SECONDS} s; {last}")
             progress.update(f"waiting for {datasource}: {described(now)}")
             time.sleep(LOOK_SECONDS)  # Druid tells of nothing by itself
 

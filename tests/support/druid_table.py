@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import httpx
-from confluent_kafka import Producer
+from confluent_kafka import OFFSET_END, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from rich.console import Console
 from support.waiting import wait_until
@@ -66,6 +66,29 @@ class DruidTable:
 
     def status(self) -> dict[str, Any]:
         return status(self.engines.overlord_url, self.name)
+
+    def order(self, word: str) -> None:
+        """Tell the supervisor without waiting."""
+        self.client.post(f"{self.engines.overlord_url}{SUPERVISORS}/{self.name}/{word}").raise_for_status()
+
+    def let_pass(self, count: int) -> None:
+        """Let rows pass that do not fit, by hand, as the README says."""
+        spec = self.client.get(f"{self.engines.overlord_url}{SUPERVISORS}/{self.name}").json()
+        spec["spec"]["tuningConfig"]["maxParseExceptions"] = count
+        content = {key: spec[key] for key in ("type", "context", "spec")}
+        self.client.post(f"{self.engines.overlord_url}{SUPERVISORS}", json=content).raise_for_status()
+
+    def compact(self) -> None:
+        """Have the coordinator look now for what is to be compacted."""
+        self.client.post(f"{self.engines.overlord_url}/druid/coordinator/v1/compaction/compact").raise_for_status()
+
+    def delete_from_topic(self) -> None:
+        """Delete all that is on the topic."""
+        topic = self.kafka.topic("json")
+        admin = AdminClient({"bootstrap.servers": self.engines.kafka})
+        everything = [TopicPartition(topic, number, OFFSET_END) for number in admin.list_topics(topic).topics[topic].partitions]
+        for deleted in admin.delete_records(everything).values():
+            deleted.result(30)
 
     def add_field(self, name: str) -> None:
         content = load_schema(self.schema)
