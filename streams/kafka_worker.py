@@ -69,9 +69,13 @@ class KafkaWorker:
         self._lags: dict[int, int] = {}
         self._looked_at = 0.0
         self._reports = Reports()
-        self._metrics = metrics
+        self.metrics = metrics
         self._counts = metrics.watch_kafka(lambda: {self._topic(number): lag for number, lag in self._lags.items()})
-        self.is_ready = False
+        self._fault = "no partition was assigned yet"
+
+    def trouble(self) -> str:
+        """Say why nothing is converted, or nothing."""
+        return self._fault
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set; the transaction in hand is finished first."""
@@ -84,7 +88,7 @@ class KafkaWorker:
                         self.step(transactions)
                         pause = 0.0
             except TransactionFailed as error:
-                self.is_ready = False
+                self._fault = str(error)
                 self._counts.failed_transactions.inc()
                 pause = min(max(2 * pause, 0.1), LONGEST_PAUSE_SECONDS)
                 log.warning("begins anew at the committed offsets", topic=self._source, reason=str(error), pause_seconds=pause)
@@ -102,7 +106,8 @@ class KafkaWorker:
         self._tools.salts.renew((), now)
         self._reports.pause()
         if started - self._looked_at >= SECONDS_BETWEEN_LOOKS:
-            self._looked_at, self._lags = started, transactions.lags()
+            self._looked_at = started
+            self._lags = {number: max(0, end - self._partitions[number].offset) for number, end in transactions.ends().items()}
         return len(found)
 
     def _join(self) -> Transactions:
@@ -117,7 +122,7 @@ class KafkaWorker:
         kept = {number: held for number, held in self._partitions.items() if starts.get(number) == held.offset}
         self._partitions = {number: kept.get(number) or self._restored(number, offset) for number, offset in starts.items()}
         self._lags = {}
-        self.is_ready = True
+        self._fault = ""
         log.info("partitions assigned", topic=self._source, partitions=sorted(starts), restored=sorted(starts.keys() - kept.keys()))
 
     def _restored(self, number: int, offset: int) -> _Partition:
@@ -198,7 +203,7 @@ class KafkaWorker:
         if step.batch is not None:
             partition.memory.committed(step.batch, step.spools, now)
             partition.maker.committed()
-            self._metrics.committed(step.batch, seconds)
+            self.metrics.committed(step.batch, seconds)
             self._reports.committed(step.batch, len(step.batch.rows), seconds)
 
     def _topic(self, number: int) -> str:

@@ -1,6 +1,5 @@
 """What the converter reads from and writes to Kafka: records in, rows, dead letters and accounts out."""
 
-import struct
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -10,11 +9,11 @@ from schemas.contract import Column
 from streams.dead_letters import Reason
 from streams.partition import AccountKey, event_header
 from streams.sink import Account, Batch, DeadLetter, Row
-from topics.kafka.transactions import Fetched, Header, Output
+from topics.kafka.messages import ORIGIN, Headers
+from topics.kafka.transactions import Fetched, Output
 from topics.topic import Entry, Kind, Message
 
 NO_POSITION: Final = -1
-_ORIGIN = struct.Struct(">8sQQ")  # spool, position there, received at
 
 
 def to_entry(found: Fetched) -> tuple[Entry, int]:
@@ -25,8 +24,8 @@ def to_entry(found: Fetched) -> tuple[Entry, int]:
     headers = found.headers
     origin = headers.get("origin", b"")
     spool, position, received_at, source = "", NO_POSITION, found.timestamp, ""
-    if len(origin) == _ORIGIN.size:
-        identity, position, received_at = _ORIGIN.unpack(origin)
+    if len(origin) == ORIGIN.size:
+        identity, position, received_at = ORIGIN.unpack(origin)
         spool, source = identity.hex(), headers.get("source", b"").decode("utf-8", "replace")
     kind = Kind.EVENT
     if "replay-of" in headers:
@@ -46,7 +45,7 @@ class RowWriter:
         """Give the messages of a batch's rows; the rows are changed."""
         for row, event in zip(batch.rows, batch.events, strict=True):
             party: Any = row["party_id"]
-            yield Output(topic, partition, party.encode() if party else None, self._value(row), (("event", event_header(event)),))
+            yield Output(topic, partition, party.encode() if party else None, self._value(row), [("event", event_header(event))])
 
     def _value(self, row: Row) -> bytes:
         told: dict[str, Any] = row
@@ -60,9 +59,9 @@ def dead_letter_output(topic: str, letter: DeadLetter, origin: bytes | None) -> 
     """Give the message of a dead letter; `origin` is that of the letter it replays, if it does."""
     spool = bytes.fromhex(letter.spool) if letter.spool else bytes(8)
     told = {name: str(getattr(letter, name)) for name in ("stage", "reason", "text", "source", "failed_at")}
-    headers: list[Header] = [(name.replace("_", "-"), text.encode()) for name, text in told.items()]
+    headers: Headers = [(name.replace("_", "-"), text.encode()) for name, text in told.items()]
     headers += [("event-id", letter.event_id.encode()), ("key", letter.key)]
-    headers += [("origin", _ORIGIN.pack(spool, 0, letter.received_at))]
+    headers += [("origin", ORIGIN.pack(spool, 0, letter.received_at))]
     return Output(topic, 0, origin or letter_origin(letter), letter.content, headers)
 
 
@@ -75,7 +74,7 @@ def to_dead_letter(found: Fetched) -> DeadLetter:
     """Read what `dead_letter_output` wrote."""
     headers = found.headers
     text = {name: value.decode("utf-8", "replace") for name, value in headers.items() if name not in ("origin", "key")}
-    spool, _, received_at = _ORIGIN.unpack(headers["origin"])
+    spool, _, received_at = ORIGIN.unpack(headers["origin"])
     topic, _, position = (found.key or b"").decode().rpartition("/")
     return DeadLetter(
         topic=topic,
@@ -93,12 +92,12 @@ def to_dead_letter(found: Fetched) -> DeadLetter:
     )
 
 
-def replay_headers(letter: DeadLetter) -> list[Header]:
+def replay_headers(letter: DeadLetter) -> Headers:
     """Give the headers with which a dead letter's message is sent to the converter once more."""
     spool = bytes.fromhex(letter.spool) if letter.spool else bytes(8)
     return [
         ("replay-of", letter_origin(letter)),
-        ("origin", _ORIGIN.pack(spool, 0, letter.received_at)),
+        ("origin", ORIGIN.pack(spool, 0, letter.received_at)),
         ("source", letter.source.encode()),
         ("event-id", letter.event_id.encode()),
     ]

@@ -37,11 +37,11 @@ class _SessionRow(msgspec.Struct, frozen=True, gc=False):
     party_id: str | None = None
     session_id: str | None = None
     session_page_number: int | None = None
-    session_engagement_ms: int = 0
+    session_engagement_ms: int | None = None
     page_path: str | None = None
     previous_page_path: str | None = None
     landing_page_path: str | None = None
-    session_channel: str = ""
+    session_channel: str | None = None
     session_source: str | None = None
 
 
@@ -126,11 +126,11 @@ class PartitionMemory:
                 first_at=min(row.time, session.first_at) if session else row.time,
                 last_at=max(row.time, session.last_at) if session else row.time,
                 pages=row.session_page_number or 0,
-                engagement_ms=row.session_engagement_ms,
+                engagement_ms=row.session_engagement_ms or 0,
                 page_path=row.page_path if session is None or is_new_page else session.page_path,
                 previous_page_path=row.previous_page_path,
                 landing_page_path=row.landing_page_path,
-                channel=row.session_channel,
+                channel=row.session_channel or "",
                 source=row.session_source,
             )
         )

@@ -1,10 +1,24 @@
-"""Real engines."""
+"""The engines that the stack tests share: started once, each when the first test asks for it."""
 
-from types import SimpleNamespace
+from collections.abc import Iterator
 
 import pytest
+from support.engines import RunningEngines
 
 
 @pytest.fixture(scope="session")
-def engines() -> SimpleNamespace:
-    return SimpleNamespace(kafka="127.0.0.1:29092", overlord_url="http://127.0.0.1:28081", broker_url="http://127.0.0.1:28082")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningEngines]:
+    """Kafka alone, ready in seconds."""
+    running = RunningEngines.in_folder(tmp_path_factory.mktemp("engines"))
+    try:
+        running.start("kafka")
+        yield running
+    finally:
+        running.stop()
+
+
+@pytest.fixture(scope="session")
+def engines(kafka: RunningEngines) -> RunningEngines:
+    """Kafka and all of Druid."""
+    kafka.start()
+    return kafka
