@@ -91,12 +91,17 @@ def up(
     engine_port: EnginePortOption = [],  # noqa: B006  # typer's way
 ) -> None:
     """Start everything on this machine; Ctrl-C stops it."""
+    from headrace.engine_ports import EnginePorts
+    from headrace.engines import Engines
     from headrace.services import Plan
     from headrace.up import up as run
 
     ports = {"collector": collector_port, "internal": collector_port + 1, "sql": sql_port, "dashboards": dashboards_port, "shop": shop_port}
     plan = Plan(State(state.resolve()), host, ports, not no_dashboards, not no_visits, visits_per_minute)
-    run(plan.on_druid(engine_port, console) if engines == "druid" else plan, console)
+    if engines == "druid":
+        chosen = EnginePorts(broker=sql_port).with_choices(engine_port)
+        plan = plan.on_druid(Engines.fetched(plan.state.engines, chosen, console))
+    run(plan, console)
 
 
 @app.command()

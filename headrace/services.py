@@ -1,15 +1,12 @@
 """Which processes make up headrace on one machine, and how each is started."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Self
 
-from rich.console import Console
-
-from headrace.engine_ports import EnginePorts
 from headrace.engines import STOP_ORDER as ENGINES_STOP_ORDER
 from headrace.engines import Engines
 from headrace.errors import CommandError
@@ -48,12 +45,10 @@ class Plan:
     visits_per_minute: int
     engines: Engines | None = None  # Kafka and Druid; without them a file of DuckDB
 
-    def on_druid(self, choices: Iterable[str], console: Console) -> Self:
-        """Give the same plan with Kafka and Druid in the place of DuckDB, their jars fetched; some of their ports may be chosen."""
-        ports = replace(EnginePorts().with_choices(choices), broker=self.ports["sql"])
-        engines = Engines.fetched(self.state.engines, ports, console)
-        further = {"forwarder": self.ports["collector"] + 2, "converter": self.ports["collector"] + 3}
-        return replace(self, engines=engines, ports=self.ports | further | ports.without_broker())
+    def on_druid(self, engines: Engines) -> Self:
+        """Give the same plan with Kafka and Druid in the place of DuckDB."""
+        further = {"sql": engines.ports.broker, "forwarder": self.ports["collector"] + 2, "converter": self.ports["collector"] + 3}
+        return replace(self, engines=engines, ports=self.ports | further | engines.ports.without_broker())
 
     def url(self, name: str) -> str:
         """Give the base address of a service by the name of its port."""

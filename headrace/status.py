@@ -11,7 +11,7 @@ from rich.table import Table
 from headrace.engine_ports import EnginePorts
 from headrace.engines import NAMES
 from headrace.services import DASHBOARD, SITE
-from headrace.state import Run, RunningProcess, State
+from headrace.state import LOOPBACK, Run, RunningProcess, State
 from headrace.supervisor import answers, is_alive
 
 READY_PATHS = {
@@ -40,6 +40,7 @@ def status(state: State) -> dict[str, Any]:
             "shop": run.url("shop"),
             "sql": run.url("sql") + "/druid/v2/sql",
             **({"dashboards": run.url("dashboards") + DASHBOARD} if "dashboards" in processes else {}),
+            **({"kafka": f"{LOOPBACK}:{run.ports['kafka']}"} if "kafka" in processes else {}),
         },
         "site": SITE,
         "ledger": _ledger(run),
