@@ -172,17 +172,7 @@ def read_partition(settings: KafkaSettings, topic: str, partition: int, since: i
 
     Raises TransactionFailed when the broker does not answer.
     """
-    consumer = Consumer(
-        settings.client()
-        | {
-            "group.id": f"{topic}-reading",  # the client wants a name; nothing is committed under it
-            "enable.auto.commit": False,
-            "isolation.level": "read_committed",
-            "enable.partition.eof": True,
-            "fetch.wait.max.ms": 10,  # at the end nothing more is waited for
-            "fetch.queue.backoff.ms": 10,
-        }
-    )
+    consumer = committed_consumer(settings, topic)
     try:
         start = TopicPartition(topic, partition, FROM_BEGINNING if since is None else since)
         if since is not None:
@@ -201,6 +191,21 @@ def read_partition(settings: KafkaSettings, topic: str, partition: int, since: i
         raise TransactionFailed(f"{topic}, partition {partition}, cannot be read: {error}") from error
     finally:
         consumer.close()
+
+
+def committed_consumer(settings: KafkaSettings, topic: str) -> Consumer:
+    """Give a consumer of no group that sees committed messages only, and is told of the end."""
+    return Consumer(
+        settings.client()
+        | {
+            "group.id": f"{topic}-reading",  # the client wants a name; nothing is committed under it
+            "enable.auto.commit": False,
+            "isolation.level": "read_committed",
+            "enable.partition.eof": True,
+            "fetch.wait.max.ms": 10,  # at the end nothing more is waited for
+            "fetch.queue.backoff.ms": 10,
+        }
+    )
 
 
 def _some(consumer: Consumer) -> list[Message]:
