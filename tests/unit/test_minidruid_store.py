@@ -120,7 +120,7 @@ def test_a_dead_letter_is_kept_whole(store: Store[Session, Account]) -> None:
     cursor = store.cursor()
     (found,) = cursor.execute("SELECT * FROM state.dead_letters").fetchall()
     cursor.close()
-    assert found == dataclasses.astuple(letter)
+    assert DeadLetter(*found) == letter
 
 
 def letters(*positions: int, topic: str = TOPIC, reason: str = "undecodable", failed_at: int = 2000) -> list[DeadLetter]:

@@ -1,13 +1,12 @@
 """Sends messages and waits until the broker has them: for who sends a few and then looks what became of them."""
 
-import logging
 from collections.abc import Callable, Iterable
 from typing import Final
 
 from confluent_kafka import KafkaError, Message, Producer
 
 from topics.kafka.settings import KafkaSettings
-from topics.kafka.transactions import Output, TransactionFailed
+from topics.kafka.transactions import CLIENT_LOG, Output, TransactionFailed
 
 SECONDS: Final = 30.0
 ROOM_SECONDS: Final = 0.1
@@ -22,7 +21,7 @@ def deliver(settings: KafkaSettings, outputs: Iterable[Output]) -> None:
             failures.append(error)
 
     config = {**settings.client(), "acks": "all", "enable.idempotence": True, "delivery.timeout.ms": int(SECONDS * 1000)}
-    producer = Producer(config, logger=logging.getLogger("kafka"))
+    producer = Producer(config, logger=CLIENT_LOG)
     for output in outputs:
         _hand_over(producer, output, delivered)
         producer.poll(0)

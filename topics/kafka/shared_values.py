@@ -6,7 +6,7 @@ from typing import Final
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from topics.kafka.settings import KafkaSettings
-from topics.kafka.transactions import FROM_BEGINNING, Fetched, TransactionFailed, fetched
+from topics.kafka.transactions import CLIENT_LOG, FROM_BEGINNING, Fetched, TransactionFailed, fetched
 
 SECONDS: Final = 20.0
 
@@ -20,7 +20,8 @@ class SharedValues:
             settings.client() | {"enable.idempotence": True, "acks": "all", "delivery.timeout.ms": int(SECONDS * 1000)}
         )
         self._consumer = Consumer(
-            settings.client() | {"group.id": f"{self._topic}-reading", "enable.auto.commit": False, "fetch.queue.backoff.ms": 10}
+            settings.client() | {"group.id": f"{self._topic}-reading", "enable.auto.commit": False, "fetch.queue.backoff.ms": 10},
+            logger=CLIENT_LOG,
         )
         self._consumer.assign([TopicPartition(self._topic, 0, FROM_BEGINNING)])
         self._next = 0
@@ -58,3 +59,4 @@ class SharedValues:
 
     def close(self) -> None:
         self._consumer.close()
+        self._producer.close()
