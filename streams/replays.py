@@ -55,7 +55,7 @@ class Replays:
             batch = self._commit(entries, [entry.position for entry in entries])
             failed.update(letter.reason for letter in batch.dead_letters)
         last = letters[-1].position if len(letters) == AT_ONCE else None
-        return Replayed(len(letters) - failed.total(), failed, last)
+        return Replayed(len(letters) - failed.total(), dict(failed), last)
 
 
 def _to_entry(letter: DeadLetter) -> Entry:

@@ -171,14 +171,15 @@ class Transactions:
         return True
 
 
-def read_partition(settings: KafkaSettings, topic: str, partition: int, since: int = 0) -> Iterable[Fetched]:
-    """Give all committed messages of a partition from an instant on (milliseconds since 1970), up to its end now.
+def read_partition(settings: KafkaSettings, topic: str, partition: int, since: int | None = None) -> Iterable[Fetched]:
+    """Give all committed messages of a partition, or those from an instant on (milliseconds since 1970), up to its end now.
 
     Raises TransactionFailed when the broker does not answer.
     """
     consumer = committed_consumer(settings, topic)
     try:
-        consumer.assign(consumer.offsets_for_times([TopicPartition(topic, partition, since)], QUIET_SECONDS))
+        start = TopicPartition(topic, partition, FROM_BEGINNING if since is None else since)
+        consumer.assign([start] if since is None else consumer.offsets_for_times([start], QUIET_SECONDS))
         while True:
             for message in _some(consumer):
                 error = message.error()
