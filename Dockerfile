@@ -49,7 +49,6 @@ ENTRYPOINT ["python", "-m", "collector"]
 FROM service AS forwarder
 COPY --from=forwarder-environment /opt/headrace /opt/headrace
 COPY startup startup
-COPY schemas schemas
 COPY topics topics
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s \
     CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8292/health/ready', timeout=4)"]

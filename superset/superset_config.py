@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from secret_file import read_or_create
-from sqlalchemy.engine import URL, make_url
 from superset.config import TALISMAN_CONFIG as DEFAULT_TALISMAN_CONFIG
 from superset.utils.log import AbstractEventLogger
 
@@ -16,16 +15,10 @@ HOME.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 APP_NAME = "headrace"
 SECRET_KEY = read_or_create(Path(os.environ.get("SUPERSET_SECRET_KEY_FILE", HOME / "superset-secret-key")))
-
-
-def _database() -> URL:
-    """Where the metadata is: a file of ours, or another database, whose password is in a file of its own."""
-    url = make_url(os.environ.get("SUPERSET_DATABASE_URI", f"sqlite:///{HOME / 'superset.db'}?check_same_thread=false"))
-    password_file = os.environ.get("SUPERSET_DATABASE_PASSWORD_FILE")
-    return url.set(password=Path(password_file).read_text("utf-8").strip()) if password_file else url
-
-
-SQLALCHEMY_DATABASE_URI = _database().render_as_string(hide_password=False)
+SQLALCHEMY_DATABASE_URI = os.environ.get("SUPERSET_DATABASE_URI", f"sqlite:///{HOME / 'superset.db'}?check_same_thread=false")
+if "SUPERSET_DATABASE_PASSWORD_FILE" in os.environ:
+    # Told to libpq only: Superset writes its database's address into the log when that does not answer.
+    os.environ["PGPASSWORD"] = Path(os.environ["SUPERSET_DATABASE_PASSWORD_FILE"]).read_text("utf-8").strip()
 LOGO_TARGET_PATH = "/superset/dashboard/clickstream/"
 
 # Superset's own default ends relative ranges at midnight: "Last week" would hide today, "Last hour" would fail.
