@@ -49,6 +49,7 @@ ENTRYPOINT ["python", "-m", "collector"]
 FROM service AS forwarder
 COPY --from=forwarder-environment /opt/headrace /opt/headrace
 COPY startup startup
+COPY schemas schemas
 COPY topics topics
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s \
     CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8292/health/ready', timeout=4)"]
@@ -62,7 +63,7 @@ COPY topics topics
 COPY enrichment enrichment
 COPY streams streams
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s \
-    CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8293/health/ready', timeout=4)"]
+    CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8292/health/ready', timeout=4)"]
 ENTRYPOINT ["python", "-m", "streams"]
 
 # The command, for what runs once: it knows all stations.

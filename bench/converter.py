@@ -25,11 +25,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 from support.streams import SCHEMA, MemorySink, a_message, a_record
 
 from enrichment import demo_places
-from headrace.store import spare_the_collector_of_garbage
 from minidruid.store import Store
 from schemas.codec import Decoder
 from schemas.contract import columns
-from streams.build import build_worker
+from startup.garbage import spare_the_collector_of_garbage
+from streams.build import GARBAGE_THRESHOLDS, build_worker
 from streams.settings import Settings
 from streams.sink import Account, Session, Sink
 from streams.worker import Worker
@@ -165,7 +165,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
     os.sched_setaffinity(0, {0})
-    spare_the_collector_of_garbage()
+    spare_the_collector_of_garbage(*GARBAGE_THRESHOLDS)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("warning"))
     with tempfile.TemporaryDirectory() as folder:
         rates = measure(Path(folder), given.messages, given.rounds)

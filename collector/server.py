@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import gc
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ from collector.app import create_app, load_encoder
 from collector.errors import StartError
 from collector.identifiers import read_or_make_secret
 from collector.settings import PREFIX, Settings
+from startup.garbage import spare_the_collector_of_garbage
 from topics.local import LocalTopic, Recovered, reader_accounts
 from topics.topic import TopicError
 
@@ -71,7 +71,7 @@ async def run(settings: Settings) -> bool:
             loop.add_signal_handler(number, stopping.set)
         servers = [_server(settings, app.public), _server(settings, app.internal)]
         tasks = [asyncio.create_task(server.serve([port])) for server, port in zip(servers, (public, internal), strict=True)]
-        _spare_the_collector_of_garbage()
+        spare_the_collector_of_garbage(10_000, 50, 50)  # looking through it all took tens of milliseconds, at any time
         log.info("collector started", port=public.getsockname()[1], internal_port=internal.getsockname()[1])
         await stopping.wait()
         app.gate.close("the topic has failed" if failures else "the collector is stopping")
@@ -83,13 +83,6 @@ async def run(settings: Settings) -> bool:
         log.error("topic failed", error=repr(failures[0]))
     log.info("collector stopped")
     return not failures
-
-
-def _spare_the_collector_of_garbage() -> None:
-    """Leave what lives as long as the process out of garbage collection: looking through it took tens of milliseconds, at any time."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(10_000, 50, 50)
 
 
 def _server(settings: Settings, app: ASGIApp) -> _Server:

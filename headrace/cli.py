@@ -1,6 +1,7 @@
-"""The command line: `headrace up`, `down`, `status`, `tail`, `dead-letters`, `sql`, `replay`, `secrets`, `mapping`."""
+"""The command line: `headrace up`, `down`, `status`, `tail`, `dead-letters`, `sql`, `replay`, `secrets`, `mapping`, `kafka`."""
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -20,6 +21,8 @@ app = typer.Typer(
 )
 mapping_app = typer.Typer(help="Check and try the rules that turn an event into a record.", no_args_is_help=True)
 app.add_typer(mapping_app, name="mapping")
+kafka_app = typer.Typer(help="Make the topics on Kafka, and look at them; HEADRACE_KAFKA_* says where it is.", no_args_is_help=True)
+app.add_typer(kafka_app, name="kafka")
 
 StateOption = Annotated[Path, typer.Option("--state", help="Folder that holds everything headrace keeps on this machine.")]
 MappingArgument = Annotated[Path, typer.Argument(help="Mapping, in Python.")]
@@ -185,3 +188,20 @@ def mapping_test(
     from headrace.mapping import test
 
     test(file, events, schema, console)
+
+
+@kafka_app.command("apply")
+def kafka_apply(dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would change.")] = False) -> None:
+    """Create the topics that are missing and bring the settings of the others up to date. It can be run again: nothing changes."""
+    from headrace.kafka import apply, read_settings
+
+    apply(read_settings(os.environ), console, dry_run=dry_run)
+
+
+@kafka_app.command("status")
+def kafka_status() -> None:
+    """Show the topics and how much of them is unread; exit status 1 if one is missing."""
+    from headrace.kafka import read_settings
+    from headrace.kafka import status as look
+
+    raise typer.Exit(0 if look(read_settings(os.environ), console) else 1)

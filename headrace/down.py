@@ -6,8 +6,9 @@ import signal
 from rich.console import Console
 
 from headrace.errors import CommandError
+from headrace.services import STOP_ORDER
 from headrace.state import State
-from headrace.supervisor import STOP_SECONDS, is_alive, stop_leftover, wait_until_gone
+from headrace.supervisor import STOP_SECONDS, is_alive, stop_leftovers, wait_until_gone
 
 SERVICES = 6
 
@@ -20,6 +21,5 @@ def down(state: State, console: Console) -> None:
         with console.status("stopping"):
             if not wait_until_gone(run.supervisor, STOP_SECONDS * SERVICES):
                 raise CommandError(f"headrace (process {run.supervisor.pid}) has not stopped within {STOP_SECONDS * SERVICES} s")
-    for process in run.processes.values():
-        stop_leftover(process)
+    stop_leftovers(run.processes, STOP_ORDER)
     console.print("headrace is down")

@@ -3,17 +3,20 @@
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from headrace.errors import CommandError
 from headrace.state import State, address
-from headrace.supervisor import Service
+from headrace.supervisor import Service, answers
 
 PROJECT = Path(__file__).resolve().parent.parent
 SUPERSET = PROJECT / "superset"
 SUPERSET_ENVIRONMENT = PROJECT / ".venv-superset"
 SITE = "shop"
 DASHBOARD = "/superset/dashboard/clickstream/"
+# Whoever sends before whoever receives; one after the other, what stands together at once.
+STOP_ORDER = (("visits",), ("shop",), ("dashboards",), ("collector",), ("store",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,7 @@ class Plan:
                 "HEADRACE_COLLECTOR_TOPIC_DIRECTORY": str(self.state.topic),
                 "HEADRACE_COLLECTOR_KEY_FILE": str(self.state.secrets / "partition-key"),
             },
-            self.url("internal") + "/health/ready",
+            partial(answers, self.url("internal") + "/health/ready"),
         )
 
     def _store(self) -> Service:
@@ -64,7 +67,7 @@ class Plan:
                 "HEADRACE_MINIDRUID_STORE": str(self.state.database),
                 "HEADRACE_MINIDRUID_PORT": str(self.ports["sql"]),
             },
-            self.url("sql") + "/status/health",
+            partial(answers, self.url("sql") + "/status/health"),
         )
 
     def _dashboards(self) -> Service:
@@ -81,7 +84,7 @@ class Plan:
                 "HEADRACE_DASHBOARDS_PASSWORD_FILE": str(self.state.secrets / "dashboards-password"),
                 "TZ": "UTC",
             },
-            self.url("dashboards") + "/health",
+            partial(answers, self.url("dashboards") + "/health"),
             folder=SUPERSET,
             ready_seconds=180,
         )
@@ -95,7 +98,7 @@ class Plan:
                 "HEADRACE_SHOP_PORT": str(self.ports["shop"]),
                 "HEADRACE_SHOP_COLLECTOR_URL": self.url("collector"),
             },
-            self.url("shop") + "/",
+            partial(answers, self.url("shop") + "/"),
         )
 
     def simulated_visits(self) -> Service:

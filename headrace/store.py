@@ -1,6 +1,5 @@
 """`python -m headrace.store`: converter and minidruid in one process, because a DuckDB file has one writing process."""
 
-import gc
 import os
 import signal
 import sys
@@ -22,9 +21,10 @@ from minidruid.errors import MinidruidError
 from minidruid.settings import Settings as SqlSettings
 from minidruid.store import Store
 from schemas.contract import columns, load_schema
+from startup.garbage import spare_the_collector_of_garbage
 from startup.logs import configure
 from startup.settings import SettingsError
-from streams.build import build_worker
+from streams.build import GARBAGE_THRESHOLDS, build_worker
 from streams.errors import StreamsError
 from streams.settings import Settings as ConverterSettings
 from streams.sink import Account, Session
@@ -74,11 +74,6 @@ class StoreServer(uvicorn.Server):
             self.should_exit = True
 
 
-def spare_the_collector_of_garbage() -> None:
-    """Look for cycles more rarely: a batch makes and drops objects without any, and the looking took a tenth of the converter's time."""
-    gc.set_threshold(50_000, 20, 50)
-
-
 def main() -> int:
     """Run until SIGTERM; 0 after a clean stop, 2 when settings or the state are wrong, 1 when the converter failed."""
     configure()
@@ -104,7 +99,7 @@ def main() -> int:
         return Response(generate_latest(worker.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
     app.routes.extend((Route("/metrics", metrics), dead_letters.route(store.dead_letters)))
-    spare_the_collector_of_garbage()
+    spare_the_collector_of_garbage(*GARBAGE_THRESHOLDS)
     server = StoreServer(
         uvicorn.Config(
             app, host=sql.host, port=sql.port, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=STOP_SECONDS

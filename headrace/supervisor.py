@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,12 +25,12 @@ MOST_READ_BYTES = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One process to run: its command, its environment beside ours, and the address that answers 200 once it is ready."""
+    """One process to run: its command, its environment beside ours, and how to see that it is ready."""
 
     name: str
     command: Sequence[str]
     environment: Mapping[str, str]
-    ready_url: str | None = None
+    ready: Callable[[], bool] | None = None
     folder: Path | None = None
     ready_seconds: int = 60
 
@@ -67,14 +67,20 @@ def is_alive(process: RunningProcess) -> bool:
         return False
 
 
-def stop_leftover(process: RunningProcess) -> bool:
-    """End a process that an earlier run left behind; False if it is gone already."""
-    if not is_alive(process):
-        return False
-    os.kill(process.pid, signal.SIGTERM)
-    if not wait_until_gone(process, STOP_SECONDS):
-        os.kill(process.pid, signal.SIGKILL)
-    return True
+def stop_leftovers(processes: Mapping[str, RunningProcess], order: Iterable[Sequence[str]]) -> list[str]:
+    """End processes that an earlier run left behind, group by group, what is in no group first; gives the names of those that still ran."""
+    groups = [tuple(name for name in group if name in processes) for group in order]
+    unknown = tuple(processes.keys() - {name for group in groups for name in group})
+    ended: list[str] = []
+    for group in (unknown, *groups):
+        alive = [name for name in group if is_alive(processes[name])]
+        for name in alive:
+            os.kill(processes[name].pid, signal.SIGTERM)
+        for name in alive:
+            if not wait_until_gone(processes[name], STOP_SECONDS):
+                os.kill(processes[name].pid, signal.SIGKILL)
+        ended += alive
+    return ended
 
 
 def wait_until_gone(process: RunningProcess, seconds: float) -> bool:
@@ -113,7 +119,7 @@ class Supervisor:
     def is_ready(self, name: str) -> bool:
         """Say whether the service answers; raises CommandError with the end of its log when it died or takes too long."""
         child = self.children[name]
-        if child.service.ready_url is None or answers(child.service.ready_url):
+        if child.service.ready is None or child.service.ready():
             return True
         if child.process.poll() is not None:
             raise CommandError(
@@ -145,18 +151,18 @@ class Supervisor:
         lines = _lines(self.children[name].log)
         return lines[-1][:MOST_OF_A_LINE] if lines else ""
 
-    def stop(self, names: Sequence[str]) -> None:
-        """End services in the order given, each asked to drain first; one that does not end in time is killed."""
-        for name in names:
-            child = self.children.pop(name, None)
-            if child is None or child.process.poll() is not None:
-                continue
-            child.process.terminate()
-            try:
-                child.process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                child.process.kill()
-                child.process.wait()
+    def stop(self, *groups: Sequence[str]) -> None:
+        """End services group by group, each asked to drain first; one that does not end in time is killed."""
+        for group in groups:
+            ending = [child.process for name in group if (child := self.children.pop(name, None))]
+            for process in ending:
+                process.terminate()
+            for process in ending:
+                try:
+                    process.wait(STOP_SECONDS)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
 
     def _spawn(self, service: Service, log: Path) -> subprocess.Popen[bytes]:
         with log.open("ab") as output:

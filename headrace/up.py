@@ -14,13 +14,12 @@ from rich.text import Text
 
 from enrichment import demo_places
 from headrace.errors import CommandError
-from headrace.services import DASHBOARD, SITE, Plan
+from headrace.services import DASHBOARD, SITE, STOP_ORDER, Plan
 from headrace.state import LOOPBACK, LOOPBACK_ONLY, Run, RunningProcess, State
-from headrace.supervisor import LOOK_SECONDS, Supervisor, created_at, stop_leftover
+from headrace.supervisor import LOOK_SECONDS, Supervisor, created_at, stop_leftovers
 from simulator.errors import CollectorUnavailable
 from simulator.visits.backfill import backfill
 
-STOP_ORDER = ("visits", "shop", "dashboards", "collector", "store")  # whoever sends before whoever receives
 PORT_OPTIONS = {
     "collector": "--collector-port",
     "internal": "--collector-port (its internal port is the next one)",
@@ -61,7 +60,7 @@ def _run(plan: Plan, console: Console, stopping: threading.Event) -> None:
         _keep_running(plan, supervisor, console, stopping)
     finally:
         with console.status("stopping"):
-            supervisor.stop(STOP_ORDER)
+            supervisor.stop(*STOP_ORDER)
             _try_to_note_run(plan, supervisor)
         console.print("headrace has stopped; nothing is lost, the next `headrace up` goes on from here", highlight=False, soft_wrap=True)
 
@@ -144,9 +143,8 @@ def _try_to_note_run(plan: Plan, supervisor: Supervisor) -> bool:
 
 def _stop_leftovers(state: State, console: Console) -> None:
     run = state.read_run()
-    for name, process in (run.processes if run else {}).items():
-        if stop_leftover(process):
-            console.print(f"[yellow]ended {name} (process {process.pid}), left behind by an earlier run[/]", highlight=False)
+    for name in stop_leftovers(run.processes, STOP_ORDER) if run else ():
+        console.print(f"[yellow]ended {name}, left behind by an earlier run[/]", highlight=False)
 
 
 def _check_ports(plan: Plan) -> None:

@@ -13,7 +13,7 @@ from streams.party import Identity, Parties, needs_salt
 from streams.repeats import Repeat, compare, stored_event
 from streams.salts import DAY_MS, Salts
 from streams.sessions import find_session, go_on, open_session
-from streams.sink import Account, Batch, Session, Sink, StoredEvent
+from streams.sink import Account, Batch, Memory, Session, StoredEvent
 from topics.topic import Damage, Entry, Kind, Message
 
 MINUTE_MS = 60_000
@@ -29,33 +29,34 @@ class _Event:
     stored: StoredEvent
 
 
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What makers of batches share, however many there are."""
+
+    decoder: RecordDecoder
+    converter: Converter
+    facts: FactFinder
+    salts: Salts
+    session_timeout_ms: int
+    remembered_sessions: int
+
+
 class BatchMaker:
     """Makes batches, in steps over the whole batch: decode and check, drop repeats, identify, find sessions, convert."""
 
-    def __init__(
-        self,
-        *,
-        topic: str,
-        sink: Sink,
-        decoder: RecordDecoder,
-        converter: Converter,
-        facts: FactFinder,
-        salts: Salts,
-        memory: SessionMemory,
-        session_timeout_ms: int,
-    ) -> None:
+    def __init__(self, topic: str, memory: Memory, tools: Tools) -> None:
         self._topic = topic
-        self._sink = sink
-        self._decoder = decoder
-        self._converter = converter
-        self._facts = facts
-        self._salts = salts
-        self._parties = Parties(salts)
-        self._memory = memory
-        self._session_timeout_ms = session_timeout_ms
+        self._known_events = memory.known_events
+        self._decoder = tools.decoder
+        self._converter = tools.converter
+        self._facts = tools.facts
+        self._salts = tools.salts
+        self._parties = Parties(tools.salts)
+        self._memory = SessionMemory(memory, tools.remembered_sessions)
+        self._session_timeout_ms = tools.session_timeout_ms
 
     def make(self, entries: Sequence[Entry | Damage], now: int) -> Batch:
-        """Make the batch of these entries. Their sessions change in memory: what is not committed then must be forgotten."""
+        """Make the batch of these entries; then say what became of it: `committed` or `forget`."""
         batch = Batch(self._topic, entries[-1].next_position)
         self._facts.refresh()
         events = self._first_told(self._readable(entries, batch, now), batch, now)
@@ -65,6 +66,14 @@ class BatchMaker:
             self._add_row(event, identity, touched, batch, now)
         batch.sessions.extend(touched.values())
         return batch
+
+    def committed(self) -> None:
+        """The batch is stored; what was seen long ago may leave memory."""
+        self._memory.shrink()
+
+    def forget(self) -> None:
+        """The batch is not stored: memory is ahead of the sink."""
+        self._memory.forget()
 
     def _readable(self, entries: Sequence[Entry | Damage], batch: Batch, now: int) -> list[_Event]:
         """Take the events that can become rows; all else is settled here."""
@@ -99,7 +108,7 @@ class BatchMaker:
         """Leave out what was there before, in the sink or earlier in this batch."""
         if not events:
             return events
-        known = dict(self._sink.known_events([event.stored.key for event in events]))
+        known = dict(self._known_events([event.stored.key for event in events]))
         new = []
         for event in events:
             repeat = compare(event.stored, known.get)
@@ -108,7 +117,8 @@ class BatchMaker:
                 batch.events.append(event.stored)
                 new.append(event)
             elif repeat is Repeat.DUPLICATE:
-                _account_of(batch, event.entry.message).duplicates += 1
+                if event.entry.message.kind is not Kind.REPLAY:
+                    _account_of(batch, event.entry.message).duplicates += 1
             else:
                 self._set_aside(event.entry, Reason.ID_CONFLICT, "another event of this site has the same id", batch, now)
         return new
@@ -131,7 +141,10 @@ class BatchMaker:
         if identity is not None and session is None:  # more sessions than a visitor has: ids are kept, facts are not made up
             row["party_id"], row["session_id"] = identity.parties[0], identity.session_id
         batch.rows.append(row)
-        _account_of(batch, event.entry.message).stored += 1
+        account = _account_of(batch, event.entry.message)
+        account.stored += 1
+        if event.entry.message.kind is Kind.REPLAY:
+            account.dead_letters -= 1
 
     def _session(self, event: _Event, identity: Identity, channel: Channel) -> tuple[Session | None, bool]:
         """Give the event's session as it is with it, and whether the event opened it."""
@@ -151,11 +164,13 @@ class BatchMaker:
 
     def _set_aside(self, entry: Entry, reason: Reason, text: str, batch: Batch, now: int) -> None:
         batch.dead_letters.append(dead_letter(self._topic, entry, reason, text, now))
-        _account_of(batch, entry.message).dead_letters += 1
+        if entry.message.kind is not Kind.REPLAY:
+            _account_of(batch, entry.message).dead_letters += 1
 
 
 def _account_of(batch: Batch, message: Message) -> Account:
-    return _account(batch, message.received_at - message.received_at % MINUTE_MS, message.source)
+    source = f"{message.spool}/{message.source}" if message.spool else message.source
+    return _account(batch, message.received_at - message.received_at % MINUTE_MS, source)
 
 
 def _account(batch: Batch, minute: int, source: str) -> Account:

@@ -1,37 +1,55 @@
-"""Puts a worker together from its settings: the schemas, the enrichment and the salts they name."""
+"""Puts workers together from their settings: the schemas, the enrichment and the salts they name."""
 
 import time
 from collections.abc import Callable
+from typing import Final
 
 from enrichment.bots import find_bot_reasons
 from enrichment.channels import find_channel
 from enrichment.device import find_device
 from enrichment.place import Places, State
-from schemas.contract import load_schema
+from schemas.contract import columns, load_schema
 from streams.decoding import CompiledDecoder
 from streams.facts import Lookups
+from streams.kafka_worker import KafkaWorker
 from streams.metrics import Metrics
 from streams.salts import Salts
 from streams.settings import Settings
+from streams.shared_salts import SharedSalts
 from streams.sink import Sink
-from streams.worker import AccountedReader, Worker
+from streams.worker import AccountedReader, Worker, make_tools
+from topics.kafka.settings import KafkaSettings
+from topics.kafka.shared_values import SharedValues
+
+Clock = Callable[[], int]
+SYSTEM_CLOCK: Final[Clock] = lambda: time.time_ns() // 1_000_000  # noqa: E731
+
+# A batch makes and drops objects without any cycle; to look more often took a tenth of the converter's time.
+GARBAGE_THRESHOLDS: Final = (50_000, 20, 50)
 
 
 def build_worker(
-    reader: AccountedReader,
-    sink: Sink,
-    settings: Settings,
-    *,
-    clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
-    metrics: Metrics | None = None,
+    reader: AccountedReader, sink: Sink, settings: Settings, *, clock: Clock = SYSTEM_CLOCK, metrics: Metrics | None = None
 ) -> Worker:
-    """Give a worker that is ready to run; raises StreamsError for what the operator has to put right.
-
-    Messages of any schema beside the one in the settings (`*.avsc` in its folder) are understood.
-    """
-    schemas = [load_schema(path) for path in sorted(settings.schema_path.parent.glob("*.avsc"))]
-    places = Places(settings.places)
-    lookups = Lookups(places.find, find_device, find_bot_reasons, find_channel)
+    """Give a worker for one machine that is ready to run; raises StreamsError for what the operator has to put right."""
     metrics = metrics or Metrics()
+    return Worker(reader, sink, _decoder(settings), _lookups(settings, metrics), settings, Salts.open(settings.salts), clock, metrics)
+
+
+def build_kafka_worker(settings: Settings, kafka: KafkaSettings, *, clock: Clock = SYSTEM_CLOCK) -> KafkaWorker:
+    """Give a worker on Kafka that is ready to run; raises StreamsError, or TopicError when Kafka does not answer."""
+    metrics = Metrics()
+    salts = Salts(SharedSalts(SharedValues(kafka, "salts")))
+    tools = make_tools(_decoder(settings), _lookups(settings, metrics), settings, salts, metrics)
+    return KafkaWorker(settings, kafka, columns(load_schema(settings.schema_path)), tools, clock, metrics)
+
+
+def _decoder(settings: Settings) -> CompiledDecoder:
+    """Understand messages of any schema beside the one in the settings (`*.avsc` in its folder)."""
+    return CompiledDecoder([load_schema(path) for path in sorted(settings.schema_path.parent.glob("*.avsc"))])
+
+
+def _lookups(settings: Settings, metrics: Metrics) -> Lookups:
+    places = Places(settings.places)
     metrics.watch_places(lambda: places.state is State.READY, lambda: places.failed_loads + places.failed_lookups)
-    return Worker(reader, sink, CompiledDecoder(schemas), lookups, settings, Salts.open(settings.salts), clock, metrics)
+    return Lookups(places.find, find_device, find_bot_reasons, find_channel)

@@ -48,6 +48,8 @@ def dead_letter(topic: str, entry: Entry, reason: Reason, text: str, failed_at: 
         received_at=message.received_at,
         failed_at=failed_at,
         content=message.value,
+        key=message.key,
+        spool=message.spool,
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from streams.party import Identity
-from streams.sink import Session, Sink
+from streams.sink import Memory, Session
 
 # More sessions than a visitor makes in years; a robot that invents session ids must not slow everybody down.
 MOST_OF_A_PARTY = 5000
@@ -14,8 +14,8 @@ MOST_OF_A_PARTY = 5000
 class SessionMemory:
     """The sessions of parties by session id. Between two commits nothing leaves it, so that it is never behind the sink."""
 
-    def __init__(self, sink: Sink, most_sessions: int) -> None:
-        self._sink = sink
+    def __init__(self, memory: Memory, most_sessions: int) -> None:
+        self._beyond = memory
         self._most_sessions = most_sessions
         self._parties: OrderedDict[tuple[str, str], dict[str, Session]] = OrderedDict()
         self._weight = 0  # sessions and parties held
@@ -27,7 +27,7 @@ class SessionMemory:
         self._parties.update((party, {}) for party in unknown)
         self._weight += len(unknown)
         if unknown:
-            for session in self._sink.sessions_of(unknown):
+            for session in self._beyond.sessions_of(unknown):
                 self.add(session)
         for party in wanted:
             self._parties.move_to_end(party)

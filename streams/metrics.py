@@ -1,8 +1,10 @@
 """What the converter counts for Prometheus."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 from streams.sink import Batch
 
@@ -22,7 +24,7 @@ class Metrics:
             "clickstream_streams_enrichment_failures", "Questions to reference data that failed.", ["what"], registry=registry
         )
         self._position = Gauge(
-            "clickstream_streams_position", "Position in the topic up to which everything is committed.", registry=registry
+            "clickstream_streams_position", "Position in the topic up to which everything is committed.", ["topic"], registry=registry
         )
         self._batches = Histogram("clickstream_streams_batch_seconds", "Time from reading a batch to its commit.", registry=registry)
 
@@ -32,7 +34,7 @@ class Metrics:
             self._messages.labels(outcome).inc(sum(getattr(account, outcome) for account in batch.ledger.values()))
         for letter in batch.dead_letters:
             self._dead_letters.labels(letter.reason).inc()
-        self._position.set(batch.position)
+        self._position.labels(batch.topic).set(batch.position)
         self._batches.observe(seconds)
 
     def watch_places(self, is_ready: Callable[[], bool], failures: Callable[[], int]) -> None:
@@ -42,6 +44,39 @@ class Metrics:
         failed = Gauge("clickstream_streams_places_failures", "Place databases and places that could not be read.", registry=self.registry)
         failed.set_function(lambda: float(failures()))
 
+    def watch_kafka(self, lags: Callable[[], Mapping[str, int]]) -> "KafkaMetrics":
+        """Add what there is to see on Kafka only; `lags` gives the messages that each partition has before it."""
+        self.registry.register(_Lags(lags))
+        return KafkaMetrics(self.registry)
+
     def enrichment_failed(self, what: str) -> None:
         """Count a question to reference data that failed."""
         self._failures.labels(what).inc()
+
+
+class KafkaMetrics:
+    """What the converter counts on Kafka beside the rest."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.redelivered = Counter(
+            "clickstream_streams_redelivered_messages", "Messages that a forwarder sent once more; in no account.", registry=registry
+        )
+        self.failed_transactions = Counter(
+            "clickstream_streams_failed_transactions", "Transactions that were not committed, or not known to be.", registry=registry
+        )
+        self.restore_seconds = Histogram(
+            "clickstream_streams_restore_seconds", "Time to rebuild the memory of a partition from what was written.", registry=registry
+        )
+
+
+class _Lags(Collector):
+    """The lag of each partition, as it is when asked."""
+
+    def __init__(self, lags: Callable[[], Mapping[str, int]]) -> None:
+        self._lags = lags
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        family = GaugeMetricFamily("clickstream_streams_lag_messages", "Messages not yet read, by partition.", labels=("topic",))
+        for topic, lag in self._lags().items():
+            family.add_metric((topic,), lag)
+        yield family

@@ -3,9 +3,10 @@
 import json
 import os
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, Self
 
 from streams.errors import SaltsError
 
@@ -26,33 +27,32 @@ class Salt:
     made_at: int  # milliseconds since 1970
 
 
+class SaltKeeper(Protocol):
+    """Where salts outlive the process."""
+
+    def load(self) -> dict[int, Salt]:
+        """Give the salts by day; raises SaltsError."""
+
+    def keep(self, salts: Mapping[int, Salt], made: Mapping[int, Salt]) -> dict[int, Salt]:
+        """Make durable what was made beside the other salts; give those that stand, which may be another's where two made one."""
+
+
 class Salts:
-    """The salts that exist now, always as they stand in their file.
+    """The salts that exist now, always as they are kept.
 
     Days are counted from 1970-01-01 UTC. `generation` changes with every salt made or destroyed: what was derived from them must go then.
     """
 
-    def __init__(self, path: Path, salts: dict[int, Salt], make: Callable[[], bytes]) -> None:
-        self._path = path
-        self._salts = salts
+    def __init__(self, keeper: SaltKeeper, make: Callable[[], bytes] = lambda: secrets.token_bytes(SALT_BYTES)) -> None:
+        self._keeper = keeper
+        self._salts = keeper.load()
         self._make = make
         self.generation = 0
 
     @classmethod
-    def open(cls, path: Path, make: Callable[[], bytes] = lambda: secrets.token_bytes(SALT_BYTES)) -> "Salts":
-        """Read the file, or begin without salts where there is none; raises SaltsError."""
-        try:
-            content = path.read_bytes()
-            path.chmod(0o600)
-        except FileNotFoundError:
-            return cls(path, {}, make)
-        try:
-            salts = {int(day): Salt(bytes.fromhex(salt["secret"]), int(salt["made_at"])) for day, salt in json.loads(content).items()}
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise SaltsError(
-                f"{path}: not a file of salts ({error}); put a good one there, or delete it: private visitors then count anew"
-            ) from error
-        return cls(path, salts, make)
+    def open(cls, path: Path, make: Callable[[], bytes] = lambda: secrets.token_bytes(SALT_BYTES)) -> Self:
+        """Read the salts of one machine, or begin without where there is no file; raises SaltsError."""
+        return cls(SaltsFile(path), make)
 
     def of(self, day: int) -> bytes | None:
         """Give the secret of a day, None where there is none or none any more."""
@@ -60,23 +60,42 @@ class Salts:
         return None if salt is None else salt.secret
 
     def renew(self, days: Iterable[int], now: int) -> None:
-        """Destroy what is 48 hours old and make what these days lack; on return the file on disk says the same."""
+        """Destroy what is 48 hours old and make what these days lack; on return what is kept says the same."""
         kept = {day: salt for day, salt in self._salts.items() if now - salt.made_at < LIFETIME_MS}
         missing = sorted(set(days) - kept.keys())
         if not missing and len(kept) == len(self._salts):
             return
-        for day in missing:
-            kept[day] = Salt(self._make(), now)
+        made = {day: Salt(self._make(), now) for day in missing}
         today = now // DAY_MS
-        nearest = sorted(kept.items(), key=lambda item: abs(item[0] - today))[:MOST_SALTS]
+        nearest = sorted((kept | made).items(), key=lambda item: abs(item[0] - today))[:MOST_SALTS]
         # The days of this batch must have theirs, whatever the bound says.
-        self._salts = dict(nearest) | {day: kept[day] for day in missing}
-        self._write()
+        self._salts = self._keeper.keep(dict(nearest) | made, made)
         self.generation += 1
 
-    def _write(self) -> None:
+
+class SaltsFile:
+    """The salts of one machine in a file that only its owner can read."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def load(self) -> dict[int, Salt]:
+        """Read the file; raises SaltsError."""
+        try:
+            content = self._path.read_bytes()
+            self._path.chmod(0o600)
+        except FileNotFoundError:
+            return {}
+        try:
+            return {int(day): Salt(bytes.fromhex(salt["secret"]), int(salt["made_at"])) for day, salt in json.loads(content).items()}
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise SaltsError(
+                f"{self._path}: not a file of salts ({error}); put a good one there, or delete it: private visitors then count anew"
+            ) from error
+
+    def keep(self, salts: Mapping[int, Salt], made: Mapping[int, Salt]) -> dict[int, Salt]:  # noqa: ARG002  (one machine: nobody else makes any)
         """Put the salts in place of those in the file: after a power cut it is the old file or the new one."""
-        content = {str(day): {"secret": salt.secret.hex(), "made_at": salt.made_at} for day, salt in sorted(self._salts.items())}
+        content = {str(day): {"secret": salt.secret.hex(), "made_at": salt.made_at} for day, salt in sorted(salts.items())}
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         new = self._path.with_name(self._path.name + ".new")
         with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
@@ -89,3 +108,4 @@ class Salts:
             os.fsync(folder)
         finally:
             os.close(folder)
+        return dict(salts)

@@ -32,4 +32,10 @@ class Settings(ServiceSettings):
     late_after_days: Annotated[int, Field(gt=0, description="An event that arrives later than this is flagged is_late.")] = 7
     batch_messages: Annotated[int, Field(gt=0, le=100_000, description="Most messages of one commit.")] = 8000
     idle_milliseconds: Annotated[int, Field(gt=0, le=1000, description="Longest pause between two looks at an idle topic.")] = 20
+    window_hours: Annotated[int, Field(ge=24, le=24 * 30, description="On Kafka: how long event ids and sessions are remembered.")] = 24
+    instance: Annotated[
+        str, Field(pattern=r"^[a-zA-Z0-9._-]{1,100}$", description="On Kafka: name of this converter in its group; a restart keeps it.")
+    ] = "converter"
+    host: Annotated[str, Field(min_length=1, description="On Kafka: address of health and metrics.")] = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535, description="On Kafka: port of health and metrics; 0 takes a free one.")] = 8292
     remembered_sessions: Annotated[int, Field(gt=0, description="Sessions kept in memory; others are asked of the sink.")] = 50_000

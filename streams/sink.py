@@ -22,6 +22,8 @@ class DeadLetter:
     received_at: int  # milliseconds since 1970
     failed_at: int  # milliseconds since 1970
     content: bytes
+    key: bytes = b""  # the message's own, and its spool: what a replay on Kafka needs
+    spool: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,8 @@ class Account:
     dead_letters: int = 0
 
 
-Ledger: TypeAlias = dict[tuple[int, str], Account]  # (minute as milliseconds since 1970, source)
+# (minute as milliseconds since 1970, source; on Kafka the source's spool before it: spool/source)
+Ledger: TypeAlias = dict[tuple[int, str], Account]
 
 
 @dataclass(slots=True)
@@ -76,17 +79,21 @@ class Batch:
     ledger: Ledger = field(default_factory=dict)  # to be added to what is there
 
 
-class Sink(Protocol):
-    """The converter's other side. Its memory of events and sessions reaches as far back as its rows."""
-
-    def position(self, topic: str) -> int:
-        """Where the last commit for this topic ended; 0 before the first."""
+class Memory(Protocol):
+    """What the converter asks about what was committed."""
 
     def known_events(self, keys: Sequence[bytes]) -> Mapping[bytes, int]:
         """The payload hash of each of the keys that is taken."""
 
     def sessions_of(self, parties: Iterable[tuple[str, str]]) -> Sequence[Session]:
-        """All sessions of the parties, given as (site, party id)."""
+        """All sessions of the parties, given as (site, party id); they are the caller's to change."""
+
+
+class Sink(Memory, Protocol):
+    """The converter's other side. Its memory of events and sessions reaches as far back as its rows."""
+
+    def position(self, topic: str) -> int:
+        """Where the last commit for this topic ended; 0 before the first."""
 
     def ledger(self, since: int) -> Ledger:
         """The accounts of the minutes from `since` on (milliseconds since 1970)."""

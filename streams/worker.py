@@ -9,12 +9,11 @@ import structlog
 
 from schemas.contract import load_schema
 from streams.accounts import Accounts
-from streams.batches import BatchMaker
+from streams.batches import BatchMaker, Tools
 from streams.converter import Converter
 from streams.decoding import RecordDecoder
 from streams.errors import TopicLost
 from streams.facts import FactFinder, Lookups
-from streams.memory import SessionMemory
 from streams.metrics import Metrics
 from streams.pace import Pace
 from streams.salts import DAY_MS, Salts
@@ -40,6 +39,18 @@ class AccountedReader(Protocol):
     def release(self, position: int, account: Mapping[tuple[int, str], Mapping[str, int]]) -> None: ...
 
 
+def make_tools(decoder: RecordDecoder, enrichment: Lookups, settings: Settings, salts: Salts, metrics: Metrics) -> Tools:
+    """Put together what a maker of batches needs; raises SchemaError."""
+    return Tools(
+        decoder=decoder,
+        converter=Converter(load_schema(settings.schema_path), settings.late_after_days * DAY_MS),
+        facts=FactFinder(enrichment, settings.place_detail, metrics.enrichment_failed),
+        salts=salts,
+        session_timeout_ms=settings.session_timeout_seconds * 1000,
+        remembered_sessions=settings.remembered_sessions,
+    )
+
+
 class Worker:
     """Reads a topic from where its sink stands, until told to stop.
 
@@ -63,24 +74,14 @@ class Worker:
         self._clock = clock
         self._salts = salts
         self._topic = settings.topic
-        self._memory = SessionMemory(sink, settings.remembered_sessions)
-        self._maker = BatchMaker(
-            topic=settings.topic,
-            sink=sink,
-            decoder=decoder,
-            converter=Converter(load_schema(settings.schema_path), settings.late_after_days * DAY_MS),
-            facts=FactFinder(enrichment, settings.place_detail, self.metrics.enrichment_failed),
-            salts=salts,
-            memory=self._memory,
-            session_timeout_ms=settings.session_timeout_seconds * 1000,
-        )
+        self._maker = BatchMaker(settings.topic, sink, make_tools(decoder, enrichment, settings, salts, self.metrics))
         self._pace = Pace(settings.idle_milliseconds / 1000)
         self._batch_messages = settings.batch_messages
         self._position = sink.position(settings.topic)
         self._accounts = Accounts(sink.ledger(clock() - ACCOUNTS_KEPT_MS))
         self._released_at = 0.0
         self._released = -1
-        self._reports = _Reports()
+        self._reports = Reports()
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set; the batch in hand is finished first."""
@@ -122,9 +123,9 @@ class Worker:
             batch = self._maker.make(entries, now)
             self._sink.commit(batch)
         except BaseException:
-            self._memory.forget()  # it is ahead of the sink now
+            self._maker.forget()
             raise
-        self._memory.shrink()
+        self._maker.committed()
         self._position = batch.position
         self._accounts.add(batch.ledger, now - ACCOUNTS_KEPT_MS)
         return batch
@@ -140,7 +141,7 @@ class Worker:
                 )
 
 
-class _Reports:
+class Reports:
     """Log lines about batches: one for each at debug, one in ten seconds at info. A trickle of events is a batch each."""
 
     def __init__(self) -> None:

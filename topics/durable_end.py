@@ -1,4 +1,4 @@
-"""The file `end`: how far a local topic is durable, told by its writer and watched by its readers."""
+"""The files `end` and `forwarded`: how far a local topic is durable, or on Kafka, told by one process and watched by others."""
 
 import os
 import struct
@@ -11,11 +11,11 @@ _LOOKS = 1000
 
 
 class DurableEnd:
-    """The durable end of one topic."""
+    """The end of what is durable of one topic; its name says where."""
 
-    def __init__(self, directory: Path, *, create: bool = False) -> None:
+    def __init__(self, directory: Path, name: str = "end", *, create: bool = False) -> None:
         flags = os.O_RDWR | os.O_CREAT if create else os.O_RDONLY
-        self._fd = os.open(directory / "end", flags, 0o600)
+        self._fd = os.open(directory / name, flags, 0o600)
 
     def read(self) -> int:
         """Give the position; 0 when there is none that checks."""

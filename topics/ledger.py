@@ -31,7 +31,8 @@ class Received:
         return Received(self.received, dict(self.rejected))
 
 
-Counts: TypeAlias = dict[tuple[int, str], Received]  # (minute as milliseconds since 1970, source)
+Minute: TypeAlias = tuple[int, str]  # (milliseconds since 1970, source)
+Counts: TypeAlias = dict[Minute, Received]
 
 
 def count(counts: Counts, message: Message) -> None:

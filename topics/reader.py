@@ -6,7 +6,7 @@ from pathlib import Path
 
 from topics.durable_end import DurableEnd
 from topics.ledger import KEPT_MS, MINUTE_MS
-from topics.readers import ReaderState, load_reader, reader_path, save_reader, with_release
+from topics.readers import Accounts, ReaderState, load_reader, reader_path, save_reader, with_release
 from topics.segments import SegmentReader, set_aside
 from topics.topic import Damage, Entry, TopicError
 
@@ -60,6 +60,10 @@ class LocalReader:
         oldest = int(self._now() * 1000) // MINUTE_MS * MINUTE_MS - KEPT_MS
         self._state = with_release(self._state_path, self._state, position, account, oldest)
         self.position = position
+
+    def accounts(self) -> Accounts:
+        """Give what was released with the positions so far, of the last 48 hours."""
+        return self._state.past | self._state.recent
 
     def close(self) -> None:
         self._segments.close()

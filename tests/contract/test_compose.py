@@ -22,7 +22,6 @@ NGINX = (ROOT / "nginx" / "nginx.conf").read_text("utf-8")
 PUBLIC = {"nginx"}
 ON_DEMAND = {"kafka-ui"}
 RUN_ONCE = {"kafka-apply", "druid-apply"}
-TO_COME = {"HEADRACE_FORWARDER_TOPIC_DIRECTORY", "HEADRACE_FORWARDER_PORT", "HEADRACE_STREAMS_PORT"}  # with the processes they are told to
 every_service = pytest.mark.parametrize("service", SERVICES)
 
 
@@ -137,7 +136,7 @@ def known_variables() -> set[str]:
 def test_a_variable_of_ours_that_a_container_is_told_exists() -> None:
     superset = set(re.findall(r"^\| `(\w+)` \|", (ROOT / "superset" / "README.md").read_text("utf-8"), re.MULTILINE))
     told = {name for service, name, _ in environment() if target(service)}
-    assert told - known_variables() - superset - TO_COME == set()
+    assert told - known_variables() - superset == set()
 
 
 def test_the_secrets_of_the_file_are_those_that_the_command_makes_and_each_is_used() -> None:

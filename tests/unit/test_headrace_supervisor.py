@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import threading
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -14,13 +15,14 @@ from support.waiting import wait_until
 
 from headrace.errors import CommandError
 from headrace.state import RunningProcess
-from headrace.supervisor import Service, Supervisor, created_at, is_alive, stop_leftover
+from headrace.supervisor import Service, Supervisor, answers, created_at, is_alive, stop_leftovers
 
 IDLE = "import signal; signal.pause()"
 
 
 def a_service(code: str = IDLE, *, name: str = "service", ready_url: str | None = None, ready_seconds: int = 10) -> Service:
-    return Service(name, (sys.executable, "-c", code), {}, ready_url, ready_seconds=ready_seconds)
+    ready = partial(answers, ready_url) if ready_url else None
+    return Service(name, (sys.executable, "-c", code), {}, ready, ready_seconds=ready_seconds)
 
 
 def free_port() -> int:
@@ -120,9 +122,9 @@ def test_a_service_that_does_not_stop_in_time_is_killed(tmp_path: Path, monkeypa
 def test_a_process_left_behind_is_ended_but_never_another_with_its_number() -> None:
     with subprocess.Popen((sys.executable, "-c", IDLE)) as process:
         created = created_at(process.pid)
-        assert not stop_leftover(RunningProcess(process.pid, created - 100))
+        assert stop_leftovers({"other": RunningProcess(process.pid, created - 100)}, ()) == []
         assert process.poll() is None
-        assert stop_leftover(RunningProcess(process.pid, created))
+        assert stop_leftovers({"left": RunningProcess(process.pid, created)}, (("gone", "left"),)) == ["left"]
         assert not is_alive(RunningProcess(process.pid, created))
     assert created_at(process.pid) == 0
     assert is_alive(RunningProcess(os.getpid(), created_at(os.getpid())))

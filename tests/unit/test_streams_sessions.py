@@ -156,6 +156,6 @@ def test_the_memory_of_sessions_is_bounded_and_the_sink_has_the_rest(tmp_path: P
     converting = Converting(tmp_path, settings={"remembered_sessions": 4})
     messages = [a_message(a_record(address=f"192.0.{number}.0")) for number in range(50)]
     assert len({row["session_id"] for row in converting.take(*messages)}) == 50
-    assert len(converting.worker._memory._parties) <= 4
+    assert len(converting.worker._maker._memory._parties) <= 4
     again = converting.take(*(a_message(a_record(address=f"192.0.{number}.0", at=NOON + 1)) for number in range(50)))
     assert sum(int(str(row["is_session_start"])) for row in again) == 0

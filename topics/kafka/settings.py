@@ -32,6 +32,15 @@ OURS: Final = frozenset(
     }
 )
 
+# Where the operator's file says nothing else.
+CLIENT: Final = {
+    "client.id": "headrace",
+    "log_level": "3",  # errors: what a client mends by itself is told by our own lines
+    "message.max.bytes": "33554432",  # as `max.message.bytes` in topics.toml: more than a frame of a local topic can hold
+    "reconnect.backoff.max.ms": "1000",
+    "socket.keepalive.enable": "true",
+}
+
 
 class KafkaSettings(ServiceSettings):
     """Where Kafka is, how to talk to it, and what our topics there are called."""
@@ -54,7 +63,7 @@ class KafkaSettings(ServiceSettings):
 
     def client(self) -> dict[str, str]:
         """Give what every client of librdkafka is made with; raises SettingsError with all faults of the client file."""
-        return {"bootstrap.servers": self.bootstrap_servers, "client.id": "headrace", **self._from_file()}
+        return {"bootstrap.servers": self.bootstrap_servers, **CLIENT, **self._from_file()}
 
     def _from_file(self) -> Mapping[str, str]:
         if self.client_file is None:

@@ -1,0 +1,43 @@
+"""`python -m streams`: the converter on Kafka. On one machine without Kafka it runs within `python -m headrace.store`."""
+
+import os
+import signal
+import sys
+import threading
+from contextlib import closing
+from functools import partial
+
+from prometheus_client import generate_latest
+
+from startup.garbage import spare_the_collector_of_garbage
+from startup.logs import configure
+from startup.probes import Probes, ProbesError
+from startup.settings import SettingsError
+from streams.build import GARBAGE_THRESHOLDS, build_kafka_worker
+from streams.errors import StreamsError
+from streams.settings import PREFIX, Settings
+from topics.kafka.settings import KafkaSettings
+from topics.topic import TopicError
+
+
+def main() -> int:
+    """Run until SIGTERM or SIGINT; 0 after a clean stop, 2 when settings or schemas are wrong, 1 for everything else."""
+    configure()
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        settings, kafka = Settings.read(os.environ), KafkaSettings.read(os.environ)
+        worker = build_kafka_worker(settings, kafka)
+        spare_the_collector_of_garbage(*GARBAGE_THRESHOLDS)
+        metrics = partial(generate_latest, worker.metrics.registry)
+        with closing(Probes(settings.host, settings.port, trouble=worker.trouble, metrics=metrics)):
+            worker.run(stop)
+    except (SettingsError, StreamsError, ProbesError, TopicError) as error:
+        print(f"{PREFIX}PORT: {error}" if isinstance(error, ProbesError) else error, file=sys.stderr)  # noqa: T201 - to whoever starts it
+        return 2 if isinstance(error, SettingsError | StreamsError) else 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

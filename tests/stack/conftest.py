@@ -1,0 +1,24 @@
+"""The engines that the stack tests share: started once, each when the first test asks for it."""
+
+from collections.abc import Iterator
+
+import pytest
+from support.engines import RunningEngines
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningEngines]:
+    """Kafka alone, ready in seconds."""
+    running = RunningEngines.in_folder(tmp_path_factory.mktemp("engines"))
+    try:
+        running.start("kafka")
+        yield running
+    finally:
+        running.stop()
+
+
+@pytest.fixture(scope="session")
+def engines(kafka: RunningEngines) -> RunningEngines:
+    """Kafka and all of Druid."""
+    kafka.start()
+    return kafka

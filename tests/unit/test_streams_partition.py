@@ -1,0 +1,132 @@
+"""The memory of a partition: the same whether it lived through everything or was rebuilt from what was written."""
+
+import json
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import structlog
+from support.streams import DECODER, NOON, SCHEMA, Converting, a_message, a_record, plain_lookups
+from support.streams_visits import Visits, batches
+
+from schemas.contract import columns
+from streams.batches import BatchMaker
+from streams.messages import RowWriter, ledger_outputs
+from streams.metrics import Metrics
+from streams.partition import HOUR_MS, PartitionMemory
+from streams.salts import Salts
+from streams.settings import Settings
+from streams.sink import Account, Batch, Row
+from streams.worker import make_tools
+from topics.kafka.transactions import Output
+from topics.topic import Entry, Message
+
+MONTH = 24 * 30
+TOPIC = "clickstream-avro/0"
+
+
+@pytest.fixture(autouse=True)
+def only_warnings() -> Iterator[None]:
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("warning"))
+    yield
+    structlog.reset_defaults()
+
+
+@dataclass
+class Partition:
+    """A maker over a partition's memory, and the topics that it writes."""
+
+    salts: Salts
+    window_hours: int = MONTH
+    rows: list[tuple[Output, int]] = field(default_factory=list)
+    ledger: list[Output] = field(default_factory=list)
+    position: int = 0
+
+    def __post_init__(self) -> None:
+        self.writer = RowWriter(columns(SCHEMA))
+        self.tools = make_tools(DECODER, plain_lookups(), Settings(), self.salts, Metrics())
+        self.memory = PartitionMemory(self.window_hours)
+        self.maker = BatchMaker(TOPIC, self.memory, self.tools)
+
+    def take(self, *messages: Message, now: int = NOON) -> Batch:
+        """Have the messages dealt with as one batch."""
+        entries = [Entry(at, at + 1, message) for at, message in enumerate(messages, self.position)]
+        self.position += len(messages)
+        batch = self.maker.make(entries, now)
+        spools = {message.spool: entry.position for entry, message in zip(entries, messages, strict=True)}
+        self.rows += [(output, now) for output in self.writer.outputs("json", 0, batch)]
+        self.ledger += ledger_outputs("ledger", 0, self.memory.changed_accounts(batch), spools)
+        self.memory.committed(batch, spools, now)
+        self.maker.committed()
+        return batch
+
+    def restart(self) -> None:
+        """Begin again with nothing but what was written."""
+        self.memory = PartitionMemory(self.window_hours)
+        for output, at in self.rows:
+            headers = dict(output.headers)
+            event = headers["event"]
+            assert isinstance(event, bytes)
+            self.memory.restore_row(event, output.value or b"", at)
+        for output in self.ledger:
+            self.memory.restore_ledger(output.key or b"", output.value or b"")
+        self.maker = BatchMaker(TOPIC, self.memory, self.tools)
+
+    def written(self) -> list[Row]:
+        return [json.loads(output.value or b"") for output, _ in self.rows]
+
+
+@pytest.fixture
+def partition(tmp_path: Path) -> Partition:
+    return Partition(Salts.open(tmp_path / "salts.json"))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_rows_are_those_of_one_machine_whenever_the_memory_is_rebuilt(seed: int, tmp_path: Path) -> None:
+    chance = random.Random(seed)
+    converting = Converting(tmp_path)
+    partition = Partition(converting.salts)
+    for batch in batches(Visits(seed).records, chance, 20):
+        now = converting.clock.now = batch[-1]["received_at"]
+        messages = [a_message(record) for record in batch]
+        rows = converting.take(*messages)
+        if chance.random() < 0.2:
+            partition.restart()
+        written = len(partition.rows)
+        made = partition.take(*messages, now=now)
+        assert partition.written()[written:] == rows
+        assert [(letter.reason, letter.event_id) for letter in made.dead_letters] == [
+            (letter.reason, letter.event_id)
+            for letter in converting.sink.dead_letters[len(converting.sink.dead_letters) - len(made.dead_letters) :]
+        ]
+
+
+def test_accounts_are_whole_sums_by_spool_also_after_a_restart(partition: Partition) -> None:
+    first, second = a_message(), a_message()
+    partition.take(*(Message(m.kind, m.received_at, m.source, m.key, m.event_id, m.value, "aa") for m in (first, second)))
+    partition.restart()
+    partition.take(Message(first.kind, first.received_at, first.source, first.key, first.event_id, first.value, "bb"))
+    assert partition.memory.accounts == {("aa", NOON, "browser"): Account(stored=2), ("bb", NOON, "browser"): Account(duplicates=1)}
+    assert partition.memory.spools == {"aa": 1, "bb": 2}
+    last = partition.ledger[-2]
+    assert json.loads(last.key or b"") == ["account", "bb", NOON, "browser"]
+    assert json.loads(last.value or b"") == {"stored": 0, "duplicates": 1, "dead_letters": 0}
+
+
+def test_what_was_written_before_the_window_is_forgotten_and_nothing_within_it(tmp_path: Path) -> None:
+    partition = Partition(Salts.open(tmp_path / "salts.json"), window_hours=24)
+    message = a_message(a_record(at=NOON))
+    partition.take(message)
+    assert partition.take(message, now=NOON + 24 * HOUR_MS).rows == []
+    partition.take(a_message(a_record(site="blog")), now=NOON + 25 * HOUR_MS)
+    partition.restart()
+    [row] = partition.take(message, now=NOON + 25 * HOUR_MS).rows
+    assert row["is_session_start"] == 1
+
+
+def test_accounts_leave_memory_after_48_hours(partition: Partition) -> None:
+    partition.take(a_message())
+    partition.take(a_message(a_record(at=NOON + 49 * HOUR_MS)), now=NOON + 49 * HOUR_MS)
+    assert list(partition.memory.accounts) == [("", NOON + 49 * HOUR_MS, "browser")]

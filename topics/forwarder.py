@@ -1,0 +1,212 @@
+"""`python -m topics.forwarder`: sends a local topic to Kafka, and lets go of a message once Kafka has it."""
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+
+import structlog
+
+from startup.logs import configure
+from startup.probes import Probes, ProbesError
+from startup.settings import SettingsError
+from topics.accounts import Accounts
+from topics.durable_end import DurableEnd
+from topics.files import lock, unlock
+from topics.forwarder_metrics import Metrics
+from topics.forwarder_settings import PREFIX, ForwarderSettings
+from topics.kafka.ledger_feed import LedgerFeed
+from topics.kafka.producer import Session, SessionOver
+from topics.kafka.settings import KafkaSettings
+from topics.ledger import KEPT_MS, MINUTE_MS
+from topics.reader import LocalReader
+from topics.spool_id import spool_id
+from topics.topic import Damage, Entry, Kind, TopicError
+from topics.window import Stretch, Window
+
+READER = "forwarder"
+FORWARDED = "forwarded"  # the file that says how far Kafka has the topic, for a collector that waits for it
+STRETCH = 250  # messages that are read at once
+IDLE_SECONDS = 0.004
+FULL_SECONDS = 0.1  # a report ends this wait
+SECONDS_BETWEEN_RELEASES = 0.25
+STOP_SECONDS = 1.0  # that reports under way get when told to stop
+SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 5.0
+SILENCE_SECONDS = 10.0  # without a report, though messages wait: not ready
+
+REJECTED_AS_DUPLICATE = b"duplicate"
+
+log = structlog.get_logger("forwarder")
+
+
+class Forwarder:
+    """Sends what stands in a local topic, in order, from where it was released; at most a window of it is not reported yet."""
+
+    def __init__(
+        self,
+        settings: ForwarderSettings,
+        reader: LocalReader,
+        feed: LedgerFeed,
+        start_session: Callable[[], Session],
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.metrics = Metrics(reader.end)
+        self._reader, self._feed, self._start_session, self._now = reader, feed, start_session, now
+        self._window = Window(settings.window)
+        self._forwarded = DurableEnd(settings.topic_directory, FORWARDED, create=True)
+        self._accounts = Accounts(reader.accounts())
+        self._position = self._done = reader.position
+        self._released_at = 0.0
+        self._progress_at = time.monotonic()
+        self._fault = "Kafka was not reached yet"
+        self.metrics.stands(self._window, self._done)
+
+    def run(self, stop: threading.Event) -> None:
+        """Forward until `stop` is set; what is not reported then stays in the topic."""
+        log.info("forwarder started", position=self._done)
+        pause = SHORTEST_PAUSE_SECONDS
+        while not stop.is_set():
+            began_at = self._done
+            try:
+                with closing(self._start_session()) as session:
+                    self._fault, self._progress_at = "", time.monotonic()
+                    self._forward(session, stop)
+            except SessionOver as over:
+                pause = SHORTEST_PAUSE_SECONDS if self._done > began_at else min(pause * 2, LONGEST_PAUSE_SECONDS)
+                self._requeue(str(over), pause)
+                stop.wait(pause)
+        self._window.clear()
+        self._release()
+        self._forwarded.close()
+        log.info("forwarder stopped", position=self._done)
+
+    def trouble(self) -> str:
+        """Say why nothing is forwarded, or nothing."""
+        if self._fault:
+            return self._fault
+        silence = time.monotonic() - self._progress_at
+        if self._window.messages and silence > SILENCE_SECONDS:
+            return f"Kafka has reported nothing for {silence:.0f} s"
+        return "" if self._feed.is_caught_up else "the ledger on Kafka is not read yet"
+
+    def _forward(self, session: Session, stop: threading.Event) -> None:
+        while not stop.is_set():
+            session.poll(self._send(session))
+            self._settle()
+            if time.monotonic() - self._released_at >= SECONDS_BETWEEN_RELEASES:
+                self._release()
+        until = time.monotonic() + STOP_SECONDS
+        while self._window.messages and time.monotonic() < until:
+            session.poll(IDLE_SECONDS)
+            self._settle()
+
+    def _send(self, session: Session) -> float:
+        """Send what stands next; give how long to wait for reports now."""
+        room = self._window.room()
+        if room <= 0:
+            return FULL_SECONDS
+        entries = self._reader.read(self._position, min(room, STRETCH))
+        if not entries:
+            return IDLE_SECONDS
+        now = int(self._now() * 1000)
+        stretch = Stretch(self._position, _received_at(entries[0], now), session.fail)
+        for entry in entries:
+            if not self._hand_over(entry, stretch, session, now):
+                break
+            stretch.end = entry.next_position
+        self._position = stretch.end
+        self._window.add(stretch)
+        return 0 if stretch.end == entries[-1].next_position else FULL_SECONDS
+
+    def _hand_over(self, entry: Entry | Damage, stretch: Stretch, session: Session, now: int) -> bool:
+        """Send an entry, or account for it; False if there is no room for it."""
+        if isinstance(entry, Entry) and entry.message.kind is Kind.REJECTION:
+            name = "duplicates" if entry.message.key == REJECTED_AS_DUPLICATE else "rejected"
+            stretch.accounts[_minute(entry.message.received_at), entry.message.source, name] += 1
+            return True
+        what = entry if isinstance(entry, Damage) else entry.message
+        if not session.send(entry.position, what, now, stretch.reported):
+            return False
+        stretch.left += 1
+        stretch.sent += 1
+        if isinstance(entry, Damage):
+            stretch.accounts[_minute(now), "", "dead_letters"] += 1
+        return True
+
+    def _settle(self) -> None:
+        """Note what Kafka has now, up to the first message that it has not."""
+        for stretch in self._window.take_done():
+            self._accounts.add(stretch.accounts)
+            self._done = stretch.end
+            self._progress_at = time.monotonic()
+            self.metrics.forwarded(stretch.sent, sum(stretch.accounts.values()))
+            self._forwarded.write(self._done)
+        self.metrics.stands(self._window, self._done)
+
+    def _release(self) -> None:
+        """Write how far Kafka has the topic, and the accounts that changed."""
+        self._released_at = time.monotonic()
+        oldest = int(self._now() * 1000) - KEPT_MS
+        self._accounts.put_converted(self._feed.take_news(oldest))
+        changed = self._accounts.changed()
+        if not changed and self._done == self._reader.position:
+            return
+        try:
+            self._reader.release(self._done, changed)
+        except OSError as error:  # no room on the disk, as a rule: forwarding is what makes some
+            log.warning("release not written, tried again", error=str(error))
+            return
+        self._accounts.told(oldest)
+
+    def _requeue(self, reason: str, pause_seconds: float) -> None:
+        """Go back to what Kafka has for certain; what is behind it is sent again."""
+        self._fault = reason
+        count = self._window.clear()
+        self._position = self._done
+        self._release()
+        waiting = self._reader.read(self._done, 1)
+        self.metrics.requeued(count, _received_at(waiting[0], int(self._now() * 1000)) if waiting else None)
+        log.warning("not forwarded, tried again", reason=reason, count=count, position=self._done, pause_seconds=pause_seconds)
+
+
+def _minute(at: int) -> int:
+    return at - at % MINUTE_MS
+
+
+def _received_at(entry: Entry | Damage, now: int) -> int:
+    return now if isinstance(entry, Damage) else entry.message.received_at
+
+
+def main() -> int:
+    """Run until SIGTERM or SIGINT; 0 after a clean stop, 2 when settings are wrong, 1 for everything else."""
+    configure()
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        with ExitStack() as stack:
+            forward(ForwarderSettings.read(os.environ), KafkaSettings.read(os.environ), stop, stack)
+    except (SettingsError, ProbesError, TopicError) as error:
+        print(f"{PREFIX}PORT: {error}" if isinstance(error, ProbesError) else error, file=sys.stderr)  # noqa: T201 - to whoever starts it
+        return 2 if isinstance(error, SettingsError) else 1
+    return 0
+
+
+def forward(settings: ForwarderSettings, kafka: KafkaSettings, stop: threading.Event, stack: ExitStack) -> None:
+    """Put a forwarder together and run it."""
+    kafka.client()  # its faults are told before anything is touched
+    directory = settings.topic_directory
+    reader = stack.enter_context(closing(LocalReader.open(directory, READER)))
+    stack.callback(unlock, lock(directory / "readers" / "forwarder.lock", "forwards"))
+    spool = spool_id(directory)
+    feed = stack.enter_context(closing(LedgerFeed(kafka, spool)))
+    forwarder = Forwarder(settings, reader, feed, lambda: Session(kafka, spool))
+    stack.enter_context(closing(Probes(settings.host, settings.port, trouble=forwarder.trouble, metrics=forwarder.metrics.text)))
+    forwarder.run(stop)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,23 @@
+"""Every HEADRACE_FORWARDER_* variable: its type, its default, what it means."""
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from startup.settings import ServiceSettings
+
+PREFIX = "HEADRACE_FORWARDER_"
+
+
+class ForwarderSettings(ServiceSettings):
+    """What the operator may decide about the forwarder."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX)
+
+    topic_directory: Path = Field(
+        default=Path("var/topics/clickstream-avro"), description="Directory of the local topic that is forwarded; the collector's."
+    )
+    host: str = Field(default="127.0.0.1", min_length=1, description="Address that health and metrics listen on; never public.")
+    port: int = Field(default=8292, ge=0, le=65535, description="Port of health and metrics.")
+    window: int = Field(default=4000, ge=1, le=50_000, description="Most messages under way to Kafka that are not reported yet.")

@@ -1,0 +1,28 @@
+"""What topics.toml says of our topics on Kafka: their partitions and settings."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from topics.kafka.settings import KafkaSettings
+
+FILE = Path(__file__).parents[1] / "topics.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A topic as it should be."""
+
+    topic: str
+    partitions: int
+    settings: Mapping[str, str]
+
+
+def definitions(settings: KafkaSettings) -> list[Definition]:
+    """Give the topics that belong to this prefix."""
+    found = []
+    for name, table in tomllib.loads(FILE.read_text("utf-8")).items():
+        partitions = int(table.pop("partitions"))
+        found.append(Definition(settings.topic(name), partitions, {key: str(value) for key, value in table.items()}))
+    return found

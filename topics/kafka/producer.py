@@ -1,0 +1,89 @@
+"""An idempotent producer for a while: all it takes is delivered in order, or it is over and another begins further back."""
+
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final
+
+from confluent_kafka import KafkaError, KafkaException, Producer
+
+from topics.kafka.messages import dead_letter, headers
+from topics.kafka.settings import KafkaSettings
+from topics.topic import Damage, Message, TopicError
+
+REACHED_SECONDS = 2.0  # so long one look for Kafka may take; who stops need not wait longer
+
+IDEMPOTENT: Final = {
+    "acks": "all",
+    "enable.idempotence": True,
+    "partitioner": "murmur2_random",  # as Java's clients: a party has one partition, whoever writes
+    "compression.type": "lz4",
+    "linger.ms": 2,
+}
+# The spool owns the events: nothing expires in the client, and no failure leaves a gap behind.
+PATIENT: Final = {"message.timeout.ms": 0, "enable.gapless.guarantee": True}
+
+Report = Callable[[object, object], None]  # called with the error, or None, and the message as it was delivered
+
+
+class SessionOver(TopicError):
+    """Something was not delivered: what is not reported must be sent again, by another session."""
+
+
+class Session:
+    """One producer, from the moment Kafka is reached until something fails."""
+
+    def __init__(self, settings: KafkaSettings, spool: bytes) -> None:
+        self._spool, self._records, self._dead_letters = spool, settings.topic("avro"), settings.topic("dead-letters")
+        self._fault = ""
+        self._producer = Producer({**settings.client(), **IDEMPOTENT, **PATIENT, "error_cb": self._told}, logger=logging.getLogger("kafka"))
+        try:
+            self._reach(settings)
+        except SessionOver:
+            self.close()
+            raise
+
+    def send(self, position: int, one: Message | Damage, now: int, report: Report) -> bool:
+        """Hand over a message, or damage as a dead letter; False if there is no room now. Raises SessionOver."""
+        try:
+            if isinstance(one, Damage):
+                key, value, found = dead_letter(one, self._spool, now)
+                self._producer.produce(self._dead_letters, value, key, headers=found, on_delivery=report)
+            else:
+                found = headers(one, self._spool, position)
+                self._producer.produce(self._records, one.value, one.key, headers=found, on_delivery=report)
+        except BufferError:
+            return False
+        except KafkaException as error:
+            raise SessionOver(error.args[0].str()) from error
+        return True
+
+    def fail(self, error: object) -> None:
+        """End the session at the next `poll`."""
+        self._fault = self._fault or str(error)
+
+    def poll(self, seconds: float) -> None:
+        """Take the reports that there are, or wait for some. Raises SessionOver when something failed."""
+        self._producer.poll(seconds)
+        if self._fault:
+            raise SessionOver(self._fault)
+
+    def close(self) -> None:
+        """Drop what is not delivered; its reports come to those who sent it, as failures."""
+        with suppress(KafkaException):
+            self._producer.purge()
+            self._producer.poll(0)
+        self._producer.close()
+
+    def _told(self, error: KafkaError) -> None:
+        if error.fatal():
+            self.fail(error)
+
+    def _reach(self, settings: KafkaSettings) -> None:
+        # All topics are asked for: a question for one by its name would make it, with any number of partitions.
+        try:
+            there = self._producer.list_topics(timeout=REACHED_SECONDS).topics
+        except KafkaException as error:
+            raise SessionOver(f"Kafka does not answer at {settings.bootstrap_servers}: {error.args[0].str()}") from error
+        if missing := [topic for topic in (self._records, self._dead_letters) if topic not in there]:
+            raise SessionOver(f"Kafka has no topic {' and no '.join(missing)}; headrace kafka apply makes it")
