@@ -1,4 +1,4 @@
-"""The command line: `headrace up`, `down`, `status`, `tail`, `dead-letters`, `sql`, `replay`, `mapping`, `kafka`, `engines`."""
+"""The command line: `headrace up`, `down`, `status`, `tail`, `dead-letters`, `sql`, `replay`, `secrets`, `mapping`, `kafka`, `engines`."""
 
 import json
 import os
@@ -200,6 +200,16 @@ def replay(
     if log_format != "combined":
         raise CommandError(f"the format {log_format!r} is not known; combined is")
     send(file, State(state.resolve()), site, console, as_json=as_json)
+
+
+@app.command()
+def secrets(
+    folder: Annotated[Path, typer.Option(help="Folder of the secrets, as docker-compose.yml names it.")] = Path("secrets"),
+) -> None:
+    """Make each secret of docker-compose.yml that is missing; none is ever overwritten."""
+    from headrace.secret_files import make_secrets
+
+    make_secrets(folder, console)
 
 
 @mapping_app.command("check")
