@@ -1,17 +1,21 @@
-"""The command line: `headrace up`, `down`, `status`, `tail`, `dead-letters`, `sql`, `replay`, `mapping`, `kafka`, `druid`, `engines`."""
+"""The command line: one function a command; what it does stands in a file of its own."""
 
 import json
 import os
 import sys
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
 from headrace.errors import CommandError
-from headrace.state import DEFAULT, State
+from headrace.state import DEFAULT, LOOPBACK, Run, State
+
+if TYPE_CHECKING:
+    from headrace.dead_letters import DeadLetters
 
 app = typer.Typer(
     help="Clickstream collection that a site can own. Exit status: 0 done, 1 not ready, 2 something for you to mend, told in a line.",
@@ -138,16 +142,49 @@ def tail(
     follow(State(state.resolve()), console, as_json=as_json, count=count)
 
 
+class Deed(StrEnum):
+    """What can be done with dead letters."""
+
+    LIST = "list"
+    REPLAY = "replay"
+
+
 @app.command()
 def dead_letters(
+    deed: Annotated[Deed, typer.Argument(help="List them, or have them converted once more after a fix; nothing doubles.")] = Deed.LIST,
     state: StateOption = DEFAULT,
+    kafka: Annotated[
+        bool, typer.Option("--kafka", help="Those on Kafka, which HEADRACE_KAFKA_* name; not those of a state folder.")
+    ] = False,
+    reason: Annotated[str, typer.Option(help="Only those of this reason.")] = "",
+    origin: Annotated[list[str] | None, typer.Option(help="Only the one of this origin; can be given again.")] = None,
     as_json: JsonOption = False,
-    limit: Annotated[int, typer.Option(min=1, max=100, help="How many, the newest first.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=100, help="How many are listed, the newest first.")] = 20,
 ) -> None:
-    """Show messages that became no row, with the reason; with --json each is whole, in base64."""
+    """Show or replay messages that became no row; --json lists each whole, in base64. Exit status 1 if a replay leaves some."""
     from headrace.dead_letters import print_dead_letters
+    from headrace.dead_letters import replay as bring_in
+    from streams.sink import Choice
 
-    print_dead_letters(State(state.resolve()).running().url("sql"), limit, console, as_json=as_json)
+    letters = _dead_letters_on_kafka() if kafka else _dead_letters_of(State(state.resolve()).running())
+    choice = Choice(reason, tuple(origin or ()))
+    if deed is Deed.LIST:
+        print_dead_letters(letters, choice, limit, console, as_json=as_json)
+    elif not bring_in(letters, choice, console, errors, as_json=as_json):
+        raise typer.Exit(1)
+
+
+def _dead_letters_of(run: Run) -> "DeadLetters":
+    from headrace.store_letters import StoreLetters
+
+    return _dead_letters_on_kafka(run.ports["kafka"]) if "kafka" in run.ports else StoreLetters(run.url("sql"))
+
+
+def _dead_letters_on_kafka(port: int | None = None) -> "DeadLetters":
+    from headrace.kafka import read_settings
+    from headrace.kafka_letters import KafkaLetters
+
+    return KafkaLetters(read_settings(os.environ | ({"HEADRACE_KAFKA_BOOTSTRAP_SERVERS": f"{LOOPBACK}:{port}"} if port else {})))
 
 
 @app.command()
@@ -181,6 +218,16 @@ def replay(
     if log_format != "combined":
         raise CommandError(f"the format {log_format!r} is not known; combined is")
     send(file, State(state.resolve()), site, console, as_json=as_json)
+
+
+@app.command()
+def secrets(
+    folder: Annotated[Path, typer.Option(help="Folder of the secrets, as docker-compose.yml names it.")] = Path("secrets"),
+) -> None:
+    """Make each secret of docker-compose.yml that is missing; none is ever overwritten."""
+    from headrace.secret_files import make_secrets
+
+    make_secrets(folder, console)
 
 
 @mapping_app.command("check")

@@ -13,6 +13,7 @@ WAIT_SECONDS: Final = 180
 LOOK_SECONDS: Final = 0.5
 
 Standing = dict[str, Any]  # Druid's own account: state, activeTasks, publishingTasks, aggregateLag, recentErrors, …
+Condition = Callable[[Druid, Standing], bool]
 
 
 def standing(druid: Druid, datasource: str) -> Standing:
@@ -42,14 +43,11 @@ def resume(url: str, datasource: str, console: Console) -> None:
     console.print(f"{datasource} runs", highlight=False)
 
 
-def _send(url: str, datasource: str, order: str, is_done: "Condition") -> None:
+def _send(url: str, datasource: str, order: str, is_done: Condition) -> None:
     with Druid(url) as druid:
         standing(druid, datasource)
         druid.post(f"{SUPERVISORS}/{datasource}/{order}")
         wait_until(druid, datasource, is_done)
-
-
-Condition = Callable[[Druid, Standing], bool]
 
 
 def runs(druid: Druid, now: Standing) -> bool:

@@ -7,17 +7,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.druid_table import DruidTable, Engines, a_row, druid_table, rows_of
+from support.druid_table import DruidTable, a_row, druid_table, rows_of
+from support.engines import RunningEngines
 from support.waiting import wait_until
 
 from headrace.errors import CommandError
+
+pytestmark = pytest.mark.timeout(300)  # engines that start, tasks that publish, a busy machine
 
 DAY_MS = 86_400_000
 MAY_17_2015 = 1_431_820_800_000
 
 
 @pytest.fixture
-def table(engines: Engines, tmp_path: Path) -> Iterator[DruidTable]:
+def table(engines: RunningEngines, tmp_path: Path) -> Iterator[DruidTable]:
     with druid_table(engines, f"t{uuid.uuid4().hex[:8]}", tmp_path) as made:
         yield made
 
@@ -149,10 +152,13 @@ def test_rows_that_left_the_topic_unread_are_not_skipped_without_a_word(table: D
     table.wait_for_rows(10)
     table.suspend()
     table.write(rows_of(10, at_ms=now_ms(), first=10))
-    table.delete_from_topic()
+    first_left = table.delete_from_topic()
     table.order("resume")
     wait_until(lambda: "is no longer available" in "".join(table.status()["reasons"]), within_seconds=60, every_seconds=0.5)
     assert table.counts() == (10, 10)
+    table.go_on_at(first_left)
+    table.write(rows_of(10, at_ms=now_ms(), first=20))
+    table.wait_for_rows(20)
 
 
 def test_a_compaction_keeps_every_row(table: DruidTable) -> None:

@@ -7,9 +7,9 @@ import httpx
 import pytest
 from support.events import a_batch, an_event, send
 from support.installation import Installation, run_command
+from support.ports import free_engine_ports
 from support.waiting import wait_until
 
-from headrace.engine_ports import free_engine_ports
 from headrace.engines import NAMES
 
 

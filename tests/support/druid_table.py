@@ -8,12 +8,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import httpx
 from confluent_kafka import OFFSET_END, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from rich.console import Console
+from support.engines import RunningEngines
 from support.waiting import wait_until
 
 from headrace.druid import apply
@@ -28,22 +29,11 @@ from topics.kafka.settings import KafkaSettings
 EVERY_SECONDS = 0.01
 
 
-class Engines(Protocol):
-    """Where real engines listen."""
-
-    @property
-    def kafka(self) -> str: ...
-    @property
-    def overlord_url(self) -> str: ...
-    @property
-    def broker_url(self) -> str: ...
-
-
 @dataclass
 class DruidTable:
     """One table: `files` and `schema` are its own and may be edited."""
 
-    engines: Engines
+    engines: RunningEngines
     name: str
     files: Path
     schema: Path
@@ -82,13 +72,18 @@ class DruidTable:
         """Have the coordinator look now for what is to be compacted."""
         self.client.post(f"{self.engines.overlord_url}/druid/coordinator/v1/compaction/compact").raise_for_status()
 
-    def delete_from_topic(self) -> None:
-        """Delete all that is on the topic."""
+    def delete_from_topic(self) -> dict[str, int]:
+        """Delete all that is on the topic; gives the first offset of each partition that is left."""
         topic = self.kafka.topic("json")
         admin = AdminClient({"bootstrap.servers": self.engines.kafka})
         everything = [TopicPartition(topic, number, OFFSET_END) for number in admin.list_topics(topic).topics[topic].partitions]
-        for deleted in admin.delete_records(everything).values():
-            deleted.result(30)
+        return {str(part.partition): deleted.result(30).low_watermark for part, deleted in admin.delete_records(everything).items()}
+
+    def go_on_at(self, offsets: dict[str, int]) -> None:
+        """Reset the offsets of partitions by hand, as the README says."""
+        partitions = {"type": "end", "stream": self.kafka.topic("json"), "partitionOffsetMap": offsets}
+        url = f"{self.engines.overlord_url}{SUPERVISORS}/{self.name}/resetOffsets"
+        self.client.post(url, json={"type": "kafka", "partitions": partitions}).raise_for_status()
 
     def add_field(self, name: str) -> None:
         content = load_schema(self.schema)
@@ -147,9 +142,9 @@ class DruidTable:
 
 
 @contextmanager
-def druid_table(engines: Engines, name: str, folder: Path, *, partitions: int = 2) -> Iterator[DruidTable]:
+def druid_table(engines: RunningEngines, name: str, folder: Path, *, partitions: int = 2) -> Iterator[DruidTable]:
     """Make the topic of a table and a copy of the files; nothing is applied yet, and at the end its supervisor is gone."""
-    table = DruidTable(engines, name, folder / "druid", folder / "schema.avsc", httpx.Client(trust_env=False, timeout=60))
+    table = DruidTable(engines, name, folder / "druid", folder / "schema.avsc", httpx.Client(trust_env=False, timeout=180))
     shutil.copytree(FOLDER, table.files)
     shutil.copy(SCHEMA_PATH, table.schema)
     admin = AdminClient({"bootstrap.servers": engines.kafka})

@@ -113,6 +113,14 @@ def test_what_the_file_of_the_broker_needs_more_is_handed_on(folder: Path) -> No
     }
 
 
+def test_replicas_go_to_each_rule_that_loads(folder: Path) -> None:
+    (folder / "rules.json").write_text(
+        '[{"type": "loadByPeriod", "period": "P13M", "tieredReplicants": {"hot": 2, "cold": 1}}, {"type": "dropForever"}]'
+    )
+    filled = fill_in(read_files(folder), columns(load_schema()), KAFKA, Options(replicas=3))
+    assert [rule.get("tieredReplicants") for rule in filled.rules] == [{"hot": 3, "cold": 3}, None]
+
+
 def test_options_are_filled_in_and_what_is_left_out_stays_as_the_files_say() -> None:
     files = read_files()
     as_filed = fill_in(files, columns(load_schema()), KAFKA, Options())
