@@ -1,5 +1,6 @@
 """Superset with its bundle on a real Druid: every chart draws, and minidruid gives the same figures for what Superset asks."""
 
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -8,7 +9,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, Response
 from support.browser import chromium_running
-from support.datasource import Datasource, datasource
+from support.datasource import Datasource
+from support.druid_table import druid_table
 from support.engines import RunningEngines
 from support.installation import free_ports
 from support.minidruid import ask, clickstream_rows, engine_over, open_store
@@ -16,13 +18,11 @@ from support.superset import ASSETS, Dashboards, ShownChart, bundle_context, log
 from support.truth import Tally, Verdict, compare
 
 from minidruid.engine import Engine
-from schemas.contract import columns, load_schema
 from streams.sink import Batch, Row
 
 pytestmark = pytest.mark.timeout(900)  # the first test starts the engines, Superset and a browser
 
 CHARTS = sorted(path.stem for path in (ASSETS / "charts").glob("*.yaml"))
-DIMENSIONS = [{"type": column.druid, "name": column.name} for column in columns(load_schema()) if column.name != "__time"]
 
 
 @pytest.fixture(scope="module")
@@ -33,9 +33,12 @@ def rows() -> list[Row]:
 
 
 @pytest.fixture(scope="module")
-def druid(engines: RunningEngines, rows: list[Row]) -> Iterator[Datasource]:
-    with datasource(engines, "clickstream", DIMENSIONS, rows, **bundle_context()) as druid:
-        yield druid
+def druid(engines: RunningEngines, rows: list[Row], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Datasource]:
+    with druid_table(engines, f"clickstream_{uuid.uuid4().hex[:8]}", tmp_path_factory.mktemp("druid")) as table:
+        table.apply()
+        table.write(rows)
+        table.wait_for_rows(len(rows))
+        yield Datasource(table.name, engines.broker_url, bundle_context())
 
 
 @pytest.fixture(scope="module")
