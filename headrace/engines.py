@@ -1,20 +1,19 @@
-"""Kafka, ZooKeeper and Druid's processes as services on this machine, listening on 127.0.0.1 only."""
+"""Kafka, ZooKeeper and Druid's processes as services on this machine."""
 
 import secrets
-import socket
 import subprocess
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
-import httpx
+from rich.console import Console
 
+from headrace.engine_ports import EnginePorts
 from headrace.errors import CommandError
-from headrace.jars import POMS, PROJECT, java
+from headrace.jars import POMS, PROJECT, fetch, find_java
 from headrace.state import LOOPBACK
-from headrace.supervisor import Service, answers
-from topics.kafka import probe
+from headrace.supervisor import Service
 
 RUNTIME: Final = PROJECT / "druid" / "runtime"
 NAMES: Final = ("zookeeper", "kafka", "coordinator", "historical", "broker", "indexer")
@@ -43,62 +42,31 @@ OPENED: Final = (
     "--add-opens=java.base/java.lang=ALL-UNNAMED",
     "--add-opens=jdk.management/com.sun.management.internal=ALL-UNNAMED",
 )
-READY_PATHS: Final[Mapping[str, tuple[str, ...]]] = {
-    "coordinator": ("/druid/coordinator/v1/isLeader", "/druid/indexer/v1/isLeader"),
-    "historical": ("/status/selfDiscovered", "/druid/historical/v1/readiness"),
-    "broker": ("/status/selfDiscovered", "/druid/broker/v1/readiness"),
-    "indexer": ("/status/selfDiscovered",),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class EnginePorts:
-    """Where each engine listens; the defaults are the engines' own."""
-
-    zookeeper: int = 2181
-    kafka: int = 9092
-    controller: int = 9093  # Kafka's
-    derby: int = 1527  # Druid's metadata, in the coordinator
-    coordinator: int = 8081
-    historical: int = 8083
-    broker: int = 8082
-    indexer: int = 8091
-
-    def taken(self) -> dict[str, int]:
-        """Give the ports that cannot be listened on."""
-        return {name: port for name, port in asdict(self).items() if not _is_free(port)}
-
-    def address(self, name: str) -> str:
-        """Give host and port of an engine."""
-        return f"{LOOPBACK}:{getattr(self, name)}"
-
-    def is_ready(self, name: str) -> bool:
-        """Say whether an engine does its work, not merely listens."""
-        if name == "zookeeper":
-            return _listens(self.zookeeper)
-        if name == "kafka":
-            return _listens(self.kafka) and probe.answers(self.address("kafka"))
-        url = f"http://{self.address(name)}"
-        return all(answers(url + path) for path in READY_PATHS[name]) and (name != "broker" or _answers_sql(url))
 
 
 @dataclass(frozen=True, slots=True)
 class Engines:
     """How the engines are run from a folder of jars, with all they keep in one folder."""
 
+    java: str
     jars: Path
     folder: Path
-    ports: EnginePorts = EnginePorts()
+    ports: EnginePorts
+
+    @classmethod
+    def fetched(cls, folder: Path, ports: EnginePorts, console: Console) -> Self:
+        """Make ready to run them, the jars fetched if they are not there; raises CommandError without Java or Maven."""
+        return cls(find_java(), fetch(console), folder, ports)
 
     def service(self, name: str) -> Service:
         """Give an engine as a service, its configuration written and its storage made."""
-        for path in (self.folder / name, self.folder / "tmp"):
-            path.mkdir(parents=True, exist_ok=True)
+        for part in ("zookeeper", "kafka", "druid", "tmp"):
+            (self.folder / part).mkdir(parents=True, exist_ok=True)
         command = {"zookeeper": self._zookeeper, "kafka": self._kafka}.get(name, lambda: self._druid(name))()
         return Service(name, command, {}, lambda: self.ports.is_ready(name), self.folder, READY_SECONDS)
 
     def _java(self, name: str, *jvm: str, class_path: str) -> tuple[str, ...]:
-        return (java(), *MEMORY[name], *JVM, "-Djava.io.tmpdir=tmp", *jvm, "-cp", class_path)
+        return (self.java, *MEMORY[name], *JVM, "-Djava.io.tmpdir=tmp", *jvm, "-cp", class_path)
 
     def _zookeeper(self) -> tuple[str, ...]:
         where = {"dataDir": self.folder / "zookeeper", "clientPort": self.ports.zookeeper, "clientPortAddress": LOOPBACK}
@@ -141,42 +109,6 @@ class Engines:
         file = self.folder / template.name
         file.write_text(template.read_text() + "".join(f"{key}={value}\n" for key, value in where.items()))
         return file
-
-
-def free_engine_ports() -> EnginePorts:
-    """Find ports that nobody listens on, so that several can run side by side."""
-    probes = [socket.socket() for _ in asdict(EnginePorts())]
-    for one in probes:
-        one.bind((LOOPBACK, 0))
-    ports = [one.getsockname()[1] for one in probes]
-    for one in probes:
-        one.close()
-    return EnginePorts(*ports)
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as one:
-        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            one.bind((LOOPBACK, port))
-        except OSError:
-            return False
-    return True
-
-
-def _listens(port: int) -> bool:
-    try:
-        socket.create_connection((LOOPBACK, port), timeout=1).close()
-    except OSError:
-        return False
-    return True
-
-
-def _answers_sql(url: str) -> bool:
-    try:
-        return httpx.post(url + "/druid/v2/sql", json={"query": "SELECT 1"}, timeout=2, trust_env=False).status_code == httpx.codes.OK
-    except httpx.HTTPError:
-        return False
 
 
 def _cluster_id() -> str:

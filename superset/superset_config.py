@@ -6,6 +6,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+from druid_dialect import DruidSql
 from secret_file import read_or_create
 from superset.config import TALISMAN_CONFIG as DEFAULT_TALISMAN_CONFIG
 from superset.utils.log import AbstractEventLogger
@@ -15,7 +16,10 @@ HOME.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 APP_NAME = "headrace"
 SECRET_KEY = read_or_create(Path(os.environ.get("SUPERSET_SECRET_KEY_FILE", HOME / "superset-secret-key")))
-SQLALCHEMY_DATABASE_URI = f"sqlite:///{HOME / 'superset.db'}?check_same_thread=false"
+SQLALCHEMY_DATABASE_URI = os.environ.get("SUPERSET_DATABASE_URI", f"sqlite:///{HOME / 'superset.db'}?check_same_thread=false")
+if "SUPERSET_DATABASE_PASSWORD_FILE" in os.environ:
+    # Told to libpq only: Superset writes its database's address into the log when that does not answer.
+    os.environ["PGPASSWORD"] = Path(os.environ["SUPERSET_DATABASE_PASSWORD_FILE"]).read_text("utf-8").strip()
 LOGO_TARGET_PATH = "/superset/dashboard/clickstream/"
 
 # Superset's own default ends relative ranges at midnight: "Last week" would hide today, "Last hour" would fail.
@@ -32,6 +36,9 @@ FEATURE_FLAGS = {
     "ENABLE_TEMPLATE_PROCESSING": True,  # charts show people unless the filter Traffic says otherwise
     "ESCAPE_MARKDOWN_HTML": True,
 }
+
+# Every statement is read and written once more before it is sent; with sqlglot's own Druid, in functions that Druid does not know.
+SQLGLOT_DIALECTS_EXTENSIONS = {"druid": DruidSql}
 
 
 class NullEventLogger(AbstractEventLogger):

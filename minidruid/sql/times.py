@@ -8,6 +8,7 @@ from minidruid.errors import QueryError
 from minidruid.sql.kinds import Fragment, Kind, text
 
 _PERIOD = re.compile(r"P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)(?:\.(\d{1,3}))?S)?)?")
+OFFSET = re.compile(r"([+-])(\d\d)(?::?(\d\d))?")
 _FIXED_SECONDS = (604800, 86400, 3600, 60, 1)
 
 UNITS = {
@@ -45,7 +46,7 @@ _JODA = (
     ("EEEE", "%A"), ("EEE", "%a"), ("EE", "%a"), ("E", "%a"), ("e", "%u"), ("a", "%p"),
     ("HH", "%H"), ("H", "%-H"), ("hh", "%I"), ("h", "%-I"), ("mm", "%M"), ("m", "%-M"), ("ss", "%S"), ("s", "%-S"), ("SSS", "%g"),
 )  # fmt: skip
-ISO_PATTERN = "yyyy-MM-dd'T'HH:mm:ss.SSS'Z'"
+ISO_PATTERN = "yyyy-MM-dd'T'HH:mm:ss.SSS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,6 @@ class Period:
 
     months: int
     milliseconds: int
-    is_weeks: bool
 
     @classmethod
     def parse(cls, iso: str) -> "Period":
@@ -65,7 +65,7 @@ class Period:
         years, months, *fixed = (int(value or 0) for value in found.groups()[:7])
         fraction = int((found[8] or "0").ljust(3, "0"))
         seconds = sum(count * length for count, length in zip(fixed, _FIXED_SECONDS, strict=True))
-        return cls(years * 12 + months, seconds * 1000 + fraction, bool(fixed[0]) and not any(fixed[1:]))
+        return cls(years * 12 + months, seconds * 1000 + fraction)
 
     def interval(self) -> str:
         """Write the period as an interval of DuckDB."""
@@ -101,7 +101,7 @@ def _bucket(value: str, period: Period, origin: str | None) -> str:
     if origin is None:
         if unit := _unit_of(period):
             return f"date_trunc('{unit}', {value})"
-        origin = "TIMESTAMP '1970-01-05'" if period.is_weeks else "TIMESTAMP '1970-01-01'"  # ISO weeks begin on Mondays
+        origin = "TIMESTAMP '1970-01-01'"  # a Thursday: only single weeks begin on Mondays
     return f"time_bucket({period.interval()}, {value}, {origin})"
 
 
@@ -127,12 +127,28 @@ def shift(value: str, period: Period, steps: str, zone: str | None = None) -> st
 
 def to_zone(value: str, zone: str) -> str:
     """Write what the clock of the zone shows at an instant."""
+    if ahead := _ahead(zone):
+        return f"({value} + {ahead})"
     return f"timezone({text(zone)}, timezone('UTC', {value}))"
 
 
 def from_zone(value: str, zone: str) -> str:
     """Write the instant at which the clock of the zone shows this."""
+    if ahead := _ahead(zone):
+        return f"({value} - {ahead})"
     return f"timezone('UTC', timezone({text(zone)}, {value}))"
+
+
+def _ahead(zone: str) -> str:
+    """How far the clock is ahead of UTC, where the zone is an offset."""
+    found = OFFSET.fullmatch(zone)
+    return f"INTERVAL ({found[1]}{int(found[2]) * 60 + int(found[3] or 0)}) MINUTE" if found else ""
+
+
+def offset(value: str, local: str) -> str:
+    """Write how far the clock of a zone is from UTC, from an instant and what the clock shows then."""
+    minutes = f"date_diff('minute', {value}, {local})"
+    return f"printf('%s%02d:%02d', CASE WHEN {minutes} < 0 THEN '-' ELSE '+' END, abs({minutes}) // 60, abs({minutes}) % 60)"
 
 
 def part(unit: str, value: str) -> Fragment:

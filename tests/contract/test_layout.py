@@ -10,7 +10,20 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("collector", "startup", "schemas", "topics", "enrichment", "streams", "minidruid", "simulator", "headrace")
-STATIONS = ("tracker", "collector", "schemas", "topics", "enrichment", "streams", "minidruid", "superset", "simulator", "headrace")
+STATIONS = (
+    "tracker",
+    "collector",
+    "schemas",
+    "topics",
+    "enrichment",
+    "streams",
+    "minidruid",
+    "druid",
+    "superset",
+    "simulator",
+    "headrace",
+    "engines",
+)
 PARTS = ["What comes in", "What goes out", "Settings", "Run it", "When it goes wrong"]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
@@ -22,7 +35,7 @@ def tracked_files() -> list[Path]:
     return [ROOT / name for name in listing.split("\0") if name and (ROOT / name).is_file()]
 
 
-@pytest.mark.parametrize("folder", ["superset", "tests", "bench"])
+@pytest.mark.parametrize("folder", ["superset", "druid", "engines", "tests", "bench"])
 def test_no_init_file_stands_where_it_would_hide_another_package(folder: str) -> None:
     assert list((ROOT / folder).rglob("__init__.py")) == []
 
@@ -62,10 +75,11 @@ def test_the_lock_of_the_tracker_names_no_address() -> None:
     assert "://" not in re.sub(r'"(url|funding)": "[^"]*"', "", (ROOT / "tracker" / "package-lock.json").read_text())
 
 
-def test_the_same_versions_are_locked_for_services_and_for_development() -> None:
+@pytest.mark.parametrize("lock", ["services.lock", "collector.lock", "forwarder.lock", "streams.lock"])
+def test_the_same_versions_are_locked_for_services_and_for_development(lock: str) -> None:
     pins = [
         dict(re.findall(r"^([a-z0-9-]+)==(\S+)", (ROOT / "requirements" / name).read_text(), re.MULTILINE))
-        for name in ("services.lock", "development.lock")
+        for name in (lock, "development.lock")
     ]
     assert {name: (version, pins[1].get(name)) for name, version in pins[0].items() if pins[1].get(name) != version} == {}
 
