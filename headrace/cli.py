@@ -1,17 +1,21 @@
-"""The command line: `headrace up`, `down`, `status`, `tail`, `dead-letters`, `sql`, `replay`, `secrets`, `mapping`, `kafka`, `engines`."""
+"""The command line: one function a command; what it does stands in a file of its own."""
 
 import json
 import os
 import sys
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
 from headrace.errors import CommandError
-from headrace.state import DEFAULT, State
+from headrace.state import DEFAULT, LOOPBACK, Run, State
+
+if TYPE_CHECKING:
+    from headrace.dead_letters import DeadLetters
 
 app = typer.Typer(
     help="Clickstream collection that a site can own. Exit status: 0 done, 1 not ready, 2 something for you to mend, told in a line.",
@@ -25,6 +29,8 @@ engines_app = typer.Typer(help="Run real Kafka and real Druid on this machine, t
 app.add_typer(engines_app, name="engines")
 kafka_app = typer.Typer(help="Make the topics on Kafka, and look at them; HEADRACE_KAFKA_* says where it is.", no_args_is_help=True)
 app.add_typer(kafka_app, name="kafka")
+druid_app = typer.Typer(help="Bring Druid to what the files of druid/ say, and look at it.", no_args_is_help=True)
+app.add_typer(druid_app, name="druid")
 
 StateOption = Annotated[Path, typer.Option("--state", help="Folder that holds everything headrace keeps on this machine.")]
 MappingArgument = Annotated[Path, typer.Argument(help="Mapping, in Python.")]
@@ -33,7 +39,11 @@ EnginePortOption = Annotated[
     list[str], typer.Option("--engine-port", metavar="NAME=NUMBER", help="Port of one of Kafka's and Druid's processes; can be repeated.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON: one object, or one a line.")]
+DruidOption = Annotated[str, typer.Option("--url", help="Address of Druid's coordinator and overlord, or of a router before them.")]
+DatasourceOption = Annotated[str, typer.Option(help="Table in Druid.")]
 
+DRUID = "http://127.0.0.1:8081"
+DATASOURCE = "clickstream"
 PIPE_WIDTH = 10_000  # whoever reads a pipe wants a row on a line
 console = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH)
 errors = Console(stderr=True)
@@ -67,7 +77,9 @@ def _root(_show: Annotated[bool, typer.Option("--version", callback=_version, is
 @app.command()
 def up(
     state: StateOption = DEFAULT,
-    collector_port: Annotated[int, typer.Option(min=1, max=65534, help="Port of the collector; its internal port is the next one.")] = 8290,
+    collector_port: Annotated[
+        int, typer.Option(min=1, max=65532, help="Port of the collector; the next ones are its internal port's, forwarder's, converter's.")
+    ] = 8290,
     sql_port: Annotated[int, typer.Option(min=1, max=65535, help="Port of Druid SQL.")] = 8888,
     dashboards_port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the dashboards.")] = 8088,
     shop_port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the demo shop.")] = 8000,
@@ -77,13 +89,23 @@ def up(
     no_dashboards: Annotated[bool, typer.Option("--no-dashboards", help="Leave Superset out.")] = False,
     no_visits: Annotated[bool, typer.Option("--no-visits", help="Leave the simulated visits out.")] = False,
     visits_per_minute: Annotated[int, typer.Option(min=1, help="Simulated visits to the demo shop.")] = 12,
+    engines: Annotated[
+        Literal["duckdb", "druid"], typer.Option(help="Where events go: a file of DuckDB, or real Kafka and real Druid (2 GB more memory).")
+    ] = "duckdb",
+    engine_port: EnginePortOption = [],  # noqa: B006  # typer's way
 ) -> None:
     """Start everything on this machine; Ctrl-C stops it."""
+    from headrace.engine_ports import EnginePorts
+    from headrace.engines import Engines
     from headrace.services import Plan
     from headrace.up import up as run
 
     ports = {"collector": collector_port, "internal": collector_port + 1, "sql": sql_port, "dashboards": dashboards_port, "shop": shop_port}
-    run(Plan(State(state.resolve()), host, ports, not no_dashboards, not no_visits, visits_per_minute), console)
+    plan = Plan(State(state.resolve()), host, ports, not no_dashboards, not no_visits, visits_per_minute)
+    if engines == "druid":
+        chosen = EnginePorts(broker=sql_port).with_choices(engine_port)
+        plan = plan.on_druid(Engines.fetched(plan.state.engines, chosen, console))
+    run(plan, console)
 
 
 @app.command()
@@ -120,16 +142,49 @@ def tail(
     follow(State(state.resolve()), console, as_json=as_json, count=count)
 
 
+class Deed(StrEnum):
+    """What can be done with dead letters."""
+
+    LIST = "list"
+    REPLAY = "replay"
+
+
 @app.command()
 def dead_letters(
+    deed: Annotated[Deed, typer.Argument(help="List them, or have them converted once more after a fix; nothing doubles.")] = Deed.LIST,
     state: StateOption = DEFAULT,
+    kafka: Annotated[
+        bool, typer.Option("--kafka", help="Those on Kafka, which HEADRACE_KAFKA_* name; not those of a state folder.")
+    ] = False,
+    reason: Annotated[str, typer.Option(help="Only those of this reason.")] = "",
+    origin: Annotated[list[str] | None, typer.Option(help="Only the one of this origin; can be given again.")] = None,
     as_json: JsonOption = False,
-    limit: Annotated[int, typer.Option(min=1, max=100, help="How many, the newest first.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=100, help="How many are listed, the newest first.")] = 20,
 ) -> None:
-    """Show messages that became no row, with the reason; with --json each is whole, in base64."""
+    """Show or replay messages that became no row; --json lists each whole, in base64. Exit status 1 if a replay leaves some."""
     from headrace.dead_letters import print_dead_letters
+    from headrace.dead_letters import replay as bring_in
+    from streams.sink import Choice
 
-    print_dead_letters(State(state.resolve()).running().url("sql"), limit, console, as_json=as_json)
+    letters = _dead_letters_on_kafka() if kafka else _dead_letters_of(State(state.resolve()).running())
+    choice = Choice(reason, tuple(origin or ()))
+    if deed is Deed.LIST:
+        print_dead_letters(letters, choice, limit, console, as_json=as_json)
+    elif not bring_in(letters, choice, console, errors, as_json=as_json):
+        raise typer.Exit(1)
+
+
+def _dead_letters_of(run: Run) -> "DeadLetters":
+    from headrace.store_letters import StoreLetters
+
+    return _dead_letters_on_kafka(run.ports["kafka"]) if "kafka" in run.ports else StoreLetters(run.url("sql"))
+
+
+def _dead_letters_on_kafka(port: int | None = None) -> "DeadLetters":
+    from headrace.kafka import read_settings
+    from headrace.kafka_letters import KafkaLetters
+
+    return KafkaLetters(read_settings(os.environ | ({"HEADRACE_KAFKA_BOOTSTRAP_SERVERS": f"{LOOPBACK}:{port}"} if port else {})))
 
 
 @app.command()
@@ -207,7 +262,8 @@ def engines_fetch() -> None:
 @engines_app.command("up")
 def engines_up(state: StateOption = DEFAULT, engine_port: EnginePortOption = []) -> None:  # noqa: B006  # typer's way
     """Start them and return when they are ready; they stay."""
-    from headrace.engines import EnginePorts, Engines
+    from headrace.engine_ports import EnginePorts
+    from headrace.engines import Engines
     from headrace.engines_up import up
 
     ports, folder = EnginePorts().with_choices(engine_port), State(state.resolve())
@@ -238,3 +294,52 @@ def kafka_status() -> None:
     from headrace.kafka import status as look
 
     raise typer.Exit(0 if look(read_settings(os.environ), console) else 1)
+
+
+@druid_app.command("apply")
+def druid_apply(
+    url: DruidOption = DRUID,
+    datasource: DatasourceOption = DATASOURCE,
+    files: Annotated[Path | None, typer.Option(help="Folder of the files; druid/ if left out.")] = None,
+    tasks: Annotated[int | None, typer.Option(min=1, help="How many tasks share the topic's partitions.")] = None,
+    replicas: Annotated[int | None, typer.Option(min=1, help="How many hold each row, while it is new and later.")] = None,
+    task_duration: Annotated[str | None, typer.Option(help="After how long a task publishes what it has read, as PT1H.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Submit what differs in Druid and wait until it reads. It can be run again: nothing changes."""
+    from headrace.druid import apply
+    from headrace.druid_spec import FOLDER, Options
+    from headrace.kafka import read_settings
+
+    options = Options(datasource, tasks, replicas, task_duration)
+    apply(url, read_settings(os.environ), console, options=options, folder=files or FOLDER, dry_run=dry_run, as_json=as_json)
+
+
+@druid_app.command("status")
+def druid_status(url: DruidOption = DRUID, datasource: DatasourceOption = DATASOURCE, as_json: JsonOption = False) -> None:
+    """Say whether Druid reads, how far behind it is and what fails; exit status 1 if it is not healthy."""
+    from headrace.druid_status import print_status, status
+
+    content = status(url, datasource)
+    if as_json:
+        console.out(json.dumps(content, indent=2), highlight=False)
+    else:
+        print_status(content, datasource, console)
+    raise typer.Exit(0 if content["healthy"] else 1)
+
+
+@druid_app.command("suspend")
+def druid_suspend(url: DruidOption = DRUID, datasource: DatasourceOption = DATASOURCE) -> None:
+    """Stop reading, publish what was read and wait until it is; Kafka keeps what comes meanwhile."""
+    from headrace.druid_supervisor import suspend
+
+    suspend(url, datasource, console)
+
+
+@druid_app.command("resume")
+def druid_resume(url: DruidOption = DRUID, datasource: DatasourceOption = DATASOURCE) -> None:
+    """Go on reading where it was suspended, and wait until it does."""
+    from headrace.druid_supervisor import resume
+
+    resume(url, datasource, console)

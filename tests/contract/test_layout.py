@@ -18,6 +18,7 @@ STATIONS = (
     "enrichment",
     "streams",
     "minidruid",
+    "druid",
     "superset",
     "simulator",
     "headrace",

@@ -60,11 +60,11 @@ class KafkaConverting:
         self.write(*((one.key, one.value, headers(one, SPOOL, at + number)) for number, one in enumerate(messages)), partition=partition)
         self.position = max(self.position, at + len(messages))
 
-    def write(self, *messages: tuple[bytes | None, bytes | None, Headers], partition: int = 0) -> None:
+    def write(self, *messages: tuple[bytes | None, bytes | None, Headers], partition: int = 0, name: str = "avro") -> None:
         """Write messages as anybody may."""
         producer = Producer(self.settings.client())
         for key, value, found in messages:
-            producer.produce(self.settings.topic("avro"), value, key, partition, headers=found)
+            producer.produce(self.settings.topic(name), value, key, partition, headers=found)
         assert producer.flush(10) == 0
         producer.close()
 
