@@ -1,0 +1,65 @@
+"""What of a wanted object is not in the one that Druid gives back: it fills in defaults and writes durations its own way."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+_DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?")
+_SECRET = re.compile(r"password|secret|jaas|key", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One value that Druid has otherwise, by its path; None is nothing."""
+
+    path: str
+    old: Any
+    new: Any
+
+    def shown(self) -> dict[str, Any]:
+        """Give path, old and new for a reader; secrets are not among them."""
+        is_secret = "/consumerProperties/" in self.path and _SECRET.search(self.path)
+        return {"path": self.path, "old": "***" if is_secret and self.old else self.old, "new": "***" if is_secret else self.new}
+
+
+def differences(old: Any, new: Any, path: str) -> Iterator[Difference]:
+    """Compare value by value what `new` has; what only `old` has is Druid's own."""
+    if isinstance(new, Mapping) and isinstance(old, Mapping):
+        for key, value in new.items():
+            yield from differences(old.get(key), value, f"{path}/{key}")
+    elif _is_named(new) and _is_named(old):
+        yield from differences(_by_name(old), _by_name(new), path)
+    elif _is_list(new) and _is_list(old) and len(new) == len(old):
+        for number, (before, after) in enumerate(zip(old, new, strict=True)):
+            yield from differences(before, after, f"{path}/{number}")
+    elif not _is_same(old, new):
+        yield Difference(path, old, new)
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str)
+
+
+def _is_named(value: Any) -> bool:
+    return _is_list(value) and bool(value) and all(isinstance(item, Mapping) and "name" in item for item in value)
+
+
+def _by_name(items: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    return {item["name"]: item for item in items}
+
+
+def _is_same(old: Any, new: Any) -> bool:
+    if isinstance(old, str) and isinstance(new, str):
+        return old == new or ((seconds := _seconds(old)) is not None and seconds == _seconds(new))
+    if isinstance(old, Mapping) and isinstance(new, str):
+        return dict(old) == {"type": new.lower()}  # "NONE" comes back as {"type": "none"}
+    return bool(old == new) and isinstance(old, bool) == isinstance(new, bool)
+
+
+def _seconds(text: str) -> float | None:
+    """Give the length of an ISO 8601 duration, or None: PT1H comes back as PT3600S."""
+    if (found := _DURATION.fullmatch(text)) is None or text[-1] in "PT":
+        return None
+    days, hours, minutes, seconds = (float(part or 0) for part in found.groups())
+    return ((days * 24 + hours) * 60 + minutes) * 60 + seconds

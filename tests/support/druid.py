@@ -1,0 +1,176 @@
+"""A stand-in of Druid's coordinator and overlord: keeps specs as Druid does, on a real port, for rules that need no rows."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+from support.waiting import wait_until
+
+# What Druid 33 fills in and how it writes what it was given, as far as our files touch it.
+READING = {"autoScalerConfig": None, "lateMessageRejectionPeriod": None, "stopTaskCount": None, "emitTimeLagMetrics": False}
+TUNING = {"maxRowsInMemory": 150000, "handoffConditionTimeout": 900000, "reportParseExceptions": False, "workerThreads": None}
+DIMENSION = {"multiValueHandling": "SORTED_ARRAY", "createBitmapIndex": True}
+DURATIONS = {"PT1H": "PT3600S", "PT1M": "PT60S", "PT30M": "PT1800S", "PT0.5S": "PT0.500S", "PT1S": "PT1S", "PT2S": "PT2S", "PT60S": "PT60S"}
+
+
+@dataclass
+class DruidStandIn:
+    """What was given to it, and what a test has it say."""
+
+    url: str = ""
+    supervisors: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # every version, the newest last
+    rules: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    compaction: dict[str, dict[str, Any]] = field(default_factory=dict)
+    posts: list[str] = field(default_factory=list)
+    refusal: str = ""  # the reason that a new supervisor is refused with
+    said: dict[str, Any] = field(default_factory=dict)  # laid over a supervisor's status
+    completed: list[dict[str, Any]] = field(default_factory=list)
+    pending: list[dict[str, Any]] = field(default_factory=list)
+    reports: dict[str, Any] = field(default_factory=dict)
+
+    def newest(self, datasource: str = "clickstream") -> dict[str, Any]:
+        return self.supervisors[datasource][-1]
+
+    def fail_task(self, error: str, *, ended_at: datetime | None = None, detail: str = "") -> None:
+        """Have a task failed, with a report that says which row did not fit."""
+        name, at = f"index_kafka_failed_{len(self.completed)}", (ended_at or datetime.now(UTC)).isoformat()
+        task = {"id": name, "createdTime": at, "duration": 0, "statusCode": "FAILED", "errorMsg": f"{error}\n\tat org.apache.druid.X"}
+        self.completed.append(task)
+        if detail:
+            event = {"input": "{party_id=secret}", "details": [detail]}
+            self.reports[name] = {"ingestionStatsAndErrors": {"payload": {"unparseableEvents": {"buildSegments": [event]}}}}
+
+    def _tasks(self, datasource: str) -> list[dict[str, Any]]:
+        if datasource not in self.supervisors or self.newest(datasource)["suspended"]:
+            return []
+        count = self.newest(datasource)["spec"]["ioConfig"]["taskCount"]
+        return [{"id": f"index_kafka_{datasource}_{number}", "currentOffsets": {"0": 7}} for number in range(count)]
+
+    def status(self, datasource: str) -> dict[str, Any]:
+        suspended = self.newest(datasource)["suspended"]
+        return {
+            "dataSource": datasource,
+            "state": "SUSPENDED" if suspended else "RUNNING",
+            "detailedState": "SUSPENDED" if suspended else "RUNNING",
+            "healthy": True,
+            "suspended": suspended,
+            "activeTasks": self._tasks(datasource),
+            "publishingTasks": [],
+            "minimumLag": {"0": 3, "1": 4},
+            "aggregateLag": 7,
+            "recentErrors": [],
+        } | self.said
+
+    def add_supervisor(self, spec: dict[str, Any]) -> None:
+        datasource = spec["spec"]["dataSchema"]["dataSource"]
+        self.supervisors.setdefault(datasource, []).append(spec)
+
+
+def kept(given: dict[str, Any]) -> dict[str, Any]:
+    """Give a supervisor spec back as Druid does: defaults filled in, unknown keys gone, durations in seconds."""
+    spec = deepcopy(given)
+    schema, reading, tuning = (spec["spec"][name] for name in ("dataSchema", "ioConfig", "tuningConfig"))
+    schema["granularitySpec"]["queryGranularity"] = {"type": "none"}
+    schema["granularitySpec"]["intervals"] = []
+    schema["metricsSpec"] = []
+    schema["dimensionsSpec"] = {
+        "dimensions": [DIMENSION | dimension for dimension in schema["dimensionsSpec"]["dimensions"]],
+        "dimensionExclusions": ["__time"],
+    }
+    spec["spec"]["ioConfig"] = READING | {
+        key: DURATIONS.get(value, value) if isinstance(value, str) else value for key, value in reading.items()
+    }
+    spec["spec"]["tuningConfig"] = TUNING | tuning
+    return {"type": "kafka", "context": spec.get("context"), "suspended": spec.get("suspended", False), "spec": spec["spec"]} | spec["spec"]
+
+
+def _routes(druid: DruidStandIn) -> list[Route]:
+    async def post_supervisor(request: Request) -> Response:
+        druid.posts.append(request.url.path)
+        if druid.refusal:
+            return JSONResponse({"error": druid.refusal}, 400)
+        spec = kept(await request.json())
+        druid.add_supervisor(spec)
+        return JSONResponse({"id": spec["spec"]["dataSchema"]["dataSource"]})
+
+    async def get_supervisor(request: Request) -> Response:
+        name = request.path_params["name"]
+        return JSONResponse(druid.newest(name)) if name in druid.supervisors else PlainTextResponse("Cannot find any supervisor", 404)
+
+    async def get_status(request: Request) -> Response:
+        name = request.path_params["name"]
+        if name not in druid.supervisors:
+            return PlainTextResponse("Cannot find any supervisor", 404)
+        return JSONResponse({"id": name, "payload": druid.status(name)})
+
+    async def order(request: Request) -> Response:
+        druid.posts.append(request.url.path)
+        name, word = request.path_params["name"], request.path_params["word"]
+        druid.add_supervisor(druid.newest(name) | {"suspended": word == "suspend"})
+        return JSONResponse({"id": name})
+
+    async def rules(request: Request) -> Response:
+        name = request.path_params["name"]
+        if request.method == "POST":
+            druid.posts.append(request.url.path)
+            druid.rules[name] = [{"useDefaultTierForNull": True} | rule for rule in await request.json()]
+            return Response()
+        return JSONResponse(druid.rules.get(name, []))
+
+    async def post_compaction(request: Request) -> Response:
+        druid.posts.append(request.url.path)
+        content = await request.json()
+        druid.compaction[content["dataSource"]] = {"taskPriority": 25, "type": "inline"} | content
+        return JSONResponse({"success": True})
+
+    async def get_compaction(request: Request) -> Response:
+        found = druid.compaction.get(request.path_params["name"])
+        return JSONResponse(found) if found else JSONResponse({"errorMessage": "Datasource compaction config does not exist"}, 404)
+
+    async def tasks(request: Request) -> Response:
+        running = druid._tasks(request.query_params["datasource"])
+        waiting = {task["id"] for task in druid.pending}
+        states = {"running": [task for task in running if task["id"] not in waiting], "pending": druid.pending, "complete": druid.completed}
+        return JSONResponse(states.get(request.query_params["state"], []))
+
+    async def reports(request: Request) -> Response:
+        found = druid.reports.get(request.path_params["name"])
+        return JSONResponse(found) if found else PlainTextResponse("No task reports were found", 404)
+
+    supervisor, coordinator = "/druid/indexer/v1/supervisor", "/druid/coordinator/v1"
+    return [
+        Route(supervisor, post_supervisor, methods=["POST"]),
+        Route(f"{supervisor}/{{name}}", get_supervisor),
+        Route(f"{supervisor}/{{name}}/status", get_status),
+        Route(f"{supervisor}/{{name}}/{{word}}", order, methods=["POST"]),
+        Route(f"{coordinator}/rules/{{name}}", rules, methods=["GET", "POST"]),
+        Route(f"{coordinator}/config/compaction", post_compaction, methods=["POST"]),
+        Route(f"{coordinator}/config/compaction/{{name}}", get_compaction),
+        Route("/druid/indexer/v1/tasks", tasks),
+        Route("/druid/indexer/v1/task/{name}/reports", reports),
+    ]
+
+
+@contextmanager
+def druid_running() -> Iterator[DruidStandIn]:
+    """Serve a stand-in without any spec until the block ends."""
+    druid = DruidStandIn()
+    server = uvicorn.Server(uvicorn.Config(Starlette(routes=_routes(druid)), host="127.0.0.1", port=0, log_level="warning"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    wait_until(lambda: server.started or not thread.is_alive())
+    druid.url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    try:
+        yield druid
+    finally:
+        server.should_exit = True
+        thread.join(10)
