@@ -83,7 +83,7 @@ class KafkaWorker:
         pause = 0.0
         while not stop.is_set():
             try:
-                with closing(self._join()) as transactions:
+                with closing(self.join()) as transactions:
                     while not stop.is_set():
                         self.step(transactions)
                         pause = 0.0
@@ -109,7 +109,7 @@ class KafkaWorker:
             self._looked_at, self._lags = started, transactions.lags()
         return len(found)
 
-    def _join(self) -> Transactions:
+    def join(self) -> Transactions:
         group = f"{self._kafka.prefix}-converter"
         return Transactions.open(
             self._kafka, topic=self._source, group=group, instance=self._settings.instance, on_assigned=self._take_over

@@ -70,9 +70,18 @@ class Sender:
 class Senders:
     """Several senders that share the ids among them, each in a thread of its own."""
 
-    def __init__(self, ids: Sequence[str], urls: Sequence[str], may_send: Callable[[float], bool], **more: Any) -> None:
+    def __init__(
+        self,
+        ids: Sequence[str],
+        urls: Sequence[str],
+        may_send: Callable[[float], bool],
+        *,
+        event: Callable[[str], dict[str, Any]] = an_event,
+        site: str = "shop",
+    ) -> None:
+        self.ids, self.site = ids, site
         self._batches = [ids[start : start + BATCH] for start in range(0, len(ids), BATCH)]
-        self._senders = [Sender(urls, may_send, **more) for _ in range(SENDERS)]
+        self._senders = [Sender(urls, may_send, event=event, site=site) for _ in range(SENDERS)]
         self._pool = ThreadPoolExecutor(SENDERS)
         self._futures: list[Future[None]] = []
 
