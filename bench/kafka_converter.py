@@ -124,8 +124,10 @@ def a_worker(folder: Path, kafka: KafkaSettings) -> KafkaWorker:
     return build_kafka_worker(Settings(places=folder / "places.mmdb", batch_messages=BATCH), kafka)
 
 
-def settings_of(engines: RunningEngines, prefix: str) -> KafkaSettings:
-    kafka = KafkaSettings(bootstrap_servers=engines.kafka, prefix=prefix)
+def settings_of(folder: Path, engines: RunningEngines, prefix: str) -> KafkaSettings:
+    file = folder / "client"
+    file.write_text("log_level = 0\n")  # that Kafka is gone at the end is no news
+    kafka = KafkaSettings(bootstrap_servers=engines.kafka, client_file=file, prefix=prefix)
     apply(kafka, Console(file=StringIO()))
     return kafka
 
@@ -133,7 +135,7 @@ def settings_of(engines: RunningEngines, prefix: str) -> KafkaSettings:
 def compare(folder: Path, engines: RunningEngines, count: int, rounds: int) -> dict[str, list[Spent]]:
     """Give what each way took, one figure a round; every round has new events."""
     demo_places.build(folder / "places.mmdb")
-    ours, plain = settings_of(engines, "converted"), settings_of(engines, "copied")
+    ours, plain = settings_of(folder, engines, "converted"), settings_of(folder, engines, "copied")
     spools = Spool(ours), Spool(plain)
     worker, copier = a_worker(folder, ours), Copier(plain)
     spent: dict[str, list[Spent]] = {"copying loop": [], "converter": []}
@@ -150,7 +152,7 @@ def compare(folder: Path, engines: RunningEngines, count: int, rounds: int) -> d
 
 def rebuild(folder: Path, engines: RunningEngines) -> float:
     """Give the seconds in which a new converter has the memory of all that was written."""
-    worker = a_worker(folder, settings_of(engines, "converted"))
+    worker = a_worker(folder, settings_of(folder, engines, "converted"))
     with closing(worker.join()) as transactions:
         while worker.trouble():
             worker.step(transactions)

@@ -1,6 +1,7 @@
 """The topics as they are on a cluster, brought to what topics.toml says of them."""
 
 import logging
+import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from topics.kafka.settings import KafkaSettings
 from topics.topic import TopicError
 
 ANSWER_SECONDS = 10.0
+SECONDS_BETWEEN_LOOKS = 0.1
 
 _Asked = TypeVar("_Asked")
 _Answer = TypeVar("_Answer")
@@ -75,7 +77,7 @@ class Cluster:
         return Plan(tuple(one for one in self._definitions if one.topic not in partitions), tuple(self._changes(there)))
 
     def carry_out(self, plan: Plan) -> None:
-        """Create and change what the plan says; raises ClusterError with all that Kafka refuses."""
+        """Create and change what the plan says, ready to be read and written; raises ClusterError with all that Kafka refuses."""
         new = [NewTopic(one.topic, one.partitions, config=dict(one.settings)) for one in plan.missing]
         wanted: dict[str, list[ConfigEntry]] = {}
         for change in plan.changes:
@@ -84,6 +86,7 @@ class Cluster:
         altered = [ConfigResource(ResourceType.TOPIC, topic, incremental_configs=entries) for topic, entries in wanted.items()]
         if new:
             _answers(self._client.create_topics(new, request_timeout=ANSWER_SECONDS))
+            self._wait_for_leaders([TopicPartition(one.topic, number) for one in plan.missing for number in range(one.partitions)])
         if altered:
             _answers(self._client.incremental_alter_configs(altered, request_timeout=ANSWER_SECONDS))
 
@@ -107,6 +110,18 @@ class Cluster:
             unread = stable[place] - max(starts[place], read.get(place, 0)) if place in starts else None
             found.append(Partition(*place, ends[place], stable[place], unread))
         return found
+
+    def _wait_for_leaders(self, partitions: list[TopicPartition]) -> None:
+        """Ask until all answer: for a moment after it is made a partition has no leader, and who starts then would fail."""
+        until = time.monotonic() + ANSWER_SECONDS
+        while True:
+            try:
+                self._offsets(partitions, OffsetSpec.latest(), IsolationLevel.READ_UNCOMMITTED)
+                return
+            except ClusterError:
+                if time.monotonic() > until:
+                    raise
+            time.sleep(SECONDS_BETWEEN_LOOKS)  # Kafka tells nobody when it is done
 
     def _partitions(self) -> dict[str, int]:
         try:
