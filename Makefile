@@ -7,7 +7,7 @@ SERVICES_STAMP := .venv/.services
 DEVELOPMENT_STAMP := .venv/.development
 TRACKER_STAMP := tracker/node_modules/.installed
 
-.PHONY: install up down check test bench lock format
+.PHONY: install up down check test test-stack engines-up engines-down bench lock format
 
 install: $(SERVICES_STAMP) $(SUPERSET_STAMP)
 
@@ -29,6 +29,17 @@ test: $(DEVELOPMENT_STAMP) $(SUPERSET_STAMP)
 	.venv/bin/coverage run -m pytest
 	.venv/bin/coverage combine -q
 	.venv/bin/coverage report
+
+# Kafka and Druid as they are: the first time fetches 235 MB of jars.
+test-stack: $(DEVELOPMENT_STAMP)
+	.venv/bin/headrace engines fetch
+	.venv/bin/python -m pytest tests/stack
+
+engines-up: $(SERVICES_STAMP)
+	.venv/bin/headrace engines up
+
+engines-down:
+	.venv/bin/headrace engines down
 
 bench: $(DEVELOPMENT_STAMP)
 	for name in $(basename $(notdir $(wildcard bench/*.py))); do .venv/bin/python -m bench.$$name || exit 1; done

@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -31,7 +31,7 @@ from bench.converter import AGENTS, Visitors
 from enrichment import demo_places
 from headrace.kafka import apply
 from startup.garbage import spare_the_collector_of_garbage
-from streams.build import GARBAGE_THRESHOLDS, build_kafka_worker
+from streams.build import GARBAGE_THRESHOLDS, kafka_worker
 from streams.kafka_worker import KafkaWorker
 from streams.settings import Settings
 from topics.kafka.messages import headers
@@ -120,8 +120,8 @@ class Copier:
         return len(messages)
 
 
-def a_worker(folder: Path, kafka: KafkaSettings) -> KafkaWorker:
-    return build_kafka_worker(Settings(places=folder / "places.mmdb", batch_messages=BATCH), kafka)
+def a_worker(folder: Path, kafka: KafkaSettings) -> AbstractContextManager[KafkaWorker]:
+    return kafka_worker(Settings(places=folder / "places.mmdb", batch_messages=BATCH), kafka)
 
 
 def settings_of(folder: Path, engines: RunningEngines, prefix: str) -> KafkaSettings:
@@ -137,33 +137,36 @@ def compare(folder: Path, engines: RunningEngines, count: int, rounds: int) -> d
     demo_places.build(folder / "places.mmdb")
     ours, plain = settings_of(folder, engines, "converted"), settings_of(folder, engines, "copied")
     spools = Spool(ours), Spool(plain)
-    worker, copier = a_worker(folder, ours), Copier(plain)
+    copier = Copier(plain)
     spent: dict[str, list[Spent]] = {"copying loop": [], "converter": []}
-    for number in range(rounds + 1):
-        wanted = count if number else 4 * len(AGENTS)
-        for spool in spools:
-            spool.send(wanted)
-        found = copier.run(wanted), convert(worker, wanted)
-        if number:
-            for name, one in zip(spent, found, strict=True):
-                spent[name].append(one)
+    with a_worker(folder, ours) as worker:
+        for number in range(rounds + 1):
+            wanted = count if number else 4 * len(AGENTS)
+            for spool in spools:
+                spool.send(wanted)
+            found = copier.run(wanted), convert(worker, wanted)
+            if number:
+                for name, one in zip(spent, found, strict=True):
+                    spent[name].append(one)
     return spent
 
 
-def rebuild(folder: Path, engines: RunningEngines) -> float:
-    """Give the seconds in which a new converter has the memory of all that was written."""
-    worker = a_worker(folder, settings_of(folder, engines, "converted"))
-    with closing(worker.join()) as transactions:
+def rebuild(folder: Path, engines: RunningEngines, rows: int) -> Spent:
+    """Have a new converter remember all that was written."""
+    with a_worker(folder, settings_of(folder, engines, "converted")) as worker, closing(worker.join()) as transactions:
+        cpu = time.process_time()
         while worker.trouble():
             worker.step(transactions)
-    return worker.metrics.registry.get_sample_value("clickstream_streams_restore_seconds_sum") or 0
+        cpu = time.process_time() - cpu
+        wall = worker.metrics.registry.get_sample_value("clickstream_streams_restore_seconds_sum") or 0
+    return Spent(rows, wall, cpu)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--messages", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--profile", action="store_true", help="show where the time goes instead")
+    parser.add_argument("--profile", action="store_true", help="show where the time goes, too")
     given = parser.parse_args()
     spare_the_collector_of_garbage(*GARBAGE_THRESHOLDS)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("warning"))
@@ -174,21 +177,17 @@ def main() -> None:
         try:
             engines.start("kafka")
             os.sched_setaffinity(0, {CONVERTER_CORE})
-            if given.profile:
-                with cProfile.Profile() as profile:
-                    compare(folder, engines, given.messages, given.rounds)
-                    rebuild(folder, engines)
+            with cProfile.Profile() if given.profile else nullcontext() as profile:
+                spent = compare(folder, engines, given.messages, given.rounds)
+                rebuilt = rebuild(folder, engines, given.messages * given.rounds + 4 * len(AGENTS))
+            if profile:
                 profile.print_stats("tottime")
-            else:
-                _print(compare(folder, engines, given.messages, given.rounds))
-                rows = given.messages * given.rounds + 4 * len(AGENTS)
-                seconds = rebuild(folder, engines)
-                print(f"memory of {rows:,} rows rebuilt in {seconds:.1f} s, {seconds / rows * 1e6:.1f} us a row")
+            _print(spent, rebuilt)
         finally:
             engines.stop()
 
 
-def _print(spent: dict[str, list[Spent]]) -> None:
+def _print(spent: dict[str, list[Spent]], rebuilt: Spent) -> None:
     medians = {
         name: [statistics.median(rates) for rates in zip(*(one.rates() for one in found), strict=True)] for name, found in spent.items()
     }
@@ -197,6 +196,8 @@ def _print(spent: dict[str, list[Spent]]) -> None:
         ratios = f"{wall / base[0]:.2f} and {cpu / base[1]:.2f} of the loop"
         print(f"{name:12} {wall:8,.0f} messages a second, {cpu:8,.0f} per CPU second; {ratios}")
     print(f"wanted: {WANTED:,} a second")
+    wall, cpu = (seconds / rebuilt.messages * 1e6 for seconds in (rebuilt.wall_seconds, rebuilt.cpu_seconds))
+    print(f"memory of {rebuilt.messages:,} rows rebuilt in {rebuilt.wall_seconds:.1f} s: {wall:.1f} us a row, {cpu:.1f} of the processor")
 
 
 if __name__ == "__main__":

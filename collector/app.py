@@ -36,6 +36,9 @@ class CountingTopicProtocol(TopicWriter, Protocol):
     def unread_bytes(self) -> int:
         """How much the slowest reader has before it."""
 
+    def trouble(self) -> str:
+        """Why nothing is taken, or nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class Application:
@@ -107,7 +110,7 @@ def create_app(
     internal = Internal(
         gate,
         metrics,
-        is_full=lambda: topic.unread_bytes() >= settings.max_unread_bytes,
+        trouble=topic.trouble,
         ledger=lambda: ledger(topic.ledger(), accounts(), int(now() * 1000)),
     )
     public_routes = Starlette(routes=[Route(settings.script_path, Script().answer)])

@@ -4,20 +4,27 @@ import asyncio
 import contextlib
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import TypeAlias
 
 import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
-from collector.app import create_app, load_encoder
+from collector.app import CountingTopicProtocol, create_app, load_encoder
 from collector.errors import StartError
 from collector.identifiers import read_or_make_secret
+from collector.ledger import Minute
 from collector.settings import PREFIX, Settings
 from startup.garbage import spare_the_collector_of_garbage
+from topics.forwarded import ForwardedTopic
+from topics.kafka.settings import KafkaSettings
+from topics.kafka.writer import KafkaTopic
 from topics.local import LocalTopic, Recovered, reader_accounts
 from topics.topic import TopicError
+
+Accounts: TypeAlias = Callable[[], Mapping[str, Mapping[Minute, Mapping[str, int]]]]
 
 BACKLOG = 2048
 log = structlog.get_logger("collector")
@@ -50,7 +57,7 @@ def listen(host: str, port: int, variable: str) -> socket.socket:
     return taken
 
 
-async def run(settings: Settings) -> bool:
+async def run(settings: Settings, kafka: KafkaSettings) -> bool:
     """Serve until SIGTERM or SIGINT; tell whether all went well. Raises MappingError and StartError before a port is open."""
     encode = load_encoder(settings)
     stopping = asyncio.Event()
@@ -64,8 +71,8 @@ async def run(settings: Settings) -> bool:
             failures.append(error)
             stopping.set()
 
-        topic = _open_topic(settings, failed)
-        app = create_app(settings, topic, encode, secret, accounts=lambda: reader_accounts(settings.topic_directory))
+        topic, accounts = _open_topic(settings, kafka, failed, stack)
+        app = create_app(settings, topic, encode, secret, accounts=accounts)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stopping.set)
@@ -78,7 +85,6 @@ async def run(settings: Settings) -> bool:
         for server in servers:
             server.should_exit = True
         await asyncio.gather(*tasks)
-        topic.close()
     if failures:
         log.error("topic failed", error=repr(failures[0]))
     log.info("collector stopped")
@@ -113,13 +119,21 @@ def _secret(settings: Settings) -> bytes:
         ) from error
 
 
-def _open_topic(settings: Settings, failed: Callable[[BaseException], None]) -> LocalTopic:
+def _open_topic(
+    settings: Settings, kafka: KafkaSettings, failed: Callable[[BaseException], None], stack: contextlib.ExitStack
+) -> tuple[CountingTopicProtocol, Accounts]:
+    if settings.ack == "broker":
+        straight = stack.enter_context(contextlib.closing(KafkaTopic(kafka, max_unread_bytes=settings.max_unread_bytes)))
+        return straight, straight.accounts
+    directory = settings.topic_directory
     try:
-        topic = LocalTopic.open(settings.topic_directory, max_unread_bytes=settings.max_unread_bytes, on_failure=failed)
+        local = LocalTopic.open(directory, max_unread_bytes=settings.max_unread_bytes, on_failure=failed)
     except TopicError as error:
         raise StartError([f"{PREFIX}TOPIC_DIRECTORY: {error}"]) from error
-    tell_recovered(topic.recovered, settings.topic_directory)
-    return topic
+    tell_recovered(local.recovered, directory)
+    topic = ForwardedTopic(local, directory) if settings.ack == "both" else local
+    stack.callback(topic.close)
+    return topic, lambda: reader_accounts(directory)
 
 
 def tell_recovered(recovered: Recovered, directory: Path) -> None:

@@ -1,7 +1,7 @@
 """Every HEADRACE_COLLECTOR_* variable: its type, its default, what it means."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
@@ -28,6 +28,9 @@ class Settings(ServiceSettings):
     )
     event_path: str = Field(default="/h", pattern=_PATH, description="Path that takes events.")
     script_path: str = Field(default="/headrace.js", pattern=_PATH, description="Path that gives the tracker's script.")
+    ack: Literal["spool", "broker", "both"] = Field(
+        default="spool", description="What an answer waits for: the local topic (spool), Kafka without one (broker), or both."
+    )
     topic_directory: Path = Field(
         default=Path("var/topics/clickstream-avro"), description="Directory of the local topic; one collector writes to it."
     )

@@ -1,4 +1,4 @@
-"""The command line: `headrace up`, `down`, `status`, `tail`, `dead-letters`, `sql`, `replay`, `mapping`, `kafka`, `druid`."""
+"""The command line: `headrace up`, `down`, `status`, `tail`, `dead-letters`, `sql`, `replay`, `mapping`, `kafka`, `engines`, `druid`."""
 
 import json
 import os
@@ -21,6 +21,8 @@ app = typer.Typer(
 )
 mapping_app = typer.Typer(help="Check and try the rules that turn an event into a record.", no_args_is_help=True)
 app.add_typer(mapping_app, name="mapping")
+engines_app = typer.Typer(help="Run real Kafka and real Druid on this machine, to develop and test with.", no_args_is_help=True)
+app.add_typer(engines_app, name="engines")
 kafka_app = typer.Typer(help="Make the topics on Kafka, and look at them; HEADRACE_KAFKA_* says where it is.", no_args_is_help=True)
 app.add_typer(kafka_app, name="kafka")
 druid_app = typer.Typer(help="Bring Druid to what the files of druid/ say, and look at it.", no_args_is_help=True)
@@ -29,6 +31,9 @@ app.add_typer(druid_app, name="druid")
 StateOption = Annotated[Path, typer.Option("--state", help="Folder that holds everything headrace keeps on this machine.")]
 MappingArgument = Annotated[Path, typer.Argument(help="Mapping, in Python.")]
 SchemaOption = Annotated[Path | None, typer.Option(help="Avro schema; schemas/clickstream.avsc if left out.")]
+EnginePortOption = Annotated[
+    list[str], typer.Option("--engine-port", metavar="NAME=NUMBER", help="Port of one of Kafka's and Druid's processes; can be repeated.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON: one object, or one a line.")]
 DruidOption = Annotated[str, typer.Option("--url", help="Address of Druid's coordinator and overlord, or of a router before them.")]
 DatasourceOption = Annotated[str, typer.Option(help="Table in Druid.")]
@@ -184,6 +189,34 @@ def mapping_test(
     from headrace.mapping import test
 
     test(file, events, schema, console)
+
+
+@engines_app.command("fetch")
+def engines_fetch() -> None:
+    """Fetch the jars of Kafka and Druid with Maven, if they are not there."""
+    from headrace.jars import fetch, find_java
+
+    find_java()  # Maven's own message would not say what to install
+    console.print(f"the jars are in {fetch(console)}", highlight=False, soft_wrap=True)
+
+
+@engines_app.command("up")
+def engines_up(state: StateOption = DEFAULT, engine_port: EnginePortOption = []) -> None:  # noqa: B006  # typer's way
+    """Start them and return when they are ready; they stay."""
+    from headrace.engines import EnginePorts, Engines
+    from headrace.engines_up import up
+
+    ports, folder = EnginePorts().with_choices(engine_port), State(state.resolve())
+    folder.prepare()
+    up(Engines.fetched(folder.engines, ports, console), console)
+
+
+@engines_app.command("down")
+def engines_down(state: StateOption = DEFAULT) -> None:
+    """Stop what `headrace engines up` has started."""
+    from headrace.engines_up import down
+
+    down(State(state.resolve()), console)
 
 
 @kafka_app.command("apply")

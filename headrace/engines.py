@@ -3,15 +3,16 @@
 import secrets
 import socket
 import subprocess
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 import httpx
+from rich.console import Console
 
 from headrace.errors import CommandError
-from headrace.jars import POMS, PROJECT, java
+from headrace.jars import POMS, PROJECT, fetch, find_java
 from headrace.state import LOOPBACK
 from headrace.supervisor import Service, answers
 from topics.kafka import probe
@@ -21,6 +22,7 @@ NAMES: Final = ("zookeeper", "kafka", "coordinator", "historical", "broker", "in
 # A Druid process that has lost ZooKeeper hangs when it is told to stop.
 STOP_ORDER: Final = (("indexer", "broker", "historical", "coordinator"), ("kafka",), ("zookeeper",))
 READY_SECONDS: Final = 180
+PORT_OPTION: Final = "--engine-port"
 
 # Quick to start and small, at the price of throughput.
 JVM: Final = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:+ExitOnOutOfMemoryError", "-Dfile.encoding=UTF-8", "-Duser.timezone=UTC")
@@ -57,16 +59,33 @@ class EnginePorts:
 
     zookeeper: int = 2181
     kafka: int = 9092
-    controller: int = 9093  # Kafka's
+    controller: int = 9093  # Kafka's own talk
     derby: int = 1527  # Druid's metadata, in the coordinator
     coordinator: int = 8081
     historical: int = 8083
     broker: int = 8082
     indexer: int = 8091
 
-    def taken(self) -> dict[str, int]:
-        """Give the ports that cannot be listened on."""
-        return {name: port for name, port in asdict(self).items() if not _is_free(port)}
+    def with_choices(self, choices: Iterable[str]) -> Self:
+        """Give the ports with some of them changed, each as NAME=NUMBER; raises CommandError on anything else."""
+        changed = asdict(self)
+        for choice in choices:
+            name, _, number = choice.partition("=")
+            if name not in changed or not number.isdecimal() or not 0 < int(number) < 65536:
+                raise CommandError(f"{PORT_OPTION} {choice}: NAME=NUMBER is expected, NAME one of {', '.join(changed)}")
+            changed[name] = int(number)
+        return replace(self, **changed)
+
+    def check(self) -> None:
+        """See that each can be listened on; raises CommandError with all that cannot."""
+        ports = asdict(self)
+        faults = [
+            f"port {port} ({name}) cannot be used: {fault}; choose another with {PORT_OPTION} {name}=NUMBER"
+            for name, port in ports.items()
+            if (fault := "asked for twice" if list(ports.values()).count(port) > 1 else _fault(port))
+        ]
+        if faults:
+            raise CommandError("\n".join(faults))
 
     def address(self, name: str) -> str:
         """Give host and port of an engine."""
@@ -86,19 +105,25 @@ class EnginePorts:
 class Engines:
     """How the engines are run from a folder of jars, with all they keep in one folder."""
 
+    java: str
     jars: Path
     folder: Path
     ports: EnginePorts = EnginePorts()
 
+    @classmethod
+    def fetched(cls, folder: Path, ports: EnginePorts, console: Console) -> Self:
+        """Make ready to run them, the jars fetched if they are not there; raises CommandError without Java or Maven."""
+        return cls(find_java(), fetch(console), folder, ports)
+
     def service(self, name: str) -> Service:
         """Give an engine as a service, its configuration written and its storage made."""
-        for path in (self.folder / name, self.folder / "tmp"):
-            path.mkdir(parents=True, exist_ok=True)
+        for part in ("zookeeper", "kafka", "druid", "tmp"):
+            (self.folder / part).mkdir(parents=True, exist_ok=True)
         command = {"zookeeper": self._zookeeper, "kafka": self._kafka}.get(name, lambda: self._druid(name))()
         return Service(name, command, {}, lambda: self.ports.is_ready(name), self.folder, READY_SECONDS)
 
     def _java(self, name: str, *jvm: str, class_path: str) -> tuple[str, ...]:
-        return (java(), *MEMORY[name], *JVM, "-Djava.io.tmpdir=tmp", *jvm, "-cp", class_path)
+        return (self.java, *MEMORY[name], *JVM, "-Djava.io.tmpdir=tmp", *jvm, "-cp", class_path)
 
     def _zookeeper(self) -> tuple[str, ...]:
         where = {"dataDir": self.folder / "zookeeper", "clientPort": self.ports.zookeeper, "clientPortAddress": LOOPBACK}
@@ -154,14 +179,14 @@ def free_engine_ports() -> EnginePorts:
     return EnginePorts(*ports)
 
 
-def _is_free(port: int) -> bool:
+def _fault(port: int) -> str | None:
     with socket.socket() as one:
         one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             one.bind((LOOPBACK, port))
-        except OSError:
-            return False
-    return True
+        except OSError as error:
+            return error.strerror
+    return None
 
 
 def _listens(port: int) -> bool:

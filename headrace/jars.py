@@ -26,7 +26,7 @@ INSTALL: Final = "on Debian: apt-get install maven default-jre-headless"
 ERROR_LINES_SHOWN: Final = 15
 
 
-def java() -> str:
+def find_java() -> str:
     """Give the Java to run; raises CommandError when there is none of version 17 or newer."""
     home = os.environ.get("JAVA_HOME")
     found = shutil.which("java", path=f"{home}/bin" if home else None)
@@ -55,7 +55,6 @@ def fetch(console: Console, *, poms: Path = POMS, store: Path = STORE) -> Path:
     maven = shutil.which("mvn")
     if maven is None:
         raise CommandError(f"the jars of Kafka and Druid are fetched with Maven, and there is none here; {INSTALL}")
-    java()  # Maven's own message would not say what to install
     store.mkdir(exist_ok=True)
     with console.status("fetching Kafka and Druid") as status, _alone(store):
         if not jars.is_dir():

@@ -84,6 +84,10 @@ class State:
         return self.root / "superset"
 
     @property
+    def engines(self) -> Path:
+        return self.root / "engines"
+
+    @property
     def logs(self) -> Path:
         return self.root / "logs"
 

@@ -9,14 +9,15 @@ from contextlib import contextmanager
 from types import FrameType
 
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress
 from rich.text import Text
 
 from enrichment import demo_places
 from headrace.errors import CommandError
 from headrace.services import DASHBOARD, SITE, STOP_ORDER, Plan
+from headrace.starting import spinner, start
 from headrace.state import LOOPBACK, LOOPBACK_ONLY, Run, RunningProcess, State
-from headrace.supervisor import LOOK_SECONDS, Supervisor, created_at, stop_leftovers
+from headrace.supervisor import Supervisor, created_at, stop_leftovers
 from simulator.errors import CollectorUnavailable
 from simulator.visits.backfill import backfill
 
@@ -77,24 +78,12 @@ def _keep_running(plan: Plan, supervisor: Supervisor, console: Console, stopping
 
 
 def _start(plan: Plan, supervisor: Supervisor, console: Console, stopping: threading.Event) -> None:
-    with Progress(
-        SpinnerColumn(finished_text="[green]✓"), TextColumn("{task.description}"), TimeElapsedColumn(), console=console
-    ) as progress:
-        if not plan.state.places.exists():
+    if not plan.state.places.exists():
+        with spinner(console) as progress:
             task = progress.add_task("building the demo's place database", total=1)
             demo_places.build(plan.state.places)
             progress.update(task, completed=1)
-        tasks = {}
-        for service in plan.services():
-            supervisor.start(service)
-            _note_run(plan, supervisor)
-            tasks[service.name] = progress.add_task(f"starting {service.name}", total=1)
-        waiting = set(tasks)
-        while waiting and not stopping.wait(LOOK_SECONDS):
-            for name in sorted(waiting):
-                if supervisor.is_ready(name):
-                    progress.update(tasks[name], completed=1)
-                    waiting.discard(name)
+    start(plan.services(), supervisor, console, lambda: _note_run(plan, supervisor), stopping)
 
 
 def _send_past_visits(plan: Plan, console: Console) -> None:

@@ -13,7 +13,7 @@ from startup.garbage import spare_the_collector_of_garbage
 from startup.logs import configure
 from startup.probes import Probes, ProbesError
 from startup.settings import SettingsError
-from streams.build import GARBAGE_THRESHOLDS, build_kafka_worker
+from streams.build import GARBAGE_THRESHOLDS, kafka_worker
 from streams.errors import StreamsError
 from streams.settings import PREFIX, Settings
 from topics.kafka.settings import KafkaSettings
@@ -28,11 +28,11 @@ def main() -> int:
         signal.signal(number, lambda *_: stop.set())
     try:
         settings, kafka = Settings.read(os.environ), KafkaSettings.read(os.environ)
-        worker = build_kafka_worker(settings, kafka)
-        spare_the_collector_of_garbage(*GARBAGE_THRESHOLDS)
-        metrics = partial(generate_latest, worker.metrics.registry)
-        with closing(Probes(settings.host, settings.port, trouble=worker.trouble, metrics=metrics)):
-            worker.run(stop)
+        with kafka_worker(settings, kafka) as worker:
+            spare_the_collector_of_garbage(*GARBAGE_THRESHOLDS)
+            metrics = partial(generate_latest, worker.metrics.registry)
+            with closing(Probes(settings.host, settings.port, trouble=worker.trouble, metrics=metrics)):
+                worker.run(stop)
     except (SettingsError, StreamsError, ProbesError, TopicError) as error:
         print(f"{PREFIX}PORT: {error}" if isinstance(error, ProbesError) else error, file=sys.stderr)  # noqa: T201 - to whoever starts it
         return 2 if isinstance(error, SettingsError | StreamsError) else 1

@@ -1,7 +1,8 @@
 """Puts workers together from their settings: the schemas, the enrichment and the salts they name."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from typing import Final
 
 from enrichment.bots import find_bot_reasons
@@ -36,12 +37,13 @@ def build_worker(
     return Worker(reader, sink, _decoder(settings), _lookups(settings, metrics), settings, Salts.open(settings.salts), clock, metrics)
 
 
-def build_kafka_worker(settings: Settings, kafka: KafkaSettings, *, clock: Clock = SYSTEM_CLOCK) -> KafkaWorker:
+@contextmanager
+def kafka_worker(settings: Settings, kafka: KafkaSettings, *, clock: Clock = SYSTEM_CLOCK) -> Iterator[KafkaWorker]:
     """Give a worker on Kafka that is ready to run; raises StreamsError, or TopicError when Kafka does not answer."""
     metrics = Metrics()
-    salts = Salts(SharedSalts(SharedValues(kafka, "salts")))
-    tools = make_tools(_decoder(settings), _lookups(settings, metrics), settings, salts, metrics)
-    return KafkaWorker(settings, kafka, columns(load_schema(settings.schema_path)), tools, clock, metrics)
+    with closing(SharedValues(kafka, "salts")) as values:
+        tools = make_tools(_decoder(settings), _lookups(settings, metrics), settings, Salts(SharedSalts(values)), metrics)
+        yield KafkaWorker(settings, kafka, columns(load_schema(settings.schema_path)), tools, clock, metrics)
 
 
 def _decoder(settings: Settings) -> CompiledDecoder:

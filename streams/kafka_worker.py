@@ -106,7 +106,8 @@ class KafkaWorker:
         self._tools.salts.renew((), now)
         self._reports.pause()
         if started - self._looked_at >= SECONDS_BETWEEN_LOOKS:
-            self._looked_at, self._lags = started, transactions.lags()
+            self._looked_at = started
+            self._lags = {number: max(0, end - self._partitions[number].offset) for number, end in transactions.ends().items()}
         return len(found)
 
     def join(self) -> Transactions:

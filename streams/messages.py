@@ -36,22 +36,22 @@ def to_entry(found: Fetched) -> tuple[Entry, int]:
 
 
 class RowWriter:
-    """Writes rows as Druid reads them: one JSON object each, in which a nested column is a value of its own, not text."""
+    """Writes rows as Druid reads them: a JSON object each, without nulls, in which a nested column is a value of its own, not text."""
 
     def __init__(self, columns: Iterable[Column]) -> None:
         self._nested = tuple(column.name for column in columns if column.druid == "json")
 
     def outputs(self, topic: str, partition: int, batch: Batch) -> Iterable[Output]:
-        """Give the messages of a batch's rows; the rows are changed."""
+        """Give the messages of a batch's rows."""
         for row, event in zip(batch.rows, batch.events, strict=True):
             party: Any = row["party_id"]
             yield Output(topic, partition, party.encode() if party else None, self._value(row), [("event", event_header(event))])
 
     def _value(self, row: Row) -> bytes:
-        told: dict[str, Any] = row
+        told: dict[str, Any] = {name: value for name, value in row.items() if value is not None}
         for name in self._nested:
-            if (text := told[name]) is not None:
-                told[name] = msgspec.Raw(text.encode())
+            if name in told:
+                told[name] = msgspec.Raw(told[name].encode())
         return msgspec.json.encode(told)
 
 

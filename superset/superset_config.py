@@ -6,6 +6,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+from druid_dialect import DruidSql
 from secret_file import read_or_create
 from superset.config import TALISMAN_CONFIG as DEFAULT_TALISMAN_CONFIG
 from superset.utils.log import AbstractEventLogger
@@ -32,6 +33,9 @@ FEATURE_FLAGS = {
     "ENABLE_TEMPLATE_PROCESSING": True,  # charts show people unless the filter Traffic says otherwise
     "ESCAPE_MARKDOWN_HTML": True,
 }
+
+# Every statement is read and written once more before it is sent; with sqlglot's own Druid, in functions that Druid does not know.
+SQLGLOT_DIALECTS_EXTENSIONS = {"druid": DruidSql}
 
 
 class NullEventLogger(AbstractEventLogger):

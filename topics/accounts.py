@@ -4,12 +4,22 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TypeAlias
 
-from topics.ledger import Minute
+from topics.ledger import MINUTE_MS, Minute
+from topics.topic import Message
 
 Counts: TypeAlias = Mapping[str, int]
 
 NAMES = ("stored", "duplicates", "rejected", "dead_letters")
 OWN = "forwarder_"  # before a name: what of that count is the forwarder's, so that its next run can go on with it
+
+
+REJECTED_AS_DUPLICATE = b"duplicate"
+
+
+def account_of(rejection: Message) -> tuple[int, str, str]:
+    """Give the minute, the source and the name that a rejection counts for."""
+    minute = rejection.received_at - rejection.received_at % MINUTE_MS
+    return minute, rejection.source, "duplicates" if rejection.key == REJECTED_AS_DUPLICATE else "rejected"
 
 
 class Accounts:

@@ -13,9 +13,10 @@ import structlog
 from startup.logs import configure
 from startup.probes import Probes, ProbesError
 from startup.settings import SettingsError
-from topics.accounts import Accounts
+from topics.accounts import Accounts, account_of
 from topics.durable_end import DurableEnd
 from topics.files import lock, unlock
+from topics.forwarded import FORWARDED
 from topics.forwarder_metrics import Metrics
 from topics.forwarder_settings import PREFIX, ForwarderSettings
 from topics.kafka.ledger_feed import LedgerFeed
@@ -28,7 +29,6 @@ from topics.topic import Damage, Entry, Kind, TopicError
 from topics.window import Stretch, Window
 
 READER = "forwarder"
-FORWARDED = "forwarded"  # the file that says how far Kafka has the topic, for a collector that waits for it
 STRETCH = 250  # messages that are read at once
 IDLE_SECONDS = 0.004
 FULL_SECONDS = 0.1  # a report ends this wait
@@ -36,8 +36,6 @@ SECONDS_BETWEEN_RELEASES = 0.25
 STOP_SECONDS = 1.0  # that reports under way get when told to stop
 SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 5.0
 SILENCE_SECONDS = 10.0  # without a report, though messages wait: not ready
-
-REJECTED_AS_DUPLICATE = b"duplicate"
 
 log = structlog.get_logger("forwarder")
 
@@ -124,8 +122,7 @@ class Forwarder:
     def _hand_over(self, entry: Entry | Damage, stretch: Stretch, session: Session, now: int) -> bool:
         """Send an entry, or account for it; False if there is no room for it."""
         if isinstance(entry, Entry) and entry.message.kind is Kind.REJECTION:
-            name = "duplicates" if entry.message.key == REJECTED_AS_DUPLICATE else "rejected"
-            stretch.accounts[_minute(entry.message.received_at), entry.message.source, name] += 1
+            stretch.accounts[account_of(entry.message)] += 1
             return True
         what = entry if isinstance(entry, Damage) else entry.message
         if not session.send(entry.position, what, now, stretch.reported):
@@ -133,7 +130,7 @@ class Forwarder:
         stretch.left += 1
         stretch.sent += 1
         if isinstance(entry, Damage):
-            stretch.accounts[_minute(now), "", "dead_letters"] += 1
+            stretch.accounts[now - now % MINUTE_MS, "", "dead_letters"] += 1
         return True
 
     def _settle(self) -> None:
@@ -170,10 +167,6 @@ class Forwarder:
         waiting = self._reader.read(self._done, 1)
         self.metrics.requeued(count, _received_at(waiting[0], int(self._now() * 1000)) if waiting else None)
         log.warning("not forwarded, tried again", reason=reason, count=count, position=self._done, pause_seconds=pause_seconds)
-
-
-def _minute(at: int) -> int:
-    return at - at % MINUTE_MS
 
 
 def _received_at(entry: Entry | Damage, now: int) -> int:

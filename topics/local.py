@@ -123,6 +123,10 @@ class LocalTopic:
         self._look()
         return max(0, self._log.end + self._pending_bytes - self._unread_from)
 
+    def trouble(self) -> str:
+        """Say why nothing is taken, or nothing."""
+        return "the topic is full: is its reader running?" if self.unread_bytes() >= self._max_unread_bytes else ""
+
     def close(self) -> None:
         """Make durable what was taken, save the ledger, let go of the files. The last futures are done in the loop's next turn."""
         if self._is_closed:

@@ -13,8 +13,8 @@ from collector.metrics import Metrics
 class Internal:
     """The paths of the internal port."""
 
-    def __init__(self, gate: Gate, metrics: Metrics, is_full: Callable[[], bool], ledger: Callable[[], dict[str, object]]) -> None:
-        self._gate, self._metrics, self._is_full, self._ledger = gate, metrics, is_full, ledger
+    def __init__(self, gate: Gate, metrics: Metrics, trouble: Callable[[], str], ledger: Callable[[], dict[str, object]]) -> None:
+        self._gate, self._metrics, self._trouble, self._ledger = gate, metrics, trouble, ledger
 
     def routes(self) -> list[Route]:
         """Give the routes."""
@@ -31,7 +31,7 @@ class Internal:
 
     async def ready(self, _: Request) -> Response:
         """Say whether events are taken."""
-        reason = self._gate.closed_because or ("the topic is full: is its reader running?" if self._is_full() else "")
+        reason = self._gate.closed_because or self._trouble()
         return JSONResponse({"status": "not ready", "message": reason}, 503) if reason else JSONResponse({"status": "ready"})
 
     async def metrics(self, _: Request) -> Response:

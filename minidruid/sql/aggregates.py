@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from minidruid.errors import QueryError
-from minidruid.sql.functions import Arguments, as_text, constant, divide
+from minidruid.sql.functions import Arguments, as_text, cast, constant
 from minidruid.sql.kinds import NUMBERS, Fragment, Kind
 
 
@@ -13,13 +13,12 @@ class Call:
     """How an aggregate is called: what stands around its arguments."""
 
     is_distinct: bool = False
-    order: str = ""  # ` ORDER BY …` inside the brackets
     suffix: str = ""  # ` FILTER (WHERE …)` and ` OVER (…)`
     time: Fragment | None = None  # the column __time, where there is one
 
     def write(self, name: str, *texts: str) -> str:
         distinct = "DISTINCT " if self.is_distinct else ""
-        return f"{name}({distinct}{', '.join(texts)}{self.order}){self.suffix}"
+        return f"{name}({distinct}{', '.join(texts)}){self.suffix}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +32,8 @@ class Aggregate:
 
 
 def _numeric(value: Fragment, name: str) -> Fragment:
+    if value.kind is Kind.VARCHAR:
+        return cast(value, Kind.DOUBLE)
     if value.kind not in NUMBERS and value.kind is not Kind.NULL:
         raise QueryError(f"Cannot apply '{name}' to arguments of type '{name}(<{value.kind}>)'. Supported form(s): '{name}(<NUMERIC>)'")
     return value
@@ -48,11 +49,19 @@ def _sum(arguments: Arguments, call: Call) -> Fragment:
 
 
 def _average(arguments: Arguments, call: Call) -> Fragment:
-    """The average of integers is one, as for every division."""
-    value = _numeric(arguments[0], "AVG")
-    total = Fragment(call.write("sum", value.text), value.kind)
-    count = call.write("count", value.text)
-    return divide(total, Fragment(f"NULLIF({count}, 0)", Kind.BIGINT))
+    return Fragment(call.write("avg", _numeric(arguments[0], "AVG").text), Kind.DOUBLE)
+
+
+def _extreme(name: str) -> Callable[[Arguments, Call], Fragment]:
+    """The least or greatest value; Druid finds none among texts."""
+
+    def write(arguments: Arguments, call: Call) -> Fragment:
+        value = arguments[0]
+        if value.kind is Kind.VARCHAR:
+            raise QueryError(f"Aggregation [{name.upper()}] does not support type [STRING], column [{value.column or 'v0'}]")
+        return Fragment(call.write(name, value.text), value.kind)
+
+    return write
 
 
 def _same(name: str) -> Callable[[Arguments, Call], Fragment]:
@@ -111,8 +120,8 @@ AGGREGATES: Mapping[str, Aggregate] = {
     "COUNT": Aggregate(1, 1, _count),
     "SUM": Aggregate(1, 1, _sum),
     "AVG": Aggregate(1, 1, _average),
-    "MIN": Aggregate(1, 1, _same("min")),
-    "MAX": Aggregate(1, 1, _same("max")),
+    "MIN": Aggregate(1, 1, _extreme("min")),
+    "MAX": Aggregate(1, 1, _extreme("max")),
     "ANY_VALUE": Aggregate(1, 2, lambda arguments, call: _same("any_value")(arguments[:1], call)),
     "GROUPING": Aggregate(1, 20, _integer("grouping")),
     "APPROX_COUNT_DISTINCT": _APPROXIMATE_COUNT,
@@ -120,10 +129,10 @@ AGGREGATES: Mapping[str, Aggregate] = {
     "APPROX_COUNT_DISTINCT_DS_HLL": _APPROXIMATE_COUNT,
     "APPROX_COUNT_DISTINCT_DS_THETA": _APPROXIMATE_COUNT,
     "APPROX_QUANTILE_DS": Aggregate(2, 3, _approximate_quantile),
-    "EARLIEST": Aggregate(1, 2, _at_end("arg_min")),
-    "LATEST": Aggregate(1, 2, _at_end("arg_max")),
-    "EARLIEST_BY": Aggregate(2, 3, _at_end_by("arg_min")),
-    "LATEST_BY": Aggregate(2, 3, _at_end_by("arg_max")),
+    "EARLIEST": Aggregate(1, 2, _at_end("arg_min_null")),
+    "LATEST": Aggregate(1, 2, _at_end("arg_max_null")),
+    "EARLIEST_BY": Aggregate(2, 3, _at_end_by("arg_min_null")),
+    "LATEST_BY": Aggregate(2, 3, _at_end_by("arg_max_null")),
     "STRING_AGG": Aggregate(1, 3, _joined_texts),
     "LISTAGG": Aggregate(1, 3, _joined_texts),
     "ARRAY_AGG": Aggregate(1, 2, _array),

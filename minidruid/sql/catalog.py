@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from minidruid.sql.aggregates import AGGREGATES
+from minidruid.sql.functions import FUNCTIONS
 from minidruid.sql.kinds import IN_DUCKDB, JDBC_TYPES, OF_DUCKDB, Kind, quote, text
 
 Columns = Mapping[str, Kind]
@@ -42,6 +44,9 @@ SYSTEM_COLUMNS: Mapping[str, Mapping[str, Columns]] = {
             **dict.fromkeys(("CHARACTER_SET_NAME", "COLLATION_NAME"), Kind.VARCHAR),
             "JDBC_TYPE": Kind.BIGINT,
         },
+        "ROUTINES": dict.fromkeys(
+            ("ROUTINE_CATALOG", "ROUTINE_SCHEMA", "ROUTINE_NAME", "ROUTINE_TYPE", "IS_AGGREGATOR", "SIGNATURES"), Kind.VARCHAR
+        ),
     },
     "sys": {
         "segments": {"segment_id": Kind.VARCHAR, "datasource": Kind.VARCHAR, "num_rows": Kind.BIGINT, "size": Kind.BIGINT},
@@ -90,10 +95,14 @@ class Catalog:
     def _system_rows(self, schema: str, table: str) -> Iterable[Sequence[Value]]:
         if schema != "INFORMATION_SCHEMA":
             return []
-        return {"SCHEMATA": self._schemata, "TABLES": self._tables, "COLUMNS": self._columns}[table]()
+        return {"SCHEMATA": self._schemata, "TABLES": self._tables, "COLUMNS": self._columns, "ROUTINES": self._routines}[table]()
 
     def _schemata(self) -> Iterable[Sequence[Value]]:
         return [("druid", name, None, None, None, None, None) for name in SCHEMAS]
+
+    def _routines(self) -> Iterable[Sequence[Value]]:
+        for name in sorted({*FUNCTIONS, *AGGREGATES}):
+            yield ("druid", "INFORMATION_SCHEMA", name, "FUNCTION", "YES" if name in AGGREGATES else "NO", None)
 
     def _all(self) -> Iterable[tuple[str, str, Columns]]:
         yield from (("druid", name, columns) for name, columns in self.tables.items())

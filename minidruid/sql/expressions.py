@@ -114,14 +114,12 @@ class ExpressionWriter(OperatorWriter):
             name = f"Etc/GMT{'-' if offset[1] == '+' else '+'}{int(offset[2])}"  # POSIX counts westwards
         return string(name) if name in self.catalog.zones and name not in ("UTC", "Etc/UTC") else null()
 
-    def _aggregate(self, node: exp.Anonymous, scope: Scope, suffix: str = "", order: str = "", *, over: bool = False) -> Fragment:
+    def _aggregate(self, node: exp.Anonymous, scope: Scope, suffix: str = "", *, over: bool = False) -> Fragment:
         name = node.name.upper()
         aggregate = AGGREGATES.get(name)
         nodes = list(node.expressions)
-        for at, argument in enumerate(nodes):
-            if isinstance(argument, exp.Order):
-                order = f" {self.order(argument, scope)}"
-                nodes[at] = argument.this
+        if any(isinstance(argument, exp.Order) for argument in nodes):
+            raise QueryError(f"Query could not be planned. A possible reason is [Aggregation [{name} WITHIN GROUP] is not supported]")
         is_distinct = bool(nodes) and isinstance(nodes[0], exp.Distinct)
         if is_distinct:
             nodes[:1] = nodes[0].expressions
@@ -135,37 +133,34 @@ class ExpressionWriter(OperatorWriter):
             raise QueryError(f"OVER clause is necessary for window functions{place(node)}")
         if not over:
             self.aggregates_written += 1
-        return aggregate.write(arguments, Call(is_distinct, order, suffix, self._time(scope)))
+        return aggregate.write(arguments, Call(is_distinct, suffix, self._time(scope)))
 
     def _time(self, scope: Scope) -> Fragment | None:
         return next((source.column("__time") for source in scope.sources if "__time" in source.columns), None)
 
-    def _filter(self, node: exp.Filter, scope: Scope, over: str = "") -> Fragment:
+    def _filter(self, node: exp.Filter, scope: Scope) -> Fragment:
         condition = self.condition(node.expression.this, scope, "FILTER")
-        return self._applied(node.this, scope, f" FILTER (WHERE {condition.text}){over}", over=bool(over))
-
-    def _within_group(self, node: exp.WithinGroup, scope: Scope) -> Fragment:
-        return self._applied(node.this, scope, "", order=f" {self.order(node.expression, scope)}")
+        return self._applied(node.this, scope, f" FILTER (WHERE {condition.text})")
 
     def _window(self, node: exp.Window, scope: Scope) -> Fragment:
         only(node, "this", "partition_by", "order", "spec", "over")
-        parts = []
-        if partition := node.args.get("partition_by"):
-            parts.append(f"PARTITION BY {', '.join(self.write(value, scope).text for value in partition)}")
-        if order := node.args.get("order"):
-            parts.append(self.order(order, scope))
+        partition = [self.write(value, scope).text for value in node.args.get("partition_by") or ()]
+        order = self._order_items(node.args["order"], scope) if node.args.get("order") else []
+        parts = [f"PARTITION BY {', '.join(partition)}"] if partition else []
+        parts += [f"ORDER BY {', '.join(order)}"] if order else []
         if spec := node.args.get("spec"):
             parts.append(self._frame(spec))
         self.windows_written += 1
+        self.order_of_window = [*(f"{key} ASC NULLS FIRST" for key in partition), *order]
         over = f" OVER ({' '.join(parts)})"
         if isinstance(node.this, exp.Filter):
-            return self._filter(node.this, scope, over)
+            raise QueryError(f"OVER must be applied to aggregate function{place(node)}")
         return self._applied(node.this, scope, over, over=True)
 
-    def _applied(self, node: exp.Expr, scope: Scope, suffix: str, order: str = "", *, over: bool = False) -> Fragment:
+    def _applied(self, node: exp.Expr, scope: Scope, suffix: str, *, over: bool = False) -> Fragment:
         if not isinstance(node, exp.Anonymous):
-            raise QueryError(f"FILTER, WITHIN GROUP and OVER belong to an aggregate{place(node)}")
-        return self._aggregate(node, scope, suffix, order, over=over)
+            raise QueryError(f"FILTER and OVER belong to an aggregate{place(node)}")
+        return self._aggregate(node, scope, suffix, over=over)
 
     def _frame(self, node: exp.Expr) -> str:
         only(node, "kind", "start", "start_side", "end", "end_side")
@@ -184,7 +179,10 @@ class ExpressionWriter(OperatorWriter):
 
     def order(self, node: exp.Expr, scope: Scope) -> str:
         """Write ORDER BY: NULL comes first going up and last going down, as in Druid, and cannot be told otherwise."""
-        return f"ORDER BY {', '.join(self.write(item.this, scope).text + direction(item) for item in node.expressions)}"
+        return f"ORDER BY {', '.join(self._order_items(node, scope))}"
+
+    def _order_items(self, node: exp.Expr, scope: Scope) -> list[str]:
+        return [self.write(item.this, scope).text + direction(item) for item in node.expressions]
 
     WRITERS: ClassVar[Writers] = {
         **OperatorWriter.WRITERS,
@@ -199,7 +197,6 @@ class ExpressionWriter(OperatorWriter):
         exp.JSONValue: _json_value,
         exp.Anonymous: _call,
         exp.Filter: _filter,
-        exp.WithinGroup: _within_group,
         exp.Window: _window,
     }
 

@@ -197,10 +197,12 @@ def _time_parse(arguments: Arguments) -> Fragment:
 
 
 def _time_format(arguments: Arguments) -> Fragment:
-    is_plain = len(arguments) < 2 or arguments[1].kind is Kind.NULL
-    pattern = times.ISO_PATTERN if is_plain else constant(arguments[1], "TIME_FORMAT")
     value, zone = as_instant(arguments[0]), _zone(arguments, 2)
-    return Fragment(f"strftime({times.to_zone(value, zone) if zone else value}, {text(times.strftime(pattern))})", Kind.VARCHAR)
+    shown = times.to_zone(value, zone) if zone else value
+    if len(arguments) > 1 and arguments[1].kind is not Kind.NULL:
+        return Fragment(f"strftime({shown}, {text(times.strftime(constant(arguments[1], 'TIME_FORMAT')))})", Kind.VARCHAR)
+    plain = f"strftime({shown}, {text(times.strftime(times.ISO_PATTERN))})"
+    return Fragment(f"({plain} || {times.offset(value, shown) if zone else text('+00:00')})", Kind.VARCHAR)
 
 
 def _time_in_interval(arguments: Arguments) -> Fragment:
@@ -257,6 +259,8 @@ def cast(value: Fragment, kind: Kind) -> Fragment:
     if kind is Kind.VARCHAR:
         return Fragment(as_text(value), kind, value.literal if value.kind is Kind.VARCHAR else None)
     if kind is Kind.TIMESTAMP:
+        if value.kind is Kind.VARCHAR and value.literal is not None and times.parse_instant(value.literal) is None:
+            raise QueryError(f"Illegal TIMESTAMP constant [{value.literal}]")
         return Fragment(as_instant(value), kind)
     if kind is Kind.DATE:
         return Fragment(f"CAST({as_instant(value)} AS DATE)", kind)

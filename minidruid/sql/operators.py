@@ -43,6 +43,7 @@ class OperatorWriter:
     subquery: Callable[[exp.Expr, Scope], str]
     aggregates_written: int = field(default=0, init=False)
     windows_written: int = field(default=0, init=False)
+    order_of_window: Sequence[str] = field(default=(), init=False)  # by which the rows come out of the last one
 
     def write(self, node: exp.Expr, scope: Scope) -> Fragment:
         """Give the piece of SQL for a node; raises QueryError if there is none."""
@@ -218,13 +219,16 @@ class OperatorWriter:
     # Arithmetic
 
     def _arithmetic(self, node: exp.Binary, scope: Scope) -> Fragment:
-        sign = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Mod: "%"}[type(node)]
+        sign = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*"}[type(node)]
         left, right = self.write(node.this, scope), self.write(node.expression, scope)
         if left.kind in INSTANTS and right.kind is Kind.INTERVAL and sign in "+-":
             return Fragment(f"({left.text} {sign} {right.text})", Kind.TIMESTAMP)
         left, right = self._operand(left, right, sign), self._operand(right, left, sign)
         kind = Kind.BIGINT if {left.kind, right.kind} == {Kind.BIGINT} else Kind.DOUBLE
         return Fragment(f"({left.text} {sign} {right.text})", kind)
+
+    def _remainder(self, node: exp.Mod, _scope: Scope) -> Fragment:
+        raise QueryError(f"Percent remainder '%' is not allowed under the current SQL conformance level{place(node)}")
 
     def _operand(self, value: Fragment, other: Fragment, sign: str) -> Fragment:
         if value.kind in NUMBERS or value.kind is Kind.NULL:
@@ -273,7 +277,7 @@ class OperatorWriter:
         exp.Add: _arithmetic,
         exp.Sub: _arithmetic,
         exp.Mul: _arithmetic,
-        exp.Mod: _arithmetic,
+        exp.Mod: _remainder,
         exp.Div: _division,
         exp.Neg: _negative,
         exp.DPipe: _concatenation,

@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlglot import exp
 
 from minidruid.errors import UNSUPPORTED, QueryError
+from minidruid.sql import groups
 from minidruid.sql.catalog import SYSTEM_COLUMNS, Catalog, Columns
 from minidruid.sql.dialect import place
 from minidruid.sql.expressions import ExpressionWriter, direction
@@ -263,13 +264,47 @@ class _Select:
 
     def _order(self) -> str:
         order = self.node.args.get("order")
-        if not order:
-            return ""
-        self.scope.aliases = dict(self.items)
-        self._check_scan(order)
-        items = [self._order_item(item.this) + direction(item) for item in order.expressions]
-        self.scope.aliases = {}
-        return f" ORDER BY {', '.join(items)}"
+        keys = self._keys()
+        written = []
+        if order:
+            self.scope.aliases = dict(self.items)
+            self._check_scan(order)
+            is_top_n = groups.is_top_n(self.node, keys, self.scope.sources)
+            written = [self._ordered(item, keys if is_top_n else ()) for item in order.expressions]
+            self.scope.aliases = {}
+        elif not keys:
+            written = list(self.expressions.order_of_window)
+        if self.node.parent is None or self.node.args.get("limit"):
+            written += groups.ordered_by(keys)
+        return f" ORDER BY {', '.join(written)}" if written else ""
+
+    def _keys(self) -> Sequence[Fragment]:
+        """What the rows are grouped by; nothing where there are several sets of groups."""
+        group = self.node.args.get("group")
+        if not group:
+            items = enumerate((fragment for _, fragment in self.items), 1) if self._is_distinct() else ()
+            return [replace(fragment, text=str(number)) for number, fragment in items]
+        if any(isinstance(item, (exp.Tuple, *SEVERAL_GROUPS)) for item in group.expressions):
+            return ()
+        return [self._key(item) for item in group.expressions]
+
+    def _key(self, node: exp.Expr) -> Fragment:
+        if isinstance(node, exp.Literal):
+            return replace(self.items[int(node.name) - 1][1], text=node.name)
+        return self.expressions.write(node, self.scope)
+
+    def _ordered(self, item: exp.Expr, keys_of_top_n: Sequence[Fragment]) -> str:
+        text, written = self._order_item(item.this), direction(item)
+        if keys_of_top_n:
+            is_key = self._meaning(text) == self._meaning(keys_of_top_n[0].text)
+            written = (
+                written.replace("DESC NULLS LAST", "DESC NULLS FIRST") if is_key else written.replace("ASC NULLS FIRST", "ASC NULLS LAST")
+            )
+        return text + written
+
+    def _meaning(self, text: str) -> str:
+        """What a position in the select list stands for."""
+        return self.items[int(text) - 1][1].text if text.isdigit() else text
 
     def _order_item(self, node: exp.Expr) -> str:
         if isinstance(node, exp.Literal):

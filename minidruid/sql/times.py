@@ -45,7 +45,7 @@ _JODA = (
     ("EEEE", "%A"), ("EEE", "%a"), ("EE", "%a"), ("E", "%a"), ("e", "%u"), ("a", "%p"),
     ("HH", "%H"), ("H", "%-H"), ("hh", "%I"), ("h", "%-I"), ("mm", "%M"), ("m", "%-M"), ("ss", "%S"), ("s", "%-S"), ("SSS", "%g"),
 )  # fmt: skip
-ISO_PATTERN = "yyyy-MM-dd'T'HH:mm:ss.SSS'Z'"
+ISO_PATTERN = "yyyy-MM-dd'T'HH:mm:ss.SSS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,6 @@ class Period:
 
     months: int
     milliseconds: int
-    is_weeks: bool
 
     @classmethod
     def parse(cls, iso: str) -> "Period":
@@ -65,7 +64,7 @@ class Period:
         years, months, *fixed = (int(value or 0) for value in found.groups()[:7])
         fraction = int((found[8] or "0").ljust(3, "0"))
         seconds = sum(count * length for count, length in zip(fixed, _FIXED_SECONDS, strict=True))
-        return cls(years * 12 + months, seconds * 1000 + fraction, bool(fixed[0]) and not any(fixed[1:]))
+        return cls(years * 12 + months, seconds * 1000 + fraction)
 
     def interval(self) -> str:
         """Write the period as an interval of DuckDB."""
@@ -101,7 +100,7 @@ def _bucket(value: str, period: Period, origin: str | None) -> str:
     if origin is None:
         if unit := _unit_of(period):
             return f"date_trunc('{unit}', {value})"
-        origin = "TIMESTAMP '1970-01-05'" if period.is_weeks else "TIMESTAMP '1970-01-01'"  # ISO weeks begin on Mondays
+        origin = "TIMESTAMP '1970-01-01'"  # a Thursday: only single weeks begin on Mondays
     return f"time_bucket({period.interval()}, {value}, {origin})"
 
 
@@ -133,6 +132,12 @@ def to_zone(value: str, zone: str) -> str:
 def from_zone(value: str, zone: str) -> str:
     """Write the instant at which the clock of the zone shows this."""
     return f"timezone('UTC', timezone({text(zone)}, {value}))"
+
+
+def offset(value: str, local: str) -> str:
+    """Write how far the clock of a zone is from UTC, from an instant and what the clock shows then."""
+    minutes = f"date_diff('minute', {value}, {local})"
+    return f"printf('%s%02d:%02d', CASE WHEN {minutes} < 0 THEN '-' ELSE '+' END, abs({minutes}) // 60, abs({minutes}) % 60)"
 
 
 def part(unit: str, value: str) -> Fragment:

@@ -10,7 +10,19 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("collector", "startup", "schemas", "topics", "enrichment", "streams", "minidruid", "simulator", "headrace")
-STATIONS = ("tracker", "collector", "schemas", "topics", "enrichment", "streams", "minidruid", "superset", "simulator", "headrace")
+STATIONS = (
+    "tracker",
+    "collector",
+    "schemas",
+    "topics",
+    "enrichment",
+    "streams",
+    "minidruid",
+    "superset",
+    "simulator",
+    "headrace",
+    "engines",
+)
 PARTS = ["What comes in", "What goes out", "Settings", "Run it", "When it goes wrong"]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
@@ -22,7 +34,7 @@ def tracked_files() -> list[Path]:
     return [ROOT / name for name in listing.split("\0") if name and (ROOT / name).is_file()]
 
 
-@pytest.mark.parametrize("folder", ["superset", "tests", "bench"])
+@pytest.mark.parametrize("folder", ["superset", "druid", "engines", "tests", "bench"])
 def test_no_init_file_stands_where_it_would_hide_another_package(folder: str) -> None:
     assert list((ROOT / folder).rglob("__init__.py")) == []
 

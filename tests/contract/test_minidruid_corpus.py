@@ -167,7 +167,7 @@ FAMILIES = (
     (
         "length of sessions",
         213,
-        """SELECT sum(s) // count(*) FROM (
+        """SELECT sum(s) / count(*) FROM (
             SELECT epoch_ms(max(__time)) - epoch_ms(min(__time)) AS ms, ms // 1000 AS s FROM druid.events GROUP BY session_id)""",
     ),
     (

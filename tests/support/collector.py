@@ -81,7 +81,10 @@ class CountingTopic(MemoryTopic):
         return counts
 
     def unread_bytes(self) -> int:
-        return DEFAULTS.max_unread_bytes if self.is_full else sum(len(message.value) for message in self.messages)
+        return sum(len(message.value) for message in self.messages)
+
+    def trouble(self) -> str:
+        return "the topic is full" if self.is_full else ""
 
 
 @dataclass(slots=True)
@@ -192,11 +195,12 @@ class RunningCollector:
         return self.process.returncode
 
 
-def environment(directory: Path, **settings: object) -> dict[str, str]:
+def environment(directory: Path, *, kafka_at: object = "127.0.0.1:1", **settings: object) -> dict[str, str]:
     """The environment of a collector in a directory of its own, on free ports."""
     names = {"port": 0, "internal_port": 0, "topic_directory": directory / "topic", "key_file": directory / "secrets" / "key"}
     return {
         **{name: value for name, value in os.environ.items() if not name.startswith("HEADRACE_")},
+        "HEADRACE_KAFKA_BOOTSTRAP_SERVERS": str(kafka_at),
         **{f"HEADRACE_COLLECTOR_{name.upper()}": str(value) for name, value in (names | settings).items()},
     }
 

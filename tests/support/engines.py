@@ -9,7 +9,6 @@ from rich.console import Console
 from support.waiting import wait_until
 
 from headrace.engines import NAMES, STOP_ORDER, Engines, free_engine_ports
-from headrace.jars import fetch
 from headrace.supervisor import Supervisor
 
 
@@ -25,7 +24,7 @@ class RunningEngines:
         """Make ready to start engines that keep everything in this folder; the jars are fetched if they are not there."""
         logs = folder / "logs"
         logs.mkdir(parents=True)
-        return cls(Engines(fetch(Console()), folder, free_engine_ports()), Supervisor(logs))
+        return cls(Engines.fetched(folder, free_engine_ports(), Console()), Supervisor(logs))
 
     @property
     def kafka(self) -> str:

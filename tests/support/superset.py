@@ -1,8 +1,9 @@
 """Superset as a child process, asked over its API and looked at in a browser."""
 
+import json
 import os
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,13 @@ from support.waiting import wait_until
 ROOT = Path(__file__).resolve().parents[2]
 GUNICORN = ROOT / ".venv-superset" / "bin" / "gunicorn"
 ASSETS = ROOT / "superset" / "assets"
+FORMAT = """
+import json, sys
+from superset_config import SQLGLOT_DIALECTS_EXTENSIONS
+from superset.sql.parse import SQLGLOT_DIALECTS, SQLScript
+SQLGLOT_DIALECTS.update(SQLGLOT_DIALECTS_EXTENSIONS)
+json.dump([SQLScript(sql, "druid").format() for sql in json.load(sys.stdin)], sys.stdout)
+"""
 DASHBOARD = "/superset/dashboard/clickstream/"
 STILL_LOADING = "document.querySelectorAll('[aria-label=Loading], [data-test=loading-indicator]').length"
 CHARTS = """[...document.querySelectorAll('[data-test-chart-name]')].map(chart => ({
@@ -28,6 +36,22 @@ CHARTS = """[...document.querySelectorAll('[data-test-chart-name]')].map(chart =
         || chart.dataset.testVizType === 'pop_kpi' && /\\d/.test(chart.querySelector('.slice_container')?.innerText ?? ''),
     hasFailed: !!chart.querySelector('.ant-alert, [role=alert], .ant-empty') || /No (results|data)|Data error/i.test(chart.innerText),
 }))"""
+
+
+def as_superset_writes(statements: Sequence[str], home: Path) -> list[str]:
+    """Have Superset, in its own environment and with our settings, read statements and write them as it would send them to Druid."""
+    done = subprocess.run(
+        (GUNICORN.with_name("python"), "-c", FORMAT),
+        input=json.dumps(statements),
+        cwd=ROOT / "superset",
+        env=os.environ | {"SUPERSET_HOME": str(home), "TZ": "UTC"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    written: list[str] = json.loads(done.stdout.splitlines()[-1])
+    return written
 
 
 @dataclass(frozen=True)

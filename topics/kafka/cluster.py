@@ -15,6 +15,7 @@ from topics.kafka.settings import KafkaSettings
 from topics.topic import TopicError
 
 ANSWER_SECONDS = 10.0
+LEADER_SECONDS = 30.0
 SECONDS_BETWEEN_LOOKS = 0.1
 
 _Asked = TypeVar("_Asked")
@@ -113,7 +114,7 @@ class Cluster:
 
     def _wait_for_leaders(self, partitions: list[TopicPartition]) -> None:
         """Ask until all answer: for a moment after it is made a partition has no leader, and who starts then would fail."""
-        until = time.monotonic() + ANSWER_SECONDS
+        until = time.monotonic() + LEADER_SECONDS
         while True:
             try:
                 self._offsets(partitions, OffsetSpec.latest(), IsolationLevel.READ_UNCOMMITTED)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
-from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka import KafkaException, Producer
 
 from topics.kafka.messages import dead_letter, headers
 from topics.kafka.settings import KafkaSettings
@@ -23,6 +23,9 @@ IDEMPOTENT: Final = {
 # The spool owns the events: nothing expires in the client, and no failure leaves a gap behind.
 PATIENT: Final = {"message.timeout.ms": 0, "enable.gapless.guarantee": True}
 
+# A fatal error is raised by `poll`; the client then still calls for reports, and their callbacks end in a SystemError.
+RAISED: Final = (KafkaException, SystemError)
+
 Report = Callable[[object, object], None]  # called with the error, or None, and the message as it was delivered
 
 
@@ -35,10 +38,10 @@ class Session:
 
     def __init__(self, settings: KafkaSettings, spool: bytes) -> None:
         self._spool, self._records, self._dead_letters = spool, settings.topic("avro"), settings.topic("dead-letters")
-        self._fault = ""
-        self._producer = Producer({**settings.client(), **IDEMPOTENT, **PATIENT, "error_cb": self._told}, logger=logging.getLogger("kafka"))
+        self._fault: object = None
+        self._producer = Producer({**settings.client(), **IDEMPOTENT, **PATIENT}, logger=logging.getLogger("kafka"))
         try:
-            self._reach(settings)
+            reach(self._producer, settings, "avro", "dead-letters")
         except SessionOver:
             self.close()
             raise
@@ -59,31 +62,41 @@ class Session:
         return True
 
     def fail(self, error: object) -> None:
-        """End the session at the next `poll`."""
-        self._fault = self._fault or str(error)
+        """End the session with the `poll` under way."""
+        self._fault = self._fault or error
 
     def poll(self, seconds: float) -> None:
         """Take the reports that there are, or wait for some. Raises SessionOver when something failed."""
-        self._producer.poll(seconds)
+        poll(self._producer, seconds)
         if self._fault:
-            raise SessionOver(self._fault)
+            raise SessionOver(str(self._fault))
 
     def close(self) -> None:
         """Drop what is not delivered; its reports come to those who sent it, as failures."""
-        with suppress(KafkaException):
-            self._producer.purge()
-            self._producer.poll(0)
-        self._producer.close()
+        drop(self._producer)
 
-    def _told(self, error: KafkaError) -> None:
-        if error.fatal():
-            self.fail(error)
 
-    def _reach(self, settings: KafkaSettings) -> None:
-        # All topics are asked for: a question for one by its name would make it, with any number of partitions.
-        try:
-            there = self._producer.list_topics(timeout=REACHED_SECONDS).topics
-        except KafkaException as error:
-            raise SessionOver(f"Kafka does not answer at {settings.bootstrap_servers}: {error.args[0].str()}") from error
-        if missing := [topic for topic in (self._records, self._dead_letters) if topic not in there]:
-            raise SessionOver(f"Kafka has no topic {' and no '.join(missing)}; headrace kafka apply makes it")
+def reach(producer: Producer, settings: KafkaSettings, *names: str) -> None:
+    """See that Kafka answers and has these topics; raises SessionOver."""
+    try:  # all topics are asked for: a question for one by its name would make it, with any number of partitions
+        there = producer.list_topics(timeout=REACHED_SECONDS).topics
+    except KafkaException as error:
+        raise SessionOver(f"Kafka does not answer at {settings.bootstrap_servers}: {error.args[0].str()}") from error
+    if missing := [settings.topic(name) for name in names if settings.topic(name) not in there]:
+        raise SessionOver(f"Kafka has no topic {' and no '.join(missing)}; headrace kafka apply makes it")
+
+
+def poll(producer: Producer, seconds: float) -> int:
+    """Take the reports that there are, or wait for some; give how many. Raises SessionOver after a fatal error."""
+    try:
+        return producer.poll(seconds)
+    except RAISED as error:
+        raise SessionOver(str(error.__cause__ or error)) from error
+
+
+def drop(producer: Producer) -> None:
+    """Let go of a producer and of what it has not delivered; reports of that come at once, as failures."""
+    with suppress(*RAISED):
+        producer.purge()
+        producer.poll(0)
+    producer.close()

@@ -1,14 +1,17 @@
 """A small topic of one partition that several processes agree over: whoever wrote first, all read the same order."""
 
+import time
 from collections.abc import Sequence
 from typing import Final
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from topics.kafka.settings import KafkaSettings
-from topics.kafka.transactions import FROM_BEGINNING, Fetched, TransactionFailed, fetched
+from topics.kafka.transactions import CLIENT_LOG, FROM_BEGINNING, Fetched, TransactionFailed, fetched
 
 SECONDS: Final = 20.0
+RETRY_SECONDS: Final = 0.1
+NOT_YET: Final = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.UNKNOWN_TOPIC_OR_PART)
 
 
 class SharedValues:
@@ -20,7 +23,8 @@ class SharedValues:
             settings.client() | {"enable.idempotence": True, "acks": "all", "delivery.timeout.ms": int(SECONDS * 1000)}
         )
         self._consumer = Consumer(
-            settings.client() | {"group.id": f"{self._topic}-reading", "enable.auto.commit": False, "fetch.queue.backoff.ms": 10}
+            settings.client() | {"group.id": f"{self._topic}-reading", "enable.auto.commit": False, "fetch.queue.backoff.ms": 10},
+            logger=CLIENT_LOG,
         )
         self._consumer.assign([TopicPartition(self._topic, 0, FROM_BEGINNING)])
         self._next = 0
@@ -42,8 +46,7 @@ class SharedValues:
         """Give what came since the last call, up to the end now."""
         found: list[Fetched] = []
         try:
-            start, end = self._consumer.get_watermark_offsets(TopicPartition(self._topic, 0), SECONDS, cached=False)
-            self._next = max(self._next, start)
+            end = self._end()
             while self._next < end:
                 message = self._consumer.poll(SECONDS)
                 if message is None:
@@ -56,5 +59,20 @@ class SharedValues:
             raise TransactionFailed(f"{self._topic} cannot be read: {error}") from error
         return found
 
+    def _end(self) -> int:
+        """Ask for the end; a topic that was made a moment ago has no leader yet."""
+        deadline = time.monotonic() + SECONDS
+        while True:
+            try:
+                start, end = self._consumer.get_watermark_offsets(TopicPartition(self._topic, 0), SECONDS, cached=False)
+            except KafkaException as error:
+                if error.args[0].code() not in NOT_YET or time.monotonic() > deadline:
+                    raise
+                time.sleep(RETRY_SECONDS)  # nothing tells when it has one
+            else:
+                self._next = max(self._next, start)
+                return end
+
     def close(self) -> None:
         self._consumer.close()
+        self._producer.close()

@@ -4,6 +4,7 @@ What is known to go wrong with transactions (a commit that arrives late and ends
 failure nothing of the client is used again. `close` it, open a new one, and begin at the committed offsets.
 """
 
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, Final, Self
@@ -17,6 +18,7 @@ from topics.kafka.settings import KafkaSettings
 from topics.topic import TopicError
 
 log = structlog.get_logger("kafka")
+CLIENT_LOG: Final = logging.getLogger("kafka")  # what the client would write to stderr by itself
 
 START_SECONDS: Final = 30.0  # for the coordinator to end what an earlier producer of the same name left open
 COMMIT_SECONDS: Final = 20.0
@@ -73,7 +75,8 @@ class Transactions:
                 "compression.type": "lz4",
                 "linger.ms": 1,  # a commit flushes anyway
                 "queue.buffering.max.messages": 200_000,
-            }
+            },
+            logger=CLIENT_LOG,
         )
         consumer = Consumer(
             settings.client()
@@ -88,7 +91,8 @@ class Transactions:
                 "partition.assignment.strategy": "range",  # all partitions at once: what stays is recognised by its offset
                 "fetch.queue.backoff.ms": 10,
                 "queued.max.messages.kbytes": 16_384,
-            }
+            },
+            logger=CLIENT_LOG,
         )
         self = cls(consumer, producer, topic, on_assigned)
         try:
@@ -124,15 +128,14 @@ class Transactions:
             self._abort()
             raise TransactionFailed(f"a transaction over {self._topic} was not committed: {error}") from error
 
-    def lags(self) -> dict[int, int]:
-        """Give how many messages each of our partitions has before it, as of the last answer of the broker."""
-        lags = {}
-        with suppress(KafkaException):
-            for place in self._consumer.position(self._consumer.assignment()):
+    def ends(self) -> dict[int, int]:
+        """Give where each of our partitions ended when the broker last told."""
+        ends = {}
+        for place in self._consumer.assignment():
+            with suppress(KafkaException):
                 _, end = self._consumer.get_watermark_offsets(place, cached=True)
-                if place.offset >= 0 and end >= 0:
-                    lags[place.partition] = max(0, end - place.offset)
-        return lags
+                ends[place.partition] = end
+        return ends
 
     def close(self) -> None:
         """Leave; what is not committed did not happen. A static member keeps its partitions until its session ends or it comes back."""
@@ -140,6 +143,7 @@ class Transactions:
             self._consumer.close()
         with suppress(KafkaException):
             self._producer.purge()
+            self._producer.close()
 
     def _abort(self) -> None:
         with suppress(KafkaException):
@@ -167,8 +171,8 @@ class Transactions:
         return True
 
 
-def read_partition(settings: KafkaSettings, topic: str, partition: int, since: int | None = None) -> Iterable[Fetched]:
-    """Give all committed messages of a partition, from the beginning or from an instant (milliseconds since 1970), up to its end now.
+def read_partition(settings: KafkaSettings, topic: str, partition: int, since: int = 0) -> Iterable[Fetched]:
+    """Give all committed messages of a partition from an instant on (milliseconds since 1970), up to its end now.
 
     Raises TransactionFailed when the broker does not answer.
     """
@@ -181,13 +185,11 @@ def read_partition(settings: KafkaSettings, topic: str, partition: int, since: i
             "enable.partition.eof": True,
             "fetch.wait.max.ms": 10,  # at the end nothing more is waited for
             "fetch.queue.backoff.ms": 10,
-        }
+        },
+        logger=CLIENT_LOG,
     )
     try:
-        start = TopicPartition(topic, partition, FROM_BEGINNING if since is None else since)
-        if since is not None:
-            (start,) = consumer.offsets_for_times([start], QUIET_SECONDS)
-        consumer.assign([start])
+        consumer.assign(consumer.offsets_for_times([TopicPartition(topic, partition, since)], QUIET_SECONDS))
         while True:
             for message in _some(consumer):
                 error = message.error()

@@ -1,0 +1,349 @@
+"""The forwarder against librdkafka's in-process broker: what is in the spool is on Kafka, and nothing is let go of before."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from confluent_kafka import KafkaError, Message
+from support.kafka import PRODUCE, MockKafka, a_kafka, header, origin, read_topic, write_topic
+from support.topics import MINUTE, a_message, a_rejection, fill, messages, read_entries
+from support.waiting import wait_until
+
+from topics.durable_end import DurableEnd
+from topics.files import lock, unlock
+from topics.forwarded import FORWARDED
+from topics.forwarder import READER, Forwarder, forward
+from topics.forwarder_settings import ForwarderSettings
+from topics.kafka.ledger_feed import LedgerFeed
+from topics.kafka.messages import ORIGIN
+from topics.kafka.producer import Session
+from topics.kafka.settings import KafkaSettings
+from topics.local import LocalReader, tail
+from topics.readers import reader_accounts, reader_path, released_positions
+from topics.segments import segment_bases, segment_path
+from topics.spool_id import spool_id
+from topics.topic import Message as Event
+from topics.topic import TopicInUse
+
+COUNT = 500
+
+
+@pytest.fixture
+def kafka() -> Iterator[MockKafka]:
+    with a_kafka() as kafka:
+        yield kafka
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Path:
+    """A topic that keeps everything, because of a reader that is done with nothing."""
+    path = tmp_path / "spool"
+    LocalReader.open(path, "keeper").close()
+    return path
+
+
+@contextmanager
+def a_forwarder(path: Path, kafka: KafkaSettings, window: int = 100) -> Iterator[Forwarder]:
+    """A forwarder at work in a thread, stopped at the end."""
+    stop, spool = threading.Event(), spool_id(path)
+    reader, feed = LocalReader.open(path, READER, now=lambda: MINUTE / 1000), LedgerFeed(kafka, spool)
+    settings = ForwarderSettings(topic_directory=path, window=window)
+    forwarder = Forwarder(settings, reader, feed, lambda: Session(kafka, spool), now=lambda: MINUTE / 1000)
+    thread = threading.Thread(target=forwarder.run, args=(stop,))
+    thread.start()
+    try:
+        yield forwarder
+    finally:
+        stop.set()
+        thread.join(10)
+        feed.close()
+        reader.close()
+        assert not thread.is_alive()
+
+
+def released(path: Path) -> int:
+    return released_positions(path).get(READER, 0)
+
+
+def end(path: Path) -> int:
+    reader = tail(path)
+    reader.close()
+    return reader.position
+
+
+def wait_until_released(path: Path) -> None:
+    wait_until(lambda: released(path) == end(path))
+
+
+def ids(found: list[Message]) -> set[str]:
+    return {header(message, "event-id").decode() for message in found}
+
+
+def positions_by_partition(found: list[Message]) -> dict[int, list[int]]:
+    places: dict[int, list[int]] = {}
+    for message in found:
+        places.setdefault(message.partition() or 0, []).append(origin(message)[1])
+    return places
+
+
+def kept_by_a_converter(positions: list[int]) -> list[int]:
+    """What is left when positions that are not beyond all before them are dropped."""
+    kept: list[int] = []
+    for position in positions:
+        if not kept or position > kept[-1]:
+            kept.append(position)
+    return kept
+
+
+def parties(count: int) -> list[Event]:
+    return [a_message(f"{number:032x}", key=f"party {number % 20}".encode()) for number in range(count)]
+
+
+def assert_all_is_there_in_order(path: Path, found: list[Message]) -> None:
+    partition_of = {message.key(): message.partition() for message in found}
+    wanted: dict[int, list[int]] = {}
+    for entry in read_entries(path):
+        wanted.setdefault(partition_of[entry.message.key] or 0, []).append(entry.position)
+    assert {number: kept_by_a_converter(places) for number, places in positions_by_partition(found).items()} == wanted
+
+
+def metric(forwarder: Forwarder, name: str) -> float:
+    lines = [line for line in forwarder.metrics.text().decode().splitlines() if line.startswith(f"clickstream_forwarder_{name} ")]
+    return float(lines[0].split()[1])
+
+
+def test_an_event_is_on_kafka_as_it_was_taken_with_its_origin(spool: Path, kafka: MockKafka) -> None:
+    value = b"\xc3\x01" + bytes.fromhex("0102030405060708") + b"the rest"
+    fill(spool, [a_message("an id", value=value, source="json")])
+    with a_forwarder(spool, kafka.settings):
+        wait_until_released(spool)
+    (found,) = read_topic(kafka.settings, "avro")
+    entry = read_entries(spool)[0]
+    assert (found.key(), found.value()) == (b"a-party", value)
+    assert dict(found.headers() or []) == {
+        "origin": ORIGIN.pack(spool_id(spool), entry.position, MINUTE),
+        "event-id": b"an id",
+        "source": b"json",
+        "schema": b"0102030405060708",
+    }
+
+
+def test_a_value_that_is_no_single_object_has_no_schema(spool: Path, kafka: MockKafka) -> None:
+    fill(spool, [a_message(value=b"\xc3\x01short")])
+    with a_forwarder(spool, kafka.settings):
+        wait_until_released(spool)
+    assert "schema" not in dict(read_topic(kafka.settings, "avro")[0].headers() or [])
+
+
+def test_a_party_stays_on_a_partition_and_in_order(spool: Path, kafka: MockKafka) -> None:
+    fill(spool, parties(COUNT))
+    with a_forwarder(spool, kafka.settings) as forwarder:
+        wait_until_released(spool)
+        assert metric(forwarder, "messages_total") == COUNT
+        assert metric(forwarder, "unreleased_bytes") == metric(forwarder, "in_flight") == metric(forwarder, "oldest_seconds") == 0
+    found = read_topic(kafka.settings, "avro")
+    assert len({(message.key(), message.partition()) for message in found}) == 20
+    assert len(positions_by_partition(found)) == 4
+    assert positions_by_partition(found) == {number: sorted(places) for number, places in positions_by_partition(found).items()}
+    assert_all_is_there_in_order(spool, found)
+
+
+@pytest.mark.parametrize("error", ["OUT_OF_ORDER_SEQUENCE_NUMBER", "MSG_SIZE_TOO_LARGE", "TOPIC_AUTHORIZATION_FAILED"])
+def test_after_a_failure_all_that_was_not_reported_is_sent_again_in_order(spool: Path, kafka: MockKafka, error: str) -> None:
+    fill(spool, parties(COUNT))
+    kafka.fail(PRODUCE, 0, getattr(KafkaError, error))
+    with a_forwarder(spool, kafka.settings) as forwarder:
+        wait_until_released(spool)
+        assert metric(forwarder, "failures_total") == 1
+        assert metric(forwarder, "requeued_total") > 0
+    assert_all_is_there_in_order(spool, read_topic(kafka.settings, "avro"))
+
+
+def test_an_error_that_passes_is_none(spool: Path, kafka: MockKafka) -> None:
+    fill(spool, parties(COUNT))
+    kafka.fail(PRODUCE, KafkaError.NOT_ENOUGH_REPLICAS, KafkaError.KAFKA_STORAGE_ERROR, KafkaError.REQUEST_TIMED_OUT)
+    with a_forwarder(spool, kafka.settings) as forwarder:
+        wait_until_released(spool)
+        assert metric(forwarder, "failures_total") == 0
+    assert_all_is_there_in_order(spool, read_topic(kafka.settings, "avro"))
+
+
+def test_a_message_that_the_client_refuses_is_not_let_go_of(tmp_path: Path, spool: Path, kafka: MockKafka) -> None:
+    file = tmp_path / "client"
+    file.write_text("message.max.bytes=1000\n")
+    fill(spool, [a_message("small"), a_message("large", value=b"v" * 2000)])
+    with a_forwarder(spool, kafka.settings.model_copy(update={"client_file": file})) as forwarder:
+        wait_until(lambda: metric(forwarder, "failures_total") > 1)
+        assert "too large" in forwarder.trouble()
+    assert released(spool) < end(spool)
+    with a_forwarder(spool, kafka.settings):
+        wait_until_released(spool)
+    assert ids(read_topic(kafka.settings, "avro")) == {"small", "large"}
+
+
+def test_what_the_client_has_no_room_for_is_sent_when_it_has(tmp_path: Path, spool: Path, kafka: MockKafka) -> None:
+    file = tmp_path / "client"
+    file.write_text("queue.buffering.max.messages=10\n")
+    fill(spool, parties(COUNT))
+    with a_forwarder(spool, kafka.settings.model_copy(update={"client_file": file})):
+        wait_until_released(spool)
+    assert_all_is_there_in_order(spool, read_topic(kafka.settings, "avro"))
+
+
+def test_nothing_is_released_while_kafka_does_not_answer_and_the_window_bounds_what_waits(spool: Path, kafka: MockKafka) -> None:
+    fill(spool, parties(COUNT))
+    with a_forwarder(spool, kafka.settings, window=50) as forwarder:
+        wait_until_released(spool)
+        kafka.stop()
+        before = released(spool)
+        fill(spool, messages(COUNT, first=COUNT))
+        wait_until(lambda: metric(forwarder, "in_flight") == 50)
+        assert metric(forwarder, "oldest_seconds") > 0
+        assert released(spool) == before
+        assert metric(forwarder, "unreleased_bytes") == end(spool) - before
+        kafka.start()
+        wait_until_released(spool)
+        assert metric(forwarder, "failures_total") == 0
+    assert_all_is_there_in_order(spool, read_topic(kafka.settings, "avro"))
+
+
+def test_it_stops_at_once_while_kafka_is_away_and_goes_on_later(spool: Path, kafka: MockKafka) -> None:
+    fill(spool, parties(COUNT))
+    with a_forwarder(spool, kafka.settings):
+        wait_until_released(spool)
+        fill(spool, messages(COUNT, first=COUNT))
+        kafka.stop()
+    kafka.start()
+    with a_forwarder(spool, kafka.settings):
+        wait_until_released(spool)
+    assert_all_is_there_in_order(spool, read_topic(kafka.settings, "avro"))
+
+
+def test_it_waits_for_a_kafka_that_is_not_there_yet(spool: Path, kafka: MockKafka) -> None:
+    kafka.stop()
+    fill(spool, parties(1))
+    with a_forwarder(spool, kafka.settings) as forwarder:
+        wait_until(lambda: "Kafka does not answer" in forwarder.trouble())
+        assert metric(forwarder, "unreleased_bytes") == end(spool)
+        kafka.start()
+        wait_until_released(spool)
+        wait_until(lambda: not forwarder.trouble())
+
+
+def test_it_never_makes_a_topic_by_asking_for_it(spool: Path) -> None:
+    fill(spool, parties(1))
+    with a_kafka(with_topics=False) as kafka, a_forwarder(spool, kafka.settings) as forwarder:
+        wait_until(lambda: "no topic clickstream-avro and no clickstream-dead-letters; headrace kafka apply" in forwarder.trouble())
+        kafka.make_topics()
+        wait_until_released(spool)
+
+
+def test_rejections_stay_here_and_are_accounted_for(spool: Path, kafka: MockKafka) -> None:
+    fill(spool, [a_rejection(), a_rejection("duplicate"), a_message(), a_rejection(source="json")])
+    with a_forwarder(spool, kafka.settings):
+        wait_until_released(spool)
+    assert len(read_topic(kafka.settings, "avro")) == 1
+    accounts = reader_accounts(spool)[READER]
+    assert (accounts[MINUTE, "browser"]["rejected"], accounts[MINUTE, "browser"]["duplicates"]) == (1, 1)
+    assert accounts[MINUTE, "json"]["rejected"] == 1
+
+
+def test_damage_is_a_dead_letter_and_accounted_for(spool: Path, kafka: MockKafka) -> None:
+    fill(spool, messages(3))
+    broken = read_entries(spool)[1]
+    base = segment_bases(spool)[0]
+    with segment_path(spool, base).open("r+b") as file:
+        file.seek(broken.position - base + 12)
+        file.write(b"\xff\xff")
+    with a_forwarder(spool, kafka.settings):
+        wait_until_released(spool)
+    assert len(read_topic(kafka.settings, "avro")) == 2
+    (letter,) = read_topic(kafka.settings, "dead-letters")
+    assert letter.key() == f"spool/{spool_id(spool).hex()}/{broken.position}".encode()
+    assert len(letter.value() or b"") == broken.next_position - broken.position
+    told = [header(letter, name) for name in ("stage", "reason", "failed-at")]
+    assert told == [b"read", b"damaged_frame", str(MINUTE).encode()]
+    assert reader_accounts(spool)[READER][MINUTE, ""]["dead_letters"] == 1
+
+
+def test_the_converters_accounts_join_its_own(spool: Path, kafka: MockKafka) -> None:
+    fill(spool, [a_message(), a_rejection("duplicate")])
+    account(kafka, spool_id(spool), {"stored": 5, "duplicates": 1, "dead_letters": 2}, partition=0)
+    with a_forwarder(spool, kafka.settings):
+        account(kafka, spool_id(spool), {"stored": 3, "duplicates": 0, "dead_letters": 0}, partition=3)
+        account(kafka, b"8 others", {"stored": 99, "duplicates": 0, "dead_letters": 0}, partition=3)
+        write_topic(kafka.settings, "ledger", b"no JSON", b"1")
+        write_topic(kafka.settings, "ledger", account_key(spool_id(spool)), None, partition=2)
+        account(kafka, spool_id(spool), {"stored": 4, "duplicates": 0, "dead_letters": 0}, partition=3)
+        wait_until(lambda: reader_accounts(spool)[READER].get((MINUTE, "browser"), {}).get("stored") == 9)
+    assert outcome(spool) == {"stored": 9, "duplicates": 2, "rejected": 0, "dead_letters": 2}
+    with a_forwarder(spool, kafka.settings):  # the next run begins with these
+        fill(spool, [a_rejection("duplicate"), a_rejection()])
+        wait_until_released(spool)
+    assert outcome(spool) == {"stored": 9, "duplicates": 3, "rejected": 1, "dead_letters": 2}
+
+
+def outcome(path: Path) -> dict[str, int]:
+    accounts = reader_accounts(path)[READER][MINUTE, "browser"]
+    return {name: accounts[name] for name in ("stored", "duplicates", "rejected", "dead_letters")}
+
+
+def account_key(spool: bytes) -> bytes:
+    return json.dumps(["account", spool.hex(), MINUTE, "browser"]).encode()
+
+
+def account(kafka: MockKafka, spool: bytes, counts: dict[str, int], *, partition: int) -> None:
+    write_topic(kafka.settings, "ledger", account_key(spool), json.dumps(counts).encode(), partition=partition)
+
+
+def test_how_far_kafka_has_the_topic_stands_in_a_file(spool: Path, kafka: MockKafka) -> None:
+    fill(spool, parties(COUNT))
+    with a_forwarder(spool, kafka.settings):
+        wait_until(lambda: DurableEnd(spool, FORWARDED).read() == end(spool))
+
+
+def test_a_disk_that_takes_no_release_does_not_stop_the_forwarding(spool: Path, kafka: MockKafka) -> None:
+    fill(spool, [*parties(COUNT), a_rejection()])
+    with a_forwarder(spool, kafka.settings) as forwarder:
+        wait_until_released(spool)
+        blocked = reader_path(spool, READER).with_name(f"{READER}.json.new")
+        blocked.mkdir()
+        fill(spool, [*messages(COUNT), a_rejection()])
+        wait_until(lambda: metric(forwarder, "messages_total") == 2 * COUNT)
+        blocked.rmdir()
+        wait_until_released(spool)
+    assert outcome(spool)["rejected"] == 2
+
+
+def test_a_second_forwarder_of_a_topic_is_refused(spool: Path, kafka: MockKafka) -> None:
+    LocalReader.open(spool, READER).close()
+    held = lock(spool / "readers" / "forwarder.lock")
+    try:
+        with ExitStack() as stack, pytest.raises(TopicInUse, match="forwards this topic"):
+            forward(ForwarderSettings(topic_directory=spool), kafka.settings, threading.Event(), stack)
+    finally:
+        unlock(held)
+
+
+def test_health_and_metrics_are_told_over_http(spool: Path, kafka: MockKafka) -> None:
+    fill(spool, parties(1))
+    stop = threading.Event()
+    with ExitStack() as stack:
+        settings = ForwarderSettings(topic_directory=spool, port=18292)
+        thread = threading.Thread(target=forward, args=(settings, kafka.settings, stop, stack))
+        thread.start()
+        wait_until(lambda: _ready(settings.port))
+        assert "clickstream_forwarder_messages_total 1.0" in httpx.get(f"http://127.0.0.1:{settings.port}/metrics").text
+        stop.set()
+        thread.join()
+
+
+def _ready(port: int) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/health/ready", trust_env=False).status_code == 200
+    except httpx.TransportError:
+        return False
