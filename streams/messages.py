@@ -36,22 +36,22 @@ def to_entry(found: Fetched) -> tuple[Entry, int]:
 
 
 class RowWriter:
-    """Writes rows as Druid reads them: a JSON object each, without nulls, in which a nested column is a value of its own, not text."""
+    """Writes rows as Druid reads them: one JSON object each, in which a nested column is a value of its own, not text."""
 
     def __init__(self, columns: Iterable[Column]) -> None:
         self._nested = tuple(column.name for column in columns if column.druid == "json")
 
     def outputs(self, topic: str, partition: int, batch: Batch) -> Iterable[Output]:
-        """Give the messages of a batch's rows."""
+        """Give the messages of a batch's rows; the rows are changed."""
         for row, event in zip(batch.rows, batch.events, strict=True):
             party: Any = row["party_id"]
             yield Output(topic, partition, party.encode() if party else None, self._value(row), [("event", event_header(event))])
 
     def _value(self, row: Row) -> bytes:
-        told: dict[str, Any] = {name: value for name, value in row.items() if value is not None}
+        told: dict[str, Any] = row
         for name in self._nested:
-            if name in told:
-                told[name] = msgspec.Raw(told[name].encode())
+            if (text := told[name]) is not None:
+                told[name] = msgspec.Raw(text.encode())
         return msgspec.json.encode(told)
 
 
@@ -62,12 +62,7 @@ def dead_letter_output(topic: str, letter: DeadLetter, origin: bytes | None) -> 
     headers: Headers = [(name.replace("_", "-"), text.encode()) for name, text in told.items()]
     headers += [("event-id", letter.event_id.encode()), ("key", letter.key)]
     headers += [("origin", ORIGIN.pack(spool, 0, letter.received_at))]
-    return Output(topic, 0, origin or letter_origin(letter), letter.content, headers)
-
-
-def letter_origin(letter: DeadLetter) -> bytes:
-    """Give the key of a dead letter: where its message stands."""
-    return f"{letter.topic}/{letter.position}".encode()
+    return Output(topic, 0, origin or letter.origin.encode(), letter.content, headers)
 
 
 def to_dead_letter(found: Fetched) -> DeadLetter:
@@ -92,15 +87,17 @@ def to_dead_letter(found: Fetched) -> DeadLetter:
     )
 
 
-def replay_headers(letter: DeadLetter) -> Headers:
-    """Give the headers with which a dead letter's message is sent to the converter once more."""
+def replay_output(letter: DeadLetter) -> Output:
+    """Give a dead letter's message for the converter once more: in its own partition, where the party's sessions and accounts are."""
+    topic, _, partition = letter.topic.rpartition("/")
     spool = bytes.fromhex(letter.spool) if letter.spool else bytes(8)
-    return [
-        ("replay-of", letter_origin(letter)),
+    headers: Headers = [
+        ("replay-of", letter.origin.encode()),
         ("origin", ORIGIN.pack(spool, 0, letter.received_at)),
         ("source", letter.source.encode()),
         ("event-id", letter.event_id.encode()),
     ]
+    return Output(topic, int(partition), letter.key or None, letter.content, headers)
 
 
 def settled_output(topic: str, origin: bytes) -> Output:

@@ -12,7 +12,6 @@ from confluent_kafka import Producer
 from support.kafka import read_topic
 from support.waiting import wait_until
 
-from schemas.contract import columns, load_schema
 from streams.build import SYSTEM_CLOCK, Clock, kafka_worker
 from streams.kafka_worker import KafkaWorker
 from streams.settings import Settings
@@ -20,7 +19,6 @@ from topics.kafka.messages import Headers, headers
 from topics.kafka.settings import KafkaSettings
 from topics.topic import Message
 
-BLANK = dict.fromkeys(column.name for column in columns(load_schema()))
 SPOOL = bytes.fromhex("00112233445566aa")
 
 
@@ -62,11 +60,11 @@ class KafkaConverting:
         self.write(*((one.key, one.value, headers(one, SPOOL, at + number)) for number, one in enumerate(messages)), partition=partition)
         self.position = max(self.position, at + len(messages))
 
-    def write(self, *messages: tuple[bytes | None, bytes | None, Headers], partition: int = 0) -> None:
+    def write(self, *messages: tuple[bytes | None, bytes | None, Headers], partition: int = 0, name: str = "avro") -> None:
         """Write messages as anybody may."""
         producer = Producer(self.settings.client())
         for key, value, found in messages:
-            producer.produce(self.settings.topic("avro"), value, key, partition, headers=found)
+            producer.produce(self.settings.topic(name), value, key, partition, headers=found)
         assert producer.flush(10) == 0
         producer.close()
 
@@ -74,8 +72,7 @@ class KafkaConverting:
         return read_topic(self.settings, name)
 
     def rows(self) -> list[dict[str, Any]]:
-        """Give the rows with their nulls, which are absent on Kafka."""
-        return [BLANK | json.loads(message.value() or b"") for message in self.read("json")]
+        return [json.loads(message.value() or b"") for message in self.read("json")]
 
     def wait_for_rows(self, count: int) -> list[dict[str, Any]]:
         """Wait until there are so many rows, and give all there are."""
