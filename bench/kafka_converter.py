@@ -36,6 +36,7 @@ from streams.kafka_worker import KafkaWorker
 from streams.settings import Settings
 from topics.kafka.messages import headers
 from topics.kafka.settings import KafkaSettings
+from topics.topic import Message
 
 WANTED = 15_000
 CONVERTER_CORE, KAFKA_CORE = 0, 1
@@ -59,7 +60,7 @@ class Spool:
     """Sends messages as the forwarder does."""
 
     def __init__(self, kafka: KafkaSettings) -> None:
-        self._topic, self._position, self._visitors = kafka.topic("avro"), 0, Visitors(seed=1)
+        self._topic, self._position = kafka.topic("avro"), 0
         self._producer = Producer(
             {
                 **kafka.client(),
@@ -70,8 +71,8 @@ class Spool:
             }
         )
 
-    def send(self, count: int) -> None:
-        for message in self._visitors.messages(count):
+    def send(self, messages: list[Message]) -> None:
+        for message in messages:
             self._position += 1
             key = message.key or f"{self._position % 4096:03x}".encode()
             self._producer.produce(self._topic, message.value, key, headers=headers(message, SPOOL, self._position))
@@ -136,14 +137,15 @@ def compare(folder: Path, engines: RunningEngines, count: int, rounds: int) -> d
     """Give what each way took, one figure a round; every round has new events."""
     demo_places.build(folder / "places.mmdb")
     ours, plain = settings_of(folder, engines, "converted"), settings_of(folder, engines, "copied")
-    spools = Spool(ours), Spool(plain)
+    spools, visitors = (Spool(ours), Spool(plain)), Visitors(seed=1)
     copier = Copier(plain)
     spent: dict[str, list[Spent]] = {"copying loop": [], "converter": []}
     with a_worker(folder, ours) as worker:
         for number in range(rounds + 1):
             wanted = count if number else 4 * len(AGENTS)
+            messages = visitors.messages(wanted)
             for spool in spools:
-                spool.send(wanted)
+                spool.send(messages)
             found = copier.run(wanted), convert(worker, wanted)
             if number:
                 for name, one in zip(spent, found, strict=True):
