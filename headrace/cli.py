@@ -5,7 +5,7 @@ import os
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -77,7 +77,9 @@ def _root(_show: Annotated[bool, typer.Option("--version", callback=_version, is
 @app.command()
 def up(
     state: StateOption = DEFAULT,
-    collector_port: Annotated[int, typer.Option(min=1, max=65534, help="Port of the collector; its internal port is the next one.")] = 8290,
+    collector_port: Annotated[
+        int, typer.Option(min=1, max=65532, help="Port of the collector; the next ones are its internal port's, forwarder's, converter's.")
+    ] = 8290,
     sql_port: Annotated[int, typer.Option(min=1, max=65535, help="Port of Druid SQL.")] = 8888,
     dashboards_port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the dashboards.")] = 8088,
     shop_port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the demo shop.")] = 8000,
@@ -87,13 +89,23 @@ def up(
     no_dashboards: Annotated[bool, typer.Option("--no-dashboards", help="Leave Superset out.")] = False,
     no_visits: Annotated[bool, typer.Option("--no-visits", help="Leave the simulated visits out.")] = False,
     visits_per_minute: Annotated[int, typer.Option(min=1, help="Simulated visits to the demo shop.")] = 12,
+    engines: Annotated[
+        Literal["duckdb", "druid"], typer.Option(help="Where events go: a file of DuckDB, or real Kafka and real Druid (2 GB more memory).")
+    ] = "duckdb",
+    engine_port: EnginePortOption = [],  # noqa: B006  # typer's way
 ) -> None:
     """Start everything on this machine; Ctrl-C stops it."""
+    from headrace.engine_ports import EnginePorts
+    from headrace.engines import Engines
     from headrace.services import Plan
     from headrace.up import up as run
 
     ports = {"collector": collector_port, "internal": collector_port + 1, "sql": sql_port, "dashboards": dashboards_port, "shop": shop_port}
-    run(Plan(State(state.resolve()), host, ports, not no_dashboards, not no_visits, visits_per_minute), console)
+    plan = Plan(State(state.resolve()), host, ports, not no_dashboards, not no_visits, visits_per_minute)
+    if engines == "druid":
+        chosen = EnginePorts(broker=sql_port).with_choices(engine_port)
+        plan = plan.on_druid(Engines.fetched(plan.state.engines, chosen, console))
+    run(plan, console)
 
 
 @app.command()
@@ -250,7 +262,8 @@ def engines_fetch() -> None:
 @engines_app.command("up")
 def engines_up(state: StateOption = DEFAULT, engine_port: EnginePortOption = []) -> None:  # noqa: B006  # typer's way
     """Start them and return when they are ready; they stay."""
-    from headrace.engines import EnginePorts, Engines
+    from headrace.engine_ports import EnginePorts
+    from headrace.engines import Engines
     from headrace.engines_up import up
 
     ports, folder = EnginePorts().with_choices(engine_port), State(state.resolve())
