@@ -113,6 +113,16 @@ def test_apply_leaves_a_suspended_supervisor_suspended(druid: DruidStandIn) -> N
     assert druid.newest()["suspended"] is False
 
 
+def test_suspend_and_resume_order_nothing_that_is_so_already(druid: DruidStandIn) -> None:
+    applied(druid)
+    druid.posts.clear()
+    resume(druid.url, "clickstream", QUIET)
+    assert druid.posts == []
+    for _ in range(2):
+        suspend(druid.url, "clickstream", QUIET)
+    assert druid.posts == ["/druid/indexer/v1/supervisor/clickstream/suspend"]
+
+
 def test_a_supervisor_that_does_not_come_to_run_is_told_after_a_bounded_time(druid: DruidStandIn, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(druid_supervisor, "WAIT_SECONDS", 0.05)
     monkeypatch.setattr(druid_supervisor, "LOOK_SECONDS", 0.01)
