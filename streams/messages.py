@@ -62,12 +62,7 @@ def dead_letter_output(topic: str, letter: DeadLetter, origin: bytes | None) -> 
     headers: Headers = [(name.replace("_", "-"), text.encode()) for name, text in told.items()]
     headers += [("event-id", letter.event_id.encode()), ("key", letter.key)]
     headers += [("origin", ORIGIN.pack(spool, 0, letter.received_at))]
-    return Output(topic, 0, origin or letter_origin(letter), letter.content, headers)
-
-
-def letter_origin(letter: DeadLetter) -> bytes:
-    """Give the key of a dead letter: where its message stands."""
-    return f"{letter.topic}/{letter.position}".encode()
+    return Output(topic, 0, origin or letter.origin.encode(), letter.content, headers)
 
 
 def to_dead_letter(found: Fetched) -> DeadLetter:
@@ -92,15 +87,17 @@ def to_dead_letter(found: Fetched) -> DeadLetter:
     )
 
 
-def replay_headers(letter: DeadLetter) -> Headers:
-    """Give the headers with which a dead letter's message is sent to the converter once more."""
+def replay_output(letter: DeadLetter) -> Output:
+    """Give a dead letter's message for the converter once more: in its own partition, where the party's sessions and accounts are."""
+    topic, _, partition = letter.topic.rpartition("/")
     spool = bytes.fromhex(letter.spool) if letter.spool else bytes(8)
-    return [
-        ("replay-of", letter_origin(letter)),
+    headers: Headers = [
+        ("replay-of", letter.origin.encode()),
         ("origin", ORIGIN.pack(spool, 0, letter.received_at)),
         ("source", letter.source.encode()),
         ("event-id", letter.event_id.encode()),
     ]
+    return Output(topic, int(partition), letter.key or None, letter.content, headers)
 
 
 def settled_output(topic: str, origin: bytes) -> Output:

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 from support.druid import DruidStandIn, druid_running
-from support.installation import free_ports, run_command
+from support.installation import run_command
+from support.ports import free_ports
 
 from headrace import druid_supervisor
 from headrace.druid import apply

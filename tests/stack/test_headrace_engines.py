@@ -4,8 +4,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from support.installation import run_command
+from support.ports import free_engine_ports
 
-from headrace.engines import NAMES, free_engine_ports
+from headrace.engines import NAMES
 from headrace.state import State
 from headrace.supervisor import is_alive
 

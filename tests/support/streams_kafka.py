@@ -60,11 +60,11 @@ class KafkaConverting:
         self.write(*((one.key, one.value, headers(one, SPOOL, at + number)) for number, one in enumerate(messages)), partition=partition)
         self.position = max(self.position, at + len(messages))
 
-    def write(self, *messages: tuple[bytes | None, bytes | None, Headers], partition: int = 0) -> None:
+    def write(self, *messages: tuple[bytes | None, bytes | None, Headers], partition: int = 0, name: str = "avro") -> None:
         """Write messages as anybody may."""
         producer = Producer(self.settings.client())
         for key, value, found in messages:
-            producer.produce(self.settings.topic("avro"), value, key, partition, headers=found)
+            producer.produce(self.settings.topic(name), value, key, partition, headers=found)
         assert producer.flush(10) == 0
         producer.close()
 
@@ -85,5 +85,8 @@ class KafkaConverting:
 
     def accounts(self) -> dict[str, int]:
         """Give what became of all messages."""
-        counts = [value for key, value in self.ledger().items() if key.startswith('["account"')]
+        latest = {
+            (one.partition(), one.key()): one.value() or b"" for one in self.read("ledger") if (one.key() or b"")[:10] == b'["account"'
+        }
+        counts = [json.loads(value) for value in latest.values()]
         return {name: sum(one[name] for one in counts) for name in ("stored", "duplicates", "dead_letters")}
