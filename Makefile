@@ -80,4 +80,5 @@ LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-h
 lock: | $(UV)
 	$(LOCK) pyproject.toml --extra development -o requirements/development.lock
 	$(LOCK) pyproject.toml --extra headrace -c requirements/development.lock -o requirements/services.lock
+	for service in collector forwarder streams; do $(LOCK) pyproject.toml --extra $$service -c requirements/development.lock -o requirements/$$service.lock || exit 1; done
 	$(LOCK) requirements/superset.in -o requirements/superset.lock

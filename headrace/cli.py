@@ -1,17 +1,21 @@
-"""The command line: `headrace up`, `down`, `status`, `tail`, `dead-letters`, `sql`, `replay`, `mapping`, `kafka`, `engines`, `druid`."""
+"""The command line: one function a command; what it does stands in a file of its own."""
 
 import json
 import os
 import sys
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
 from headrace.errors import CommandError
-from headrace.state import DEFAULT, State
+from headrace.state import DEFAULT, LOOPBACK, Run, State
+
+if TYPE_CHECKING:
+    from headrace.dead_letters import DeadLetters
 
 app = typer.Typer(
     help="Clickstream collection that a site can own. Exit status: 0 done, 1 not ready, 2 something for you to mend, told in a line.",
@@ -73,7 +77,9 @@ def _root(_show: Annotated[bool, typer.Option("--version", callback=_version, is
 @app.command()
 def up(
     state: StateOption = DEFAULT,
-    collector_port: Annotated[int, typer.Option(min=1, max=65534, help="Port of the collector; its internal port is the next one.")] = 8290,
+    collector_port: Annotated[
+        int, typer.Option(min=1, max=65532, help="Port of the collector; the next ones are its internal port's, forwarder's, converter's.")
+    ] = 8290,
     sql_port: Annotated[int, typer.Option(min=1, max=65535, help="Port of Druid SQL.")] = 8888,
     dashboards_port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the dashboards.")] = 8088,
     shop_port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the demo shop.")] = 8000,
@@ -83,13 +89,23 @@ def up(
     no_dashboards: Annotated[bool, typer.Option("--no-dashboards", help="Leave Superset out.")] = False,
     no_visits: Annotated[bool, typer.Option("--no-visits", help="Leave the simulated visits out.")] = False,
     visits_per_minute: Annotated[int, typer.Option(min=1, help="Simulated visits to the demo shop.")] = 12,
+    engines: Annotated[
+        Literal["duckdb", "druid"], typer.Option(help="Where events go: a file of DuckDB, or real Kafka and real Druid (2 GB more memory).")
+    ] = "duckdb",
+    engine_port: EnginePortOption = [],  # noqa: B006  # typer's way
 ) -> None:
     """Start everything on this machine; Ctrl-C stops it."""
+    from headrace.engine_ports import EnginePorts
+    from headrace.engines import Engines
     from headrace.services import Plan
     from headrace.up import up as run
 
     ports = {"collector": collector_port, "internal": collector_port + 1, "sql": sql_port, "dashboards": dashboards_port, "shop": shop_port}
-    run(Plan(State(state.resolve()), host, ports, not no_dashboards, not no_visits, visits_per_minute), console)
+    plan = Plan(State(state.resolve()), host, ports, not no_dashboards, not no_visits, visits_per_minute)
+    if engines == "druid":
+        chosen = EnginePorts(broker=sql_port).with_choices(engine_port)
+        plan = plan.on_druid(Engines.fetched(plan.state.engines, chosen, console))
+    run(plan, console)
 
 
 @app.command()
@@ -126,16 +142,49 @@ def tail(
     follow(State(state.resolve()), console, as_json=as_json, count=count)
 
 
+class Deed(StrEnum):
+    """What can be done with dead letters."""
+
+    LIST = "list"
+    REPLAY = "replay"
+
+
 @app.command()
 def dead_letters(
+    deed: Annotated[Deed, typer.Argument(help="List them, or have them converted once more after a fix; nothing doubles.")] = Deed.LIST,
     state: StateOption = DEFAULT,
+    kafka: Annotated[
+        bool, typer.Option("--kafka", help="Those on Kafka, which HEADRACE_KAFKA_* name; not those of a state folder.")
+    ] = False,
+    reason: Annotated[str, typer.Option(help="Only those of this reason.")] = "",
+    origin: Annotated[list[str] | None, typer.Option(help="Only the one of this origin; can be given again.")] = None,
     as_json: JsonOption = False,
-    limit: Annotated[int, typer.Option(min=1, max=100, help="How many, the newest first.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=100, help="How many are listed, the newest first.")] = 20,
 ) -> None:
-    """Show messages that became no row, with the reason; with --json each is whole, in base64."""
+    """Show or replay messages that became no row; --json lists each whole, in base64. Exit status 1 if a replay leaves some."""
     from headrace.dead_letters import print_dead_letters
+    from headrace.dead_letters import replay as bring_in
+    from streams.sink import Choice
 
-    print_dead_letters(State(state.resolve()).running().url("sql"), limit, console, as_json=as_json)
+    letters = _dead_letters_on_kafka() if kafka else _dead_letters_of(State(state.resolve()).running())
+    choice = Choice(reason, tuple(origin or ()))
+    if deed is Deed.LIST:
+        print_dead_letters(letters, choice, limit, console, as_json=as_json)
+    elif not bring_in(letters, choice, console, errors, as_json=as_json):
+        raise typer.Exit(1)
+
+
+def _dead_letters_of(run: Run) -> "DeadLetters":
+    from headrace.store_letters import StoreLetters
+
+    return _dead_letters_on_kafka(run.ports["kafka"]) if "kafka" in run.ports else StoreLetters(run.url("sql"))
+
+
+def _dead_letters_on_kafka(port: int | None = None) -> "DeadLetters":
+    from headrace.kafka import read_settings
+    from headrace.kafka_letters import KafkaLetters
+
+    return KafkaLetters(read_settings(os.environ | ({"HEADRACE_KAFKA_BOOTSTRAP_SERVERS": f"{LOOPBACK}:{port}"} if port else {})))
 
 
 @app.command()
@@ -171,6 +220,16 @@ def replay(
     send(file, State(state.resolve()), site, console, as_json=as_json)
 
 
+@app.command()
+def secrets(
+    folder: Annotated[Path, typer.Option(help="Folder of the secrets, as docker-compose.yml names it.")] = Path("secrets"),
+) -> None:
+    """Make each secret of docker-compose.yml that is missing; none is ever overwritten."""
+    from headrace.secret_files import make_secrets
+
+    make_secrets(folder, console)
+
+
 @mapping_app.command("check")
 def mapping_check(file: MappingArgument, schema: SchemaOption = None) -> None:
     """Check a mapping as a whole against the schema; exit status 2 and all faults if it has any."""
@@ -203,7 +262,8 @@ def engines_fetch() -> None:
 @engines_app.command("up")
 def engines_up(state: StateOption = DEFAULT, engine_port: EnginePortOption = []) -> None:  # noqa: B006  # typer's way
     """Start them and return when they are ready; they stay."""
-    from headrace.engines import EnginePorts, Engines
+    from headrace.engine_ports import EnginePorts
+    from headrace.engines import Engines
     from headrace.engines_up import up
 
     ports, folder = EnginePorts().with_choices(engine_port), State(state.resolve())

@@ -1,63 +1,78 @@
-"""Dead letters: messages that became no row, as the store gives them over HTTP and as `headrace dead-letters` shows them."""
+"""`headrace dead-letters`: messages that became no row, listed or replayed, wherever they are kept."""
 
 import base64
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
-import httpx
 from rich.console import Console
 from rich.table import Table
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
-from headrace.errors import CommandError
+from streams.dead_letters import NEVER_REPLAYED
+from streams.replays import Replayed
+from streams.sink import Choice
 
-PATH = "/dead-letters"
-MOST = 100  # a message has up to 1 MiB
-SHOWN = ("failed_at", "reason", "source", "event_id", "position", "text")
-COLUMNS = ("failed at", "reason", "source", "event id", "position", "what was wrong")
+SHOWN = ("failed_at", "reason", "source", "event_id", "origin", "text")
+COLUMNS = ("failed at", "reason", "source", "event id", "origin", "what was wrong")
 
-Read: TypeAlias = Callable[[int], tuple[int, Sequence[Mapping[str, Any]]]]  # how many there are, and the newest so many
+Letter: TypeAlias = Mapping[str, Any]  # as `to_json` gives it
 
 
-def route(read: Read) -> Route:
-    """Give the internal path of the store: GET /dead-letters?limit=20, the newest first, messages whole in base64."""
+class DeadLetters(Protocol):
+    """Where dead letters are kept."""
 
-    def answer(request: Request) -> Response:
-        limit = request.query_params.get("limit", "20")
-        if not limit.isdecimal() or not 1 <= int(limit) <= MOST:
-            return JSONResponse({"message": f"limit must be a number from 1 to {MOST}"}, 400)
-        total, letters = read(int(limit))
-        return JSONResponse({"total": total, "dead_letters": [_to_json(letter) for letter in letters]})
+    def newest(self, choice: Choice, limit: int) -> tuple[int, Sequence[Letter]]:
+        """How many are chosen, and the newest so many of them."""
 
-    return Route(PATH, answer)
+    def replay(self, choice: Choice) -> Iterator[Replayed]:
+        """Have the chosen ones dealt with once more, and tell what became of them as it is known."""
 
 
-def print_dead_letters(store_url: str, limit: int, console: Console, *, as_json: bool) -> None:
-    """Show the newest dead letters as a table, or whole, one JSON object a line; raises CommandError if the store does not answer."""
-    try:
-        answer = httpx.get(store_url + PATH, params={"limit": limit}, timeout=30, trust_env=False).raise_for_status().json()
-    except httpx.HTTPError as error:
-        raise CommandError(f"the store at {store_url} does not answer ({error}); `headrace status` says what runs") from error
-    letters = answer["dead_letters"]
+def print_dead_letters(letters: DeadLetters, choice: Choice, limit: int, console: Console, *, as_json: bool) -> None:
+    """Show the newest of the chosen dead letters as a table, or whole, one JSON object a line."""
+    total, newest = letters.newest(choice, limit)
     if as_json:
-        for letter in letters:
+        for letter in newest:
             console.out(json.dumps(letter, ensure_ascii=False), highlight=False)
         return
     table = Table(*COLUMNS, box=None, padding=(0, 2))
-    for letter in letters:
+    for letter in newest:
         table.add_row(*(str(letter[name]) for name in SHOWN))
     console.print(table, markup=False)
-    console.print(f"[dim]{len(letters)} of {answer['total']} dead letters[/]", highlight=False)
+    console.print(f"[dim]{len(newest)} of {total} dead letters[/]", highlight=False)
 
 
-def _to_json(letter: Mapping[str, Any]) -> dict[str, Any]:
-    told = {name: value for name, value in letter.items() if name != "content"}
+def replay(letters: DeadLetters, choice: Choice, console: Console, progress: Console, *, as_json: bool) -> bool:
+    """Replay the chosen dead letters and say what became of them; tells whether all are rows."""
+    brought_in, failed_again = 0, Counter[str]()
+    try:
+        with progress.status("replaying") as status:
+            for replayed in letters.replay(choice):
+                brought_in += replayed.brought_in
+                failed_again.update(replayed.failed_again)
+                status.update(f"replaying: {brought_in} brought in, {failed_again.total()} failed again")
+    finally:
+        _print_outcome(brought_in, failed_again, console, as_json=as_json)
+    return not failed_again
+
+
+def to_json(letter: Mapping[str, Any]) -> dict[str, Any]:
+    """Give a dead letter's fields as JSON knows them: the message in base64, instants as texts."""
+    told = {name: value for name, value in letter.items() if not isinstance(value, bytes)}
+    told["origin"] = f"{letter['topic']}/{letter['position']}"
     instants = {name: _instant(letter[name]) for name in ("received_at", "failed_at")}
     return told | instants | {"content_base64": base64.b64encode(letter["content"]).decode()}
+
+
+def _print_outcome(brought_in: int, failed_again: Mapping[str, int], console: Console, *, as_json: bool) -> None:
+    if as_json:
+        console.out(json.dumps({"brought_in": brought_in, "failed_again": failed_again}), highlight=False)
+        return
+    console.print(f"{brought_in} brought in", highlight=False)
+    for reason, count in sorted(failed_again.items()):
+        console.print(f"{count} {'cannot be replayed' if reason in NEVER_REPLAYED else 'failed again'}: {reason}", highlight=False)
 
 
 def _instant(milliseconds: int) -> str | None:

@@ -10,7 +10,7 @@ from headrace.services import STOP_ORDER
 from headrace.state import State
 from headrace.supervisor import STOP_SECONDS, is_alive, stop_leftovers, wait_until_gone
 
-SERVICES = 6
+LONGEST_SECONDS = STOP_SECONDS * len(STOP_ORDER)
 
 
 def down(state: State, console: Console) -> None:
@@ -19,7 +19,7 @@ def down(state: State, console: Console) -> None:
     if is_alive(run.supervisor):
         os.kill(run.supervisor.pid, signal.SIGTERM)
         with console.status("stopping"):
-            if not wait_until_gone(run.supervisor, STOP_SECONDS * SERVICES):
-                raise CommandError(f"headrace (process {run.supervisor.pid}) has not stopped within {STOP_SECONDS * SERVICES} s")
+            if not wait_until_gone(run.supervisor, LONGEST_SECONDS):
+                raise CommandError(f"headrace (process {run.supervisor.pid}) has not stopped within {LONGEST_SECONDS} s")
     stop_leftovers(run.processes, STOP_ORDER)
     console.print("headrace is down")

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Console
 from rich.text import Text
@@ -14,6 +14,8 @@ from headrace.druid_supervisor import runs, wait_until
 from headrace.errors import CommandError
 from schemas.contract import SCHEMA_PATH, columns, load_schema
 from topics.kafka.settings import KafkaSettings
+
+SHOWN_CHARACTERS: Final = 160
 
 
 def apply(
@@ -31,60 +33,54 @@ def apply(
 
     Raises CommandError, and nothing was changed, when a file has a fault, Druid refuses the spec, or nobody answers.
     """
-    wanted = fill_in(read_files(folder), columns(load_schema(schema)), kafka, options)
+    wanted, datasource = fill_in(read_files(folder), columns(load_schema(schema)), kafka, options), options.datasource
     with Druid(url) as druid:
-        found = _found(druid, options.datasource)
-        _keep(found, wanted)
-        changes = [change for part in ("supervisor", "compaction", "rules") for change in _changes(found[part], wanted, part)]
+        changes = _compared(druid, wanted, datasource)
         if not as_json:
             _print(changes, console)
         if not dry_run:
-            _submit(druid, wanted, changes, options.datasource)
-            if not wanted.supervisor.get("suspended"):
-                wait_until(druid, options.datasource, runs)
+            _submit(druid, wanted, changes, datasource)
+            if ignored := changes and _compared(druid, wanted, datasource):
+                raise CommandError(f"Druid took it, but does not keep {', '.join(change.path for change in ignored)}: it knows no such key")
+            word = _waited(druid, wanted, datasource)
     if as_json:
-        console.out(
-            json.dumps({"applied": bool(changes) and not dry_run, "changes": [change.shown() for change in changes]}), highlight=False
-        )
+        content = {"applied": bool(changes) and not dry_run, "changes": [change.shown() for change in changes]}
+        console.out(json.dumps(content, ensure_ascii=False), highlight=False)
     elif not dry_run:
-        word = "is suspended; `headrace druid resume` lets it go on" if wanted.supervisor.get("suspended") else "runs"
-        console.print(f"{options.datasource} {word}", highlight=False)
+        console.print(f"{datasource} {word}", highlight=False)
     return changes
 
 
-def _found(druid: Druid, datasource: str) -> dict[str, Any]:
-    return {
-        "supervisor": druid.get(f"{SUPERVISORS}/{datasource}") or {},
-        "compaction": druid.get(f"{COMPACTION}/{datasource}") or {},
-        "rules": druid.get(f"{RULES}/{datasource}") or [],
+def _compared(druid: Druid, wanted: Spec, datasource: str) -> list[Difference]:
+    found = {
+        "supervisor": druid.get(f"{SUPERVISORS}/{datasource}"),
+        "compaction": druid.get(f"{COMPACTION}/{datasource}"),
+        "rules": druid.get(f"{RULES}/{datasource}"),
     }
+    if found["supervisor"]:
+        _keep(found["supervisor"], wanted)
+    return [change for part, content in found.items() for change in differences(content, getattr(wanted, part), part)]
 
 
 def _keep(found: dict[str, Any], wanted: Spec) -> None:
     """Keep what apply never takes away: a suspension, and columns that the schema no longer has; raises CommandError on another type."""
-    if not found["supervisor"]:
-        return
-    if found["supervisor"].get("suspended"):
+    if found.get("suspended"):
         wanted.supervisor["suspended"] = True
     dimensions = wanted.supervisor["spec"]["dataSchema"]["dimensionsSpec"]["dimensions"]
     types = {dimension["name"]: _type(dimension) for dimension in dimensions}
-    there = found["supervisor"]["spec"]["dataSchema"]["dimensionsSpec"]["dimensions"]
+    there = found["spec"]["dataSchema"]["dimensionsSpec"]["dimensions"]
+    dimensions += [dimension for dimension in there if dimension["name"] not in types]
     faults = [
-        f"column {dimension['name']} is {_type(dimension)} in Druid, {types[dimension['name']]} in the schema: give the field another name"
-        for dimension in there
-        if dimension["name"] in types and types[dimension["name"]] != _type(dimension)
+        f"column {name} is {kind} in Druid, {types[name]} in the schema: give the field another name"
+        for name, kind in ((dimension["name"], _type(dimension)) for dimension in there)
+        if types.get(name, kind) != kind
     ]
     if faults:
         raise CommandError("\n".join(("nothing was changed", *faults)))
-    dimensions += [dimension for dimension in there if dimension["name"] not in types]
 
 
 def _type(dimension: dict[str, Any]) -> str:
     return str(dimension.get("castToType") or dimension["type"]).lower()
-
-
-def _changes(found: Any, wanted: Spec, part: str) -> list[Difference]:
-    return list(differences(found, getattr(wanted, part), part))
 
 
 def _print(changes: list[Difference], console: Console) -> None:
@@ -96,7 +92,9 @@ def _print(changes: list[Difference], console: Console) -> None:
 
 
 def _short(value: Any) -> str:
-    return "(nothing)" if value is None else json.dumps(value, ensure_ascii=False)
+    """Give a value in a line; all of it is in --json."""
+    text = "(nothing)" if value is None else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…"
 
 
 def _submit(druid: Druid, wanted: Spec, changes: list[Difference], datasource: str) -> None:
@@ -105,3 +103,10 @@ def _submit(druid: Druid, wanted: Spec, changes: list[Difference], datasource: s
     for part, path in (("supervisor", SUPERVISORS), ("compaction", COMPACTION), ("rules", f"{RULES}/{datasource}")):
         if part in parts:
             druid.post(path, getattr(wanted, part))
+
+
+def _waited(druid: Druid, wanted: Spec, datasource: str) -> str:
+    if wanted.supervisor.get("suspended"):
+        return "is suspended; `headrace druid resume` lets it go on"
+    wait_until(druid, datasource, runs)
+    return "runs"

@@ -7,7 +7,7 @@ import httpx
 
 from headrace.errors import CommandError
 
-TIMEOUT_SECONDS: Final = 60  # a new spec is answered once the old supervisor has stopped
+TIMEOUT_SECONDS: Final = 180  # a new spec is answered once the old supervisor has stopped, which can take long while Kafka is away
 SUPERVISORS: Final = "/druid/indexer/v1/supervisor"
 COMPACTION: Final = "/druid/coordinator/v1/config/compaction"
 RULES: Final = "/druid/coordinator/v1/rules"

@@ -25,11 +25,13 @@ class Difference:
 
 def differences(old: Any, new: Any, path: str) -> Iterator[Difference]:
     """Compare value by value what `new` has; what only `old` has is Druid's own."""
-    if isinstance(new, Mapping) and isinstance(old, Mapping):
+    if isinstance(new, Mapping) and new and (old is None or isinstance(old, Mapping)):
         for key, value in new.items():
-            yield from differences(old.get(key), value, f"{path}/{key}")
+            yield from differences((old or {}).get(key), value, f"{path}/{key}")
     elif _is_named(new) and _is_named(old):
-        yield from differences(_by_name(old), _by_name(new), path)
+        before = _by_name(old)
+        for name, item in _by_name(new).items():
+            yield from differences(before[name], item, f"{path}/{name}") if name in before else (Difference(f"{path}/{name}", None, item),)
     elif _is_list(new) and _is_list(old) and len(new) == len(old):
         for number, (before, after) in enumerate(zip(old, new, strict=True)):
             yield from differences(before, after, f"{path}/{number}")

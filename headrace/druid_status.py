@@ -29,7 +29,7 @@ def status(url: str, datasource: str) -> dict[str, Any]:
         "healthy": not reasons,
         "reasons": reasons,
         "state": now.get("detailedState") or now["state"],
-        "lag": {"total": now.get("aggregateLag"), "partitions": now.get("minimumLag")},
+        "lag": {"total": now.get("aggregateLag") if now.get("minimumLag") else None, "partitions": now.get("minimumLag") or None},
         "tasks": [
             *_working(now, waiting),
             *({"id": task["id"], "state": "FAILED", "offsets": None, "error": _error(task)} for task in failed),
@@ -58,7 +58,7 @@ def print_status(content: dict[str, Any], datasource: str, console: Console) -> 
 def _reasons(now: Standing) -> list[str]:
     if now["suspended"]:
         return ["it is suspended; `headrace druid resume` lets it go on"]
-    reasons = [f"Druid: {error['exceptionClass']}: {error['message']}" for error in now["recentErrors"][-3:]] if not now["healthy"] else []
+    reasons = [f"Druid: {error['message']}" for error in now["recentErrors"][-1:]] if not now["healthy"] else []
     if not now["healthy"] or now["state"] != "RUNNING":
         reasons.insert(0, f"the supervisor is {now.get('detailedState') or now['state']}")
     return reasons or ([] if now["activeTasks"] else ["no task reads"])
@@ -69,7 +69,8 @@ def _failure(druid: Druid, failed: list[dict[str, Any]]) -> list[str]:
         return []
     newest = max(failed, key=lambda task: str(task["createdTime"]))
     rows = _rows_that_do_not_fit(druid, newest["id"])
-    return [f"{len(failed)} tasks failed in the last {RECENT.seconds // 60} minutes, the last one with: {_error(newest)}", *rows]
+    count = f"{len(failed)} task{'' if len(failed) == 1 else 's'}"
+    return [f"{count} failed in the last {RECENT.seconds // 60} minutes, the last one with: {_error(newest)}", *rows]
 
 
 def _rows_that_do_not_fit(druid: Druid, task: str) -> list[str]:

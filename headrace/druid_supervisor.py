@@ -13,6 +13,7 @@ WAIT_SECONDS: Final = 180
 LOOK_SECONDS: Final = 0.5
 
 Standing = dict[str, Any]  # Druid's own account: state, activeTasks, publishingTasks, aggregateLag, recentErrors, …
+Condition = Callable[[Druid, Standing], bool]
 
 
 def standing(druid: Druid, datasource: str) -> Standing:
@@ -42,14 +43,11 @@ def resume(url: str, datasource: str, console: Console) -> None:
     console.print(f"{datasource} runs", highlight=False)
 
 
-def _send(url: str, datasource: str, order: str, is_done: "Condition") -> None:
+def _send(url: str, datasource: str, order: str, is_done: Condition) -> None:
     with Druid(url) as druid:
         standing(druid, datasource)
         druid.post(f"{SUPERVISORS}/{datasource}/{order}")
         wait_until(druid, datasource, is_done)
-
-
-Condition = Callable[[Druid, Standing], bool]
 
 
 def runs(druid: Druid, now: Standing) -> bool:
@@ -69,7 +67,8 @@ def wait_until(druid: Druid, datasource: str, condition: Condition) -> None:
     with Console(stderr=True).status(f"waiting for {datasource}") as progress:
         while not condition(druid, now := standing(druid, datasource)):
             if time.monotonic() > deadline:
-                raise CommandError(f"{datasource} is {described(now)} after {WAIT_SECONDS} s; `headrace druid status` says why")
+                last = now["recentErrors"][-1]["message"] if now["recentErrors"] else "`headrace druid status` says more"
+                raise CommandError(f"{datasource} is {described(now)} after {WAIT_SECONDS} s; {last}")
             progress.update(f"waiting for {datasource}: {described(now)}")
             time.sleep(LOOK_SECONDS)  # Druid tells of nothing by itself
 

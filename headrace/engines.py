@@ -1,28 +1,25 @@
-"""Kafka, ZooKeeper and Druid's processes as services on this machine, listening on 127.0.0.1 only."""
+"""Kafka, ZooKeeper and Druid's processes as services on this machine."""
 
 import secrets
-import socket
 import subprocess
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
-import httpx
 from rich.console import Console
 
+from headrace.engine_ports import EnginePorts
 from headrace.errors import CommandError
 from headrace.jars import POMS, PROJECT, fetch, find_java
 from headrace.state import LOOPBACK
-from headrace.supervisor import Service, answers
-from topics.kafka import probe
+from headrace.supervisor import Service
 
 RUNTIME: Final = PROJECT / "druid" / "runtime"
 NAMES: Final = ("zookeeper", "kafka", "coordinator", "historical", "broker", "indexer")
 # A Druid process that has lost ZooKeeper hangs when it is told to stop.
 STOP_ORDER: Final = (("indexer", "broker", "historical", "coordinator"), ("kafka",), ("zookeeper",))
 READY_SECONDS: Final = 180
-PORT_OPTION: Final = "--engine-port"
 
 # Quick to start and small, at the price of throughput.
 JVM: Final = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:+ExitOnOutOfMemoryError", "-Dfile.encoding=UTF-8", "-Duser.timezone=UTC")
@@ -45,60 +42,6 @@ OPENED: Final = (
     "--add-opens=java.base/java.lang=ALL-UNNAMED",
     "--add-opens=jdk.management/com.sun.management.internal=ALL-UNNAMED",
 )
-READY_PATHS: Final[Mapping[str, tuple[str, ...]]] = {
-    "coordinator": ("/druid/coordinator/v1/isLeader", "/druid/indexer/v1/isLeader"),
-    "historical": ("/status/selfDiscovered", "/druid/historical/v1/readiness"),
-    "broker": ("/status/selfDiscovered", "/druid/broker/v1/readiness"),
-    "indexer": ("/status/selfDiscovered",),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class EnginePorts:
-    """Where each engine listens; the defaults are the engines' own."""
-
-    zookeeper: int = 2181
-    kafka: int = 9092
-    controller: int = 9093  # Kafka's own talk
-    derby: int = 1527  # Druid's metadata, in the coordinator
-    coordinator: int = 8081
-    historical: int = 8083
-    broker: int = 8082
-    indexer: int = 8091
-
-    def with_choices(self, choices: Iterable[str]) -> Self:
-        """Give the ports with some of them changed, each as NAME=NUMBER; raises CommandError on anything else."""
-        changed = asdict(self)
-        for choice in choices:
-            name, _, number = choice.partition("=")
-            if name not in changed or not number.isdecimal() or not 0 < int(number) < 65536:
-                raise CommandError(f"{PORT_OPTION} {choice}: NAME=NUMBER is expected, NAME one of {', '.join(changed)}")
-            changed[name] = int(number)
-        return replace(self, **changed)
-
-    def check(self) -> None:
-        """See that each can be listened on; raises CommandError with all that cannot."""
-        ports = asdict(self)
-        faults = [
-            f"port {port} ({name}) cannot be used: {fault}; choose another with {PORT_OPTION} {name}=NUMBER"
-            for name, port in ports.items()
-            if (fault := "asked for twice" if list(ports.values()).count(port) > 1 else _fault(port))
-        ]
-        if faults:
-            raise CommandError("\n".join(faults))
-
-    def address(self, name: str) -> str:
-        """Give host and port of an engine."""
-        return f"{LOOPBACK}:{getattr(self, name)}"
-
-    def is_ready(self, name: str) -> bool:
-        """Say whether an engine does its work, not merely listens."""
-        if name == "zookeeper":
-            return _listens(self.zookeeper)
-        if name == "kafka":
-            return _listens(self.kafka) and probe.answers(self.address("kafka"))
-        url = f"http://{self.address(name)}"
-        return all(answers(url + path) for path in READY_PATHS[name]) and (name != "broker" or _answers_sql(url))
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +51,7 @@ class Engines:
     java: str
     jars: Path
     folder: Path
-    ports: EnginePorts = EnginePorts()
+    ports: EnginePorts
 
     @classmethod
     def fetched(cls, folder: Path, ports: EnginePorts, console: Console) -> Self:
@@ -166,42 +109,6 @@ class Engines:
         file = self.folder / template.name
         file.write_text(template.read_text() + "".join(f"{key}={value}\n" for key, value in where.items()))
         return file
-
-
-def free_engine_ports() -> EnginePorts:
-    """Find ports that nobody listens on, so that several can run side by side."""
-    probes = [socket.socket() for _ in asdict(EnginePorts())]
-    for one in probes:
-        one.bind((LOOPBACK, 0))
-    ports = [one.getsockname()[1] for one in probes]
-    for one in probes:
-        one.close()
-    return EnginePorts(*ports)
-
-
-def _fault(port: int) -> str | None:
-    with socket.socket() as one:
-        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            one.bind((LOOPBACK, port))
-        except OSError as error:
-            return error.strerror
-    return None
-
-
-def _listens(port: int) -> bool:
-    try:
-        socket.create_connection((LOOPBACK, port), timeout=1).close()
-    except OSError:
-        return False
-    return True
-
-
-def _answers_sql(url: str) -> bool:
-    try:
-        return httpx.post(url + "/druid/v2/sql", json={"query": "SELECT 1"}, timeout=2, trust_env=False).status_code == httpx.codes.OK
-    except httpx.HTTPError:
-        return False
 
 
 def _cluster_id() -> str:

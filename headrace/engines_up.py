@@ -6,7 +6,8 @@ from dataclasses import asdict
 
 from rich.console import Console
 
-from headrace.engines import NAMES, STOP_ORDER, EnginePorts, Engines
+from headrace.engine_ports import EnginePorts
+from headrace.engines import NAMES, STOP_ORDER, Engines
 from headrace.errors import CommandError
 from headrace.starting import start
 from headrace.state import LOOPBACK, Run, RunningProcess, State

@@ -2,12 +2,17 @@
 
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Self
 
+from headrace.engines import STOP_ORDER as ENGINES_STOP_ORDER
+from headrace.engines import Engines
 from headrace.errors import CommandError
-from headrace.state import State, address
+from headrace.stack import Stack
+from headrace.starting import Stage
+from headrace.state import LOOPBACK, PUBLIC, State, address
 from headrace.supervisor import Service, answers
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -16,7 +21,16 @@ SUPERSET_ENVIRONMENT = PROJECT / ".venv-superset"
 SITE = "shop"
 DASHBOARD = "/superset/dashboard/clickstream/"
 # Whoever sends before whoever receives; one after the other, what stands together at once.
-STOP_ORDER = (("visits",), ("shop",), ("dashboards",), ("collector",), ("store",))
+STOP_ORDER = (("visits",), ("shop",), ("dashboards",), ("collector",), ("forwarder",), ("converter", "store"), *ENGINES_STOP_ORDER)
+PORT_OPTIONS = {
+    "collector": "--collector-port",
+    "internal": "--collector-port (its internal port is the next one)",
+    "forwarder": "--collector-port (the forwarder's is the second after it)",
+    "converter": "--collector-port (the converter's is the third after it)",
+    "sql": "--sql-port",
+    "dashboards": "--dashboards-port",
+    "shop": "--shop-port",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,22 +39,38 @@ class Plan:
 
     state: State
     host: str
-    ports: dict[str, int]  # collector, internal, sql, dashboards, shop
+    ports: dict[str, int]  # by service; internal is the collector's second, sql that of the store or of Druid's broker
     dashboards: bool
     visits: bool
     visits_per_minute: int
+    engines: Engines | None = None  # Kafka and Druid; without them a file of DuckDB
+
+    def on_druid(self, engines: Engines) -> Self:
+        """Give the same plan with Kafka and Druid in the place of DuckDB."""
+        further = {"sql": engines.ports.broker, "forwarder": self.ports["collector"] + 2, "converter": self.ports["collector"] + 3}
+        return replace(self, engines=engines, ports=self.ports | further | engines.ports.without_broker())
 
     def url(self, name: str) -> str:
         """Give the base address of a service by the name of its port."""
         return address(name, self.host, self.ports)
 
-    def services(self) -> Iterator[Service]:
+    def ports_to_check(self) -> dict[str, int]:
+        """Give the ports that will be listened on."""
+        return {name: port for name, port in self.ports.items() if self.dashboards or name != "dashboards"}
+
+    def host_of(self, name: str) -> str:
+        """Give the address that a service listens on, by the name of its port."""
+        return self.host if name in PUBLIC else LOOPBACK
+
+    def stages(self) -> Iterator[Stage]:
         """Give the services in the order in which they are started."""
-        yield self._collector()
-        yield self._store()
-        if self.dashboards:
-            yield self._dashboards()
-        yield self._shop()
+        front = (self._collector(), *((self._dashboards(),) if self.dashboards else ()), self._shop())
+        if self.engines is None:
+            yield Stage((self._store(), *front))
+        else:
+            stack = Stack(self.state, self.ports, self.engines)
+            yield Stage((*stack.engine_services(), *front), stack.apply)
+            yield Stage((stack.forwarder(), stack.converter()))
 
     def _collector(self) -> Service:
         return Service(

@@ -2,11 +2,24 @@
 
 import threading
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from headrace.supervisor import LOOK_SECONDS, Service, Supervisor
+
+
+def _nothing(_console: Console) -> None:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Services that are started side by side, and what is done once they are ready."""
+
+    services: Iterable[Service]
+    finish: Callable[[Console], None] = _nothing
 
 
 def spinner(console: Console) -> Progress:

@@ -15,12 +15,12 @@ from headrace.errors import CommandError
 DEFAULT = Path("var")
 MIN_FREE_BYTES = 256 * 1024 * 1024
 LOOPBACK = "127.0.0.1"
-LOOPBACK_ONLY = ("internal", "sql")  # whatever --host says
+PUBLIC = ("collector", "dashboards", "shop")  # where --host says; all else stays on this machine
 
 
 def address(name: str, host: str, ports: dict[str, int]) -> str:
     """Give the base address at which this machine reaches a service, by the name of its port."""
-    if name in LOOPBACK_ONLY or host in ("0.0.0.0", "::"):  # noqa: S104  # not binding: naming what was bound
+    if name not in PUBLIC or host in ("0.0.0.0", "::"):  # noqa: S104  # not binding: naming what was bound
         host = LOOPBACK
     return f"http://{host}:{ports[name]}"
 

@@ -8,12 +8,16 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
+from headrace.engine_ports import EnginePorts
+from headrace.engines import NAMES
 from headrace.services import DASHBOARD, SITE
-from headrace.state import Run, RunningProcess, State
+from headrace.state import LOOPBACK, Run, RunningProcess, State
 from headrace.supervisor import answers, is_alive
 
 READY_PATHS = {
     "collector": ("internal", "/health/ready"),
+    "forwarder": ("forwarder", "/health/ready"),
+    "converter": ("converter", "/health/ready"),
     "store": ("sql", "/status/health"),
     "dashboards": ("dashboards", "/health"),
     "shop": ("shop", "/"),
@@ -36,6 +40,7 @@ def status(state: State) -> dict[str, Any]:
             "shop": run.url("shop"),
             "sql": run.url("sql") + "/druid/v2/sql",
             **({"dashboards": run.url("dashboards") + DASHBOARD} if "dashboards" in processes else {}),
+            **({"kafka": f"{LOOPBACK}:{run.ports['kafka']}"} if "kafka" in processes else {}),
         },
         "site": SITE,
         "ledger": _ledger(run),
@@ -58,9 +63,19 @@ def print_status(content: dict[str, Any], console: Console) -> None:
 
 def _process(run: Run, name: str, process: RunningProcess) -> dict[str, Any]:
     alive = is_alive(process)
+    return {
+        "pid": process.pid,
+        "alive": alive,
+        "ready": alive and _is_ready(run, name),
+        "rss_mb": _resident_mb(process.pid) if alive else 0,
+    }
+
+
+def _is_ready(run: Run, name: str) -> bool:
+    if name in NAMES:
+        return EnginePorts.among(run.ports).is_ready(name)
     port, path = READY_PATHS.get(name, ("", ""))
-    ready = alive and (not port or answers(run.url(port) + path))
-    return {"pid": process.pid, "alive": alive, "ready": ready, "rss_mb": _resident_mb(process.pid) if alive else 0}
+    return not port or answers(run.url(port) + path)
 
 
 def _resident_mb(pid: int) -> int:

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from headrace import dead_letters
+from headrace import store_letters
 from minidruid.app import create_app
 from minidruid.errors import MinidruidError
 from minidruid.settings import Settings as SqlSettings
@@ -98,7 +98,7 @@ def main() -> int:
     async def metrics(_request: Request) -> Response:
         return Response(generate_latest(worker.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
-    app.routes.extend((Route("/metrics", metrics), dead_letters.route(store.dead_letters)))
+    app.routes.extend((Route("/metrics", metrics), *store_letters.routes(store.dead_letters, worker.replays.ask)))
     spare_the_collector_of_garbage(*GARBAGE_THRESHOLDS)
     server = StoreServer(
         uvicorn.Config(

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,21 +12,17 @@ from rich.progress import Progress
 from rich.text import Text
 
 from enrichment import demo_places
+from headrace.engine_ports import option
 from headrace.errors import CommandError
-from headrace.services import DASHBOARD, SITE, STOP_ORDER, Plan
+from headrace.ports import check_ports
+from headrace.services import DASHBOARD, PORT_OPTIONS, SITE, STOP_ORDER, Plan
 from headrace.starting import spinner, start
-from headrace.state import LOOPBACK, LOOPBACK_ONLY, Run, RunningProcess, State
+from headrace.state import Run, RunningProcess, State
 from headrace.supervisor import Supervisor, created_at, stop_leftovers
 from simulator.errors import CollectorUnavailable
 from simulator.visits.backfill import backfill
+from topics.readers import reader_path
 
-PORT_OPTIONS = {
-    "collector": "--collector-port",
-    "internal": "--collector-port (its internal port is the next one)",
-    "sql": "--sql-port",
-    "dashboards": "--dashboards-port",
-    "shop": "--shop-port",
-}
 PAST_DAYS = 14  # the last seven, and the seven before to compare with
 PAST_VISITS_PER_DAY = 400
 
@@ -38,8 +33,9 @@ def up(plan: Plan, console: Console) -> None:
     state.prepare()
     lock = state.lock()
     try:
+        _check_engines(plan)
         _stop_leftovers(state, console)
-        _check_ports(plan)
+        check_ports(plan.ports_to_check(), plan.host_of, lambda name: PORT_OPTIONS.get(name) or option(name))
         with _stop_signal() as stopping:
             _run(plan, console, stopping)
     finally:
@@ -83,7 +79,11 @@ def _start(plan: Plan, supervisor: Supervisor, console: Console, stopping: threa
             task = progress.add_task("building the demo's place database", total=1)
             demo_places.build(plan.state.places)
             progress.update(task, completed=1)
-    start(plan.services(), supervisor, console, lambda: _note_run(plan, supervisor), stopping)
+    for stage in plan.stages():
+        if not stopping.is_set():
+            start(stage.services, supervisor, console, lambda: _note_run(plan, supervisor), stopping)
+        if not stopping.is_set():
+            stage.finish(console)
 
 
 def _send_past_visits(plan: Plan, console: Console) -> None:
@@ -107,6 +107,8 @@ def tell(plan: Plan, console: Console) -> None:
         password = plan.state.secret("dashboards-password")
         lines = {"dashboards": f"{plan.url('dashboards')}{DASHBOARD}", "": f"user admin, password {password}"} | lines
     lines["tracker"] = f'<script async src="{plan.url("collector")}/headrace.js" data-site="{SITE}"></script>'
+    if plan.engines:
+        lines["Kafka"] = plan.engines.ports.address("kafka")
     lines["Druid SQL"] = f"{plan.url('sql')}/druid/v2/sql"
     console.print("[bold green]headrace is up[/]")
     for name, text in lines.items():
@@ -130,26 +132,17 @@ def _try_to_note_run(plan: Plan, supervisor: Supervisor) -> bool:
     return True
 
 
+def _check_engines(plan: Plan) -> None:
+    """A reader of the local topic that never comes again would keep every message."""
+    before, after = ("converter", "duckdb") if plan.engines else ("forwarder", "druid")
+    if reader_path(plan.state.topic, before).exists():
+        raise CommandError(f"{plan.state.root} was made with --engines {after}; go on with it, or give another folder with --state DIR")
+
+
 def _stop_leftovers(state: State, console: Console) -> None:
     run = state.read_run()
     for name in stop_leftovers(run.processes, STOP_ORDER) if run else ():
         console.print(f"[yellow]ended {name}, left behind by an earlier run[/]", highlight=False)
-
-
-def _check_ports(plan: Plan) -> None:
-    ports = {name: port for name, port in plan.ports.items() if plan.dashboards or name != "dashboards"}
-    for name, port in ports.items():
-        if list(ports.values()).count(port) > 1:
-            raise CommandError(f"port {port} is asked for twice; choose another with {PORT_OPTIONS[name]}")
-        host = LOOPBACK if name in LOOPBACK_ONLY else plan.host
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((host, port))
-            except OSError as error:
-                raise CommandError(
-                    f"port {port} on {host} ({name}) cannot be used: {error.strerror}; choose another with {PORT_OPTIONS[name]}"
-                ) from error
 
 
 @contextmanager

@@ -31,6 +31,12 @@ TABLE = "clickstream"
 # Of the log. At DuckDB's own 16MB the checkpoints took 7 % of the converter's time; to read 64MB after a kill takes half a second.
 CHECKPOINT_THRESHOLD = "64MB"
 
+# Of the table of dead letters: those of a choice, and those that a batch replays.
+CHOSEN = (
+    "($reason = '' OR reason = $reason) AND (len($origins::VARCHAR[]) = 0 OR list_contains($origins::VARCHAR[], topic || '/' || position))"
+)
+REPLAYED = "DELETE FROM state.dead_letters WHERE topic = ? AND position IN (SELECT unnest(?::BIGINT[]))"
+
 SessionT = TypeVar("SessionT")
 AccountT = TypeVar("AccountT")
 
@@ -42,6 +48,15 @@ class ColumnProtocol(Protocol):
     def name(self) -> str: ...
     @property
     def duckdb(self) -> str: ...
+
+
+class ChoiceProtocol(Protocol):
+    """Which dead letters are meant; what is empty excludes none."""
+
+    @property
+    def reason(self) -> str: ...
+    @property
+    def origins(self) -> Sequence[str]: ...
 
 
 class BatchProtocol(Protocol):
@@ -61,6 +76,8 @@ class BatchProtocol(Protocol):
     def sessions(self) -> Sequence[Any]: ...
     @property
     def ledger(self) -> Mapping[tuple[int, str], Any]: ...
+    @property
+    def replayed(self) -> Sequence[int]: ...
 
 
 _session_values = attrgetter(*SESSION_FIELDS)
@@ -186,12 +203,24 @@ class Store(Generic[SessionT, AccountT]):
             found = cursor.execute("SELECT * FROM state.ledger WHERE minute >= ? ORDER BY minute, source", [since]).fetchall()
         return {(minute, source): self._account(**dict(zip(ACCOUNT_FIELDS, counts, strict=True))) for minute, source, *counts in found}
 
-    def dead_letters(self, limit: int) -> tuple[int, list[dict[str, Any]]]:
-        """How many messages became no row, and so many of them, the newest first; the keys are the columns."""
+    def dead_letters(self, limit: int, choice: ChoiceProtocol) -> tuple[int, list[dict[str, Any]]]:
+        """How many of the chosen messages became no row, and so many of them, the newest first; the keys are the columns."""
+        chosen = {"reason": choice.reason, "origins": choice.origins}
         with closing(self.cursor()) as cursor:
-            ((total,),) = cursor.execute("SELECT count(*) FROM state.dead_letters").fetchall()
-            found = cursor.execute("SELECT * FROM state.dead_letters ORDER BY failed_at DESC, position DESC LIMIT ?", [limit]).fetchall()
+            ((total,),) = cursor.execute(f"SELECT count(*) FROM state.dead_letters WHERE {CHOSEN}", chosen).fetchall()
+            newest = f"SELECT * FROM state.dead_letters WHERE {CHOSEN} ORDER BY failed_at DESC, position DESC LIMIT $limit"
+            found = cursor.execute(newest, chosen | {"limit": limit}).fetchall()
         return total, [dict(zip(DEAD_LETTERS.columns, values, strict=True)) for values in found]
+
+    def dead_letters_after(self, topic: str, position: int, most: int, choice: ChoiceProtocol) -> list[dict[str, Any]]:
+        """Give the topic's chosen dead letters, from the first behind a position on, in order; the keys are the columns."""
+        statement = (
+            f"SELECT * FROM state.dead_letters WHERE topic = $topic AND position > $position AND {CHOSEN} ORDER BY position LIMIT $most"
+        )
+        asked = {"topic": topic, "position": position, "most": most, "reason": choice.reason, "origins": choice.origins}
+        with closing(self.cursor()) as cursor:
+            found = cursor.execute(statement, asked).fetchall()
+        return [dict(zip(DEAD_LETTERS.columns, values, strict=True)) for values in found]
 
     def commit(self, batch: BatchProtocol) -> None:
         """Store the batch in one transaction; raises StoreFailed, and then nothing of it is stored."""
@@ -219,6 +248,8 @@ class Store(Generic[SessionT, AccountT]):
             with self._batch(arrow_table(self._columns, map(self._values, batch.rows))):
                 self._writer.execute(self._insert_rows)
         self._put(EVENTS, pairs)
+        if batch.replayed:
+            self._writer.execute(REPLAYED, [batch.topic, batch.replayed])
         self._put(DEAD_LETTERS, [_dead_letter_values(letter) for letter in batch.dead_letters])
         self._put(SESSIONS, [_session_row(_session_values(session)) for session in batch.sessions])
         self._put(LEDGER, [(*minute_source, *_account_values(account)) for minute_source, account in batch.ledger.items()], add=True)

@@ -8,11 +8,13 @@ import structlog
 
 
 class _ServerLog(logging.Handler):
-    """Passes what the HTTP server says on to our log."""
+    """Passes what the HTTP server and the Kafka client say on to our log."""
 
     def emit(self, record: logging.LogRecord) -> None:
         if record.levelno >= logging.WARNING:
-            structlog.get_logger("server").log(record.levelno, "server", text=record.getMessage()[:256], exc_info=record.exc_info)
+            structlog.get_logger("server").log(
+                record.levelno, "server", name=record.name, text=record.getMessage()[:256], exc_info=record.exc_info
+            )
 
 
 def configure(stream: TextIO | None = None) -> None:

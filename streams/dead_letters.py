@@ -22,6 +22,9 @@ class Reason(StrEnum):
     ID_CONFLICT = "id_conflict"
 
 
+# No fix makes a message of the one. The other would be a second row of its id where the first has left the converter's memory.
+NEVER_REPLAYED = frozenset({Reason.DAMAGED_FRAME, Reason.ID_CONFLICT})
+
 STAGES = {
     Reason.DAMAGED_FRAME: "read",
     Reason.NOT_SINGLE_OBJECT: "decode",

@@ -12,7 +12,7 @@ import structlog
 
 from schemas.contract import Column
 from streams.batches import BatchMaker, Tools
-from streams.messages import NO_POSITION, RowWriter, dead_letter_output, ledger_outputs, letter_origin, settled_output, to_entry
+from streams.messages import NO_POSITION, RowWriter, dead_letter_output, ledger_outputs, settled_output, to_entry
 from streams.metrics import Metrics
 from streams.partition import HOUR_MS, PartitionMemory
 from streams.settings import Settings
@@ -189,7 +189,7 @@ class KafkaWorker:
         outputs = list(self._writer.outputs(self._rows, number, batch))
         settled = set(step.replays.values())
         for letter in batch.dead_letters:
-            origin = step.replays.get(letter.position) or letter_origin(letter)
+            origin = step.replays.get(letter.position) or letter.origin.encode()
             settled.discard(origin)
             outputs.append(dead_letter_output(self._letters, letter, origin))
         outputs += [settled_output(self._letters, origin) for origin in settled]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 # Keys are the columns of schemas.contract; __time is milliseconds since 1970, a nested column is JSON text.
 Row: TypeAlias = dict[str, str | int | float | None]
@@ -24,6 +24,23 @@ class DeadLetter:
     content: bytes
     key: bytes = b""  # the message's own, and its spool: what a replay on Kafka needs
     spool: str = ""
+
+    @property
+    def origin(self) -> str:
+        """Say where the message stands: what a dead letter is known by."""
+        return f"{self.topic}/{self.position}"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which dead letters are meant: those of a reason, those of some origins; what is empty excludes none."""
+
+    reason: str = ""
+    origins: tuple[str, ...] = ()
+
+    def includes(self, letter: DeadLetter) -> bool:
+        """Tell whether a dead letter is among them."""
+        return self.reason in ("", letter.reason) and (not self.origins or letter.origin in self.origins)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +94,7 @@ class Batch:
     events: list[StoredEvent] = field(default_factory=list)
     sessions: list[Session] = field(default_factory=list)  # new state of each session touched, keyed by site, party and session id
     ledger: Ledger = field(default_factory=dict)  # to be added to what is there
+    replayed: Sequence[int] = ()  # the positions of dead letters that are gone with it
 
 
 class Memory(Protocol):
@@ -97,6 +115,9 @@ class Sink(Memory, Protocol):
 
     def ledger(self, since: int) -> Ledger:
         """The accounts of the minutes from `since` on (milliseconds since 1970)."""
+
+    def dead_letters_after(self, topic: str, position: int, most: int, choice: Choice) -> Sequence[Mapping[str, Any]]:
+        """Give the fields of the topic's chosen dead letters, from the first behind a position on, in order."""
 
     def commit(self, batch: Batch) -> None:
         """Store the batch in one transaction."""

@@ -16,6 +16,7 @@ from streams.errors import TopicLost
 from streams.facts import FactFinder, Lookups
 from streams.metrics import Metrics
 from streams.pace import Pace
+from streams.replays import Replays
 from streams.salts import DAY_MS, Salts
 from streams.settings import Settings
 from streams.sink import Batch, Sink
@@ -82,6 +83,7 @@ class Worker:
         self._released_at = 0.0
         self._released = -1
         self._reports = Reports()
+        self.replays = Replays(settings.topic, sink, self._replay)
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set; the batch in hand is finished first."""
@@ -99,13 +101,11 @@ class Worker:
         started = time.perf_counter()
         now = self._clock()
         self._salts.renew((), now)
+        self.replays.work()
         entries = self._reader.read(self._position, self._batch_messages)
         if entries:
-            batch = self._commit(entries, now)
-            seconds = time.perf_counter() - started
+            self._commit(entries, now, started)
             self._pace.worked()
-            self.metrics.committed(batch, seconds)
-            self._reports.committed(batch, len(entries), seconds)
         if started - self._released_at >= SECONDS_BETWEEN_RELEASES:
             self.release()
         self._reports.pause()
@@ -114,13 +114,18 @@ class Worker:
     def release(self) -> None:
         """Tell the reader how far the sink is, and the accounts that changed since. Costs two files, so not after each batch."""
         self._released_at = time.perf_counter()
-        if self._released != self._position:
+        if self._released != self._position or self._accounts.have_changed:
             self._reader.release(self._position, self._accounts.take_changed())
             self._released = self._position
 
-    def _commit(self, entries: Sequence[Entry | Damage], now: int) -> Batch:
+    def _replay(self, entries: Sequence[Entry], replayed: Sequence[int]) -> Batch:
+        return self._commit(entries, self._clock(), time.perf_counter(), replayed)
+
+    def _commit(self, entries: Sequence[Entry | Damage], now: int, started: float, replayed: Sequence[int] = ()) -> Batch:
         try:
             batch = self._maker.make(entries, now)
+            if replayed:  # they come from behind: the topic is read no further by them
+                batch.position, batch.replayed = self._position, replayed
             self._sink.commit(batch)
         except BaseException:
             self._maker.forget()
@@ -128,6 +133,9 @@ class Worker:
         self._maker.committed()
         self._position = batch.position
         self._accounts.add(batch.ledger, now - ACCOUNTS_KEPT_MS)
+        seconds = time.perf_counter() - started
+        self.metrics.committed(batch, seconds)
+        self._reports.committed(batch, len(entries), seconds)
         return batch
 
     def _wait_for_topic(self, stop: threading.Event) -> None:

@@ -27,11 +27,17 @@ DEFAULT_DRUID_URI = "druid://127.0.0.1:8888/druid/v2/sql?header=true"
 
 
 def clear_unfinished_start(home: Path) -> None:
-    """Begin anew where a killed first start left half made metadata, which was never served, or where somebody deleted it."""
-    metadata = home / "superset.db"
-    if not (_migrated_mark(home).exists() and metadata.exists()):
-        for leftover in (metadata, _migrated_mark(home), _bundle_mark(home)):
-            leftover.unlink(missing_ok=True)
+    """Begin anew where a killed first start left half made metadata, which was never served, or where somebody deleted it.
+
+    Metadata in another database are looked through at every start: no mark in this folder could know what became of them.
+    """
+    metadata, leftovers = home / "superset.db", [_migrated_mark(home), _bundle_mark(home)]
+    if "SUPERSET_DATABASE_URI" not in os.environ:
+        if _migrated_mark(home).exists() and metadata.exists():
+            return
+        leftovers.append(metadata)
+    for leftover in leftovers:
+        leftover.unlink(missing_ok=True)
 
 
 def prepare(application: Flask, home: Path) -> None:
@@ -40,7 +46,7 @@ def prepare(application: Flask, home: Path) -> None:
         _migrate(home)
         _ensure_admin(Path(os.environ.get("HEADRACE_DASHBOARDS_PASSWORD_FILE", home / "dashboards-password")))
         _import_bundle(home, os.environ.get("DRUID_URI", DEFAULT_DRUID_URI))
-        # Under --preload the worker is a fork: a connection to SQLite must not go with it.
+        # Under --preload the worker is a fork: a connection must not go with it.
         superset.db.session.remove()
         superset.db.engine.dispose()
 
@@ -62,7 +68,7 @@ def _migrate(home: Path) -> None:
         upgrade(directory=str(Path(superset.__file__).parent / "migrations"))
         superset.appbuilder.add_permissions(update_perms=True)
         superset.security_manager.sync_role_definitions()
-    _sync(home / "superset.db")
+    _sync(home / "superset.db")  # if that is where they are
     _write(mark, release)
 
 
@@ -82,7 +88,7 @@ def _without_sync() -> Iterator[None]:
 
 
 def _sync(path: Path) -> None:
-    with path.open("rb") as file:
+    with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
         os.fsync(file.fileno())
 
 

@@ -16,7 +16,10 @@ HOME.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 APP_NAME = "headrace"
 SECRET_KEY = read_or_create(Path(os.environ.get("SUPERSET_SECRET_KEY_FILE", HOME / "superset-secret-key")))
-SQLALCHEMY_DATABASE_URI = f"sqlite:///{HOME / 'superset.db'}?check_same_thread=false"
+SQLALCHEMY_DATABASE_URI = os.environ.get("SUPERSET_DATABASE_URI", f"sqlite:///{HOME / 'superset.db'}?check_same_thread=false")
+if "SUPERSET_DATABASE_PASSWORD_FILE" in os.environ:
+    # Told to libpq only: Superset writes its database's address into the log when that does not answer.
+    os.environ["PGPASSWORD"] = Path(os.environ["SUPERSET_DATABASE_PASSWORD_FILE"]).read_text("utf-8").strip()
 LOGO_TARGET_PATH = "/superset/dashboard/clickstream/"
 
 # Superset's own default ends relative ranges at midnight: "Last week" would hide today, "Last hour" would fail.

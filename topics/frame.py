@@ -18,12 +18,14 @@ MAX_LENGTH = (1 << 24) - 1  # so the fourth byte of a frame is zero, which makes
 _PREFIX = struct.Struct("<II")
 _FIXED = struct.Struct("<qBBBB")
 _HEAD = struct.Struct("<IIqBBBB")
-_KINDS = tuple(Kind)
+_KINDS = (Kind.EVENT, Kind.REJECTION)
 _CANDIDATE = re.compile(rb"(?=.{3}\x00.{12}[\x00\x01])", re.DOTALL)
 
 
 def encode(message: Message) -> bytes:
     """Give the frame of a message; raises ValueError for one that no frame can hold."""
+    if message.kind is Kind.REPLAY:
+        raise ValueError("a replay is never written to a local topic: its dead letter is")
     source, event_id, key = message.source.encode(), message.event_id.encode(), message.key
     try:
         fixed = _FIXED.pack(message.received_at, message.kind, len(source), len(key), len(event_id))

@@ -1,6 +1,5 @@
 """Writes expressions of Druid's SQL in DuckDB's: what operators.py does, and casts, functions, aggregates and windows."""
 
-import re
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -27,8 +26,6 @@ TYPES = {
 # Which argument of a function is a time zone.
 ZONE_AT = {"TIME_FLOOR": 3, "TIME_CEIL": 3, "TIME_SHIFT": 3, "TIME_EXTRACT": 2, "TIME_PARSE": 2, "TIME_FORMAT": 2}
 WITH_UNIT = frozenset({"TIMESTAMPADD", "TIMESTAMPDIFF"})
-
-_OFFSET = re.compile(r"([+-])(\d\d):?00")
 
 
 class ExpressionWriter(OperatorWriter):
@@ -108,11 +105,10 @@ class ExpressionWriter(OperatorWriter):
         return arguments
 
     def _zone(self, zone: Fragment) -> Fragment:
-        """A zone that the engine knows, or NULL for UTC, which is what Druid takes an unknown one for."""
+        """A zone that the engine knows or an offset, or NULL for UTC, which is what Druid takes an unknown one for."""
         name = zone.literal or ""
-        if offset := _OFFSET.fullmatch(name):
-            name = f"Etc/GMT{'-' if offset[1] == '+' else '+'}{int(offset[2])}"  # POSIX counts westwards
-        return string(name) if name in self.catalog.zones and name not in ("UTC", "Etc/UTC") else null()
+        is_known = name in self.catalog.zones or times.OFFSET.fullmatch(name)
+        return string(name) if is_known and name not in ("UTC", "Etc/UTC") else null()
 
     def _aggregate(self, node: exp.Anonymous, scope: Scope, suffix: str = "", *, over: bool = False) -> Fragment:
         name = node.name.upper()
@@ -201,10 +197,10 @@ class ExpressionWriter(OperatorWriter):
     }
 
 
-def direction(item: exp.Expr) -> str:
-    """Write the direction of one entry of ORDER BY."""
+def direction(item: exp.Expr, *, is_turned: bool = False) -> str:
+    """Write the direction of one entry of ORDER BY; turned, NULL comes at the other end."""
     descending, nulls_first = bool(item.args.get("desc")), bool(item.args.get("nulls_first"))
     if descending == nulls_first:
         wanted = "DESC NULLS FIRST" if descending else "ASC NULLS LAST"
         raise QueryError(f"Query could not be planned: {wanted} is not supported, NULL comes first in ASC and last in DESC")
-    return " DESC NULLS LAST" if descending else " ASC NULLS FIRST"
+    return f" {'DESC' if descending else 'ASC'} NULLS {'FIRST' if descending == is_turned else 'LAST'}"

@@ -8,6 +8,7 @@ from minidruid.errors import QueryError
 from minidruid.sql.kinds import Fragment, Kind, text
 
 _PERIOD = re.compile(r"P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)(?:\.(\d{1,3}))?S)?)?")
+OFFSET = re.compile(r"([+-])(\d\d)(?::?(\d\d))?")
 _FIXED_SECONDS = (604800, 86400, 3600, 60, 1)
 
 UNITS = {
@@ -126,12 +127,22 @@ def shift(value: str, period: Period, steps: str, zone: str | None = None) -> st
 
 def to_zone(value: str, zone: str) -> str:
     """Write what the clock of the zone shows at an instant."""
+    if ahead := _ahead(zone):
+        return f"({value} + {ahead})"
     return f"timezone({text(zone)}, timezone('UTC', {value}))"
 
 
 def from_zone(value: str, zone: str) -> str:
     """Write the instant at which the clock of the zone shows this."""
+    if ahead := _ahead(zone):
+        return f"({value} - {ahead})"
     return f"timezone('UTC', timezone({text(zone)}, {value}))"
+
+
+def _ahead(zone: str) -> str:
+    """How far the clock is ahead of UTC, where the zone is an offset."""
+    found = OFFSET.fullmatch(zone)
+    return f"INTERVAL ({found[1]}{int(found[2]) * 60 + int(found[3] or 0)}) MINUTE" if found else ""
 
 
 def offset(value: str, local: str) -> str:

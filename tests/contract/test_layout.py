@@ -18,6 +18,7 @@ STATIONS = (
     "enrichment",
     "streams",
     "minidruid",
+    "druid",
     "superset",
     "simulator",
     "headrace",
@@ -74,10 +75,11 @@ def test_the_lock_of_the_tracker_names_no_address() -> None:
     assert "://" not in re.sub(r'"(url|funding)": "[^"]*"', "", (ROOT / "tracker" / "package-lock.json").read_text())
 
 
-def test_the_same_versions_are_locked_for_services_and_for_development() -> None:
+@pytest.mark.parametrize("lock", ["services.lock", "collector.lock", "forwarder.lock", "streams.lock"])
+def test_the_same_versions_are_locked_for_services_and_for_development(lock: str) -> None:
     pins = [
         dict(re.findall(r"^([a-z0-9-]+)==(\S+)", (ROOT / "requirements" / name).read_text(), re.MULTILINE))
-        for name in ("services.lock", "development.lock")
+        for name in (lock, "development.lock")
     ]
     assert {name: (version, pins[1].get(name)) for name, version in pins[0].items() if pins[1].get(name) != version} == {}
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 from confluent_kafka import KafkaError, Message
-from support.kafka import PRODUCE, MockKafka, a_kafka, header, origin, read_topic, write_topic
+from support.kafka import PRODUCE, MockKafka, a_kafka, assert_in_order, header, positions_by_partition, read_topic, write_topic
 from support.topics import MINUTE, a_message, a_rejection, fill, messages, read_entries
 from support.waiting import wait_until
 
@@ -83,32 +83,8 @@ def ids(found: list[Message]) -> set[str]:
     return {header(message, "event-id").decode() for message in found}
 
 
-def positions_by_partition(found: list[Message]) -> dict[int, list[int]]:
-    places: dict[int, list[int]] = {}
-    for message in found:
-        places.setdefault(message.partition() or 0, []).append(origin(message)[1])
-    return places
-
-
-def kept_by_a_converter(positions: list[int]) -> list[int]:
-    """What is left when positions that are not beyond all before them are dropped."""
-    kept: list[int] = []
-    for position in positions:
-        if not kept or position > kept[-1]:
-            kept.append(position)
-    return kept
-
-
 def parties(count: int) -> list[Event]:
     return [a_message(f"{number:032x}", key=f"party {number % 20}".encode()) for number in range(count)]
-
-
-def assert_all_is_there_in_order(path: Path, found: list[Message]) -> None:
-    partition_of = {message.key(): message.partition() for message in found}
-    wanted: dict[int, list[int]] = {}
-    for entry in read_entries(path):
-        wanted.setdefault(partition_of[entry.message.key] or 0, []).append(entry.position)
-    assert {number: kept_by_a_converter(places) for number, places in positions_by_partition(found).items()} == wanted
 
 
 def metric(forwarder: Forwarder, name: str) -> float:
@@ -148,8 +124,8 @@ def test_a_party_stays_on_a_partition_and_in_order(spool: Path, kafka: MockKafka
     found = read_topic(kafka.settings, "avro")
     assert len({(message.key(), message.partition()) for message in found}) == 20
     assert len(positions_by_partition(found)) == 4
-    assert positions_by_partition(found) == {number: sorted(places) for number, places in positions_by_partition(found).items()}
-    assert_all_is_there_in_order(spool, found)
+    assert all(places == sorted(places) for places in positions_by_partition(found).values())
+    assert_in_order(read_entries(spool), found)
 
 
 @pytest.mark.parametrize("error", ["OUT_OF_ORDER_SEQUENCE_NUMBER", "MSG_SIZE_TOO_LARGE", "TOPIC_AUTHORIZATION_FAILED"])
@@ -160,7 +136,7 @@ def test_after_a_failure_all_that_was_not_reported_is_sent_again_in_order(spool:
         wait_until_released(spool)
         assert metric(forwarder, "failures_total") == 1
         assert metric(forwarder, "requeued_total") > 0
-    assert_all_is_there_in_order(spool, read_topic(kafka.settings, "avro"))
+    assert_in_order(read_entries(spool), read_topic(kafka.settings, "avro"))
 
 
 def test_an_error_that_passes_is_none(spool: Path, kafka: MockKafka) -> None:
@@ -169,7 +145,7 @@ def test_an_error_that_passes_is_none(spool: Path, kafka: MockKafka) -> None:
     with a_forwarder(spool, kafka.settings) as forwarder:
         wait_until_released(spool)
         assert metric(forwarder, "failures_total") == 0
-    assert_all_is_there_in_order(spool, read_topic(kafka.settings, "avro"))
+    assert_in_order(read_entries(spool), read_topic(kafka.settings, "avro"))
 
 
 def test_a_message_that_the_client_refuses_is_not_let_go_of(tmp_path: Path, spool: Path, kafka: MockKafka) -> None:
@@ -191,7 +167,7 @@ def test_what_the_client_has_no_room_for_is_sent_when_it_has(tmp_path: Path, spo
     fill(spool, parties(COUNT))
     with a_forwarder(spool, kafka.settings.model_copy(update={"client_file": file})):
         wait_until_released(spool)
-    assert_all_is_there_in_order(spool, read_topic(kafka.settings, "avro"))
+    assert_in_order(read_entries(spool), read_topic(kafka.settings, "avro"))
 
 
 def test_nothing_is_released_while_kafka_does_not_answer_and_the_window_bounds_what_waits(spool: Path, kafka: MockKafka) -> None:
@@ -208,7 +184,7 @@ def test_nothing_is_released_while_kafka_does_not_answer_and_the_window_bounds_w
         kafka.start()
         wait_until_released(spool)
         assert metric(forwarder, "failures_total") == 0
-    assert_all_is_there_in_order(spool, read_topic(kafka.settings, "avro"))
+    assert_in_order(read_entries(spool), read_topic(kafka.settings, "avro"))
 
 
 def test_it_stops_at_once_while_kafka_is_away_and_goes_on_later(spool: Path, kafka: MockKafka) -> None:
@@ -220,7 +196,7 @@ def test_it_stops_at_once_while_kafka_is_away_and_goes_on_later(spool: Path, kaf
     kafka.start()
     with a_forwarder(spool, kafka.settings):
         wait_until_released(spool)
-    assert_all_is_there_in_order(spool, read_topic(kafka.settings, "avro"))
+    assert_in_order(read_entries(spool), read_topic(kafka.settings, "avro"))
 
 
 def test_it_waits_for_a_kafka_that_is_not_there_yet(spool: Path, kafka: MockKafka) -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from support.installation import run_command
 
-from headrace.engines import NAMES, free_engine_ports
+from headrace.engine_ports import free_engine_ports
+from headrace.engines import NAMES
 from headrace.state import State
 from headrace.supervisor import is_alive
 

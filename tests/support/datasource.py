@@ -5,26 +5,14 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import httpx
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
+from support.engines import RunningEngines
 from support.waiting import wait_until
-
-
-class Engines(Protocol):
-    """Where Kafka and Druid are."""
-
-    @property
-    def kafka(self) -> str: ...
-
-    @property
-    def overlord_url(self) -> str: ...
-
-    @property
-    def broker_url(self) -> str: ...
 
 
 class RefusedError(Exception):
@@ -59,7 +47,7 @@ class Datasource:
 
 @contextmanager
 def datasource(
-    engines: Engines, table: str, dimensions: Sequence[Mapping[str, str]], rows: Iterable[Mapping[str, Any]], **context: Any
+    engines: RunningEngines, table: str, dimensions: Sequence[Mapping[str, str]], rows: Iterable[Mapping[str, Any]], **context: Any
 ) -> Iterator[Datasource]:
     """Bring rows into a new datasource named after a table, give it once Druid shows them all, and take it away in the end."""
     made = Datasource(f"{table}_{uuid.uuid4().hex[:8]}", engines.broker_url, context)

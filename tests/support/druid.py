@@ -49,26 +49,32 @@ class DruidStandIn:
             event = {"input": "{party_id=secret}", "details": [detail]}
             self.reports[name] = {"ingestionStatsAndErrors": {"payload": {"unparseableEvents": {"buildSegments": [event]}}}}
 
-    def _tasks(self, datasource: str) -> list[dict[str, Any]]:
+    def tasks(self, datasource: str, state: str) -> list[dict[str, Any]]:
+        waiting = {task["id"] for task in self.pending}
+        running = [task for task in self._active(datasource) if task["id"] not in waiting]
+        return {"running": running, "pending": self.pending, "complete": self.completed}.get(state, [])
+
+    def _active(self, datasource: str) -> list[dict[str, Any]]:
         if datasource not in self.supervisors or self.newest(datasource)["suspended"]:
             return []
         count = self.newest(datasource)["spec"]["ioConfig"]["taskCount"]
         return [{"id": f"index_kafka_{datasource}_{number}", "currentOffsets": {"0": 7}} for number in range(count)]
 
     def status(self, datasource: str) -> dict[str, Any]:
-        suspended = self.newest(datasource)["suspended"]
-        return {
+        suspended: bool = self.newest(datasource)["suspended"]
+        usual: dict[str, Any] = {
             "dataSource": datasource,
             "state": "SUSPENDED" if suspended else "RUNNING",
             "detailedState": "SUSPENDED" if suspended else "RUNNING",
             "healthy": True,
             "suspended": suspended,
-            "activeTasks": self._tasks(datasource),
+            "activeTasks": self._active(datasource),
             "publishingTasks": [],
             "minimumLag": {"0": 3, "1": 4},
             "aggregateLag": 7,
             "recentErrors": [],
-        } | self.said
+        }
+        return usual | self.said
 
     def add_supervisor(self, spec: dict[str, Any]) -> None:
         datasource = spec["spec"]["dataSchema"]["dataSource"]
@@ -76,7 +82,7 @@ class DruidStandIn:
 
 
 def kept(given: dict[str, Any]) -> dict[str, Any]:
-    """Give a supervisor spec back as Druid does: defaults filled in, unknown keys gone, durations in seconds."""
+    """Give a supervisor spec back as Druid does: defaults filled in, unknown keys (of the input format) gone, durations in seconds."""
     spec = deepcopy(given)
     schema, reading, tuning = (spec["spec"][name] for name in ("dataSchema", "ioConfig", "tuningConfig"))
     schema["granularitySpec"]["queryGranularity"] = {"type": "none"}
@@ -90,11 +96,12 @@ def kept(given: dict[str, Any]) -> dict[str, Any]:
         key: DURATIONS.get(value, value) if isinstance(value, str) else value for key, value in reading.items()
     }
     spec["spec"]["tuningConfig"] = TUNING | tuning
-    return {"type": "kafka", "context": spec.get("context"), "suspended": spec.get("suspended", False), "spec": spec["spec"]} | spec["spec"]
+    spec["spec"]["ioConfig"]["inputFormat"] = {"type": reading["inputFormat"]["type"]}
+    return {"type": "kafka", "context": spec.get("context"), "suspended": spec.get("suspended", False), "spec": spec["spec"]}
 
 
-def _routes(druid: DruidStandIn) -> list[Route]:
-    async def post_supervisor(request: Request) -> Response:
+def _supervisor_routes(druid: DruidStandIn) -> list[Route]:
+    async def submit(request: Request) -> Response:
         druid.posts.append(request.url.path)
         if druid.refusal:
             return JSONResponse({"error": druid.refusal}, 400)
@@ -102,15 +109,12 @@ def _routes(druid: DruidStandIn) -> list[Route]:
         druid.add_supervisor(spec)
         return JSONResponse({"id": spec["spec"]["dataSchema"]["dataSource"]})
 
-    async def get_supervisor(request: Request) -> Response:
-        name = request.path_params["name"]
-        return JSONResponse(druid.newest(name)) if name in druid.supervisors else PlainTextResponse("Cannot find any supervisor", 404)
-
-    async def get_status(request: Request) -> Response:
+    async def look(request: Request) -> Response:
         name = request.path_params["name"]
         if name not in druid.supervisors:
-            return PlainTextResponse("Cannot find any supervisor", 404)
-        return JSONResponse({"id": name, "payload": druid.status(name)})
+            return PlainTextResponse(f"Cannot find any supervisor with id: [{name}]", 404)
+        is_status = request.url.path.endswith("/status")
+        return JSONResponse({"id": name, "payload": druid.status(name)} if is_status else druid.newest(name))
 
     async def order(request: Request) -> Response:
         druid.posts.append(request.url.path)
@@ -118,6 +122,24 @@ def _routes(druid: DruidStandIn) -> list[Route]:
         druid.add_supervisor(druid.newest(name) | {"suspended": word == "suspend"})
         return JSONResponse({"id": name})
 
+    async def tasks(request: Request) -> Response:
+        return JSONResponse(druid.tasks(request.query_params["datasource"], request.query_params["state"]))
+
+    async def reports(request: Request) -> Response:
+        found = druid.reports.get(request.path_params["name"])
+        return JSONResponse(found) if found else PlainTextResponse("No task reports were found", 404)
+
+    return [
+        Route("/druid/indexer/v1/supervisor", submit, methods=["POST"]),
+        Route("/druid/indexer/v1/supervisor/{name}", look),
+        Route("/druid/indexer/v1/supervisor/{name}/status", look),
+        Route("/druid/indexer/v1/supervisor/{name}/{word}", order, methods=["POST"]),
+        Route("/druid/indexer/v1/tasks", tasks),
+        Route("/druid/indexer/v1/task/{name}/reports", reports),
+    ]
+
+
+def _coordinator_routes(druid: DruidStandIn) -> list[Route]:
     async def rules(request: Request) -> Response:
         name = request.path_params["name"]
         if request.method == "POST":
@@ -126,37 +148,20 @@ def _routes(druid: DruidStandIn) -> list[Route]:
             return Response()
         return JSONResponse(druid.rules.get(name, []))
 
-    async def post_compaction(request: Request) -> Response:
+    async def compact(request: Request) -> Response:
         druid.posts.append(request.url.path)
         content = await request.json()
         druid.compaction[content["dataSource"]] = {"taskPriority": 25, "type": "inline"} | content
         return JSONResponse({"success": True})
 
-    async def get_compaction(request: Request) -> Response:
+    async def compaction(request: Request) -> Response:
         found = druid.compaction.get(request.path_params["name"])
         return JSONResponse(found) if found else JSONResponse({"errorMessage": "Datasource compaction config does not exist"}, 404)
 
-    async def tasks(request: Request) -> Response:
-        running = druid._tasks(request.query_params["datasource"])
-        waiting = {task["id"] for task in druid.pending}
-        states = {"running": [task for task in running if task["id"] not in waiting], "pending": druid.pending, "complete": druid.completed}
-        return JSONResponse(states.get(request.query_params["state"], []))
-
-    async def reports(request: Request) -> Response:
-        found = druid.reports.get(request.path_params["name"])
-        return JSONResponse(found) if found else PlainTextResponse("No task reports were found", 404)
-
-    supervisor, coordinator = "/druid/indexer/v1/supervisor", "/druid/coordinator/v1"
     return [
-        Route(supervisor, post_supervisor, methods=["POST"]),
-        Route(f"{supervisor}/{{name}}", get_supervisor),
-        Route(f"{supervisor}/{{name}}/status", get_status),
-        Route(f"{supervisor}/{{name}}/{{word}}", order, methods=["POST"]),
-        Route(f"{coordinator}/rules/{{name}}", rules, methods=["GET", "POST"]),
-        Route(f"{coordinator}/config/compaction", post_compaction, methods=["POST"]),
-        Route(f"{coordinator}/config/compaction/{{name}}", get_compaction),
-        Route("/druid/indexer/v1/tasks", tasks),
-        Route("/druid/indexer/v1/task/{name}/reports", reports),
+        Route("/druid/coordinator/v1/rules/{name}", rules, methods=["GET", "POST"]),
+        Route("/druid/coordinator/v1/config/compaction", compact, methods=["POST"]),
+        Route("/druid/coordinator/v1/config/compaction/{name}", compaction),
     ]
 
 
@@ -164,7 +169,11 @@ def _routes(druid: DruidStandIn) -> list[Route]:
 def druid_running() -> Iterator[DruidStandIn]:
     """Serve a stand-in without any spec until the block ends."""
     druid = DruidStandIn()
-    server = uvicorn.Server(uvicorn.Config(Starlette(routes=_routes(druid)), host="127.0.0.1", port=0, log_level="warning"))
+    server = uvicorn.Server(
+        uvicorn.Config(
+            Starlette(routes=[*_supervisor_routes(druid), *_coordinator_routes(druid)]), host="127.0.0.1", port=0, log_level="warning"
+        )
+    )
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     wait_until(lambda: server.started or not thread.is_alive())

@@ -8,16 +8,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import httpx
-from confluent_kafka import Producer
+from confluent_kafka import OFFSET_END, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from rich.console import Console
+from support.engines import RunningEngines
 from support.waiting import wait_until
 
 from headrace.druid import apply
-from headrace.druid_client import RULES, SUPERVISORS
+from headrace.druid_client import COMPACTION, RULES, SUPERVISORS
 from headrace.druid_difference import Difference
 from headrace.druid_spec import FOLDER, Options
 from headrace.druid_status import status
@@ -28,22 +29,11 @@ from topics.kafka.settings import KafkaSettings
 EVERY_SECONDS = 0.01
 
 
-class Engines(Protocol):
-    """Where real engines listen."""
-
-    @property
-    def kafka(self) -> str: ...
-    @property
-    def overlord_url(self) -> str: ...
-    @property
-    def broker_url(self) -> str: ...
-
-
 @dataclass
 class DruidTable:
     """One table: `files` and `schema` are its own and may be edited."""
 
-    engines: Engines
+    engines: RunningEngines
     name: str
     files: Path
     schema: Path
@@ -67,6 +57,34 @@ class DruidTable:
     def status(self) -> dict[str, Any]:
         return status(self.engines.overlord_url, self.name)
 
+    def order(self, word: str) -> None:
+        """Tell the supervisor without waiting."""
+        self.client.post(f"{self.engines.overlord_url}{SUPERVISORS}/{self.name}/{word}").raise_for_status()
+
+    def let_pass(self, count: int) -> None:
+        """Let rows pass that do not fit, by hand, as the README says."""
+        spec = self.client.get(f"{self.engines.overlord_url}{SUPERVISORS}/{self.name}").json()
+        spec["spec"]["tuningConfig"]["maxParseExceptions"] = count
+        content = {key: spec[key] for key in ("type", "context", "spec")}
+        self.client.post(f"{self.engines.overlord_url}{SUPERVISORS}", json=content).raise_for_status()
+
+    def compact(self) -> None:
+        """Have the coordinator look now for what is to be compacted."""
+        self.client.post(f"{self.engines.overlord_url}/druid/coordinator/v1/compaction/compact").raise_for_status()
+
+    def delete_from_topic(self) -> dict[str, int]:
+        """Delete all that is on the topic; gives the first offset of each partition that is left."""
+        topic = self.kafka.topic("json")
+        admin = AdminClient({"bootstrap.servers": self.engines.kafka})
+        everything = [TopicPartition(topic, number, OFFSET_END) for number in admin.list_topics(topic).topics[topic].partitions]
+        return {str(part.partition): deleted.result(30).low_watermark for part, deleted in admin.delete_records(everything).items()}
+
+    def go_on_at(self, offsets: dict[str, int]) -> None:
+        """Reset the offsets of partitions by hand, as the README says."""
+        partitions = {"type": "end", "stream": self.kafka.topic("json"), "partitionOffsetMap": offsets}
+        url = f"{self.engines.overlord_url}{SUPERVISORS}/{self.name}/resetOffsets"
+        self.client.post(url, json={"type": "kafka", "partitions": partitions}).raise_for_status()
+
     def add_field(self, name: str) -> None:
         content = load_schema(self.schema)
         content["fields"].append({"name": name, "type": ["null", "string"], "default": None})
@@ -74,8 +92,8 @@ class DruidTable:
 
     def told(self) -> dict[str, Any]:
         """All that Druid was told of the table so far: every version of the supervisor, rules, compaction."""
-        paths = (f"{SUPERVISORS}/{self.name}/history", f"{RULES}/{self.name}/history", f"{RULES}/{self.name}")
-        paths += (f"/druid/coordinator/v1/config/compaction/{self.name}/history",)
+        rules, compaction = f"{RULES}/{self.name}", f"{COMPACTION}/{self.name}"
+        paths = (f"{SUPERVISORS}/{self.name}/history", rules, f"{rules}/history", compaction, f"{compaction}/history")
         answers = {path: self.client.get(self.engines.overlord_url + path) for path in paths}
         return {path: answer.json() if answer.is_success else None for path, answer in answers.items()}
 
@@ -114,7 +132,7 @@ class DruidTable:
 
     def counts(self) -> tuple[int, int]:
         """Rows, and different event ids."""
-        found = self.ask(f'SELECT COUNT(*) AS n, COUNT(DISTINCT event_id) AS ids FROM "{self.name}"')  # noqa: S608
+        found = self.ask(f'SELECT COUNT(*) AS n, COUNT(DISTINCT event_id) AS ids FROM "{self.name}"')
         return (found[0]["n"], found[0]["ids"]) if found else (0, 0)
 
     def wait_for_rows(self, count: int) -> None:
@@ -124,9 +142,9 @@ class DruidTable:
 
 
 @contextmanager
-def druid_table(engines: Engines, name: str, folder: Path, *, partitions: int = 2) -> Iterator[DruidTable]:
+def druid_table(engines: RunningEngines, name: str, folder: Path, *, partitions: int = 2) -> Iterator[DruidTable]:
     """Make the topic of a table and a copy of the files; nothing is applied yet, and at the end its supervisor is gone."""
-    table = DruidTable(engines, name, folder / "druid", folder / "schema.avsc", httpx.Client(trust_env=False, timeout=60))
+    table = DruidTable(engines, name, folder / "druid", folder / "schema.avsc", httpx.Client(trust_env=False, timeout=180))
     shutil.copytree(FOLDER, table.files)
     shutil.copy(SCHEMA_PATH, table.schema)
     admin = AdminClient({"bootstrap.servers": engines.kafka})

@@ -8,7 +8,8 @@ from pathlib import Path
 from rich.console import Console
 from support.waiting import wait_until
 
-from headrace.engines import NAMES, STOP_ORDER, Engines, free_engine_ports
+from headrace.engine_ports import free_engine_ports
+from headrace.engines import NAMES, STOP_ORDER, Engines
 from headrace.supervisor import Supervisor
 
 

@@ -6,7 +6,7 @@ It makes a topic on its first use but not when asked to, knows nothing of retent
 import ctypes
 import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -17,6 +17,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, Pro
 from topics.kafka.definitions import definitions
 from topics.kafka.messages import ORIGIN
 from topics.kafka.settings import KafkaSettings
+from topics.topic import Entry
 
 PRODUCE: Final = 0  # the API key of Kafka's protocol
 INIT_PRODUCER_ID: Final = 22
@@ -122,3 +123,30 @@ def write_topic(settings: KafkaSettings, name: str, key: bytes, value: bytes | N
     producer.produce(settings.topic(name), value, key, partition)
     assert producer.flush(10) == 0
     producer.close()
+
+
+def positions_by_partition(found: Iterable[Message]) -> dict[int, list[int]]:
+    """Give the positions in the spool of the records of each partition, in their order."""
+    places: dict[int, list[int]] = {}
+    for message in found:
+        places.setdefault(message.partition() or 0, []).append(origin(message)[1])
+    return places
+
+
+def assert_in_order(entries: Iterable[Entry], found: Sequence[Message]) -> None:
+    """See that no entry is missing and none skipped, for a converter that drops positions which are not beyond all before them."""
+    partition_of = {message.key(): message.partition() or 0 for message in found}
+    wanted: dict[int, list[int]] = {}
+    for entry in entries:
+        wanted.setdefault(partition_of[entry.message.key], []).append(entry.position)
+    kept = {number: _beyond_all_before(places) for number, places in positions_by_partition(found).items()}
+    assert {number: len(places) for number, places in kept.items()} == {number: len(places) for number, places in wanted.items()}
+    assert kept == wanted
+
+
+def _beyond_all_before(positions: list[int]) -> list[int]:
+    kept: list[int] = []
+    for position in positions:
+        if not kept or position > kept[-1]:
+            kept.append(position)
+    return kept

@@ -4,20 +4,21 @@ import copy
 import io
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import fastavro
+from msgspec.structs import replace
 
-from schemas.codec import Record, message_prefix
+from schemas.codec import Record, encode, message_prefix
 from schemas.contract import load_schema
 from streams.batches import MINUTE_MS
 from streams.decoding import CompiledDecoder
 from streams.facts import NO_CHANNEL, Channel, Lookups
 from streams.salts import Salts
 from streams.settings import Settings
-from streams.sink import Account, Batch, DeadLetter, Ledger, Row, Session
+from streams.sink import Account, Batch, Choice, DeadLetter, Ledger, Row, Session
 from streams.worker import Worker
 from topics.topic import Damage, Entry, Kind, Message
 
@@ -25,6 +26,7 @@ TOPIC = "clickstream-avro"
 NOON = 1_795_003_200_000  # 2026-11-18T12:00:00Z
 SCHEMA = load_schema()
 DECODER = CompiledDecoder([SCHEMA])
+OLDER = SCHEMA | {"name": "older"}
 _PREFIX, _PARSED = message_prefix(SCHEMA), fastavro.parse_schema(SCHEMA)
 
 
@@ -53,13 +55,20 @@ class MemorySink:
     def ledger(self, since: int) -> Ledger:
         return {key: copy.copy(account) for key, account in self._ledger.items() if key[0] >= since}
 
+    def dead_letters_after(self, topic: str, position: int, most: int, choice: Choice) -> Sequence[Mapping[str, Any]]:
+        chosen = [
+            letter for letter in self.dead_letters if letter.topic == topic and letter.position > position and choice.includes(letter)
+        ]
+        return [asdict(letter) for letter in sorted(chosen, key=lambda letter: letter.position)[:most]]
+
     def commit(self, batch: Batch) -> None:
         if self.fails:
             raise self.fails.pop(0)
         assert not {event.key for event in batch.events} & self._events.keys(), "an event is stored once"
         assert len({session_key(session) for session in batch.sessions}) == len(batch.sessions), "each session once"
         self.rows += map(dict, batch.rows)
-        self.dead_letters += batch.dead_letters
+        gone = {(batch.topic, position) for position in batch.replayed}
+        self.dead_letters = [letter for letter in self.dead_letters if (letter.topic, letter.position) not in gone] + batch.dead_letters
         self._events |= {event.key: event.payload for event in batch.events}
         for session in batch.sessions:
             self._sessions.setdefault((session.site, session.party_id), {})[session.session_id] = copy.copy(session)
@@ -141,6 +150,12 @@ def a_message(record: Record | None = None, **fields: Any) -> Message:
     return Message(Kind.EVENT, record["received_at"], record["source"], b"key", record["event_id"], encoded(record))
 
 
+def of_an_unknown_schema(record: Record | None = None, **fields: Any) -> Message:
+    """A message that nobody can read who does not know OLDER."""
+    record = a_record(**fields) if record is None else record
+    return replace(a_message(record), value=encode(OLDER, record))
+
+
 def encoded(record: Record) -> bytes:
     """What schemas.codec.encode gives, without working the schema out each time."""
     buffer = io.BytesIO(_PREFIX)
@@ -208,6 +223,7 @@ class Converting:
     reader: MemoryReader = field(default_factory=MemoryReader)
     lookups: Lookups = field(default_factory=plain_lookups)
     settings: dict[str, Any] = field(default_factory=dict)
+    decoder: CompiledDecoder = DECODER
 
     def __post_init__(self) -> None:
         self.restart()
@@ -215,7 +231,7 @@ class Converting:
     def restart(self) -> None:
         self.salts = Salts.open(self.folder / "secrets" / "salts.json")
         settings = Settings(**self.settings)
-        self.worker = Worker(self.reader, self.sink, DECODER, self.lookups, settings, self.salts, self.clock)
+        self.worker = Worker(self.reader, self.sink, self.decoder, self.lookups, settings, self.salts, self.clock)
 
     def take(self, *messages: Message | Damage) -> list[Row]:
         """Have the messages dealt with, each list one batch; give the rows they became."""

@@ -17,7 +17,7 @@ from minidruid.errors import StoreError
 from minidruid.store import Store
 from minidruid.taken import TakenKeys, bits_for, split
 from schemas.contract import Column, columns, load_schema
-from streams.sink import Account, Batch, DeadLetter, Session, Sink, StoredEvent
+from streams.sink import Account, Batch, Choice, DeadLetter, Session, Sink, StoredEvent
 
 TOPIC = "clickstream-avro"
 
@@ -54,6 +54,7 @@ def test_the_store_is_the_converters_sink(store: Store[Session, Account]) -> Non
     assert sink.known_events([]) == {}
     assert sink.sessions_of([]) == []
     assert sink.ledger(0) == {}
+    assert sink.dead_letters_after(TOPIC, -1, 1, Choice()) == []
 
 
 def test_a_row_is_stored_as_it_was_given(store: Store[Session, Account]) -> None:
@@ -119,7 +120,37 @@ def test_a_dead_letter_is_kept_whole(store: Store[Session, Account]) -> None:
     cursor = store.cursor()
     (found,) = cursor.execute("SELECT * FROM state.dead_letters").fetchall()
     cursor.close()
-    assert found == dataclasses.astuple(letter)
+    assert DeadLetter(*found) == letter
+
+
+def letters(*positions: int, topic: str = TOPIC, reason: str = "undecodable", failed_at: int = 2000) -> list[DeadLetter]:
+    return [DeadLetter(topic, at, "decode", reason, "it is broken", "browser", f"e{at}", 1000, failed_at, b"\xff") for at in positions]
+
+
+def test_a_replayed_dead_letter_is_gone_with_the_batch_or_written_anew(store: Store[Session, Account]) -> None:
+    store.commit(Batch(TOPIC, 9, dead_letters=[*letters(1, 2, 3), *letters(2, topic="other")]))
+    store.commit(Batch(TOPIC, 9, replayed=[1, 2], dead_letters=letters(2, reason="missing_field", failed_at=3000)))
+    total, found = store.dead_letters(10, Choice())
+    assert total == 3
+    assert [(letter["topic"], letter["position"], letter["reason"]) for letter in found] == [
+        (TOPIC, 2, "missing_field"),
+        (TOPIC, 3, "undecodable"),
+        ("other", 2, "undecodable"),
+    ]
+
+
+def test_dead_letters_are_chosen_by_reason_and_origin(store: Store[Session, Account]) -> None:
+    store.commit(Batch(TOPIC, 9, dead_letters=[*letters(5, 1, 3), *letters(4, reason="missing_field"), *letters(2, topic="other")]))
+
+    def positions(after: int, most: int, choice: Choice) -> list[int]:
+        return [letter["position"] for letter in store.dead_letters_after(TOPIC, after, most, choice)]
+
+    assert positions(-1, 10, Choice()) == [1, 3, 4, 5]
+    assert positions(1, 2, Choice()) == [3, 4]
+    assert positions(-1, 10, Choice("undecodable")) == [1, 3, 5]
+    chosen = Choice("undecodable", (f"{TOPIC}/3", f"{TOPIC}/4", "other/2"))
+    assert positions(-1, 10, chosen) == [3]
+    assert store.dead_letters(10, chosen)[0] == 2
 
 
 def test_of_a_batch_that_fails_nothing_is_stored(store: Store[Session, Account]) -> None:

@@ -2,21 +2,22 @@
 
 import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TypeVar
 
-from confluent_kafka import ConsumerGroupTopicPartitions, IsolationLevel, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic, OffsetSpec, ResourceType
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic, ResourceType
 
 from topics.kafka.definitions import Definition, definitions
 from topics.kafka.settings import KafkaSettings
 from topics.topic import TopicError
 
 ANSWER_SECONDS = 10.0
-LEADER_SECONDS = 30.0
-SECONDS_BETWEEN_LOOKS = 0.1
+PAUSE_SECONDS = 0.1
+LOG = logging.getLogger("kafka")
 
 _Asked = TypeVar("_Asked")
 _Answer = TypeVar("_Answer")
@@ -61,7 +62,7 @@ class Cluster:
     def __init__(self, settings: KafkaSettings) -> None:
         self._settings = settings
         self._definitions = definitions(settings)
-        self._client = AdminClient({**settings.client()}, logger=logging.getLogger("kafka"))
+        self._client = AdminClient({**settings.client()}, logger=LOG)
 
     def plan(self) -> Plan:
         """Compare what there is with what should be; raises ClusterError with all that cannot be mended."""
@@ -78,7 +79,7 @@ class Cluster:
         return Plan(tuple(one for one in self._definitions if one.topic not in partitions), tuple(self._changes(there)))
 
     def carry_out(self, plan: Plan) -> None:
-        """Create and change what the plan says, ready to be read and written; raises ClusterError with all that Kafka refuses."""
+        """Create and change what the plan says; raises ClusterError with all that Kafka refuses."""
         new = [NewTopic(one.topic, one.partitions, config=dict(one.settings)) for one in plan.missing]
         wanted: dict[str, list[ConfigEntry]] = {}
         for change in plan.changes:
@@ -87,9 +88,9 @@ class Cluster:
         altered = [ConfigResource(ResourceType.TOPIC, topic, incremental_configs=entries) for topic, entries in wanted.items()]
         if new:
             _answers(self._client.create_topics(new, request_timeout=ANSWER_SECONDS))
-            self._wait_for_leaders([TopicPartition(one.topic, number) for one in plan.missing for number in range(one.partitions)])
         if altered:
             _answers(self._client.incremental_alter_configs(altered, request_timeout=ANSWER_SECONDS))
+        self._wait_for([TopicPartition(one.topic, number) for one in plan.missing for number in range(one.partitions)])
 
     def missing(self) -> list[str]:
         """Give the topics that are not there."""
@@ -99,30 +100,28 @@ class Cluster:
     def partitions(self) -> list[Partition]:
         """Say how far each partition of our topics is, and the converter in those of the records."""
         counts = self._partitions()
-        all_of_them = [TopicPartition(one.topic, number) for one in self._definitions for number in range(counts.get(one.topic, 0))]
-        ends = self._offsets(all_of_them, OffsetSpec.latest(), IsolationLevel.READ_UNCOMMITTED)
-        stable = self._offsets(all_of_them, OffsetSpec.latest(), IsolationLevel.READ_COMMITTED)
-        records = [one for one in all_of_them if one.topic == self._settings.topic("avro")]
-        starts = self._offsets(records, OffsetSpec.earliest(), IsolationLevel.READ_UNCOMMITTED)
-        read = self._read_by_the_converter(records)
+        ours = [TopicPartition(one.topic, number) for one in self._definitions for number in range(counts.get(one.topic, 0))]
+        records = [one for one in ours if one.topic == self._settings.topic("avro")]
+        with closing(self._look("read_committed")) as committed, closing(self._look("read_uncommitted")) as everything:
+            ends = _patiently(lambda: [everything.get_watermark_offsets(one, timeout=ANSWER_SECONDS) for one in ours])
+            stable_ends = _patiently(lambda: [committed.get_watermark_offsets(one, timeout=ANSWER_SECONDS)[1] for one in ours])
+            offsets = _patiently(lambda: committed.committed(records, timeout=ANSWER_SECONDS)) if records else []
+        read = {one.partition: one.offset for one in offsets}
         found = []
-        for one in all_of_them:
-            place = (one.topic, one.partition)
-            unread = stable[place] - max(starts[place], read.get(place, 0)) if place in starts else None
-            found.append(Partition(*place, ends[place], stable[place], unread))
+        for one, (start, end), stable_end in zip(ours, ends, stable_ends, strict=True):
+            unread = stable_end - max(start, read[one.partition]) if one in records else None
+            found.append(Partition(one.topic, one.partition, end, stable_end, unread))
         return found
 
-    def _wait_for_leaders(self, partitions: list[TopicPartition]) -> None:
-        """Ask until all answer: for a moment after it is made a partition has no leader, and who starts then would fail."""
-        until = time.monotonic() + LEADER_SECONDS
-        while True:
-            try:
-                self._offsets(partitions, OffsetSpec.latest(), IsolationLevel.READ_UNCOMMITTED)
-                return
-            except ClusterError:
-                if time.monotonic() > until:
-                    raise
-            time.sleep(SECONDS_BETWEEN_LOOKS)  # Kafka tells nobody when it is done
+    def _wait_for(self, made: list[TopicPartition]) -> None:
+        """Wait until new partitions can be used: Kafka says that they are made before they are."""
+        with closing(self._look("read_uncommitted")) as consumer:
+            _patiently(lambda: [consumer.get_watermark_offsets(one, timeout=ANSWER_SECONDS) for one in made])
+
+    def _look(self, isolation: str) -> Consumer:
+        """Give a consumer that names the converter's group, to ask for its offsets, and never joins it."""
+        ours = {"group.id": f"{self._settings.prefix}-converter", "enable.auto.commit": False, "isolation.level": isolation}
+        return Consumer({**self._settings.client(), **ours}, logger=LOG)
 
     def _partitions(self) -> dict[str, int]:
         try:
@@ -144,20 +143,17 @@ class Cluster:
                 if value != wanted:
                     yield Change(one.topic, name, value, wanted)
 
-    def _offsets(self, partitions: list[TopicPartition], which: OffsetSpec, isolation: IsolationLevel) -> dict[tuple[str, int], int]:
-        if not partitions:
-            return {}
-        asked = dict.fromkeys(partitions, which)
-        answers = _answers(self._client.list_offsets(asked, isolation_level=isolation, request_timeout=ANSWER_SECONDS))
-        return {(one.topic, one.partition): answer.offset for one, answer in answers.items()}
 
-    def _read_by_the_converter(self, partitions: list[TopicPartition]) -> dict[tuple[str, int], int]:
-        if not partitions:
-            return {}
-        group = f"{self._settings.prefix}-converter"
-        asked = [ConsumerGroupTopicPartitions(group, partitions)]
-        answers = _answers(self._client.list_consumer_group_offsets(asked, request_timeout=ANSWER_SECONDS))
-        return {(one.topic, one.partition): one.offset for one in answers[group].topic_partitions if one.offset >= 0}
+def _patiently(ask: Callable[[], _Answer]) -> _Answer:
+    """Ask until there is an answer; raises ClusterError. A cluster that has just begun knows neither leaders nor coordinators at first."""
+    until = time.monotonic() + ANSWER_SECONDS
+    while True:
+        try:
+            return ask()
+        except KafkaException as error:
+            if time.monotonic() > until:
+                raise ClusterError(_text(error)) from error
+            time.sleep(PAUSE_SECONDS)
 
 
 def _answers(asked: "Mapping[_Asked, Future[_Answer]]") -> dict[_Asked, _Answer]:
@@ -167,7 +163,7 @@ def _answers(asked: "Mapping[_Asked, Future[_Answer]]") -> dict[_Asked, _Answer]
         try:
             answers[what] = future.result()
         except KafkaException as error:
-            faults.append(f"{getattr(what, 'name', what)}: {_text(error)}")
+            faults.append(f"{what.name if isinstance(what, ConfigResource) else what}: {_text(error)}")
     if faults:
         raise ClusterError("\n".join(faults))
     return answers

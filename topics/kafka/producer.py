@@ -26,6 +26,10 @@ PATIENT: Final = {"message.timeout.ms": 0, "enable.gapless.guarantee": True}
 # A fatal error is raised by `poll`; the client then still calls for reports, and their callbacks end in a SystemError.
 RAISED: Final = (KafkaException, SystemError)
 
+LOG = logging.getLogger("kafka")
+# What is dropped on purpose is a gap, which the client calls fatal.
+LOG.addFilter(lambda record: "Purged in flight" not in record.getMessage())
+
 Report = Callable[[object, object], None]  # called with the error, or None, and the message as it was delivered
 
 
@@ -39,7 +43,7 @@ class Session:
     def __init__(self, settings: KafkaSettings, spool: bytes) -> None:
         self._spool, self._records, self._dead_letters = spool, settings.topic("avro"), settings.topic("dead-letters")
         self._fault: object = None
-        self._producer = Producer({**settings.client(), **IDEMPOTENT, **PATIENT}, logger=logging.getLogger("kafka"))
+        self._producer = Producer({**settings.client(), **IDEMPOTENT, **PATIENT}, logger=LOG)
         try:
             reach(self._producer, settings, "avro", "dead-letters")
         except SessionOver:
@@ -96,7 +100,6 @@ def poll(producer: Producer, seconds: float) -> int:
 
 def drop(producer: Producer) -> None:
     """Let go of a producer and of what it has not delivered; reports of that come at once, as failures."""
-    with suppress(*RAISED):
-        producer.purge()
-        producer.poll(0)
-    producer.close()
+    for step in (producer.purge, lambda: producer.poll(0), producer.close):
+        with suppress(*RAISED):
+            step()

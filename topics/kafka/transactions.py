@@ -171,25 +171,15 @@ class Transactions:
         return True
 
 
-def read_partition(settings: KafkaSettings, topic: str, partition: int, since: int = 0) -> Iterable[Fetched]:
-    """Give all committed messages of a partition from an instant on (milliseconds since 1970), up to its end now.
+def read_partition(settings: KafkaSettings, topic: str, partition: int, since: int | None = None) -> Iterable[Fetched]:
+    """Give all committed messages of a partition, or those from an instant on (milliseconds since 1970), up to its end now.
 
     Raises TransactionFailed when the broker does not answer.
     """
-    consumer = Consumer(
-        settings.client()
-        | {
-            "group.id": f"{topic}-reading",  # the client wants a name; nothing is committed under it
-            "enable.auto.commit": False,
-            "isolation.level": "read_committed",
-            "enable.partition.eof": True,
-            "fetch.wait.max.ms": 10,  # at the end nothing more is waited for
-            "fetch.queue.backoff.ms": 10,
-        },
-        logger=CLIENT_LOG,
-    )
+    consumer = committed_consumer(settings, topic)
     try:
-        consumer.assign(consumer.offsets_for_times([TopicPartition(topic, partition, since)], QUIET_SECONDS))
+        start = TopicPartition(topic, partition, FROM_BEGINNING if since is None else since)
+        consumer.assign([start] if since is None else consumer.offsets_for_times([start], QUIET_SECONDS))
         while True:
             for message in _some(consumer):
                 error = message.error()
@@ -203,6 +193,22 @@ def read_partition(settings: KafkaSettings, topic: str, partition: int, since: i
         raise TransactionFailed(f"{topic}, partition {partition}, cannot be read: {error}") from error
     finally:
         consumer.close()
+
+
+def committed_consumer(settings: KafkaSettings, topic: str) -> Consumer:
+    """Give a consumer of no group that sees committed messages only, and is told of the end."""
+    return Consumer(
+        settings.client()
+        | {
+            "group.id": f"{topic}-reading",  # the client wants a name; nothing is committed under it
+            "enable.auto.commit": False,
+            "isolation.level": "read_committed",
+            "enable.partition.eof": True,
+            "fetch.wait.max.ms": 10,  # at the end nothing more is waited for
+            "fetch.queue.backoff.ms": 10,
+        },
+        logger=CLIENT_LOG,
+    )
 
 
 def _some(consumer: Consumer) -> list[Message]:

@@ -1,7 +1,6 @@
 """A topic without files: messages go straight to Kafka, and are durable when it says so."""
 
 import asyncio
-import logging
 import secrets
 import threading
 import time
@@ -16,7 +15,7 @@ from confluent_kafka import KafkaException, Producer
 from topics.accounts import Accounts, account_of
 from topics.kafka.ledger_feed import LedgerFeed
 from topics.kafka.messages import headers
-from topics.kafka.producer import IDEMPOTENT, SessionOver, drop, poll, reach
+from topics.kafka.producer import IDEMPOTENT, LOG, SessionOver, drop, poll, reach
 from topics.kafka.settings import KafkaSettings
 from topics.ledger import KEPT_MS, Counts, Ledger, Minute
 from topics.topic import Kind, Message, TopicFailed, TopicFull
@@ -197,7 +196,7 @@ class KafkaTopic:
         self._call(self._refuse_all, reason)
 
     def _new_producer(self) -> Producer:
-        return Producer({**self._settings.client(), **IDEMPOTENT, **self._timeout}, logger=logging.getLogger("kafka"))
+        return Producer({**self._settings.client(), **IDEMPOTENT, **self._timeout}, logger=LOG)
 
     def _oldest(self) -> int:
         return int(self._now() * 1000) - KEPT_MS

@@ -1,0 +1,63 @@
+"""Dead letters dealt with once more on one machine: other threads ask, the converter's own thread does it between two batches."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from queue import SimpleQueue
+from typing import Final
+
+from streams.dead_letters import NEVER_REPLAYED
+from streams.sink import Batch, Choice, DeadLetter, Sink
+from topics.topic import Entry, Kind, Message
+
+AT_ONCE: Final = 200  # a message has up to 1 MiB, and the stream waits meanwhile
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What became of dead letters that were to be replayed."""
+
+    brought_in: int  # their events are rows, now or since before
+    failed_again: Mapping[str, int]  # dead letters still, by reason
+    last: int | None = None  # position of the last one; None where no more can follow
+
+
+class Replays:
+    """What is asked for and not done yet. `commit(entries, replayed)` makes and stores the batch in which these dead letters are gone."""
+
+    def __init__(self, topic: str, sink: Sink, commit: Callable[[Sequence[Entry], Sequence[int]], Batch]) -> None:
+        self._topic, self._sink, self._commit = topic, sink, commit
+        self._asked: SimpleQueue[tuple[Choice, int, Future[Replayed]]] = SimpleQueue()
+
+    def ask(self, choice: Choice, after: int) -> "Future[Replayed]":
+        """Have the first of the chosen dead letters behind a position replayed."""
+        done: Future[Replayed] = Future()
+        self._asked.put((choice, after, done))
+        return done
+
+    def work(self) -> None:
+        """Do all that is asked for."""
+        while not self._asked.empty():
+            choice, after, done = self._asked.get()
+            if not done.set_running_or_notify_cancel():
+                continue
+            try:
+                done.set_result(self._replay(choice, after))
+            except BaseException as error:
+                done.set_exception(error)
+                raise
+
+    def _replay(self, choice: Choice, after: int) -> Replayed:
+        letters = [DeadLetter(**found) for found in self._sink.dead_letters_after(self._topic, after, AT_ONCE, choice)]
+        failed = Counter(letter.reason for letter in letters if letter.reason in NEVER_REPLAYED)
+        if entries := [_to_entry(letter) for letter in letters if letter.reason not in NEVER_REPLAYED]:
+            batch = self._commit(entries, [entry.position for entry in entries])
+            failed.update(letter.reason for letter in batch.dead_letters)
+        last = letters[-1].position if len(letters) == AT_ONCE else None
+        return Replayed(len(letters) - failed.total(), dict(failed), last)
+
+
+def _to_entry(letter: DeadLetter) -> Entry:
+    message = Message(Kind.REPLAY, letter.received_at, letter.source, letter.key, letter.event_id, letter.content)
+    return Entry(letter.position, letter.position, message)

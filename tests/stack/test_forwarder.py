@@ -1,0 +1,156 @@
+"""The forwarder and a real Kafka, either of them killed, frozen or away: every frame arrives, in order, and none is let go of before."""
+
+import asyncio
+import itertools
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Self
+
+import pytest
+from rich.console import Console
+from support.collector import ROOT
+from support.engines import RunningEngines
+from support.kafka import assert_in_order, positions_by_partition, read_topic
+from support.topics import a_message, no_failure, read_entries
+from support.waiting import wait_until
+
+from headrace.kafka import apply
+from topics.forwarder import READER
+from topics.kafka.settings import KafkaSettings
+from topics.local import LocalReader, LocalTopic
+from topics.readers import released_positions
+
+_prefixes = itertools.count()
+
+
+class Spool:
+    """A local topic that is written to until it is stopped, some thousand events a second; it keeps everything."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        LocalReader.open(path, "keeper").close()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._write()))
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> int:
+        """Stop writing; give the end."""
+        self._stop.set()
+        self._thread.join()
+        return read_entries(self.path)[-1].next_position
+
+    def released(self) -> int:
+        return released_positions(self.path).get(READER, 0)
+
+    async def _write(self) -> None:
+        topic, numbers = LocalTopic.open(self.path, on_failure=no_failure), itertools.count()
+        while not self._stop.is_set():
+            group = itertools.islice(numbers, 50)
+            await topic.append([a_message(f"{n:032x}", key=b"party %d" % (n % 1000), value=os.urandom(300)) for n in group])
+            await asyncio.sleep(0.01)
+        topic.close()
+
+
+@pytest.fixture
+def settings(kafka: RunningEngines) -> KafkaSettings:
+    """Topics of its own for a test."""
+    kafka.start("kafka")
+    settings = KafkaSettings(bootstrap_servers=kafka.kafka, prefix=f"forwarder{next(_prefixes)}")
+    apply(settings, Console(quiet=True))
+    return settings
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Iterator[Spool]:
+    with Spool(tmp_path / "spool") as spool:
+        yield spool
+
+
+@contextmanager
+def a_forwarder(spool: Spool, settings: KafkaSettings) -> Iterator[subprocess.Popen[bytes]]:
+    environment = {
+        "HEADRACE_FORWARDER_TOPIC_DIRECTORY": str(spool.path),
+        "HEADRACE_FORWARDER_PORT": "0",
+        "HEADRACE_KAFKA_BOOTSTRAP_SERVERS": settings.bootstrap_servers,
+        "HEADRACE_KAFKA_PREFIX": settings.prefix,
+    }
+    with subprocess.Popen([sys.executable, "-m", "topics.forwarder"], cwd=ROOT, env=os.environ | environment) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def wait_for_more(spool: Spool, than: int) -> int:
+    """Wait until something beyond a position is released."""
+    wait_until(lambda: spool.released() > than, within_seconds=60)
+    return spool.released()
+
+
+def assert_everything_arrives(spool: Spool, settings: KafkaSettings) -> None:
+    end = spool.stop()
+    wait_until(lambda: spool.released() == end, within_seconds=60)
+    assert_in_order(read_entries(spool.path), read_topic(settings, "avro", within_seconds=60))
+
+
+def test_a_forwarder_that_is_killed_again_and_again_loses_nothing_and_skips_nothing(spool: Spool, settings: KafkaSettings) -> None:
+    released = 0
+    for _ in range(4):
+        with a_forwarder(spool, settings) as process:
+            released = wait_for_more(spool, released)
+            process.kill()
+        released = spool.released()
+        let_go = {entry.position for entry in read_entries(spool.path) if entry.position < released}
+        assert let_go.difference(*positions_by_partition(read_topic(settings, "avro")).values()) == set()
+    with a_forwarder(spool, settings):
+        assert_everything_arrives(spool, settings)
+
+
+def test_a_kafka_that_is_killed_loses_nothing_of_what_was_released(spool: Spool, settings: KafkaSettings, kafka: RunningEngines) -> None:
+    with a_forwarder(spool, settings):
+        released = 0
+        for _ in range(2):
+            released = wait_for_more(spool, released)
+            kafka.kill("kafka")
+            kafka.start("kafka")
+        wait_for_more(spool, released)
+        assert_everything_arrives(spool, settings)
+
+
+def test_a_kafka_that_freezes_again_and_again_loses_nothing(spool: Spool, settings: KafkaSettings, kafka: RunningEngines) -> None:
+    with a_forwarder(spool, settings):
+        released = 0
+        for _ in range(4):
+            released = wait_for_more(spool, released)
+            kafka.pause("kafka")
+            with pytest.raises(subprocess.TimeoutExpired):  # frozen for a while, not for a moment
+                subprocess.run(["sleep", "60"], timeout=3, check=False)
+            kafka.resume("kafka")
+        assert_everything_arrives(spool, settings)
+
+
+@pytest.mark.parametrize("away", ["killed", "frozen"])
+def test_a_forwarder_stops_at_once_without_kafka_and_its_successor_goes_on(
+    spool: Spool, settings: KafkaSettings, kafka: RunningEngines, away: str
+) -> None:
+    with a_forwarder(spool, settings) as process:
+        wait_for_more(spool, 0)
+        kafka.kill("kafka") if away == "killed" else kafka.pause("kafka")
+        try:
+            process.terminate()
+            assert process.wait(5) == 0
+        finally:
+            kafka.start("kafka") if away == "killed" else kafka.resume("kafka")
+    with a_forwarder(spool, settings):
+        assert_everything_arrives(spool, settings)

@@ -1,0 +1,104 @@
+"""`headrace kafka` and a real Kafka: the topics become what topics.toml says, and what is wrong is told."""
+
+import io
+import itertools
+
+import pytest
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic, ResourceType
+from rich.console import Console
+from support.engines import RunningEngines
+
+from headrace.errors import CommandError
+from headrace.kafka import apply, status
+from topics.kafka.settings import KafkaSettings
+
+_prefixes = itertools.count()
+
+
+@pytest.fixture
+def settings(kafka: RunningEngines) -> KafkaSettings:
+    kafka.start("kafka")
+    return KafkaSettings(bootstrap_servers=kafka.kafka, prefix=f"topics{next(_prefixes)}")
+
+
+def applied(settings: KafkaSettings, *, dry_run: bool = False) -> str:
+    """What the command says."""
+    told = io.StringIO()
+    apply(settings, Console(file=told, width=1000), dry_run=dry_run)
+    return told.getvalue()
+
+
+def shown(settings: KafkaSettings) -> tuple[bool, str]:
+    told = io.StringIO()
+    is_complete = status(settings, Console(file=told, width=1000))
+    return is_complete, told.getvalue()
+
+
+def test_a_dry_run_says_what_would_change_and_changes_nothing(settings: KafkaSettings) -> None:
+    told = applied(settings, dry_run=True)
+    assert told.count("would be created") == 5
+    assert applied(settings, dry_run=True) == told
+    is_complete, told = shown(settings)
+    assert not is_complete
+    assert f"{settings.topic('avro')} is missing" in told
+
+
+def test_topics_are_made_once(settings: KafkaSettings) -> None:
+    assert f"{settings.topic('avro')}: created with 4 partitions" in applied(settings)
+    assert applied(settings) == "nothing to change\n"
+    assert shown(settings)[0]
+
+
+def test_a_setting_that_someone_changed_is_set_again(settings: KafkaSettings) -> None:
+    applied(settings)
+    entry = ConfigEntry("retention.ms", "1000", incremental_operation=AlterConfigOpType.SET)
+    resource = ConfigResource(ResourceType.TOPIC, settings.topic("json"), incremental_configs=[entry])
+    admin = AdminClient({**settings.client()})
+    for future in admin.incremental_alter_configs([resource]).values():
+        future.result(10)
+    told = f"{settings.topic('json')}: retention.ms set to 604800000, from 1000\n"
+    assert applied(settings) == told
+    assert applied(settings) == "nothing to change\n"
+
+
+def test_other_numbers_of_partitions_are_refused_all_at_once(settings: KafkaSettings) -> None:
+    admin = AdminClient({**settings.client()})
+    for future in admin.create_topics([NewTopic(settings.topic(name), 2) for name in ("avro", "json")]).values():
+        future.result(10)
+    with pytest.raises(CommandError) as refused:
+        applied(settings)
+    assert [line.split(" partitions")[0] for line in str(refused.value).splitlines()] == [
+        f"{settings.topic('avro')} has 2",
+        f"{settings.topic('json')} has 2",
+    ]
+    assert "is missing" in shown(settings)[1]
+
+
+def test_what_is_unread_is_shown(settings: KafkaSettings) -> None:
+    applied(settings)
+    producer = Producer(settings.client())
+    for _ in range(7):
+        producer.produce(settings.topic("avro"), b"value", partition=2)
+    assert producer.flush(10) == 0
+    (line,) = [line.split() for line in shown(settings)[1].splitlines() if line.split()[:2] == [settings.topic("avro"), "2"]]
+    assert line[2:] == ["7", "7"]
+
+
+def test_a_transaction_that_hangs_is_told(settings: KafkaSettings) -> None:
+    applied(settings)
+    producer = Producer({**settings.client(), "transactional.id": settings.prefix})
+    producer.init_transactions(30)
+    producer.begin_transaction()
+    producer.produce(settings.topic("json"), b"value", partition=1)
+    producer.flush(10)
+    assert f"{settings.topic('json')}, partition 1: a transaction hangs at offset 0" in shown(settings)[1]
+    producer.abort_transaction(10)
+    assert "hangs" not in shown(settings)[1]
+
+
+def test_a_kafka_that_is_not_there_is_told() -> None:
+    nowhere = KafkaSettings(bootstrap_servers="127.0.0.1:1")
+    for command in (applied, shown):
+        with pytest.raises(CommandError, match=r"Kafka does not answer at 127\.0\.0\.1:1"):
+            command(nowhere)

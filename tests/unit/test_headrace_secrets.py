@@ -1,0 +1,55 @@
+"""Secrets of the stack in containers: made once, closed to everybody else on the machine."""
+
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from collector.identifiers import read_or_make_secret
+from headrace.errors import CommandError
+from headrace.secret_files import SECRETS, make_secrets
+
+
+@pytest.fixture
+def console() -> Console:
+    return Console(width=200, record=True)
+
+
+def test_each_secret_is_made_and_said(tmp_path: Path, console: Console) -> None:
+    make_secrets(tmp_path / "secrets", console)
+    assert {path.name for path in (tmp_path / "secrets").iterdir()} == SECRETS.keys()
+    assert console.export_text().count(": made") == len(SECRETS)
+
+
+def test_no_two_secrets_are_alike_and_none_is_short(tmp_path: Path, console: Console) -> None:
+    make_secrets(tmp_path, console)
+    values = [path.read_text() for path in tmp_path.iterdir()]
+    assert len(set(values)) == len(SECRETS)
+    assert min(map(len, values)) >= 32
+
+
+def test_a_secret_that_is_there_is_kept_and_one_that_is_missing_is_made(tmp_path: Path, console: Console) -> None:
+    (tmp_path / "partition-key").write_text("mine")
+    make_secrets(tmp_path, console)
+    assert (tmp_path / "partition-key").read_text() == "mine"
+    assert (tmp_path / "dashboards-password").exists()
+    assert "partition-key: was there" in console.export_text()
+
+
+def test_the_folder_is_closed_to_others_and_a_container_of_another_user_can_read_the_files(tmp_path: Path, console: Console) -> None:
+    folder = tmp_path / "secrets"
+    folder.mkdir(mode=0o755)
+    make_secrets(folder, console)
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o444}
+
+
+def test_the_collector_takes_the_partition_key(tmp_path: Path, console: Console) -> None:
+    make_secrets(tmp_path, console)
+    assert len(read_or_make_secret(tmp_path / "partition-key")) == 32
+
+
+def test_a_folder_that_cannot_be_used_is_named(tmp_path: Path, console: Console) -> None:
+    (tmp_path / "secrets").write_text("")
+    with pytest.raises(CommandError, match=r"secrets: File exists; give another folder with --folder"):
+        make_secrets(tmp_path / "secrets", console)

@@ -1,0 +1,99 @@
+"""Which processes make up headrace, with DuckDB and with Kafka and Druid."""
+
+import os
+import socket
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from support.engines_without_jars import engines_without_jars
+
+from headrace.engines import NAMES
+from headrace.errors import CommandError
+from headrace.services import STOP_ORDER, Plan
+from headrace.state import LOOPBACK, Run, RunningProcess, State
+from headrace.status import status
+from headrace.supervisor import Service, created_at
+from headrace.up import tell, up
+from topics.readers import ReaderState, reader_path, save_reader
+
+PORTS = {"collector": 8290, "internal": 8291, "sql": 8888, "dashboards": 8088, "shop": 8000}
+
+
+@pytest.fixture
+def on_duckdb(tmp_path: Path) -> Plan:
+    plan = Plan(State(tmp_path / "state"), LOOPBACK, PORTS, dashboards=False, visits=False, visits_per_minute=1)
+    plan.state.prepare()
+    return plan
+
+
+@pytest.fixture
+def on_druid(on_duckdb: Plan, tmp_path: Path) -> Plan:
+    return on_duckdb.on_druid(engines_without_jars(tmp_path))
+
+
+def stages(plan: Plan) -> list[dict[str, Service]]:
+    return [{service.name: service for service in stage.services} for stage in plan.stages()]
+
+
+def test_with_duckdb_all_start_side_by_side(on_duckdb: Plan) -> None:
+    assert [set(stage) for stage in stages(on_duckdb)] == [{"collector", "store", "shop"}]
+
+
+def test_what_needs_topics_and_table_starts_after_the_engines(on_druid: Plan) -> None:
+    assert [set(stage) for stage in stages(on_druid)] == [{*NAMES, "collector", "shop"}, {"forwarder", "converter"}]
+
+
+def test_every_service_is_stopped_in_its_turn(on_duckdb: Plan, on_druid: Plan) -> None:
+    started = {name for plan in (on_duckdb, on_druid) for stage in stages(plan) for name in stage}
+    assert started - {name for group in STOP_ORDER for name in group} == set()
+
+
+def test_the_forwarder_reads_what_the_collector_writes_and_both_kafka_clients_know_where_it_is(on_druid: Plan) -> None:
+    (first, second), ports = stages(on_druid), on_druid.ports
+    assert second["forwarder"].environment == {
+        "HEADRACE_KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{ports['kafka']}",
+        "HEADRACE_FORWARDER_HOST": "127.0.0.1",
+        "HEADRACE_FORWARDER_PORT": "8292",
+        "HEADRACE_FORWARDER_TOPIC_DIRECTORY": first["collector"].environment["HEADRACE_COLLECTOR_TOPIC_DIRECTORY"],
+    }
+    assert second["converter"].environment == {
+        "HEADRACE_KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{ports['kafka']}",
+        "HEADRACE_STREAMS_HOST": "127.0.0.1",
+        "HEADRACE_STREAMS_PORT": "8293",
+        "HEADRACE_STREAMS_PLACES": str(on_druid.state.places),
+    }
+
+
+def test_druid_sql_is_at_the_broker_and_every_port_is_looked_at(on_druid: Plan) -> None:
+    assert on_druid.engines
+    assert on_druid.url("sql") == f"http://{on_druid.engines.ports.address('broker')}"
+    looked_at = on_druid.ports_to_check()
+    assert set(looked_at) == {*PORTS, "forwarder", "converter", *on_druid.engines.ports.without_broker()} - {"dashboards"}
+    assert {on_druid.host_of(name) for name in looked_at} == {LOOPBACK}
+
+
+def test_it_is_told_where_kafka_is(on_druid: Plan) -> None:
+    out = StringIO()
+    tell(on_druid, Console(file=out))
+    assert f"  Kafka        127.0.0.1:{on_druid.ports['kafka']}\n" in out.getvalue()
+
+
+@pytest.mark.parametrize(("reader", "before", "plan"), [("converter", "duckdb", "on_druid"), ("forwarder", "druid", "on_duckdb")])
+def test_a_state_folder_stays_with_its_engines(reader: str, before: str, plan: str, request: pytest.FixtureRequest) -> None:
+    after: Plan = request.getfixturevalue(plan)
+    path = reader_path(after.state.topic, reader)
+    path.parent.mkdir()
+    save_reader(path, ReaderState())
+    with pytest.raises(CommandError, match=f"was made with --engines {before}; go on with it, or give another folder"):
+        up(after, Console(file=StringIO()))
+
+
+def test_status_tells_of_the_engines(on_druid: Plan) -> None:
+    myself = RunningProcess(os.getpid(), created_at(os.getpid()))
+    with socket.create_server((LOOPBACK, on_druid.ports["zookeeper"])):
+        on_druid.state.write_run(Run(myself, LOOPBACK, on_druid.ports, {"zookeeper": myself, "kafka": myself}))
+        content = status(on_druid.state)
+    assert {name: process["ready"] for name, process in content["processes"].items()} == {"zookeeper": True, "kafka": False}
+    assert content["urls"]["kafka"] == f"127.0.0.1:{on_druid.ports['kafka']}"
