@@ -9,6 +9,8 @@ from minidruid.settings import Settings as MinidruidSettings
 from simulator.settings import ShopSettings, VisitsSettings
 from startup.settings import ServiceSettings
 from streams.settings import Settings as StreamsSettings
+from topics.forwarder_settings import ForwarderSettings
+from topics.kafka.settings import KafkaSettings
 
 ROOT = Path(__file__).parents[2]
 STATIONS: list[tuple[type[ServiceSettings], str]] = [
@@ -17,6 +19,8 @@ STATIONS: list[tuple[type[ServiceSettings], str]] = [
     (MinidruidSettings, "minidruid"),
     (ShopSettings, "simulator"),
     (VisitsSettings, "simulator"),
+    (KafkaSettings, "topics"),
+    (ForwarderSettings, "topics"),
 ]
 
 
