@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 from rich.console import Console
 from support.engines import RunningEngines
-from support.installation import free_ports
+from support.ports import free_ports
 from support.waiting import wait_until
 
 from enrichment import demo_places
