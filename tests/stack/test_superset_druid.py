@@ -12,8 +12,8 @@ from support.browser import chromium_running
 from support.datasource import Datasource
 from support.druid_table import druid_table
 from support.engines import RunningEngines
-from support.installation import free_ports
 from support.minidruid import ask, clickstream_rows, engine_over, open_store
+from support.ports import free_ports
 from support.superset import ASSETS, Dashboards, ShownChart, bundle_context, log_in, open_dashboard, superset_running
 from support.truth import Tally, Verdict, compare
 
