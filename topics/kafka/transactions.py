@@ -72,6 +72,9 @@ class Transactions:
                 "transaction.timeout.ms": 15_000,
                 "compression.type": "lz4",
                 "linger.ms": 1,  # a commit flushes anyway
+                # A transaction that follows at once is refused until the one before is written down everywhere. With the client's own
+                # 100 ms before it asks again, that wait was most of the time from an event to its row.
+                "retry.backoff.ms": 5,
                 # Else, when no broker can be reached, the client forgets them all but for the coordinator it has in mind: once Kafka is
                 # back, send_offsets_to_transaction waits for that one without end, whatever its time limit.
                 "metadata.recovery.strategy": "none",
