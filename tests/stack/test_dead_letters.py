@@ -16,7 +16,8 @@ import httpx
 import pytest
 from msgspec.structs import replace
 from support.engines import RunningEngines
-from support.installation import free_ports, run_command
+from support.installation import run_command
+from support.ports import free_ports
 from support.streams import OLDER, a_message, a_record, of_an_unknown_schema
 from support.streams_kafka import KafkaConverting
 from support.waiting import wait_until
