@@ -20,7 +20,7 @@ from topics.forwarder import READER, Forwarder
 from topics.forwarder_settings import ForwarderSettings
 from topics.kafka.cluster import Cluster
 from topics.kafka.ledger_feed import LedgerFeed
-from topics.kafka.producer import IDEMPOTENT, PATIENT, Session
+from topics.kafka.producer import IDEMPOTENT, PATIENT, TUNED, Session
 from topics.kafka.settings import KafkaSettings
 from topics.local import LocalReader, LocalTopic
 from topics.spool_id import spool_id
@@ -46,7 +46,7 @@ async def fill(directory: Path, frames: int) -> None:
 
 def plain_rate(kafka: KafkaSettings, messages: list[Message]) -> float:
     """Messages a second that a loop sends: nothing read, no headers, no reports looked at one by one."""
-    producer = Producer({**kafka.client(), **IDEMPOTENT, **PATIENT})
+    producer = Producer({**TUNED, **kafka.client(), **IDEMPOTENT, **PATIENT})
     producer.list_topics(timeout=10)
     started = time.perf_counter()
     for number, message in enumerate(messages):

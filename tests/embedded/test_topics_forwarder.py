@@ -1,6 +1,7 @@
 """The forwarder against librdkafka's in-process broker: what is in the spool is on Kafka, and nothing is let go of before."""
 
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -309,13 +310,19 @@ def test_health_and_metrics_are_told_over_http(spool: Path, kafka: MockKafka) ->
     fill(spool, parties(1))
     stop = threading.Event()
     with ExitStack() as stack:
-        settings = ForwarderSettings(topic_directory=spool, port=18292)
+        settings = ForwarderSettings(topic_directory=spool, port=a_free_port())
         thread = threading.Thread(target=forward, args=(settings, kafka.settings, stop, stack))
         thread.start()
         wait_until(lambda: _ready(settings.port))
         assert "clickstream_forwarder_messages_total 1.0" in httpx.get(f"http://127.0.0.1:{settings.port}/metrics").text
         stop.set()
         thread.join()
+
+
+def a_free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+    return port
 
 
 def _ready(port: int) -> bool:

@@ -95,10 +95,3 @@ def test_a_transaction_that_hangs_is_told(settings: KafkaSettings) -> None:
     assert f"{settings.topic('json')}, partition 1: a transaction hangs at offset 0" in shown(settings)[1]
     producer.abort_transaction(10)
     assert "hangs" not in shown(settings)[1]
-
-
-def test_a_kafka_that_is_not_there_is_told() -> None:
-    nowhere = KafkaSettings(bootstrap_servers="127.0.0.1:1")
-    for command in (applied, shown):
-        with pytest.raises(CommandError, match=r"Kafka does not answer at 127\.0\.0\.1:1"):
-            command(nowhere)

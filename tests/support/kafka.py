@@ -44,10 +44,10 @@ class MockKafka:
         self.address: str = self._library.rd_kafka_mock_cluster_bootstraps(self._cluster).decode()
         self.settings = KafkaSettings(bootstrap_servers=self.address, prefix=prefix)
 
-    def make_topics(self) -> None:
-        """Make the topics of topics.toml."""
+    def make_topics(self, *, partitions: int | None = None) -> None:
+        """Make the topics of topics.toml, with as many partitions as it says or as are given."""
         for one in definitions(self.settings):
-            self._library.rd_kafka_mock_topic_create(self._cluster, one.topic.encode(), one.partitions, 1)
+            self._library.rd_kafka_mock_topic_create(self._cluster, one.topic.encode(), partitions or one.partitions, 1)
 
     def fail(self, request: int, *codes: int) -> None:
         """Answer the next requests of this kind with these errors, one each."""

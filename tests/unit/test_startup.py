@@ -1,9 +1,13 @@
 """Every service reads its settings the same way: declared, typed, all faults at once."""
 
+import socket
+
+import httpx
 import pytest
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
+from startup.probes import Probes, ProbesError
 from startup.settings import ServiceSettings, SettingsError
 
 
@@ -45,3 +49,26 @@ def test_all_faults_are_told_at_once_under_the_variables_names() -> None:
         "HEADRACE_SAMPLE_COLOUR",
     ]
     assert all(len(fault) < 200 for fault in told.value.faults)
+
+
+def test_probes_tell_whether_a_process_is_ready_and_why_not() -> None:
+    trouble = ["Kafka is away"]
+    probes = Probes("127.0.0.1", 0, trouble=lambda: trouble[0], metrics=lambda: b"a_metric 1\n")
+    url = f"http://127.0.0.1:{probes.port}"
+    try:
+        assert httpx.get(f"{url}/health/live", trust_env=False).json() == {"status": "live"}
+        answer = httpx.get(f"{url}/health/ready", trust_env=False)
+        assert (answer.status_code, answer.json()) == (503, {"status": "not ready", "message": "Kafka is away"})
+        trouble[0] = ""
+        answer = httpx.get(f"{url}/health/ready", trust_env=False)
+        assert (answer.status_code, answer.json()) == (200, {"status": "ready"})
+        answer = httpx.get(f"{url}/metrics", trust_env=False)
+        assert (answer.text, answer.headers["content-type"]) == ("a_metric 1\n", "text/plain; version=0.0.4; charset=utf-8")
+        assert httpx.get(f"{url}/else", trust_env=False).status_code == 404
+    finally:
+        probes.close()
+
+
+def test_a_port_that_another_process_has_is_told() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(ProbesError, match="is another one running"):
+        Probes("127.0.0.1", taken.getsockname()[1], trouble=str, metrics=bytes)

@@ -1,6 +1,5 @@
 """The topics as they are on a cluster, brought to what topics.toml says of them."""
 
-import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
@@ -12,12 +11,12 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic, ResourceType
 
 from topics.kafka.definitions import Definition, definitions
-from topics.kafka.settings import KafkaSettings
+from topics.kafka.settings import CLIENT_LOG, KafkaSettings
 from topics.topic import TopicError
 
+REACHED_SECONDS = 5.0
 ANSWER_SECONDS = 10.0
 PAUSE_SECONDS = 0.1
-LOG = logging.getLogger("kafka")
 
 _Asked = TypeVar("_Asked")
 _Answer = TypeVar("_Answer")
@@ -62,7 +61,7 @@ class Cluster:
     def __init__(self, settings: KafkaSettings) -> None:
         self._settings = settings
         self._definitions = definitions(settings)
-        self._client = AdminClient({**settings.client()}, logger=LOG)
+        self._client = AdminClient({**settings.client()}, logger=CLIENT_LOG)
 
     def plan(self) -> Plan:
         """Compare what there is with what should be; raises ClusterError with all that cannot be mended."""
@@ -121,11 +120,11 @@ class Cluster:
     def _look(self, isolation: str) -> Consumer:
         """Give a consumer that names the converter's group, to ask for its offsets, and never joins it."""
         ours = {"group.id": f"{self._settings.prefix}-converter", "enable.auto.commit": False, "isolation.level": isolation}
-        return Consumer({**self._settings.client(), **ours}, logger=LOG)
+        return Consumer({**self._settings.client(), **ours}, logger=CLIENT_LOG)
 
     def _partitions(self) -> dict[str, int]:
         try:
-            topics = self._client.list_topics(timeout=ANSWER_SECONDS).topics
+            topics = self._client.list_topics(timeout=REACHED_SECONDS).topics
         except KafkaException as error:
             raise ClusterError(f"Kafka does not answer at {self._settings.bootstrap_servers}: {_text(error)}") from error
         return {name: len(topic.partitions) for name, topic in topics.items()}

@@ -5,8 +5,8 @@ from typing import Final
 
 from confluent_kafka import KafkaError, Message, Producer
 
-from topics.kafka.settings import KafkaSettings
-from topics.kafka.transactions import CLIENT_LOG, Output, TransactionFailed
+from topics.kafka.settings import CLIENT_LOG, KafkaSettings
+from topics.kafka.transactions import Output, TransactionFailed
 
 SECONDS: Final = 30.0
 ROOM_SECONDS: Final = 0.1

@@ -1,6 +1,5 @@
 """What the converters account for a spool, read from the ledger on Kafka as they commit it."""
 
-import logging
 import threading
 from typing import Final, TypeAlias
 
@@ -8,7 +7,7 @@ import msgspec
 import structlog
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from topics.kafka.settings import KafkaSettings
+from topics.kafka.settings import CLIENT_LOG, KafkaSettings
 from topics.ledger import Minute
 
 Counts: TypeAlias = dict[str, int]
@@ -35,7 +34,7 @@ class LedgerFeed:
         self._topic, self._spool = settings.topic("ledger"), spool.hex()
         # A group only because a consumer must name one: it joins none and commits nothing.
         config = {**settings.client(), **FOLLOWER, "group.id": f"{settings.prefix}-forwarder"}
-        self._consumer = Consumer(config, logger=logging.getLogger("kafka"))
+        self._consumer = Consumer(config, logger=CLIENT_LOG)
         self._lock, self._stop = threading.Lock(), threading.Event()
         self._values: dict[Minute, dict[int, Counts]] = {}
         self._changed: dict[Minute, None] = {}

@@ -1,6 +1,5 @@
 """An idempotent producer for a while: all it takes is delivered in order, or it is over and another begins further back."""
 
-import logging
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
@@ -8,7 +7,7 @@ from typing import Final
 from confluent_kafka import KafkaException, Producer
 
 from topics.kafka.messages import dead_letter, headers
-from topics.kafka.settings import KafkaSettings
+from topics.kafka.settings import CLIENT_LOG, KafkaSettings
 from topics.topic import Damage, Message, TopicError
 
 REACHED_SECONDS = 2.0  # so long one look for Kafka may take; who stops need not wait longer
@@ -17,18 +16,14 @@ IDEMPOTENT: Final = {
     "acks": "all",
     "enable.idempotence": True,
     "partitioner": "murmur2_random",  # as Java's clients: a party has one partition, whoever writes
-    "compression.type": "lz4",
-    "linger.ms": 2,
 }
+# Unless the operator's file says something else.
+TUNED: Final = {"compression.type": "lz4", "linger.ms": 2}
 # The spool owns the events: nothing expires in the client, and no failure leaves a gap behind.
 PATIENT: Final = {"message.timeout.ms": 0, "enable.gapless.guarantee": True}
 
 # A fatal error is raised by `poll`; the client then still calls for reports, and their callbacks end in a SystemError.
 RAISED: Final = (KafkaException, SystemError)
-
-LOG = logging.getLogger("kafka")
-# What is dropped on purpose is a gap, which the client calls fatal.
-LOG.addFilter(lambda record: "Purged in flight" not in record.getMessage())
 
 Report = Callable[[object, object], None]  # called with the error, or None, and the message as it was delivered
 
@@ -43,7 +38,7 @@ class Session:
     def __init__(self, settings: KafkaSettings, spool: bytes) -> None:
         self._spool, self._records, self._dead_letters = spool, settings.topic("avro"), settings.topic("dead-letters")
         self._fault: object = None
-        self._producer = Producer({**settings.client(), **IDEMPOTENT, **PATIENT}, logger=LOG)
+        self._producer = Producer({**TUNED, **settings.client(), **IDEMPOTENT, **PATIENT}, logger=CLIENT_LOG)
         try:
             reach(self._producer, settings, "avro", "dead-letters")
         except SessionOver:

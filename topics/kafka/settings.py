@@ -1,5 +1,6 @@
 """Every HEADRACE_KAFKA_* variable, and the client's own settings that no operator may change."""
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final
@@ -11,12 +12,17 @@ from startup.settings import ServiceSettings, SettingsError
 
 PREFIX = "HEADRACE_KAFKA_"
 
+CLIENT_LOG: Final = logging.getLogger("kafka")  # what the client would write to stderr by itself
+# What is dropped on purpose leaves a gap, which the client calls fatal.
+CLIENT_LOG.addFilter(lambda record: "Purged in flight" not in record.getMessage())
+
 # What the guarantees stand on; the operator's file may hold all else that librdkafka knows (TLS, SASL, buffers).
 OURS: Final = frozenset(
     {
         "acks",
         "auto.offset.reset",
         "bootstrap.servers",
+        "delivery.timeout.ms",
         "enable.auto.commit",
         "enable.auto.offset.store",
         "enable.gapless.guarantee",

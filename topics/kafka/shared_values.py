@@ -6,8 +6,8 @@ from typing import Final
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
-from topics.kafka.settings import KafkaSettings
-from topics.kafka.transactions import CLIENT_LOG, FROM_BEGINNING, Fetched, TransactionFailed, fetched
+from topics.kafka.settings import CLIENT_LOG, KafkaSettings
+from topics.kafka.transactions import FROM_BEGINNING, Fetched, TransactionFailed, fetched
 
 SECONDS: Final = 20.0
 RETRY_SECONDS: Final = 0.1

@@ -4,7 +4,6 @@ What is known to go wrong with transactions (a commit that arrives late and ends
 failure nothing of the client is used again. `close` it, open a new one, and begin at the committed offsets.
 """
 
-import logging
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, Final, Self
@@ -14,11 +13,10 @@ import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from topics.kafka.messages import Headers
-from topics.kafka.settings import KafkaSettings
+from topics.kafka.settings import CLIENT_LOG, KafkaSettings
 from topics.topic import TopicError
 
 log = structlog.get_logger("kafka")
-CLIENT_LOG: Final = logging.getLogger("kafka")  # what the client would write to stderr by itself
 
 START_SECONDS: Final = 30.0  # for the coordinator to end what an earlier producer of the same name left open
 COMMIT_SECONDS: Final = 20.0

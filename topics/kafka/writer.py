@@ -15,8 +15,8 @@ from confluent_kafka import KafkaException, Producer
 from topics.accounts import Accounts, account_of
 from topics.kafka.ledger_feed import LedgerFeed
 from topics.kafka.messages import headers
-from topics.kafka.producer import IDEMPOTENT, LOG, SessionOver, drop, poll, reach
-from topics.kafka.settings import KafkaSettings
+from topics.kafka.producer import IDEMPOTENT, TUNED, SessionOver, drop, poll, reach
+from topics.kafka.settings import CLIENT_LOG, KafkaSettings
 from topics.ledger import KEPT_MS, Counts, Ledger, Minute
 from topics.topic import Kind, Message, TopicFailed, TopicFull
 
@@ -196,7 +196,7 @@ class KafkaTopic:
         self._call(self._refuse_all, reason)
 
     def _new_producer(self) -> Producer:
-        return Producer({**self._settings.client(), **IDEMPOTENT, **self._timeout}, logger=LOG)
+        return Producer({**TUNED, **self._settings.client(), **IDEMPOTENT, **self._timeout}, logger=CLIENT_LOG)
 
     def _oldest(self) -> int:
         return int(self._now() * 1000) - KEPT_MS

@@ -1,0 +1,52 @@
+"""Where Kafka is: settings, what the operator's file may say, what topics.toml says."""
+
+from pathlib import Path
+
+import pytest
+
+from startup.settings import SettingsError
+from topics.kafka.definitions import definitions
+from topics.kafka.settings import KafkaSettings
+
+
+def a_client_file(path: Path, text: str) -> KafkaSettings:
+    path.write_text(text)
+    return KafkaSettings.read({"HEADRACE_KAFKA_CLIENT_FILE": str(path)})
+
+
+def test_what_the_operators_file_says_reaches_the_client(tmp_path: Path) -> None:
+    settings = a_client_file(tmp_path / "client", "# SASL over TLS\nsecurity.protocol=SASL_SSL\nsasl.password = a=b \n\nclient.id=site\n")
+    client = settings.client()
+    assert client["bootstrap.servers"] == "127.0.0.1:9092"
+    assert (client["security.protocol"], client["sasl.password"], client["client.id"]) == ("SASL_SSL", "a=b", "site")
+
+
+def test_all_faults_of_the_file_are_told_at_once(tmp_path: Path) -> None:
+    settings = a_client_file(tmp_path / "client", "acks=0\nnonsense\n=x\nenable.idempotence=false\nssl.ca.location=/ca\n")
+    with pytest.raises(SettingsError) as told:
+        settings.client()
+    assert [fault.split(", ", 1)[1] for fault in told.value.faults] == [
+        "line 1: acks is set by headrace; its guarantees rest on it",
+        "line 2: name=value is expected",
+        "line 3: name=value is expected",
+        "line 4: enable.idempotence is set by headrace; its guarantees rest on it",
+    ]
+
+
+def test_a_file_that_can_not_be_read_is_told() -> None:
+    with pytest.raises(SettingsError, match=r"HEADRACE_KAFKA_CLIENT_FILE: /nowhere cannot be read"):
+        KafkaSettings(client_file=Path("/nowhere")).client()
+
+
+def test_every_topic_has_the_prefix_and_records_and_rows_the_same_partitions() -> None:
+    found = {one.topic: one for one in definitions(KafkaSettings(prefix="site"))}
+    assert set(found) == {f"site-{name}" for name in ("avro", "json", "dead-letters", "ledger", "salts")}
+    assert found["site-avro"].partitions == found["site-json"].partitions == found["site-ledger"].partitions
+
+
+def test_no_frame_of_a_local_topic_is_too_large_for_kafka() -> None:
+    client = KafkaSettings().client()
+    for one in definitions(KafkaSettings()):
+        if one.topic.endswith(("-avro", "-json", "-dead-letters")):
+            assert one.settings["max.message.bytes"] == client["message.max.bytes"]
+    assert int(client["message.max.bytes"]) > 1 << 24
