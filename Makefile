@@ -33,7 +33,7 @@ test: $(DEVELOPMENT_STAMP) $(SUPERSET_STAMP)
 # Kafka and Druid as they are: the first time fetches 235 MB of jars.
 test-stack: $(DEVELOPMENT_STAMP)
 	.venv/bin/headrace engines fetch
-	.venv/bin/python -m pytest tests/stack
+	.venv/bin/python -m pytest tests/stack --timeout 400 $(if $(EVENTS),--events $(EVENTS))
 
 engines-up: $(SERVICES_STAMP)
 	.venv/bin/headrace engines up

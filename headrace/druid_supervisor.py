@@ -45,8 +45,8 @@ def resume(url: str, datasource: str, console: Console) -> None:
 
 def _send(url: str, datasource: str, order: str, is_done: Condition) -> None:
     with Druid(url) as druid:
-        standing(druid, datasource)
-        druid.post(f"{SUPERVISORS}/{datasource}/{order}")
+        if standing(druid, datasource)["suspended"] != (order == "suspend"):  # Druid refuses what is so already
+            druid.post(f"{SUPERVISORS}/{datasource}/{order}")
         wait_until(druid, datasource, is_done)
 
 

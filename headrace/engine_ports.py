@@ -71,17 +71,6 @@ class EnginePorts:
         return all(answers(url + path) for path in READY_PATHS[name]) and (name != "broker" or _answers_sql(url))
 
 
-def free_engine_ports() -> EnginePorts:
-    """Find ports that nobody listens on, so that several can run side by side."""
-    probes = [socket.socket() for _ in asdict(EnginePorts())]
-    for one in probes:
-        one.bind((LOOPBACK, 0))
-    ports = [one.getsockname()[1] for one in probes]
-    for one in probes:
-        one.close()
-    return EnginePorts(*ports)
-
-
 def option(name: str) -> str:
     """Give the option that chooses the port of an engine."""
     return f"--engine-port {name}=NUMBER"

@@ -83,7 +83,7 @@ class KafkaWorker:
         pause = 0.0
         while not stop.is_set():
             try:
-                with closing(self._join()) as transactions:
+                with closing(self.join()) as transactions:
                     while not stop.is_set():
                         self.step(transactions)
                         pause = 0.0
@@ -110,7 +110,7 @@ class KafkaWorker:
             self._lags = {number: max(0, end - self._partitions[number].offset) for number, end in transactions.ends().items()}
         return len(found)
 
-    def _join(self) -> Transactions:
+    def join(self) -> Transactions:
         group = f"{self._kafka.prefix}-converter"
         return Transactions.open(
             self._kafka, topic=self._source, group=group, instance=self._settings.instance, on_assigned=self._take_over

@@ -104,7 +104,7 @@ class PartitionMemory:
         self._events.setdefault(self._hour, {})[key] = payload
         row = _read_row(value)
         if row.party_id is not None and row.session_id is not None and row.session_page_number is not None:
-            self._restore_session(row)
+            self._restore_session(row, row.party_id, row.session_id, row.session_page_number)
 
     def restore_ledger(self, key: bytes, value: bytes) -> None:
         """Take in a message of the ledger."""
@@ -114,26 +114,22 @@ class PartitionMemory:
         else:
             self.accounts[spool, rest[0], rest[1]] = Account(**msgspec.json.decode(value))
 
-    def _restore_session(self, row: _SessionRow) -> None:
-        sessions = self._sessions.get((row.site, row.party_id or ""), {})
-        session = sessions.get(row.session_id or "")
-        is_new_page = session is None or row.event_type == PAGE_VIEW
-        self._remember(
-            Session(
-                site=row.site,
-                party_id=row.party_id or "",
-                session_id=row.session_id or "",
-                first_at=min(row.time, session.first_at) if session else row.time,
-                last_at=max(row.time, session.last_at) if session else row.time,
-                pages=row.session_page_number or 0,
-                engagement_ms=row.session_engagement_ms or 0,
-                page_path=row.page_path if session is None or is_new_page else session.page_path,
-                previous_page_path=row.previous_page_path,
-                landing_page_path=row.landing_page_path,
-                channel=row.session_channel or "",
-                source=row.session_source,
-            )
-        )
+    def _restore_session(self, row: _SessionRow, party_id: str, session_id: str, pages: int) -> None:
+        party = (row.site, party_id)
+        sessions = self._sessions.setdefault(party, {})
+        self._seen[party] = self._hour
+        session = sessions.get(session_id)
+        if session is None:
+            session = sessions[session_id] = _first_seen(row, party_id, session_id)
+        elif row.event_type == PAGE_VIEW:
+            session.page_path = row.page_path
+        if row.time > session.last_at:
+            session.last_at = row.time
+        elif row.time < session.first_at:
+            session.first_at = row.time
+        session.pages, session.engagement_ms = pages, row.session_engagement_ms or 0
+        session.previous_page_path, session.landing_page_path = row.previous_page_path, row.landing_page_path
+        session.channel, session.source = row.session_channel or "", row.session_source
 
     def _remember(self, session: Session) -> None:
         party = (session.site, session.party_id)
@@ -155,3 +151,8 @@ class PartitionMemory:
         oldest = now - ACCOUNTS_KEPT_MS
         if self.accounts and next(iter(self.accounts))[1] < oldest:
             self.accounts = {key: account for key, account in self.accounts.items() if key[1] >= oldest}
+
+
+def _first_seen(row: _SessionRow, party_id: str, session_id: str) -> Session:
+    """Begin a session with the first of its rows that is there; what follows from any row is set for each."""
+    return Session(row.site, party_id, session_id, row.time, row.time, 0, 0, row.page_path, None, None, "", None)

@@ -197,10 +197,10 @@ class ExpressionWriter(OperatorWriter):
     }
 
 
-def direction(item: exp.Expr) -> str:
-    """Write the direction of one entry of ORDER BY."""
+def direction(item: exp.Expr, *, is_turned: bool = False) -> str:
+    """Write the direction of one entry of ORDER BY; turned, NULL comes at the other end."""
     descending, nulls_first = bool(item.args.get("desc")), bool(item.args.get("nulls_first"))
     if descending == nulls_first:
         wanted = "DESC NULLS FIRST" if descending else "ASC NULLS LAST"
         raise QueryError(f"Query could not be planned: {wanted} is not supported, NULL comes first in ASC and last in DESC")
-    return " DESC NULLS LAST" if descending else " ASC NULLS FIRST"
+    return f" {'DESC' if descending else 'ASC'} NULLS {'FIRST' if descending == is_turned else 'LAST'}"

@@ -294,13 +294,9 @@ class _Select:
         return self.expressions.write(node, self.scope)
 
     def _ordered(self, item: exp.Expr, keys_of_top_n: Sequence[Fragment]) -> str:
-        text, written = self._order_item(item.this), direction(item)
-        if keys_of_top_n:
-            is_key = self._meaning(text) == self._meaning(keys_of_top_n[0].text)
-            written = (
-                written.replace("DESC NULLS LAST", "DESC NULLS FIRST") if is_key else written.replace("ASC NULLS FIRST", "ASC NULLS LAST")
-            )
-        return text + written
+        text = self._order_item(item.this)
+        is_key = any(self._meaning(text) == self._meaning(key.text) for key in keys_of_top_n)
+        return text + direction(item, is_turned=bool(keys_of_top_n) and is_key == bool(item.args.get("desc")))
 
     def _meaning(self, text: str) -> str:
         """What a position in the select list stands for."""

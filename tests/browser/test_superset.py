@@ -8,8 +8,8 @@ from pathlib import Path
 import httpx
 import pytest
 from playwright.sync_api import Browser, Dialog, Page, Request
-from support.installation import free_ports
 from support.minidruid import RunningMinidruid, clickstream_rows, open_store, serve
+from support.ports import free_ports
 from support.superset import Dashboards, RunningSuperset, ShownChart, log_in, open_dashboard, superset_running, take_picture
 
 from streams.sink import Batch, Row

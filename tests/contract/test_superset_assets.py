@@ -74,6 +74,11 @@ def test_everything_hangs_together_by_its_id() -> None:
     assert targets == {DATASET["uuid"]}
 
 
+def test_druid_is_told_to_count_exactly_and_in_a_way_that_it_can_order() -> None:
+    context = DATABASE["extra"]["engine_params"]["connect_args"]["context"]
+    assert context == {"useApproximateCountDistinct": False, "useGroupingSetForExactDistinct": True}
+
+
 def test_the_dataset_has_exactly_the_columns_of_the_contract() -> None:
     assert {name: column["type"] for name, column in PHYSICAL.items()} == {name: DRUID_TYPES[c.druid] for name, c in CONTRACT.items()}
 

@@ -13,7 +13,8 @@ import crawleruseragents  # type: ignore[import-untyped]  # the package carries 
 import httpx
 import pytest
 from support.events import a_batch, an_event, send
-from support.installation import HEADRACE, Installation, free_ports, run_command
+from support.installation import HEADRACE, Installation, run_command
+from support.ports import free_ports
 from support.waiting import wait_until
 
 from simulator.access_log import no_page_because, parse_line

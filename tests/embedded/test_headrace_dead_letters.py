@@ -116,10 +116,13 @@ def test_on_kafka_the_mended_ones_are_rows_once_and_the_accounts_are_right(conve
     assert {message.partition() for message in converting.read("json")} == {2}
 
 
-def test_what_no_fix_brings_in_is_not_sent(kafka: MockKafka, converting: KafkaConverting) -> None:
+def test_what_no_fix_brings_in_is_not_sent(kafka: MockKafka, converting: KafkaConverting, tmp_path: Path) -> None:
     key, value, headers = dead_letter(Damage(512, 600, b"???", "no frame that checks"), b"\0" * 8, 1_767_225_600_000)
     converting.write((key, value, headers), name="dead-letters")
-    assert "damaged_frame" in run_command("dead-letters", "--kafka")
+    ports = {"kafka": int(kafka.address.rpartition(":")[2])}
+    run = {"supervisor": {"pid": 1, "created": 0}, "host": "127.0.0.1", "ports": ports, "processes": {}}
+    (tmp_path / "run.json").write_text(json.dumps(run))
+    assert "spool/0000000000000000/512" in run_command("dead-letters", "--state", tmp_path), "it runs on Kafka"
     assert "1 cannot be replayed: damaged_frame" in run_command("dead-letters", "replay", "--kafka", status=1)
     assert converting.read("avro") == []
 

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 from support.druid import DruidStandIn, druid_running
-from support.installation import free_ports, run_command
+from support.installation import run_command
+from support.ports import free_ports
 
 from headrace import druid_supervisor
 from headrace.druid import apply
@@ -111,6 +112,16 @@ def test_apply_leaves_a_suspended_supervisor_suspended(druid: DruidStandIn) -> N
     assert druid.newest()["suspended"] is True
     resume(druid.url, "clickstream", QUIET)
     assert druid.newest()["suspended"] is False
+
+
+def test_suspend_and_resume_order_nothing_that_is_so_already(druid: DruidStandIn) -> None:
+    applied(druid)
+    druid.posts.clear()
+    resume(druid.url, "clickstream", QUIET)
+    assert druid.posts == []
+    for _ in range(2):
+        suspend(druid.url, "clickstream", QUIET)
+    assert druid.posts == ["/druid/indexer/v1/supervisor/clickstream/suspend"]
 
 
 def test_a_supervisor_that_does_not_come_to_run_is_told_after_a_bounded_time(druid: DruidStandIn, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,8 @@ import httpx
 import psutil
 import pytest
 from support.events import a_batch, an_event, send
-from support.installation import Installation, free_ports, run_command
+from support.installation import Installation, run_command
+from support.ports import free_ports
 from support.waiting import wait_until
 
 from schemas.codec import Decoder

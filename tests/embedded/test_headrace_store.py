@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import httpx
 from support.converter_process import open_store
-from support.installation import free_ports
+from support.ports import free_ports
 from support.streams import a_message, minute_of
 from support.topics import no_failure
 from support.waiting import wait_until

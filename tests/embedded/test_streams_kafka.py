@@ -12,8 +12,8 @@ from typing import Any
 
 import httpx
 import pytest
-from support.installation import free_ports
 from support.kafka import MockKafka, a_kafka
+from support.ports import free_ports
 from support.streams import a_message, a_record, minute_of
 from support.streams_kafka import SPOOL, KafkaConverting
 from support.waiting import wait_until

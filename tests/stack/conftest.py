@@ -4,6 +4,26 @@ from collections.abc import Iterator
 
 import pytest
 from support.engines import RunningEngines
+from support.stack import Stack
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--events", type=int, default=100_000, help="how many events the kill test sends")
+
+
+FINDINGS = pytest.StashKey[list[str]]()
+
+
+@pytest.fixture(scope="session")
+def findings(request: pytest.FixtureRequest) -> list[str]:
+    """Lines to be shown at the end of the run."""
+    return request.config.stash.setdefault(FINDINGS, [])
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show what the tests found."""
+    for line in terminalreporter.config.stash.get(FINDINGS, []):
+        terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")
@@ -22,3 +42,11 @@ def engines(kafka: RunningEngines) -> RunningEngines:
     """Kafka and all of Druid."""
     kafka.start()
     return kafka
+
+
+@pytest.fixture(scope="session")
+def stack(engines: RunningEngines, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The whole production path, which tests share; each sends the events of a site of its own."""
+    running = Stack.start(engines, tmp_path_factory.mktemp("stack"))
+    yield running
+    running.stop()

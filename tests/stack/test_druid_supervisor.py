@@ -173,6 +173,10 @@ def test_a_compaction_keeps_every_row(table: DruidTable) -> None:
     table.suspend()
     segments = f"SELECT COUNT(*) AS n FROM sys.segments WHERE datasource = '{table.name}' AND \"start\" LIKE '2015%' AND is_active = 1"
     assert table.ask(segments) == [{"n": 2}]
-    table.compact()
-    wait_until(lambda: table.ask(segments) == [{"n": 1}], within_seconds=90, every_seconds=0.5)
+
+    def is_compacted() -> bool:
+        table.compact()
+        return table.ask(segments) == [{"n": 1}]
+
+    wait_until(is_compacted, within_seconds=120, every_seconds=2)
     table.wait_for_rows(201)

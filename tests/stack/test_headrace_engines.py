@@ -4,8 +4,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from support.installation import run_command
+from support.ports import free_engine_ports
 
-from headrace.engine_ports import free_engine_ports
 from headrace.engines import NAMES
 from headrace.state import State
 from headrace.supervisor import is_alive

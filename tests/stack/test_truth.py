@@ -2,9 +2,8 @@
 
 import json
 import re
-from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +11,8 @@ import pytest
 from support.datasource import Datasource, RefusedError, datasource
 from support.engines import RunningEngines
 from support.minidruid import CLOCK, EVENT_COLUMNS, ask, corpus_events, engine_over, open_store, write_events
-from support.superset import as_superset_writes
-from support.truth import DIFFERENCES, Answer, Difference, Verdict, compare
+from support.superset import as_superset_writes, bundle_context
+from support.truth import DIFFERENCES, Answer, Difference, Tally, Verdict, compare
 
 from minidruid.engine import Engine
 from minidruid.errors import QueryError
@@ -24,7 +23,7 @@ CORPUS = Path(__file__).parents[1] / "contract" / "superset-sql-corpus.jsonl"
 STATEMENTS: list[str] = [json.loads(line)["sql"] for line in CORPUS.read_text("utf-8").splitlines()]
 TYPES = {"VARCHAR": "string", "BIGINT": "long", "DOUBLE": "double"}
 DIMENSIONS = [{"type": TYPES[kind], "name": name} for name, kind in EVENT_COLUMNS.items() if name != "__time"]
-AS_MINIDRUID = {"useApproximateCountDistinct": False, "sqlCurrentTimestamp": f"{CLOCK.isoformat()}Z"}  # the first as the bundle has it
+AS_MINIDRUID = {**bundle_context(), "sqlCurrentTimestamp": f"{CLOCK.isoformat()}Z"}
 FLAG_IS_TRUE = 89  # refused as it was recorded
 
 
@@ -34,6 +33,13 @@ class Both:
 
     druid: Datasource
     engine: Engine
+    known: dict[str, Answer] = field(default_factory=dict)
+
+    def of_druid_once(self, sql: str) -> Answer:
+        """Ask Druid, unless another test has."""
+        if sql not in self.known:
+            self.known[sql] = self.of_druid(sql)
+        return self.known[sql]
 
     def of_druid(self, sql: str, **context: Any) -> Answer:
         """Ask Druid, where the table has another name."""
@@ -74,14 +80,11 @@ def both(engines: RunningEngines, tmp_path_factory: pytest.TempPathFactory) -> I
 
 
 @pytest.fixture(scope="module")
-def tally(request: pytest.FixtureRequest) -> Iterator[dict[Verdict, list[int]]]:
+def tally(findings: list[str]) -> Iterator[Tally]:
     """The statements by their verdict, shown at the end."""
-    found: dict[Verdict, list[int]] = defaultdict(list)
+    found = Tally("statements of the corpus")
     yield found
-    reporter = request.config.pluginmanager.get_plugin("terminalreporter")
-    for verdict, numbers in found.items():
-        listed = "" if verdict is Verdict.EQUAL else f": {', '.join(map(str, numbers))}"
-        reporter.write_line(f"\n{len(numbers)} statements {verdict}{listed}")
+    findings += found.lines()
 
 
 @pytest.fixture(scope="module")
@@ -91,18 +94,18 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 
 @pytest.mark.parametrize("number", range(len(STATEMENTS)))
-def test_a_statement_of_the_corpus_has_one_answer(number: int, both: Both, tally: dict[Verdict, list[int]]) -> None:
+def test_a_statement_of_the_corpus_has_one_answer(number: int, both: Both, tally: Tally) -> None:
     sql = STATEMENTS[number]
-    druid, minidruid = both.of_druid(sql), both.of_minidruid(sql)
+    druid, minidruid = both.of_druid_once(sql), both.of_minidruid(sql)
     verdict = both.verdict(sql, druid, minidruid)
-    tally[verdict].append(number)
+    tally.add(verdict, str(number))
     assert verdict is not Verdict.DIFFERENT, f"{sql}\nDruid: {druid[:5]}\nminidruid: {minidruid[:5]}"
 
 
 @pytest.mark.parametrize("number", [number for number in range(len(STATEMENTS)) if number != FLAG_IS_TRUE])
 def test_druid_answers_what_superset_writes_as_what_was_meant(number: int, both: Both, written: list[str]) -> None:
     sql = STATEMENTS[number]
-    assert both.verdict(sql, both.of_druid(sql), both.of_druid(written[number])) is not Verdict.DIFFERENT, written[number]
+    assert both.verdict(sql, both.of_druid_once(sql), both.of_druid(written[number])) is not Verdict.DIFFERENT, written[number]
 
 
 def test_druid_answers_a_flag_that_superset_asks_whether_it_is_true(both: Both, written: list[str]) -> None:

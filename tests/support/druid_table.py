@@ -69,7 +69,7 @@ class DruidTable:
         self.client.post(f"{self.engines.overlord_url}{SUPERVISORS}", json=content).raise_for_status()
 
     def compact(self) -> None:
-        """Have the coordinator look now for what is to be compacted."""
+        """Have the coordinator look now for what is to be compacted; it begins as much as there are places for."""
         self.client.post(f"{self.engines.overlord_url}/druid/coordinator/v1/compaction/compact").raise_for_status()
 
     def delete_from_topic(self) -> dict[str, int]:
@@ -143,7 +143,7 @@ class DruidTable:
 
 @contextmanager
 def druid_table(engines: RunningEngines, name: str, folder: Path, *, partitions: int = 2) -> Iterator[DruidTable]:
-    """Make the topic of a table and a copy of the files; nothing is applied yet, and at the end its supervisor is gone."""
+    """Make the topic of a table and a copy of the files; nothing is applied yet, and at the end nothing works on it."""
     table = DruidTable(engines, name, folder / "druid", folder / "schema.avsc", httpx.Client(trust_env=False, timeout=180))
     shutil.copytree(FOLDER, table.files)
     shutil.copy(SCHEMA_PATH, table.schema)
@@ -153,6 +153,8 @@ def druid_table(engines: RunningEngines, name: str, folder: Path, *, partitions:
         yield table
     finally:
         table.client.post(f"{engines.overlord_url}{SUPERVISORS}/{name}/terminate")
+        # There is one place for a compaction at a time: what is left of one test would keep that of another waiting.
+        table.client.delete(f"{engines.overlord_url}{COMPACTION}/{name}")
         table.client.close()
 
 

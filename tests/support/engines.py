@@ -6,9 +6,9 @@ from functools import partial
 from pathlib import Path
 
 from rich.console import Console
+from support.ports import free_engine_ports
 from support.waiting import wait_until
 
-from headrace.engine_ports import free_engine_ports
 from headrace.engines import NAMES, STOP_ORDER, Engines
 from headrace.supervisor import Supervisor
 

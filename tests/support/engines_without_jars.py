@@ -3,7 +3,8 @@
 import sys
 from pathlib import Path
 
-from headrace.engine_ports import free_engine_ports
+from support.ports import free_engine_ports
+
 from headrace.engines import Engines
 
 JAVA = """

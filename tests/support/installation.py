@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -12,25 +11,10 @@ from typing import Any, Self
 
 import httpx
 import psutil
+from support.ports import free_ports
 from support.waiting import wait_until
 
 HEADRACE = Path(sys.executable).with_name("headrace")
-
-
-def free_ports(count: int) -> list[int]:
-    """Find ports that nobody listens on, each with a free one right behind it."""
-    ports: list[int] = []
-    while len(ports) < count:
-        with socket.socket() as first, socket.socket() as second:
-            first.bind(("127.0.0.1", 0))
-            port: int = first.getsockname()[1]
-            try:
-                second.bind(("127.0.0.1", port + 1))
-            except OSError:
-                continue
-        if not {port - 1, port, port + 1} & set(ports):
-            ports.append(port)
-    return ports
 
 
 def run_command(*arguments: str | Path, status: int = 0, timeout: float = 60) -> str:
@@ -56,7 +40,7 @@ class Installation:
     @classmethod
     def start(cls, state: Path, *options: str, within_seconds: float = 60, ports: list[int] | None = None) -> Self:
         """Start and wait until it says that it is ready."""
-        collector, sql, dashboards, shop = ports or free_ports(4)
+        collector, sql, dashboards, shop = ports or free_ports(4, in_a_row=4)
         command: tuple[str | Path, ...] = (HEADRACE, "up", "--state", state, "--collector-port", str(collector), "--sql-port", str(sql))
         command += ("--dashboards-port", str(dashboards), "--shop-port", str(shop), *options)
         state.mkdir(parents=True, exist_ok=True)

@@ -85,5 +85,8 @@ class KafkaConverting:
 
     def accounts(self) -> dict[str, int]:
         """Give what became of all messages."""
-        counts = [value for key, value in self.ledger().items() if key.startswith('["account"')]
+        latest = {
+            (one.partition(), one.key()): one.value() or b"" for one in self.read("ledger") if (one.key() or b"")[:10] == b'["account"'
+        }
+        counts = [json.loads(value) for value in latest.values()]
         return {name: sum(one[name] for one in counts) for name in ("stored", "duplicates", "dead_letters")}

@@ -135,6 +135,9 @@ class Dashboards:
         answer: dict[str, Any] = self._client.get(f"/api/v1/{path}", params=parameters).raise_for_status().json()
         return answer
 
+    def put(self, path: str, content: Mapping[str, Any]) -> None:
+        self._client.put(f"/api/v1/{path}", json=content).raise_for_status()
+
     def ids(self, kind: str) -> dict[int, str]:
         """Give the id and uuid of everything of a kind: `chart`, `dataset`, `dashboard`, `database`."""
         found = self.get(f"{kind}/", q="(page_size:100)")["result"]
@@ -172,6 +175,13 @@ def chart_file(name: str) -> dict[str, Any]:
     """Read a chart of the bundle by the name of its file."""
     content: dict[str, Any] = yaml.safe_load((ASSETS / "charts" / f"{name}.yaml").read_text("utf-8"))
     return content
+
+
+def bundle_context() -> dict[str, Any]:
+    """Give what the bundle's database tells Druid with each statement."""
+    database: dict[str, Any] = yaml.safe_load((ASSETS / "databases" / "Druid.yaml").read_text("utf-8"))
+    context: dict[str, Any] = database["extra"]["engine_params"]["connect_args"]["context"]
+    return context
 
 
 def log_in(page: Page, url: str, password: str) -> None:

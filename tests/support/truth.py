@@ -67,6 +67,22 @@ DIFFERENCES = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What was compared, by verdict."""
+
+    what: str
+    found: dict[Verdict, list[str]] = field(default_factory=lambda: {verdict: [] for verdict in Verdict})
+
+    def add(self, verdict: Verdict, name: str) -> None:
+        self.found[verdict].append(name)
+
+    def lines(self) -> list[str]:
+        """One for each verdict; what is not simply equal is named."""
+        told = {verdict: "" if verdict is Verdict.EQUAL or not names else f" ({', '.join(names)})" for verdict, names in self.found.items()}
+        return [f"{len(names)} {self.what}: {verdict}{told[verdict]}" for verdict, names in self.found.items()]
+
+
 def compare(sql: str, druid: Answer, minidruid: Answer) -> Verdict:
     """Compare two answers; the order of rows belongs to them where the statement gives one."""
     if isinstance(druid, str) or isinstance(minidruid, str):

@@ -16,8 +16,9 @@ import pytest
 from confluent_kafka import Producer
 from rich.console import Console
 from support.engines_without_jars import engines_without_jars
+from support.ports import free_engine_ports
 
-from headrace.engine_ports import READY_PATHS, EnginePorts, free_engine_ports
+from headrace.engine_ports import READY_PATHS, EnginePorts
 from headrace.engines import NAMES, STOP_ORDER, Engines
 from headrace.engines_up import down, up
 from headrace.errors import CommandError

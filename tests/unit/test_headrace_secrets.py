@@ -1,5 +1,7 @@
 """Secrets of the stack in containers: made once, closed to everybody else on the machine."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -53,3 +55,9 @@ def test_a_folder_that_cannot_be_used_is_named(tmp_path: Path, console: Console)
     (tmp_path / "secrets").write_text("")
     with pytest.raises(CommandError, match=r"secrets: File exists; give another folder with --folder"):
         make_secrets(tmp_path / "secrets", console)
+
+
+def test_the_command_runs_where_it_is_not_installed(tmp_path: Path) -> None:
+    command = (sys.executable, "-m", "headrace", "secrets", "--folder", tmp_path / "secrets")
+    outcome = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert outcome.stdout.count(": made\n") == len(SECRETS)

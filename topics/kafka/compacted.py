@@ -3,7 +3,7 @@
 from collections.abc import Generator, Iterator
 from typing import Final
 
-from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka import KafkaException, TopicPartition
 
 from topics.kafka.settings import KafkaSettings
 from topics.kafka.transactions import AT_ONCE, Fetched, TransactionFailed, committed_consumer, fetched, read_partition
@@ -42,12 +42,9 @@ class CompactedTopic:
             while silence < quiet_seconds:
                 silence += LOOK_SECONDS
                 for message in consumer.consume(AT_ONCE, LOOK_SECONDS):
-                    error = message.error()
-                    if error is None:
+                    if message.error() is None:  # the end is told as an error; after a real one the silence ends this
                         silence = 0.0
                         yield fetched(message)
-                    elif error.code() != KafkaError._PARTITION_EOF:
-                        raise KafkaException(error)
         except KafkaException as error:
             raise TransactionFailed(f"{self._topic} cannot be read: {error}") from error
         finally:

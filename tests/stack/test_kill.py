@@ -1,0 +1,105 @@
+"""Whatever is killed on the production path, and with Kafka away for a minute: each acknowledged event is exactly one row in Druid."""
+
+import time
+from collections.abc import Callable
+
+import pytest
+from support.sender import Senders, an_event_of_many_parties, new_ids
+from support.stack import Stack, pass_by
+from support.waiting import wait_until
+
+SITE = "kill"
+AWAY_SECONDS = 60
+SENDING_SECONDS = 100  # about as long as the plan takes
+MOST_PER_SECOND = 3000  # two processors carry as much, Kafka and Druid on them
+AWAY = "kafka away"
+
+# What happens once this share of the events is acknowledged.
+PLAN = (
+    (0.03, "forwarder"),
+    (0.05, "converter"),
+    (0.08, AWAY),
+    (0.74, "indexer"),
+    (0.77, "collector"),
+    (0.80, "kafka"),
+    (0.84, "converter"),
+    (0.87, "forwarder"),
+    (0.89, "collector"),
+    (0.92, "kafka"),
+    (0.95, "indexer"),
+)
+
+
+class Disaster:
+    """Follows the plan, with the senders ahead of it by no more than a step: nothing is killed after the load."""
+
+    def __init__(self, stack: Stack, senders: Callable[[], int], events: int) -> None:
+        self._stack, self._acknowledged, self._events = stack, senders, events
+        self._began_at = time.monotonic()
+        self._rate = min(events / SENDING_SECONDS, MOST_PER_SECOND)
+        self._next = 0
+        self.kills: list[str] = []
+        self.away_from = self.away_until = self.drained_at = 0.0
+
+    def may_send(self, share: float) -> bool:
+        """Say whether it is time for what follows this share of the events."""
+        bound = PLAN[self._next + 1][0] if self._next + 1 < len(PLAN) else 2
+        return share < bound and (time.monotonic() - self._began_at) * self._rate >= share * self._events
+
+    def follow(self) -> None:
+        """Let all of it happen."""
+        for number, (share, name) in enumerate(PLAN):
+            self._next = number
+            wait_until(lambda share=share: self._acknowledged() >= share * self._events, within_seconds=900, every_seconds=0.1)  # type: ignore[misc]
+            if name == AWAY:
+                self._take_kafka_away()
+            else:
+                self._kill(name)
+        self._next = len(PLAN)
+
+    def _kill(self, name: str, *, wait: bool = True) -> None:
+        self.kills.append(name)
+        self._stack.restart(name, wait=wait)
+
+    def _take_kafka_away(self) -> None:
+        self.away_from = time.monotonic()
+        self._stack.engines.pause("kafka")
+        pass_by(AWAY_SECONDS / 2)
+        self._kill("forwarder", wait=False)  # starts while nobody answers
+        pass_by(self.away_from + AWAY_SECONDS - time.monotonic())
+        self._stack.engines.resume("kafka")
+        self.away_until, waiting = time.monotonic(), self._acknowledged()
+        wait_until(lambda: self._stack.count(SITE) >= waiting, within_seconds=300, every_seconds=0.25)
+        self.drained_at = time.monotonic()
+
+
+@pytest.mark.timeout(3600)
+def test_each_acknowledged_event_is_exactly_one_row_after_kills_of_everything_and_an_outage(
+    stack: Stack, request: pytest.FixtureRequest
+) -> None:
+    events = request.config.getoption("--events")
+    ids = new_ids(events)
+    began_at = time.monotonic()
+    disaster = Disaster(stack, lambda: senders.acknowledged, events)
+    senders = Senders(ids, [stack.url], disaster.may_send, event=an_event_of_many_parties, site=SITE)
+    senders.start()
+    disaster.follow()
+    senders.finish()
+    sent_at = time.monotonic()
+    stack.wait_for_rows(ids, SITE, within_seconds=300)
+    done_at = time.monotonic()
+
+    away_seconds, drain_seconds = disaster.away_until - disaster.away_from, disaster.drained_at - disaster.away_until
+    print(
+        f"\n{events:,} events, {len(disaster.kills)} kills: sent in {sent_at - began_at:.0f} s, "
+        f"all rows {done_at - sent_at:.0f} s later; {len(senders.failed_at)} requests sent again; "
+        f"Kafka away {away_seconds:.0f} s, what had waited drained in {drain_seconds:.1f} s"
+    )
+    assert senders.acknowledged == events
+    assert len(disaster.kills) >= 10
+    assert stack.sql(f"SELECT COUNT(*) AS n, COUNT(DISTINCT event_id) AS ids FROM \"{stack.name}\" WHERE site = '{SITE}'") == [
+        {"n": events, "ids": events}
+    ]
+    assert senders.failed_at, "no kill hit a request: the test has shown nothing"
+    assert [at for at in senders.failed_at if disaster.away_from <= at <= disaster.away_until] == []
+    assert drain_seconds < away_seconds
