@@ -89,6 +89,9 @@ class Transactions:
                 "transaction.timeout.ms": 15_000,
                 "compression.type": "lz4",
                 "linger.ms": 1,  # a commit flushes anyway
+                # Else, when no broker can be reached, the client forgets them all but for the coordinator it has in mind: once Kafka is
+                # back, send_offsets_to_transaction waits for that one without end, whatever its time limit.
+                "metadata.recovery.strategy": "none",
                 "queue.buffering.max.messages": 200_000,
             },
             logger=CLIENT_LOG,
