@@ -51,16 +51,7 @@ def test_an_event_is_a_row_and_in_the_ledger(installation: Installation) -> None
     wait_until(lambda: installation.ledger()["stored"] == 1, within_seconds=30)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "broker",
-        "indexer",
-        pytest.param(
-            "kafka", marks=pytest.mark.xfail(reason="the converter's client then waits without end for its offsets", strict=False)
-        ),
-    ],
-)
+@pytest.mark.parametrize("name", ["broker", "indexer", "kafka"])
 def test_an_engine_that_is_killed_is_started_again_and_nothing_is_lost(installation: Installation, name: str) -> None:
     installation.kill(name)
     take(installation, f"killed-{name}")

@@ -49,7 +49,7 @@ class LedgerFeed:
 
     def take_news(self, oldest_minute: int) -> dict[Minute, Counts]:
         """Give the sums of the minutes that changed since the last call; forget those before `oldest_minute`."""
-        if not self.is_caught_up:
+        if not self.is_caught_up or not self._changed:
             return {}
         with self._lock:
             self._values = {minute: values for minute, values in self._values.items() if minute[0] >= oldest_minute}

@@ -4,8 +4,10 @@ What is known to go wrong with transactions (a commit that arrives late and ends
 failure nothing of the client is used again. `close` it, open a new one, and begin at the committed offsets.
 """
 
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from queue import Empty, SimpleQueue
 from typing import Any, Final, Self
 
 import msgspec
@@ -20,6 +22,7 @@ log = structlog.get_logger("kafka")
 
 START_SECONDS: Final = 30.0  # for the coordinator to end what an earlier producer of the same name left open
 COMMIT_SECONDS: Final = 20.0
+STUCK_SECONDS: Final = 2 * COMMIT_SECONDS
 COMMITTED_SECONDS: Final = 30.0
 QUIET_SECONDS: Final = 10.0  # without a message or an end, a partition that is being read counts as unreachable
 AT_ONCE: Final = 10_000
@@ -28,6 +31,10 @@ FROM_BEGINNING: Final = -2  # Kafka's own code for the earliest offset
 
 class TransactionFailed(TopicError):
     """Whether the transaction was committed is not known, or it was not; a new client finds out."""
+
+
+class ClientStuck(TopicError):
+    """The client does not come back from a call; the process has to end and begin again."""
 
 
 class Fetched(msgspec.Struct, frozen=True, gc=False):
@@ -58,16 +65,26 @@ class Transactions:
     there is none; when it returns, all that their messages need must be at hand. The partitions of before are gone then.
     """
 
-    def __init__(self, consumer: Consumer, producer: Producer, topic: str, on_assigned: Callable[[dict[int, int]], None]) -> None:
-        self._consumer, self._producer, self._topic, self._on_assigned = consumer, producer, topic, on_assigned
+    def __init__(
+        self, consumer: Consumer, producer: Producer, topic: str, on_assigned: Callable[[dict[int, int]], None], away: list[KafkaError]
+    ) -> None:
+        self._consumer, self._producer, self._topic, self._on_assigned, self._away = consumer, producer, topic, on_assigned, away
         self._failure: BaseException | None = None
+        self._is_stuck = False
 
     @classmethod
     def open(cls, settings: KafkaSettings, *, topic: str, group: str, instance: str, on_assigned: Callable[[dict[int, int]], None]) -> Self:
         """Join the group as this instance, which ends what an earlier one of that name left open; raises TransactionFailed."""
+        away: list[KafkaError] = []
+
+        def told(error: KafkaError) -> None:
+            if error.fatal() or error.code() == KafkaError._ALL_BROKERS_DOWN:
+                away.append(error)
+
         producer = Producer(
             settings.client()
             | {
+                "error_cb": told,
                 "transactional.id": f"{group}-{instance}",
                 "transaction.timeout.ms": 15_000,
                 "compression.type": "lz4",
@@ -98,9 +115,10 @@ class Transactions:
             },
             logger=CLIENT_LOG,
         )
-        self = cls(consumer, producer, topic, on_assigned)
+        self = cls(consumer, producer, topic, on_assigned, away)
         try:
             producer.init_transactions(START_SECONDS)
+            away.clear()  # it is there now
             consumer.subscribe([topic], on_assign=self._assigned)
         except KafkaException as error:
             self.close()
@@ -114,12 +132,30 @@ class Transactions:
             found = [] if first is None else [first, *self._consumer.consume(most - 1, 0)] if most > 1 else [first]
         except KafkaException as error:
             raise TransactionFailed(f"{self._topic} cannot be read: {error}") from error
+        self._producer.poll(0)
+        if self._away:  # a producer that has seen its coordinator go may never find the next one
+            raise TransactionFailed(f"{self._topic} cannot be written: {self._away[0]}")
         if self._failure is not None:
             raise TransactionFailed(f"partitions of {self._topic} cannot be taken over: {self._failure}") from self._failure
         return [fetched(message) for message in found if not self._is_error(message)]
 
     def commit(self, outputs: Iterable[Output], offsets: Mapping[int, int]) -> None:
-        """Write all outputs and the next offset of each partition, as one; raises TransactionFailed: then use nothing of this again."""
+        """Write all outputs and the next offset of each partition, as one; raises TransactionFailed: then use nothing of this again.
+
+        Raises ClientStuck when the client does not come back: it has no bound of its own where the group's coordinator goes away just then
+        (librdkafka's issues 5456 and 5511).
+        """
+        ended: SimpleQueue[TransactionFailed | None] = SimpleQueue()
+        threading.Thread(target=lambda: ended.put(self._commit(outputs, offsets)), name="transaction", daemon=True).start()
+        try:
+            failure = ended.get(timeout=STUCK_SECONDS)
+        except Empty:
+            self._is_stuck = True
+            raise ClientStuck(f"the Kafka client has not ended a transaction over {self._topic} within {STUCK_SECONDS:.0f} s") from None
+        if failure is not None:
+            raise failure
+
+    def _commit(self, outputs: Iterable[Output], offsets: Mapping[int, int]) -> TransactionFailed | None:
         produce = self._producer.produce
         try:
             self._producer.begin_transaction()
@@ -130,7 +166,8 @@ class Transactions:
             self._producer.commit_transaction(COMMIT_SECONDS)
         except (KafkaException, BufferError) as error:
             self._abort()
-            raise TransactionFailed(f"a transaction over {self._topic} was not committed: {error}") from error
+            return TransactionFailed(f"a transaction over {self._topic} was not committed: {error}")
+        return None
 
     def ends(self) -> dict[int, int]:
         """Give where each of our partitions ended when the broker last told."""
@@ -145,9 +182,10 @@ class Transactions:
         """Leave; what is not committed did not happen. A static member keeps its partitions until its session ends or it comes back."""
         with suppress(KafkaException, RuntimeError):
             self._consumer.close()
-        with suppress(KafkaException):
-            self._producer.purge()
-            self._producer.close()
+        if not self._is_stuck:  # that one never comes back: it ends with the process
+            with suppress(KafkaException):
+                self._producer.purge()
+                self._producer.close()
 
     def _abort(self) -> None:
         with suppress(KafkaException):

@@ -110,6 +110,8 @@ class KafkaTopic:
 
     def trouble(self) -> str:
         """Say why nothing is taken, or nothing."""
+        if self._stop.is_set():
+            return "the topic is closed"
         return self._trouble or ("too much is under way to Kafka" if self._bytes >= self._most_bytes else "")
 
     def close(self) -> None:
@@ -175,17 +177,24 @@ class KafkaTopic:
 
     def _work(self) -> None:
         """Reach Kafka, hand its reports to the loop; after an error look for Kafka again, after a fatal one with another producer."""
-        while not self._stop.is_set():
-            try:
-                reach(self._producer, self._settings, "avro")
-                self._trouble = ""
-                while not self._trouble and not self._stop.is_set():
-                    if poll(self._producer, POLL_SECONDS):
-                        self._call(self._settle)
-            except SessionOver as over:
-                self._begin_again(str(over))
-                self._stop.wait(PAUSE_SECONDS)
-        drop(self._producer)
+        try:
+            while not self._stop.is_set():
+                try:
+                    self._deliver()
+                except SessionOver as over:
+                    self._begin_again(str(over))
+                    self._stop.wait(PAUSE_SECONDS)
+        finally:  # whatever ended this: nobody may wait for reports that nobody takes
+            self._stop.set()
+            drop(self._producer)
+            self._call(self._refuse_all, "the topic is closed")
+
+    def _deliver(self) -> None:
+        reach(self._producer, self._settings, "avro")
+        self._trouble = ""
+        while not self._trouble and not self._stop.is_set():
+            if poll(self._producer, POLL_SECONDS):
+                self._call(self._settle)
 
     def _begin_again(self, reason: str) -> None:
         log.warning("Kafka takes nothing", reason=reason)

@@ -1,0 +1,42 @@
+"""What a transaction is, whatever the client does."""
+
+import threading
+from typing import Any
+
+import pytest
+
+from topics.kafka import transactions
+from topics.kafka.transactions import ClientStuck, Transactions
+
+
+class Client:
+    """A consumer and a producer that never comes back from one call, as librdkafka's does where a coordinator goes away."""
+
+    def __init__(self) -> None:
+        self.comes_back = threading.Event()
+        self.is_closed = False
+
+    def begin_transaction(self) -> None: ...
+
+    def consumer_group_metadata(self) -> None: ...
+
+    def produce(self, *_: Any, **__: Any) -> None: ...
+
+    def send_offsets_to_transaction(self, *_: Any) -> None:
+        self.comes_back.wait()
+
+    def commit_transaction(self, _: float) -> None: ...
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+def test_a_client_that_does_not_come_back_ends_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transactions, "STUCK_SECONDS", 0.05)
+    consumer, producer = Client(), Client()
+    transaction = Transactions(consumer, producer, "clickstream-avro", lambda _: None, [])  # type: ignore[arg-type]
+    with pytest.raises(ClientStuck, match="clickstream-avro within"):
+        transaction.commit([], {0: 1})
+    transaction.close()
+    assert (consumer.is_closed, producer.is_closed) == (True, False), "closing the producer would wait as well"
+    producer.comes_back.set()
