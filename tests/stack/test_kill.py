@@ -75,7 +75,7 @@ class Disaster:
 
 @pytest.mark.timeout(3600)
 def test_each_acknowledged_event_is_exactly_one_row_after_kills_of_everything_and_an_outage(
-    stack: Stack, request: pytest.FixtureRequest
+    stack: Stack, findings: list[str], request: pytest.FixtureRequest
 ) -> None:
     events = request.config.getoption("--events")
     ids = new_ids(events)
@@ -90,8 +90,8 @@ def test_each_acknowledged_event_is_exactly_one_row_after_kills_of_everything_an
     done_at = time.monotonic()
 
     away_seconds, drain_seconds = disaster.away_until - disaster.away_from, disaster.drained_at - disaster.away_until
-    print(
-        f"\n{events:,} events, {len(disaster.kills)} kills: sent in {sent_at - began_at:.0f} s, "
+    findings.append(
+        f"{events:,} events, {len(disaster.kills)} kills: sent in {sent_at - began_at:.0f} s, "
         f"all rows {done_at - sent_at:.0f} s later; {len(senders.failed_at)} requests sent again; "
         f"Kafka away {away_seconds:.0f} s, what had waited drained in {drain_seconds:.1f} s"
     )
