@@ -31,7 +31,7 @@ test: $(DEVELOPMENT_STAMP) $(SUPERSET_STAMP)
 	.venv/bin/coverage report
 
 # Kafka and Druid as they are: the first time fetches 235 MB of jars.
-test-stack: $(DEVELOPMENT_STAMP)
+test-stack: $(DEVELOPMENT_STAMP) $(SUPERSET_STAMP)
 	.venv/bin/headrace engines fetch
 	.venv/bin/python -m pytest tests/stack --timeout 400 $(if $(EVENTS),--events $(EVENTS))
 

@@ -145,7 +145,8 @@ class KafkaWorker:
     def _commit(self, transactions: Transactions, found: Sequence[Fetched], now: int, started: float) -> None:
         by_partition: defaultdict[int, list[Fetched]] = defaultdict(list)
         for message in found:
-            by_partition[message.partition].append(message)
+            if message.partition in self._partitions:  # else taken from us since it was fetched
+                by_partition[message.partition].append(message)
         steps: list[_Step] = []
         try:
             for number, messages in by_partition.items():

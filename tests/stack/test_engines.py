@@ -61,7 +61,7 @@ def test_druid_answers_sql_and_knows_all_its_processes(engines: RunningEngines) 
         ("broker", "coordinator", "historical", "indexer", "overlord"), 1
     )
     status = httpx.get(f"{engines.overlord_url}/druid/indexer/v1/supervisor", timeout=30, trust_env=False)
-    assert status.json() == []
+    assert status.status_code == 200, status.text
 
 
 def test_a_druid_process_can_be_killed_and_started_again(engines: RunningEngines) -> None:

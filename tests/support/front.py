@@ -20,6 +20,11 @@ class Front:
     url: str
     sent: dict[str, dict[str, Any]] = field(default_factory=dict)
 
+    @property
+    def page_views(self) -> int:
+        """How many of the events are page views."""
+        return sum(event["type"] == "pageView" for event in self.sent.values())
+
 
 @contextmanager
 def front_running(site: str, address: str) -> Iterator[Front]:

@@ -74,6 +74,11 @@ class Installation:
         rows: list[dict[str, Any]] = answer.json()
         return rows
 
+    def has_table(self) -> bool:
+        """Say whether the engine knows the table: Druid does from its first row on."""
+        url = f"http://127.0.0.1:{self.sql_port}/druid/v2/sql"
+        return httpx.post(url, json={"query": "SELECT 1 FROM clickstream LIMIT 1"}, timeout=30, trust_env=False).status_code == 200
+
     def count(self, where: str = "1 = 1") -> int:
         """Count the rows that fit."""
         return int(self.sql(f"SELECT COUNT(*) AS n FROM clickstream WHERE {where}")[0]["n"])

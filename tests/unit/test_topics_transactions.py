@@ -34,7 +34,7 @@ class Client:
 def test_a_client_that_does_not_come_back_ends_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transactions, "STUCK_SECONDS", 0.05)
     consumer, producer = Client(), Client()
-    transaction = Transactions(consumer, producer, "clickstream-avro", lambda _: None, [])  # type: ignore[arg-type]
+    transaction = Transactions(consumer, producer, "clickstream-avro", lambda _: None)  # type: ignore[arg-type]
     with pytest.raises(ClientStuck, match="clickstream-avro within"):
         transaction.commit([], {0: 1})
     transaction.close()

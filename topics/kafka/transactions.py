@@ -65,26 +65,17 @@ class Transactions:
     there is none; when it returns, all that their messages need must be at hand. The partitions of before are gone then.
     """
 
-    def __init__(
-        self, consumer: Consumer, producer: Producer, topic: str, on_assigned: Callable[[dict[int, int]], None], away: list[KafkaError]
-    ) -> None:
-        self._consumer, self._producer, self._topic, self._on_assigned, self._away = consumer, producer, topic, on_assigned, away
+    def __init__(self, consumer: Consumer, producer: Producer, topic: str, on_assigned: Callable[[dict[int, int]], None]) -> None:
+        self._consumer, self._producer, self._topic, self._on_assigned = consumer, producer, topic, on_assigned
         self._failure: BaseException | None = None
         self._is_stuck = False
 
     @classmethod
     def open(cls, settings: KafkaSettings, *, topic: str, group: str, instance: str, on_assigned: Callable[[dict[int, int]], None]) -> Self:
         """Join the group as this instance, which ends what an earlier one of that name left open; raises TransactionFailed."""
-        away: list[KafkaError] = []
-
-        def told(error: KafkaError) -> None:
-            if error.fatal() or error.code() == KafkaError._ALL_BROKERS_DOWN:
-                away.append(error)
-
         producer = Producer(
             settings.client()
             | {
-                "error_cb": told,
                 "transactional.id": f"{group}-{instance}",
                 "transaction.timeout.ms": 15_000,
                 "compression.type": "lz4",
@@ -115,10 +106,9 @@ class Transactions:
             },
             logger=CLIENT_LOG,
         )
-        self = cls(consumer, producer, topic, on_assigned, away)
+        self = cls(consumer, producer, topic, on_assigned)
         try:
             producer.init_transactions(START_SECONDS)
-            away.clear()  # it is there now
             consumer.subscribe([topic], on_assign=self._assigned)
         except KafkaException as error:
             self.close()
@@ -132,9 +122,6 @@ class Transactions:
             found = [] if first is None else [first, *self._consumer.consume(most - 1, 0)] if most > 1 else [first]
         except KafkaException as error:
             raise TransactionFailed(f"{self._topic} cannot be read: {error}") from error
-        self._producer.poll(0)
-        if self._away:  # a producer that has seen its coordinator go may never find the next one
-            raise TransactionFailed(f"{self._topic} cannot be written: {self._away[0]}")
         if self._failure is not None:
             raise TransactionFailed(f"partitions of {self._topic} cannot be taken over: {self._failure}") from self._failure
         return [fetched(message) for message in found if not self._is_error(message)]
@@ -220,8 +207,7 @@ def read_partition(settings: KafkaSettings, topic: str, partition: int, since: i
     """
     consumer = committed_consumer(settings, topic)
     try:
-        start = TopicPartition(topic, partition, FROM_BEGINNING if since is None else since)
-        consumer.assign([start] if since is None else consumer.offsets_for_times([start], QUIET_SECONDS))
+        consumer.assign([_start(consumer, TopicPartition(topic, partition), since)])
         while True:
             for message in _some(consumer):
                 error = message.error()
@@ -235,6 +221,15 @@ def read_partition(settings: KafkaSettings, topic: str, partition: int, since: i
         raise TransactionFailed(f"{topic}, partition {partition}, cannot be read: {error}") from error
     finally:
         consumer.close()
+
+
+def _start(consumer: Consumer, place: TopicPartition, since: int | None) -> TopicPartition:
+    """Ask where to begin: a client that knows the partition's leader reads at once, another one looks for it half a second later."""
+    if since is None:
+        beginning, _ = consumer.get_watermark_offsets(place, QUIET_SECONDS)
+        return TopicPartition(place.topic, place.partition, beginning)
+    (start,) = consumer.offsets_for_times([TopicPartition(place.topic, place.partition, since)], QUIET_SECONDS)
+    return start
 
 
 def committed_consumer(settings: KafkaSettings, topic: str) -> Consumer:
