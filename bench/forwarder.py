@@ -70,7 +70,7 @@ def forwarded_rate(kafka: KafkaSettings, directory: Path, frames: int) -> float:
         started, end = time.perf_counter(), reader.end()
         thread.start()
         while reader.position < end:
-            time.sleep(0.001)
+            time.sleep(0.001)  # the forwarder has the processor
         passed = time.perf_counter() - started
         stop.set()
         thread.join()

@@ -70,5 +70,5 @@ def _hanging(cluster: Cluster, partitions: list[Partition]) -> list[Partition]:
     before = {(one.topic, one.number): one.stable_end for one in partitions if one.stable_end < one.end}
     if not before:
         return []
-    time.sleep(SECOND_LOOK_SECONDS)
+    time.sleep(SECOND_LOOK_SECONDS)  # what moves within this time does not hang
     return [one for one in cluster.partitions() if one.stable_end < one.end and before.get((one.topic, one.number)) == one.stable_end]

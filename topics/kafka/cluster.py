@@ -152,7 +152,7 @@ def _patiently(ask: Callable[[], _Answer]) -> _Answer:
         except KafkaException as error:
             if time.monotonic() > until:
                 raise ClusterError(_text(error)) from error
-            time.sleep(PAUSE_SECONDS)
+            time.sleep(PAUSE_SECONDS)  # nothing tells when it answers
 
 
 def _answers(asked: "Mapping[_Asked, Future[_Answer]]") -> dict[_Asked, _Answer]:
