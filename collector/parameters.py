@@ -11,7 +11,7 @@ MAX_BYTES, MAX_DEPTH, MAX_KEYS = 8192, 8, 200
 _encode = msgspec.json.Encoder().encode
 
 
-def parameters_text(parameters: dict[str, object]) -> bytes:
+def parameters_text(parameters: object) -> bytes:
     """Give the JSON text: no blanks, each key once."""
     return _encode(parameters)
 

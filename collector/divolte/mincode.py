@@ -1,6 +1,5 @@
 """Mincode: the spelling of JSON values in which Divolte's tracker sends a page's own parameters."""
 
-import json
 import re
 from decimal import Context, Decimal
 from typing import Final
@@ -59,10 +58,7 @@ def problem_of(text: str) -> str | None:
 
 def json_text(value: object) -> bytes:
     """Write a decoded value as JSON."""
-    try:
-        return _encode(value)
-    except OverflowError:  # msgspec writes whole numbers of 64 bits only
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=float).encode()
+    return _encode(value)
 
 
 def number_text(number: int | float | Decimal, is_strict: bool) -> str:
