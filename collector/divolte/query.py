@@ -28,20 +28,21 @@ def read_query(query: bytes) -> Query:
     text = query.decode("utf-8", "replace").replace("+", " ")
     if "%" in text:
         text = text.replace("%3A", ":").replace("%2F", "/")  # neither separates anything
-        pairs = [_unquoted(piece) if "%" in piece else piece.partition("=") for piece in text.split("&") if piece]
-    else:
-        pairs = [piece.partition("=") for piece in text.split("&") if piece]
-    first = {name: value for name, _, value in pairs}
-    return Query(first) if len(first) == len(pairs) else _with_repeats(pairs)
+    pieces = text.split("&")
+    first: dict[str, str] = {}
+    for piece in pieces:  # faster than anything with fewer lines
+        name, _, value = piece.partition("=")
+        first[name] = unquote(value) if "%" in value else value
+    if len(first) != len(pieces) or "" in first or "%" in "".join(first):
+        return _read_unusual(pieces)
+    return Query(first)
 
 
-def _unquoted(piece: str) -> tuple[str, str, str]:
-    name, sign, value = piece.partition("=")
-    return unquote(name) if "%" in name else name, sign, unquote(value) if "%" in value else value
-
-
-def _with_repeats(pairs: list[tuple[str, str, str]]) -> Query:
+def _read_unusual(pieces: list[str]) -> Query:
+    """Read empty pieces, names that are escaped, and names that come more than once."""
     values: dict[str, list[str]] = {}
-    for name, _, value in pairs:
-        values.setdefault(name, []).append(value)
-    return Query({name: several[0] for name, several in values.items()}, values)
+    for piece in filter(None, pieces):
+        name, _, value = piece.partition("=")
+        values.setdefault(unquote(name), []).append(unquote(value))
+    first = {name: several[0] for name, several in values.items()}
+    return Query(first, values if any(len(several) > 1 for several in values.values()) else None)

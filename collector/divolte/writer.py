@@ -26,13 +26,6 @@ class Identity(NamedTuple):
     event_id: str
 
 
-class Written(NamedTuple):
-    """What was made of an event: its message, and the one for the source's copy."""
-
-    message: Message
-    copy: Message | None
-
-
 class EventWriter:
     """Makes messages of the checked events of one source."""
 
@@ -53,13 +46,12 @@ class EventWriter:
         sender: Sender,
         received_at: int,
         created_at: int,
-        *,
-        is_corrupt: bool = False,
-        is_cleaned: bool = False,
+        is_corrupt: bool,
+        is_cleaned: bool,
         parameters: object = None,
         parameters_text: bytes | None = None,
-    ) -> Written | Rejection:
-        """Make the message of an event, or say why it is dropped."""
+    ) -> tuple[Message, ...] | Rejection:
+        """Make the message of an event, with the one for the source's copy if there is one; or say why it is dropped."""
         digest = event_digest(*identity)
         event_key = digest.hex()
         if is_corrupt and self._drops_corrupted:
@@ -96,8 +88,8 @@ class EventWriter:
         key = self._key(sender) if party_id is None else party_id.encode()
         message = Message(Kind.EVENT, received_at, self._name, key, event_key, self._encode(*facts))
         if self._encode_copy is None:
-            return Written(message, None)
-        return Written(message, Message(Kind.EVENT, received_at, self._name, key, event_key, self._encode_copy(*facts)))
+            return (message,)
+        return (message, Message(Kind.EVENT, received_at, self._name, key, event_key, self._encode_copy(*facts)))
 
     def rejected(self, refusal: Rejection, received_at: int) -> Message:
         """Make the message that tells of a refusal."""

@@ -9,13 +9,14 @@ from collector.divolte.checksum import canonical_text, is_corrupt
 from collector.divolte.identifiers import canonical
 from collector.divolte.numbers import number36
 from collector.divolte.query import Query, read_query
-from collector.divolte.writer import EventWriter, Identity, Written
+from collector.divolte.writer import EventWriter, Identity
 from collector.endpoints.tracker import TrackerSource
 from collector.event import LATEST, Rejection, RejectReason
 from collector.exchange import Answer, Outcome, Request, header_fields, preflight
 from collector.senders import Sender, read_sender
 from collector.sources import Source
 from collector.texts import CONTROL
+from topics.topic import Message
 
 TAG: Final = b'"6b3edc43-20ec-4078-bc47-e965dd76b88a"'
 GIF: Final = bytes.fromhex("4749463839610100010000000021f904010a0001002c00000000010001000002024c01003b")
@@ -62,7 +63,7 @@ class BrowserSource:
         made = self._write(query, read_sender(request, fields, self._addresses, hears_no=not self._is_strict), received_at)
         if isinstance(made, Rejection):
             return Outcome(REJECTED[made.reason], (self._writer.rejected(made, received_at),), (made.reason,))
-        return Outcome(PIXEL, (made.message,), _ONE_OK, copies=() if made.copy is None else (made.copy,))
+        return Outcome(PIXEL, made, _ONE_OK) if len(made) == 1 else Outcome(PIXEL, made[:1], _ONE_OK, copies=made[1:])
 
     def refuse(self, refusal: Rejection, received_at: int) -> Outcome:
         """Refuse a request whose body could not be had."""
@@ -79,7 +80,7 @@ class BrowserSource:
             return preflight(b"GET, POST")
         return method_not_allowed(request.method, b"GET" if self._is_strict else b"GET, POST, OPTIONS")
 
-    def _write(self, query: Query, sender: Sender, received_at: int) -> Written | Rejection:
+    def _write(self, query: Query, sender: Sender, received_at: int) -> tuple[Message, ...] | Rejection:
         event = query.first
         try:
             identity = Identity(canonical(event["p"]) or "", canonical(event["s"]) or "", event["e"])
@@ -103,7 +104,7 @@ class BrowserSource:
         if sender.declines:  # having been here before is not to be known either
             for name in "psnf":
                 del event[name]
-        return self._writer.write(event, identity, sender, received_at, created_at, is_corrupt=is_changed, is_cleaned=is_cleaned)
+        return self._writer.write(event, identity, sender, received_at, created_at, is_changed, is_cleaned)
 
 
 def _incomplete(event: dict[str, str]) -> Rejection:

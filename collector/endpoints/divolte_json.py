@@ -10,7 +10,7 @@ from collector.divolte.identifiers import canonical
 from collector.divolte.json_body import MAX_EVENTS, JsonEvent, Reading, read_all, read_one
 from collector.divolte.json_event import check
 from collector.divolte.query import read_query
-from collector.divolte.writer import EventWriter, Written
+from collector.divolte.writer import EventWriter
 from collector.event import Rejection, RejectReason
 from collector.exchange import CLOSE, CORS, JSON, Answer, Header, Outcome, Request, header_fields, preflight
 from collector.senders import Sender, read_sender
@@ -107,8 +107,8 @@ class JsonSource:
         self, event: JsonEvent | Rejection, party_id: str | None, sender: Sender, received_at: int, unknown_keys: int = 0
     ) -> Outcome:
         made = event if isinstance(event, Rejection) else self._write(event, party_id, sender, received_at)
-        if isinstance(made, Written):
-            return Outcome(TAKEN, (made.message,), _ONE_OK, unknown_keys, copies=() if made.copy is None else (made.copy,))
+        if not isinstance(made, Rejection):
+            return Outcome(TAKEN, made[:1], _ONE_OK, unknown_keys, copies=made[1:])
         if made.reason is RejectReason.MISSING_PARTY:
             return self.refuse(made, received_at)
         return Outcome(self._refusing(204 if self._is_strict else 422, made), (self._writer.rejected(made, received_at),), (made.reason,))
@@ -119,14 +119,13 @@ class JsonSource:
         results: list[str] = []
         for event in reading.events:
             made = event if isinstance(event, Rejection) else self._write(event, party_id, sender, received_at, has_controls)
-            if isinstance(made, Written):
-                messages.append(made.message)
-                results.append("ok")
-                if made.copy is not None:
-                    copies.append(made.copy)
-            else:
+            if isinstance(made, Rejection):
                 messages.append(self._writer.rejected(made, received_at))
                 results.append(made.reason)
+            else:
+                messages.append(made[0])
+                copies += made[1:]
+                results.append("ok")
         taken = results.count("ok")
         answer = _ALL_OK[taken] if taken == len(results) else Answer(200 if taken else 422, _HEADERS, _encode({"results": results}))
         return Outcome(answer, messages, results, reading.unknown_keys, copies=copies)
@@ -143,7 +142,7 @@ class JsonSource:
 
     def _write(
         self, event: JsonEvent, party_id: str | None, sender: Sender, received_at: int, has_controls: bool = True
-    ) -> Written | Rejection:
+    ) -> tuple[Message, ...] | Rejection:
         checked = check(event, party_id, has_controls=has_controls, is_strict=self._is_strict)
         if isinstance(checked, Rejection):
             return checked
@@ -157,7 +156,8 @@ class JsonSource:
             sender,
             received_at,
             checked.created_at,
-            is_cleaned=checked.is_cleaned,
-            parameters=event.parameters,
-            parameters_text=checked.parameters_text,
+            False,
+            checked.is_cleaned,
+            event.parameters,
+            checked.parameters_text,
         )

@@ -91,7 +91,7 @@ def signed(parameters: Mapping[str, str]) -> str:
 
 def a_source(kind: str = "browser", **keys: Any) -> Source:
     """A source as a file describes it."""
-    return Source.model_validate({"name": "divolte", "site": "shop", "kind": kind, "event_path": "/csc-event", **keys})
+    return Source.model_validate({"name": "divolte", "site": "shop", "kind": kind, "event_path": "/csc-event"} | keys)
 
 
 class DivolteCollector(LocalCollector):
