@@ -10,6 +10,7 @@ from typing import NamedTuple, TypeAlias
 import msgspec
 
 from collector.event import LATEST, Batch, Event, Rejection, RejectReason, TrustedBatch, TrustedEvent
+from collector.exchange import CLOSE, CORS, JSON, Answer, Outcome
 from collector.identifiers import is_event_type, is_identifier, is_site
 from collector.mapping.avro import Remembered
 from collector.mapping.compile import Encoder
@@ -32,16 +33,6 @@ _TRUSTED_TEXTS = (*_TEXTS, "address", "user_agent")
 _encode_json = msgspec.json.Encoder().encode
 
 
-class Outcome(NamedTuple):
-    """What becomes of a beacon: the messages to store, and what to answer once they are durable."""
-
-    status: int
-    body: bytes
-    messages: Sequence[Message]
-    results: Sequence[str]  # one for each event; empty if the body could not be read
-    unknown_keys: int = 0
-
-
 class _Beacon(NamedTuple):
     """What the events of one request have in common."""
 
@@ -55,7 +46,8 @@ class _Beacon(NamedTuple):
 
 
 _ONE_OK = (OK,)
-_ALL_OK = [_encode_json({"results": [OK] * count}) for count in range(51)]
+_HEADERS = (JSON, *CORS)
+_ALL_OK = [Answer(200, _HEADERS, _encode_json({"results": [OK] * count})) for count in range(51)]
 
 
 class Pipeline:
@@ -85,7 +77,7 @@ class Pipeline:
         if len(events) == 1 and isinstance(only := events[0], Event):  # most beacons: no need to look for repeats
             made = self._message(only, beacon)
             if isinstance(made, Message):
-                return Outcome(200, _ALL_OK[1], (made,), _ONE_OK, batch.unknown_keys if isinstance(batch, Reading) else 0)
+                return Outcome(_ALL_OK[1], (made,), _ONE_OK, batch.unknown_keys if isinstance(batch, Reading) else 0)
             events = (made,)
         messages: list[Message] = []
         results: list[str] = []
@@ -109,8 +101,13 @@ class Pipeline:
 
     def refuse(self, refusal: Rejection, received_at: int) -> Outcome:
         """Refuse a beacon as a whole: one received, one rejected, nothing of it stored."""
-        answer = _encode_json({"reason": refusal.reason, "message": refusal.message})
-        return Outcome(_STATUS.get(refusal.reason, 400), answer, [self._rejected(refusal, received_at)], ())
+        status = _STATUS.get(refusal.reason, 400)
+        answer = Answer(
+            status,
+            (*_HEADERS, CLOSE) if status in (408, 413) else _HEADERS,
+            _encode_json({"reason": refusal.reason, "message": refusal.message}),
+        )
+        return Outcome(answer, [self._rejected(refusal, received_at)], refused=refusal.reason)
 
     def _rejected(self, refusal: Rejection, received_at: int) -> Message:
         detail = _encode_json({"message": refusal.message})
@@ -156,12 +153,12 @@ class Pipeline:
 
 def _outcome(messages: list[Message], results: list[str], taken: int, unknown_keys: int) -> Outcome:
     if taken == len(results):
-        return Outcome(200, _ALL_OK[taken], messages, results, unknown_keys)
+        return Outcome(_ALL_OK[taken], messages, results, unknown_keys)
     if taken:
-        return Outcome(200, _encode_json({"results": results}), messages, results, unknown_keys)
+        return Outcome(Answer(200, _HEADERS, _encode_json({"results": results})), messages, results, unknown_keys)
     detail = msgspec.json.decode(messages[0].value)
     answer = {"results": results, "reason": results[0], "message": detail["message"]}
-    return Outcome(422, _encode_json(answer), messages, results, unknown_keys)
+    return Outcome(Answer(422, _HEADERS, _encode_json(answer)), messages, results, unknown_keys)
 
 
 def _instant(event: Event, created_at: int | None, received_at: int, sent_at: int) -> tuple[int, bool]:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import signal
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -12,11 +12,12 @@ import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
-from collector.app import CountingTopicProtocol, create_app, load_encoder
+from collector.app import CountingTopicProtocol, create_app, load_encoders
 from collector.errors import StartError
 from collector.identifiers import read_or_make_secret
 from collector.ledger import Minute
 from collector.settings import PREFIX, Settings
+from collector.sources import Source, load_sources
 from startup.garbage import spare_the_collector_of_garbage
 from topics.forwarded import ForwardedTopic
 from topics.kafka.settings import KafkaSettings
@@ -58,8 +59,9 @@ def listen(host: str, port: int, variable: str) -> socket.socket:
 
 
 async def run(settings: Settings, kafka: KafkaSettings) -> bool:
-    """Serve until SIGTERM or SIGINT; tell whether all went well. Raises MappingError and StartError before a port is open."""
-    encode = load_encoder(settings)
+    """Serve until SIGTERM or SIGINT; tell whether all went well. Raises SettingsError and CollectorError before a port is open."""
+    sources = load_sources(settings.sources_file)
+    encoders = load_encoders(settings, sources)
     stopping = asyncio.Event()
     failures: list[BaseException] = []
     with contextlib.ExitStack() as stack:
@@ -72,7 +74,8 @@ async def run(settings: Settings, kafka: KafkaSettings) -> bool:
             stopping.set()
 
         topic, accounts = _open_topic(settings, kafka, failed, stack)
-        app = create_app(settings, topic, encode, secret, accounts=accounts)
+        topics = _open_topics_of_sources(settings, sources, failed, stack) | {None: topic}
+        app = create_app(settings, sources, topics, encoders, secret, accounts=accounts)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stopping.set)
@@ -126,14 +129,32 @@ def _open_topic(
         straight = stack.enter_context(contextlib.closing(KafkaTopic(kafka, max_unread_bytes=settings.max_unread_bytes)))
         return straight, straight.accounts
     directory = settings.topic_directory
-    try:
-        local = LocalTopic.open(directory, max_unread_bytes=settings.max_unread_bytes, on_failure=failed)
-    except TopicError as error:
-        raise StartError([f"{PREFIX}TOPIC_DIRECTORY: {error}"]) from error
-    tell_recovered(local.recovered, directory)
+    local = _open_local(settings, directory, failed, f"{PREFIX}TOPIC_DIRECTORY")
     topic = ForwardedTopic(local, directory) if settings.ack == "both" else local
     stack.callback(topic.close)
     return topic, lambda: reader_accounts(directory)
+
+
+def _open_topics_of_sources(
+    settings: Settings, sources: Sequence[Source], failed: Callable[[BaseException], None], stack: contextlib.ExitStack
+) -> dict[str | None, CountingTopicProtocol]:
+    """Open the topics that sources name: directories beside the collector's own, always on this disk."""
+    names = {name for source in sources for name in (source.topic, source.copy_to and source.copy_to.topic) if name}
+    opened: dict[str | None, CountingTopicProtocol] = {}
+    for name in sorted(names):
+        topic = _open_local(settings, settings.topic_directory.parent / name, failed, f"{settings.sources_file}: topic {name!r}")
+        stack.callback(topic.close)
+        opened[name] = topic
+    return opened
+
+
+def _open_local(settings: Settings, directory: Path, failed: Callable[[BaseException], None], told_as: str) -> LocalTopic:
+    try:
+        local = LocalTopic.open(directory, max_unread_bytes=settings.max_unread_bytes, on_failure=failed)
+    except TopicError as error:
+        raise StartError([f"{told_as}: {error}"]) from error
+    tell_recovered(local.recovered, directory)
+    return local
 
 
 def tell_recovered(recovered: Recovered, directory: Path) -> None:
