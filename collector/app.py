@@ -21,10 +21,11 @@ from collector.exchange import EventSource
 from collector.gate import Gate
 from collector.identifiers import partition_key_function
 from collector.intake import Intake
-from collector.ledger import Minute, ledger
+from collector.ledger import Halves, Minute
 from collector.mapping.compile import Encoder
 from collector.mapping.loader import load
 from collector.metrics import Metrics
+from collector.peers import Nobody, Others
 from collector.pipeline import Pipeline
 from collector.settings import Settings
 from collector.sources import Source
@@ -54,6 +55,7 @@ class Application:
     internal: ASGIApp
     gate: Gate
     metrics: Metrics
+    trouble: Callable[[], str]  # why events should not be sent here, or nothing
 
 
 class _Events:
@@ -82,6 +84,7 @@ class _NotForPages:
 
 
 Encoders: TypeAlias = Mapping[tuple[str, str], Encoder]  # by the name of the source, and "" or "copy"
+NOBODY = Nobody()
 TRUSTED, TRUSTED_PATH = "replay", "/h"  # the source of the internal port
 
 
@@ -113,6 +116,7 @@ def create_app(
     secret: bytes,
     *,
     accounts: Callable[[], Mapping[str, Mapping[Minute, Mapping[str, int]]]],
+    others: Others = NOBODY,
     now: Callable[[], float] = time.time,
 ) -> Application:
     """Build both applications. `topics` has the collector's own topic under None, those that sources name under their names."""
@@ -141,12 +145,10 @@ def create_app(
     def endpoint(events: EventSource, source: Source | None = None) -> EventEndpoint:
         return EventEndpoint(intake(events, source), settings.body_timeout_seconds)
 
-    internal = Internal(
-        gate,
-        metrics,
-        trouble=lambda: next(filter(None, (one.trouble() for one in topics.values())), ""),
-        ledger=lambda: ledger(topic.ledger(), accounts(), int(now() * 1000)),
-    )
+    def trouble() -> str:
+        return gate.trouble() or next(filter(None, (one.trouble() for one in topics.values())), "")
+
+    internal = Internal(metrics, others, trouble=trouble, halves=lambda: Halves(topic.ledger(), accounts()), now=now)
     trackers = [source for source in sources if source.kind == "tracker"]
     scripts = [Route(source.script_path, Script().answer) for source in trackers if source.script_path]
     events = {source.event_path: endpoint(tracker(source.name, is_trusted=False), source) for source in trackers}
@@ -156,4 +158,5 @@ def create_app(
         internal=_NotForPages(_Events(trusted, Starlette(routes=internal.routes()))),
         gate=gate,
         metrics=metrics,
+        trouble=trouble,
     )

@@ -72,11 +72,12 @@ class Metrics(Collector):
         }
         for name, (text, count) in counters.items():
             yield CounterMetricFamily(f"{PREFIX}_{name}", text, value=count)
-        oldest = min((at for one in spools if (at := one.oldest_at()) is not None), default=self._now())
+        now = self._now()
+        oldest = min((at for one in spools if (at := one.oldest_at()) is not None), default=now)
         gauges = {
             "in_flight": ("Messages under way to Kafka.", sum(one.in_flight for one in spools)),
             "unreleased_bytes": ("Bytes of the local topic that Kafka does not have yet.", sum(one.unread_bytes() for one in spools)),
-            "oldest_seconds": ("Age of the oldest message under way.", max(0.0, self._now() - oldest)),
+            "oldest_seconds": ("Age of the oldest message under way.", max(0.0, now - oldest)),
         }
         for name, (text, value) in gauges.items():
             yield GaugeMetricFamily(f"{PREFIX}_{name}", text, value=value)
