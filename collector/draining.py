@@ -12,7 +12,7 @@ from uvicorn.server import ServerState
 LOOK_SECONDS = 0.05
 
 
-class _State(ServerState):
+class State(ServerState):
     """What all connections of a server know."""
 
     is_draining = False
@@ -21,9 +21,11 @@ class _State(ServerState):
 class DrainingConnection(HttpToolsProtocol):
     """A connection that stays open while its server ends, until it has told in an answer that it will close."""
 
+    server_state: State
+
     def on_headers_complete(self) -> None:
         super().on_headers_complete()
-        if isinstance(self.server_state, _State) and self.server_state.is_draining:
+        if self.server_state.is_draining:
             self.cycle.keep_alive = False
 
     def shutdown(self) -> None:
@@ -43,7 +45,7 @@ class Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, idle_seconds: float) -> None:
         super().__init__(config)
         self._idle_seconds = idle_seconds
-        self.server_state = self._state = _State()
+        self.server_state = self._state = State()
         self.listening = asyncio.Event()
 
     @contextlib.contextmanager

@@ -48,6 +48,13 @@ class Worker:
                 return bool(await asyncio.get_running_loop().sock_recv(self.line, 16))
         return False
 
+    async def end_within(self, seconds: float) -> int:
+        """Wait for its end, kill it if that takes too long; give its status."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.process.wait(), seconds)
+        self.signal(signal.SIGKILL)
+        return await self.process.wait()
+
     def signal(self, number: int) -> None:
         """Send it a signal, if it still runs."""
         with contextlib.suppress(ProcessLookupError):
@@ -97,8 +104,7 @@ class Workers:
         if await worker.is_ready():
             self._serving.append(worker)
             return worker, 0
-        worker.signal(signal.SIGKILL)
-        return None, await process.wait() or 1
+        return None, await worker.end_within(KILL_SECONDS) or 1
 
     async def _wait_for_end(self, worker: Worker) -> None:
         status = await worker.process.wait()
@@ -146,12 +152,8 @@ class Workers:
         workers = list(self._running)
         for worker in workers:
             worker.signal(signal.SIGTERM)
-        try:
-            async with asyncio.timeout(self._settings.drain_timeout_seconds + KILL_SECONDS):
-                await asyncio.gather(*(worker.process.wait() for worker in workers))
-        except TimeoutError:
-            for worker in workers:
-                worker.signal(signal.SIGKILL)
+        seconds = self._settings.drain_timeout_seconds + KILL_SECONDS
+        await asyncio.gather(*(worker.end_within(seconds) for worker in workers))
         for task in self._watching:
             task.cancel()
         log.info("collector stopped")
