@@ -23,10 +23,11 @@ from collector.exchange import EventSource
 from collector.gate import Gate
 from collector.identifiers import partition_key_function
 from collector.intake import Intake
-from collector.ledger import Minute, ledger
+from collector.ledger import Halves, Minute
 from collector.mapping.compile import Encoder
 from collector.mapping.loader import load
 from collector.metrics import Metrics
+from collector.peers import Nobody, Others
 from collector.settings import Settings
 from collector.sources import Source
 from collector.urls import AddressRules
@@ -55,6 +56,7 @@ class Application:
     internal: ASGIApp
     gate: Gate
     metrics: Metrics
+    trouble: Callable[[], str]  # why events should not be sent here, or nothing
 
 
 class _Events:
@@ -82,6 +84,7 @@ class _NotForPages:
             await self._others(scope, receive, send)
 
 
+NOBODY = Nobody()
 TRUSTED_PATH = "/h"
 
 
@@ -114,6 +117,7 @@ def create_app(
     secret: bytes,
     *,
     accounts: Callable[[], Mapping[str, Mapping[Minute, Mapping[str, int]]]],
+    others: Others = NOBODY,
     now: Callable[[], float] = time.time,
 ) -> Application:
     """Build both applications. `topics` has the collector's own topic under None, those that sources name under their names."""
@@ -136,12 +140,10 @@ def create_app(
     def endpoint(events: EventSource, source: Source | None = None) -> EventEndpoint:
         return EventEndpoint(intake(events, source), settings.body_timeout_seconds)
 
-    internal = Internal(
-        gate,
-        metrics,
-        trouble=lambda: next(filter(None, (one.trouble() for one in topics.values())), ""),
-        ledger=lambda: ledger(topic.ledger(), accounts(), int(now() * 1000)),
-    )
+    def trouble() -> str:
+        return gate.trouble() or next(filter(None, (one.trouble() for one in topics.values())), "")
+
+    internal = Internal(metrics, others, trouble=trouble, halves=lambda: Halves(topic.ledger(), accounts()), now=now)
     event_sources = EventSources(encoders, partition_key_function(secret), addresses, DuplicateMemory(settings.duplicate_memory))
     trackers = [source for source in sources if source.kind == "tracker"]
     scripts = [Route(source.script_path, Script().answer) for source in trackers if source.script_path]
@@ -152,4 +154,5 @@ def create_app(
         internal=_NotForPages(_Events(trusted, Starlette(routes=internal.routes()))),
         gate=gate,
         metrics=metrics,
+        trouble=trouble,
     )
