@@ -18,6 +18,8 @@ from collector.identifiers import read_or_make_secret
 from collector.ledger import Minute
 from collector.settings import PREFIX, Settings
 from collector.sources import Source, load_sources
+from schemas.codec import fingerprint
+from schemas.contract import load_schema
 from startup.garbage import spare_the_collector_of_garbage
 from topics.forwarded import ForwardedTopic
 from topics.kafka.settings import KafkaSettings
@@ -73,7 +75,7 @@ async def run(settings: Settings, kafka: KafkaSettings) -> bool:
             failures.append(error)
             stopping.set()
 
-        topic, accounts = _open_topic(settings, kafka, failed, stack)
+        topic, accounts = _open_topic(settings, kafka, sources, failed, stack)
         topics = _open_topics_of_sources(settings, sources, failed, stack) | {None: topic}
         app = create_app(settings, sources, topics, encoders, secret, accounts=accounts)
         loop = asyncio.get_running_loop()
@@ -123,10 +125,17 @@ def _secret(settings: Settings) -> bytes:
 
 
 def _open_topic(
-    settings: Settings, kafka: KafkaSettings, failed: Callable[[BaseException], None], stack: contextlib.ExitStack
+    settings: Settings,
+    kafka: KafkaSettings,
+    sources: Sequence[Source],
+    failed: Callable[[BaseException], None],
+    stack: contextlib.ExitStack,
 ) -> tuple[CountingTopicProtocol, Accounts]:
     if settings.ack == "broker":
-        straight = stack.enter_context(contextlib.closing(KafkaTopic(kafka, max_unread_bytes=settings.max_unread_bytes)))
+        schemas = {source.schema_file or settings.schema_file for source in sources if source.topic is None}
+        fingerprints = [fingerprint(load_schema(path)) for path in schemas]
+        straight = KafkaTopic(kafka, max_unread_bytes=settings.max_unread_bytes, fingerprints=fingerprints)
+        stack.callback(straight.close)
         return straight, straight.accounts
     directory = settings.topic_directory
     local = _open_local(settings, directory, failed, f"{PREFIX}TOPIC_DIRECTORY")

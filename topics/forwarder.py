@@ -13,7 +13,7 @@ import structlog
 from startup.logs import configure
 from startup.probes import Probes, ProbesError
 from startup.settings import SettingsError
-from topics.accounts import Accounts, account_of
+from topics.accounts import STORED, Accounts, account_of, minute_of
 from topics.durable_end import DurableEnd
 from topics.files import lock, unlock
 from topics.forwarded import FORWARDED
@@ -21,6 +21,7 @@ from topics.forwarder_metrics import Metrics
 from topics.forwarder_settings import PREFIX, ForwarderSettings
 from topics.kafka.ledger_feed import LedgerFeed
 from topics.kafka.producer import Session, SessionOver
+from topics.kafka.records import Records
 from topics.kafka.settings import KafkaSettings
 from topics.ledger import KEPT_MS, MINUTE_MS
 from topics.reader import LocalReader
@@ -41,13 +42,16 @@ log = structlog.get_logger("forwarder")
 
 
 class Forwarder:
-    """Sends what stands in a local topic, in order, from where it was released; at most a window of it is not reported yet."""
+    """Sends what stands in a local topic, in order, from where it was released; at most a window of it is not reported yet.
+
+    Without a feed no converter will account for what it sends: an event counts as stored when Kafka has it.
+    """
 
     def __init__(
         self,
         settings: ForwarderSettings,
         reader: LocalReader,
-        feed: LedgerFeed,
+        feed: LedgerFeed | None,
         start_session: Callable[[], Session],
         now: Callable[[], float] = time.time,
     ) -> None:
@@ -88,7 +92,7 @@ class Forwarder:
         silence = time.monotonic() - self._progress_at
         if self._window.messages and silence > SILENCE_SECONDS:
             return f"Kafka has reported nothing for {silence:.0f} s"
-        return "" if self._feed.is_caught_up else "the ledger on Kafka is not read yet"
+        return "" if self._feed is None or self._feed.is_caught_up else "the ledger on Kafka is not read yet"
 
     def _forward(self, session: Session, stop: threading.Event) -> None:
         while not stop.is_set():
@@ -131,6 +135,8 @@ class Forwarder:
         stretch.sent += 1
         if isinstance(entry, Damage):
             stretch.accounts[now - now % MINUTE_MS, "", "dead_letters"] += 1
+        elif self._feed is None:
+            stretch.accounts[minute_of(entry.message), entry.message.source, STORED] += 1
         return True
 
     def _settle(self) -> None:
@@ -139,7 +145,7 @@ class Forwarder:
             self._accounts.add(stretch.accounts)
             self._done = stretch.end
             self._progress_at = time.monotonic()
-            self.metrics.forwarded(stretch.sent, sum(stretch.accounts.values()))
+            self.metrics.forwarded(stretch.sent, sum(count for (_, _, name), count in stretch.accounts.items() if name != STORED))
             self._forwarded.write(self._done)
         self.metrics.stands(self._window, self._done)
 
@@ -147,7 +153,8 @@ class Forwarder:
         """Write how far Kafka has the topic, and the accounts that changed."""
         self._released_at = time.monotonic()
         oldest = int(self._now() * 1000) - KEPT_MS
-        self._accounts.put_converted(self._feed.take_news(oldest))
+        if self._feed:
+            self._accounts.put_converted(self._feed.take_news(oldest))
         changed = self._accounts.changed()
         if not changed and self._done == self._reader.position:
             return
@@ -191,12 +198,14 @@ def main() -> int:
 def forward(settings: ForwarderSettings, kafka: KafkaSettings, stop: threading.Event, stack: ExitStack) -> None:
     """Put a forwarder together and run it."""
     kafka.client()  # its faults are told before anything is touched
+    records = Records(kafka, settings.topic)
     directory = settings.topic_directory
     reader = stack.enter_context(closing(LocalReader.open(directory, READER)))
     stack.callback(unlock, lock(directory / "readers" / "forwarder.lock", "forwards"))
     spool = spool_id(directory)
-    feed = stack.enter_context(closing(LedgerFeed(kafka, spool)))
-    forwarder = Forwarder(settings, reader, feed, lambda: Session(kafka, spool))
+    is_converted = records.topic == kafka.topic("avro")
+    feed = stack.enter_context(closing(LedgerFeed(kafka, spool))) if is_converted else None
+    forwarder = Forwarder(settings, reader, feed, lambda: Session(kafka, spool, records))
     stack.enter_context(closing(Probes(settings.host, settings.port, trouble=forwarder.trouble, metrics=forwarder.metrics.text)))
     forwarder.run(stop)
 
