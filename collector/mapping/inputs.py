@@ -21,7 +21,13 @@ ARGUMENTS = (
     "user_agent",
     "is_skewed",
     "is_cleaned",
+    "parameters",
     "parameters_text",
+    "event_key",
+    "remote_host",
+    "headers",
+    "is_corrupt",
+    "is_duplicate",
 )
 
 
