@@ -1,8 +1,9 @@
 """Puts the collector together: two applications, one for the public port and one for the internal one."""
 
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from starlette.applications import Starlette
@@ -10,18 +11,25 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from collector.addresses import AddressReader, cut_text
+from collector.addresses import AddressReader
+from collector.duplicates import DuplicateMemory
+from collector.endpoints.asgi import EventEndpoint
+from collector.endpoints.divolte_json import max_body_bytes
 from collector.endpoints.internal import Internal
 from collector.endpoints.script import Script
-from collector.endpoints.tracker import EventEndpoint
+from collector.errors import MappingError
+from collector.event_sources import TRUSTED, Encoders, EventSources, Use, kinds_of
+from collector.exchange import EventSource
 from collector.gate import Gate
 from collector.identifiers import partition_key_function
-from collector.ledger import Minute, ledger
+from collector.intake import Intake
+from collector.ledger import Halves, Minute
 from collector.mapping.compile import Encoder
 from collector.mapping.loader import load
 from collector.metrics import Metrics
-from collector.pipeline import Pipeline
+from collector.peers import Nobody, Others
 from collector.settings import Settings
+from collector.sources import Source
 from collector.urls import AddressRules
 from topics.local import Received
 from topics.topic import TopicWriter
@@ -48,17 +56,18 @@ class Application:
     internal: ASGIApp
     gate: Gate
     metrics: Metrics
+    trouble: Callable[[], str]  # why events should not be sent here, or nothing
 
 
-class _Fast:
-    """Leads one path past everything that the others go through."""
+class _Events:
+    """Leads the paths of events past everything that the others go through."""
 
-    def __init__(self, path: str, endpoint: EventEndpoint, others: ASGIApp) -> None:
-        self._path, self._endpoint, self._others = path, endpoint, others
+    def __init__(self, endpoints: Mapping[str, EventEndpoint], others: ASGIApp) -> None:
+        self._endpoints, self._others = endpoints, others
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        if scope["type"] == "http" and scope["path"] == self._path:
-            return self._endpoint(scope, receive, send)
+        if scope["type"] == "http" and (endpoint := self._endpoints.get(scope["path"])):
+            return endpoint(scope, receive, send)
         return self._others(scope, receive, send)
 
 
@@ -75,48 +84,75 @@ class _NotForPages:
             await self._others(scope, receive, send)
 
 
-def load_encoder(settings: Settings) -> Encoder:
-    """Check and compile the mapping; raises MappingError with all its faults."""
-    return load(settings.mapping_file, settings.schema_file, AddressRules(settings.query_parameters))
+NOBODY = Nobody()
+TRUSTED_PATH = "/h"
+
+
+def load_encoders(settings: Settings, sources: Sequence[Source]) -> Encoders:
+    """Check and compile every mapping; raises MappingError with all faults of all of them."""
+    wanted: dict[Use, tuple[Path, Path]] = {Use(TRUSTED, "tracker"): (settings.mapping_file, settings.schema_file)}
+    for source in sources:
+        for kind in kinds_of(source):
+            wanted[Use(source.name, kind)] = (source.mapping_file or settings.mapping_file, source.schema_file or settings.schema_file)
+            if source.copy_to:
+                wanted[Use(source.name, kind, is_copy=True)] = (source.copy_to.mapping_file, source.copy_to.schema_file)
+    rules = AddressRules(settings.query_parameters)
+    encoders: dict[Use, Encoder] = {}
+    faults: dict[str, None] = {}
+    for use, (mapping, schema) in wanted.items():
+        try:
+            encoders[use] = load(mapping, schema, rules)
+        except MappingError as error:
+            faults |= dict.fromkeys(error.faults)  # a mapping of several sources is told once
+    if faults:
+        raise MappingError(list(faults))
+    return encoders
 
 
 def create_app(
     settings: Settings,
-    topic: CountingTopicProtocol,
-    encode: Encoder,
+    sources: Sequence[Source],
+    topics: Mapping[str | None, CountingTopicProtocol],
+    encoders: Encoders,
     secret: bytes,
     *,
     accounts: Callable[[], Mapping[str, Mapping[Minute, Mapping[str, int]]]],
+    others: Others = NOBODY,
     now: Callable[[], float] = time.time,
 ) -> Application:
-    """Build both applications on one topic."""
+    """Build both applications. `topics` has the collector's own topic under None, those that sources name under their names."""
+    topic = topics[None]
     gate, metrics = Gate(), Metrics(topic.unread_bytes)
     addresses = AddressReader(settings.trusted_proxies)
 
-    def events(source: str, *, is_trusted: bool) -> EventEndpoint:
-        pipeline = Pipeline(encode, partition_key_function(secret), source=source, is_trusted=is_trusted, cut_address=cut_text)
-        return EventEndpoint(
-            source,
-            pipeline,
-            topic,
-            addresses,
+    def intake(events: EventSource, source: Source | None) -> Intake:
+        copy = source and source.copy_to
+        return Intake(
+            events,
+            topics[source.topic if source else None],
             metrics,
             gate,
-            max_body_bytes=settings.max_body_bytes,
-            body_timeout_seconds=settings.body_timeout_seconds,
-            now=now,
+            now,
+            max_body_bytes=max_body_bytes(source, settings.max_body_bytes),
+            copy_topic=topics[copy.topic] if copy else None,
         )
 
-    internal = Internal(
-        gate,
-        metrics,
-        trouble=topic.trouble,
-        ledger=lambda: ledger(topic.ledger(), accounts(), int(now() * 1000)),
-    )
-    public_routes = Starlette(routes=[Route(settings.script_path, Script().answer)])
+    def endpoint(events: EventSource, source: Source | None = None) -> EventEndpoint:
+        return EventEndpoint(intake(events, source), settings.body_timeout_seconds)
+
+    def trouble() -> str:
+        return gate.trouble() or next(filter(None, (one.trouble() for one in topics.values())), "")
+
+    internal = Internal(metrics, others, trouble=trouble, halves=lambda: Halves(topic.ledger(), accounts()), now=now)
+    event_sources = EventSources(encoders, partition_key_function(secret), addresses, DuplicateMemory(settings.duplicate_memory))
+    trackers = [source for source in sources if source.kind == "tracker"]
+    scripts = [Route(source.script_path, Script().answer) for source in trackers if source.script_path]
+    events = {source.event_path: endpoint(event_sources.make(source), source) for source in sources}
+    trusted = {TRUSTED_PATH: endpoint(event_sources.make_trusted())}
     return Application(
-        public=_Fast(settings.event_path, events("browser", is_trusted=False), public_routes),
-        internal=_NotForPages(_Fast(settings.event_path, events("replay", is_trusted=True), Starlette(routes=internal.routes()))),
+        public=_Events(events, Starlette(routes=scripts)),
+        internal=_NotForPages(_Events(trusted, Starlette(routes=internal.routes()))),
         gate=gate,
         metrics=metrics,
+        trouble=trouble,
     )

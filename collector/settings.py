@@ -8,11 +8,11 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 
 import schemas
 from collector.addresses import Network
+from collector.sources import FILE
 from startup.settings import ServiceSettings
 
 PREFIX = "HEADRACE_COLLECTOR_"
 _SCHEMAS = Path(schemas.__file__).parent
-_PATH = r"^/[A-Za-z0-9_./-]*[A-Za-z0-9_-]$"
 
 
 class Settings(ServiceSettings):
@@ -21,13 +21,15 @@ class Settings(ServiceSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX)
 
     host: str = Field(default="127.0.0.1", min_length=1, description="Address that the public port listens on.")
-    port: int = Field(default=8290, ge=0, le=65535, description="Public port: events and the tracker's script.")
+    port: int = Field(default=8290, ge=0, le=65535, description="Public port: events and scripts.")
     internal_host: str = Field(default="127.0.0.1", min_length=1, description="Address that the internal port listens on; never public.")
     internal_port: int = Field(
         default=8291, ge=0, le=65535, description="Internal port: health, metrics, ledger, and events of trusted sources."
     )
-    event_path: str = Field(default="/h", pattern=_PATH, description="Path that takes events.")
-    script_path: str = Field(default="/headrace.js", pattern=_PATH, description="Path that gives the tracker's script.")
+    sources_file: Path = Field(default=FILE, description="The sources of events, in TOML: their paths, mappings, topics, scripts.")
+    workers: int = Field(
+        default=1, ge=1, le=64, description="Processes that take events, each with a spool of its own; 1 is a collector without a parent."
+    )
     ack: Literal["spool", "broker", "both"] = Field(
         default="spool", description="What an answer waits for: the local topic (spool), Kafka without one (broker), or both."
     )
@@ -36,6 +38,9 @@ class Settings(ServiceSettings):
     )
     max_unread_bytes: int = Field(
         default=2 << 30, ge=1 << 20, description="Bytes that may wait for a reader; beyond that pages are told to come later."
+    )
+    duplicate_memory: int = Field(
+        default=1_000_000, ge=1, le=1 << 28, description="Events that are remembered to flag repeats of Divolte's, 8 bytes each."
     )
     key_file: Path = Field(
         default=Path("var/secrets/partition-key"), description="File of the secret behind partition keys; made at the first start."

@@ -18,6 +18,7 @@ from topics.durable_end import DurableEnd
 from topics.files import lock, unlock
 from topics.forwarded import FORWARDED
 from topics.forwarder import READER, Forwarder, forward
+from topics.forwarder_metrics import Metrics
 from topics.forwarder_settings import ForwarderSettings
 from topics.kafka.ledger_feed import LedgerFeed
 from topics.kafka.messages import ORIGIN
@@ -89,7 +90,11 @@ def parties(count: int) -> list[Event]:
 
 
 def metric(forwarder: Forwarder, name: str) -> float:
-    lines = [line for line in forwarder.metrics.text().decode().splitlines() if line.startswith(f"clickstream_forwarder_{name} ")]
+    lines = [
+        line
+        for line in Metrics(lambda: [forwarder.progress]).text().decode().splitlines()
+        if line.startswith(f"clickstream_forwarder_{name} ")
+    ]
     return float(lines[0].split()[1])
 
 

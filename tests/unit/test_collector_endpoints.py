@@ -18,8 +18,9 @@ from collector.errors import StartError
 from collector.identifiers import read_or_make_secret
 from collector.ledger import Minute
 from collector.mapping.avro import Instants, Remembered, varint
-from collector.server import tell_recovered
 from collector.settings import Settings
+from collector.sources import Source
+from collector.spools import tell_recovered
 from startup import logs
 from topics.local import Recovered
 from topics.topic import TopicFailed
@@ -189,7 +190,7 @@ def test_a_script_that_was_not_built_is_told(tmp_path: Path) -> None:
 
 
 def test_paths_are_settings() -> None:
-    collector = LocalCollector(Settings(event_path="/e/v", script_path="/s.js"))
+    collector = LocalCollector(sources=[Source(name="a", kind="tracker", event_path="/e/v", script_path="/s.js")])
     assert collector.send(a_body(), path="/e/v").status == 200
     assert collector.send(method="GET", path="/s.js").status == 200
     assert collector.send(a_body(), path="/h").status == 404

@@ -1,0 +1,87 @@
+"""What goes over the wire, without a word of who carries it: a request, its answer, and what a source makes of the one for the other."""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol, TypeAlias
+
+import msgspec
+
+from collector.event import Rejection, RejectReason
+from topics.topic import Message
+
+Header: TypeAlias = tuple[bytes, bytes]
+
+# Any page may send, none can read more than the result of its own events; Retry-After is not on the list that scripts may read by default.
+CORS: tuple[Header, ...] = ((b"access-control-allow-origin", b"*"), (b"access-control-expose-headers", b"Retry-After"))
+JSON: Header = (b"content-type", b"application/json")
+CLOSE: Header = (b"connection", b"close")
+
+
+class Request:
+    """One request, its body whole; header names are lower case."""
+
+    __slots__ = ("body", "headers", "method", "path", "peer", "query")
+
+    def __init__(self, method: str, path: str, query: bytes, headers: Sequence[Header], peer: str | None, body: bytes) -> None:
+        self.method, self.path, self.query, self.headers, self.peer, self.body = method, path, query, headers, peer, body
+
+
+class Answer(NamedTuple):
+    """What is answered; the wire adds Content-Length."""
+
+    status: int
+    headers: tuple[Header, ...]
+    body: bytes
+
+
+class Outcome(NamedTuple):
+    """What becomes of a request: the messages to store, and what to answer once they are durable."""
+
+    answer: Answer
+    messages: Sequence[Message]
+    results: Sequence[str] = ()  # one for each event; empty if the request was refused as a whole
+    unknown_keys: int = 0
+    refused: str = ""  # the reason, if the request was refused as a whole
+    copies: Sequence[Message] = ()  # for the topic of the source's copy
+
+
+class EventSource(Protocol):
+    """Makes outcomes of requests; nothing that a request holds makes it raise."""
+
+    name: str
+
+    def take(self, request: Request, received_at: int) -> Outcome:
+        """Take a request that came at this time, milliseconds since 1970."""
+
+    def refuse(self, refusal: Rejection, received_at: int) -> Outcome:
+        """Refuse a request whose body could not be had."""
+
+    def forget(self, outcome: Outcome) -> None:
+        """Take back what is remembered of an outcome that was not stored: its events will come again."""
+
+
+def later(text: str, seconds: int) -> Answer:
+    """Ask to send the same again, each caller at another moment."""
+    body = msgspec.json.encode({"reason": "unavailable", "message": f"{text}; send the same batch again later"})
+    wait = str(seconds + secrets.randbelow(5)).encode()
+    return Answer(503, (JSON, *CORS, (b"retry-after", wait)), body)
+
+
+def method_not_allowed(allowed: bytes, message: str) -> Outcome:
+    """Refuse a method; nothing is stored."""
+    body = msgspec.json.encode({"reason": RejectReason.METHOD_NOT_ALLOWED, "message": message})
+    return Outcome(Answer(405, (JSON, *CORS, (b"allow", allowed)), body), (), refused=RejectReason.METHOD_NOT_ALLOWED)
+
+
+def preflight(methods: bytes) -> Outcome:
+    """Allow what a page may send (Fetch Standard, CORS-preflight)."""
+    allowed = ((b"access-control-allow-methods", methods), (b"access-control-allow-headers", b"Content-Type"))
+    return Outcome(Answer(204, (*CORS, *allowed, (b"access-control-max-age", b"86400")), b""), ())
+
+
+def header_fields(headers: Sequence[Header]) -> Mapping[bytes, bytes]:
+    """Give the headers by name; the lines of X-Forwarded-For are one list (RFC 9110, section 5.3), of others the last counts."""
+    fields = dict(headers)
+    if len(fields) != len(headers) and b"x-forwarded-for" in fields:
+        fields[b"x-forwarded-for"] = b",".join(value for name, value in headers if name == b"x-forwarded-for")
+    return fields

@@ -1,0 +1,102 @@
+"""The way of a request to its source and back: an answer is given when what follows from the request is durable."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+from collector.event import Rejection
+from collector.exchange import Answer, EventSource, Outcome, Request, later
+from collector.gate import Gate
+from collector.metrics import Metrics
+from topics.topic import TopicError, TopicFull, TopicWriter
+
+Respond: TypeAlias = Callable[[Answer], None]
+
+
+class Intake:
+    """The way of a request to one source: through the gate, into messages, into the topics, and back as an answer."""
+
+    def __init__(
+        self,
+        source: EventSource,
+        topic: TopicWriter,
+        metrics: Metrics,
+        gate: Gate,
+        now: Callable[[], float],
+        *,
+        max_body_bytes: int,
+        copy_topic: TopicWriter | None = None,
+    ) -> None:
+        self.max_body_bytes = max_body_bytes
+        self.metrics = metrics
+        self._source, self._topic, self._copy_topic, self._gate, self._now = source, topic, copy_topic, gate, now
+
+    def receive(self, request: Request, respond: Respond) -> None:
+        """Take a request; `respond` is called in the loop's thread, now or when its messages are durable."""
+        began = self._now()
+        if self._gate.closed_because:
+            self._answer(later(self._gate.closed_because, 5), respond)
+        else:
+            self._store(self._source.take(request, int(began * 1000)), began, respond)
+
+    def refuse(self, refusal: Rejection, respond: Respond) -> None:
+        """Refuse a request whose body could not be had; the refusal is stored before it is told."""
+        began = self._now()
+        self._store(self._source.refuse(refusal, int(began * 1000)), began, respond)
+
+    def _store(self, outcome: Outcome, began: float, respond: Respond) -> None:
+        if not outcome.messages:
+            self._count(outcome, began)
+            respond(outcome.answer)
+            return
+        try:
+            durable = self._append(outcome)
+        except TopicError as error:
+            self._give_up(outcome, error, respond)
+            return
+
+        def done(future: asyncio.Future[None]) -> None:
+            error = future.exception()
+            if error is None:
+                self._count(outcome, began)
+                respond(outcome.answer)
+            elif isinstance(error, TopicError):
+                self._give_up(outcome, error, respond)
+            else:
+                raise error
+
+        durable.add_done_callback(done)
+
+    def _append(self, outcome: Outcome) -> asyncio.Future[None]:
+        if not outcome.copies or self._copy_topic is None:
+            return self._topic.append(outcome.messages)
+        # The copies first: should the other topic be full, the page sends again, and consumers of a copy know repeats.
+        both = (self._copy_topic.append(outcome.copies), self._topic.append(outcome.messages))
+        return asyncio.ensure_future(_all(both))
+
+    def _count(self, outcome: Outcome, began: float) -> None:
+        self.metrics.answers[outcome.answer.status] += 1
+        self.metrics.unknown_keys += outcome.unknown_keys
+        if outcome.refused:
+            self.metrics.refused[outcome.refused] += 1
+        if outcome.messages:
+            self.metrics.count_durable(self._source.name, outcome.results, self._now() - began)
+
+    def _give_up(self, outcome: Outcome, error: TopicError, respond: Respond) -> None:
+        self._source.forget(outcome)
+        self._answer(_unavailable(error), respond)
+
+    def _answer(self, answer: Answer, respond: Respond) -> None:
+        self.metrics.answers[answer.status] += 1
+        respond(answer)
+
+
+async def _all(futures: Sequence[asyncio.Future[None]]) -> None:
+    for future in futures:
+        await future
+
+
+def _unavailable(error: TopicError) -> Answer:
+    if isinstance(error, TopicFull):
+        return later("the topic is full", error.retry_after_seconds)
+    return later("the topic has failed", 5)

@@ -1,0 +1,97 @@
+"""The file that describes the sources of events."""
+
+from pathlib import Path
+
+import pytest
+from support.collector import LocalCollector, a_body
+
+from collector.settings import Settings
+from collector.sources import Copy, Source, load_sources
+from schemas.contract import SCHEMA_PATH
+from startup.settings import SettingsError
+
+MAPPING = SCHEMA_PATH.with_name("clickstream_mapping.py")
+
+
+def sources_of(path: Path, text: str) -> tuple[Source, ...]:
+    file = path / "sources.toml"
+    file.write_text(text)
+    return load_sources(file)
+
+
+def test_without_a_file_there_are_the_tracker_and_the_tag_of_divolte() -> None:
+    assert [(source.name, source.kind, source.event_path, source.script_path) for source in load_sources(Settings().sources_file)] == [
+        ("browser", "tracker", "/h", "/headrace.js"),
+        ("divolte", "browser", "/csc-event", "/divolte.js"),
+    ]
+
+
+def test_a_source_has_the_site_of_its_name_and_files_beside_the_file(tmp_path: Path) -> None:
+    (source,) = sources_of(
+        tmp_path,
+        '[shop]\nkind = "json"\nevent_path = "/"\nmapping_file = "shop.py"\n'
+        'copy = {topic = "old", mapping_file = "m.py", schema_file = "s.avsc"}',
+    )
+    assert (source.site, source.mapping_file, source.schema_file) == ("shop", tmp_path / "shop.py", None)
+    assert source.copy_to == Copy(topic="old", mapping_file=tmp_path / "m.py", schema_file=tmp_path / "s.avsc")
+
+
+FAULTY = """
+lone = 1
+[Shop]
+kind = "tracker"
+event_path = "/a"
+[one]
+kind = "pixel"
+event_path = "b"
+evnt_prefix = "x"
+[two]
+event_path = "/c"
+copy = {topic = "t", mapping = "m"}
+[three]
+kind = "tracker"
+event_path = "/c"
+[four]
+kind = "tracker"
+event_path = "/d"
+script_path = "/c"
+"""
+
+
+def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as raised:
+        sources_of(tmp_path, FAULTY)
+    told = "\n".join(fault.removeprefix(f"{tmp_path}/") for fault in raised.value.faults)
+    assert (
+        told
+        == """\
+sources.toml: lone stands outside of a table; a source is [name] with its keys
+sources.toml, [Shop]: a source's name is 1 to 32 of a-z, 0-9, _ and -, and not 'replay'
+sources.toml, [one]: kind: Input should be 'tracker', 'browser' or 'json', not 'pixel'
+sources.toml, [one]: event_path: String should match pattern '^/([A-Za-z0-9_./-]*[A-Za-z0-9_-])?$', not 'b'
+sources.toml, [one]: there is no key 'evnt_prefix'; did you mean 'event_prefix'?
+sources.toml, [two]: kind is missing
+sources.toml, [two]: copy.mapping_file is missing
+sources.toml, [two]: copy.schema_file is missing
+sources.toml, [two]: there is no key 'copy.mapping'; did you mean 'mapping_file'?
+sources.toml: [three], [four]: /c is wanted more than once; each source has paths of its own"""
+    )
+
+
+@pytest.mark.parametrize("text", ["[a", "\0"])
+def test_what_is_no_toml_is_told_with_its_file(tmp_path: Path, text: str) -> None:
+    with pytest.raises(SettingsError, match=r"sources\.toml: "):
+        sources_of(tmp_path, text)
+
+
+def test_a_copy_goes_to_another_topic(tmp_path: Path) -> None:
+    text = '[a]\nkind = "tracker"\nevent_path = "/"\ntopic = "t"\ncopy = {topic = "t", mapping_file = "m", schema_file = "s"}'
+    with pytest.raises(SettingsError, match="a copy goes to another topic than the source's own"):
+        sources_of(tmp_path, text)
+
+
+def test_a_source_has_a_topic_of_its_own() -> None:
+    source = Source(name="shop", kind="tracker", event_path="/shop", topic="orders")
+    collector = LocalCollector(sources=[source])
+    assert collector.send(a_body(), path="/shop").status == 200
+    assert [len(collector.topics[name].messages) for name in (None, "orders")] == [0, 1]
