@@ -11,7 +11,7 @@ import msgspec
 
 from collector.event import LATEST, Batch, Event, Rejection, RejectReason, TrustedBatch, TrustedEvent
 from collector.exchange import CLOSE, CORS, JSON, Answer, Outcome
-from collector.identifiers import is_event_type, is_identifier, is_site
+from collector.identifiers import PLAIN, IdentifierRules, is_identifier, is_site
 from collector.mapping.avro import Remembered
 from collector.mapping.compile import Encoder
 from collector.parameters import cleaned, has_nul, nesting_problem, parameters_text, problem_of
@@ -54,12 +54,22 @@ class Pipeline:
     """Takes the beacons of one source."""
 
     def __init__(
-        self, encode: Encoder, partition_key: PartitionKey, *, source: str, is_trusted: bool, cut_address: Callable[[str], str | None]
+        self,
+        encode: Encoder,
+        partition_key: PartitionKey,
+        *,
+        source: str,
+        is_trusted: bool,
+        cut_address: Callable[[str], str | None],
+        rules: IdentifierRules = PLAIN,
+        site: str | None = None,
+        event_prefix: str = "",
     ) -> None:
         self._encode: Encoder = encode
         self._source = source
         self._is_trusted = is_trusted
         self._cut_address = cut_address
+        self._rules, self._site, self._event_prefix = rules, site, event_prefix
         self._reader = BodyReader(is_trusted=is_trusted)
         self._keys = Remembered[Likeness, bytes](partition_key)
         self._texts = _TRUSTED_TEXTS if is_trusted else _TEXTS
@@ -72,7 +82,7 @@ class Pipeline:
         if refusal := _check_batch(batch, self._is_trusted):
             return self.refuse(refusal, received_at)
         sent_at = received_at if batch.sent_at is None else int(batch.sent_at)
-        beacon = _Beacon(batch.site, received_at, sent_at, address, user_agent, declines, may_hold_controls(body))
+        beacon = _Beacon(self._site or batch.site, received_at, sent_at, address, user_agent, declines, may_hold_controls(body))
         events: Sequence[Event | Rejection] = batch.events
         if len(events) == 1 and isinstance(only := events[0], Event):  # most beacons: no need to look for repeats
             made = self._message(only, beacon)
@@ -115,7 +125,9 @@ class Pipeline:
 
     def _repeated(self, event: Event, received_at: int) -> Message:
         """Tell the converter of an event that came twice in one batch: it counts among the duplicates."""
-        return Message(Kind.REJECTION, received_at, self._source, DUPLICATE.encode(), event.id, b'{"message":"twice in one batch"}')
+        return Message(
+            Kind.REJECTION, received_at, self._source, DUPLICATE.encode(), self._rules.event_key(event), b'{"message":"twice in one batch"}'
+        )
 
     def _message(self, event: Event, beacon: _Beacon) -> Message | Rejection:
         site, received_at, sent_at, address, user_agent, declines, has_controls = beacon
@@ -126,13 +138,16 @@ class Pipeline:
             if _holds_nul(event, self._texts):
                 return Rejection(RejectReason.INVALID_TEXT, "a text holds NUL or half a surrogate pair", _valid_id(event))
             is_cleaned = _clean(event, self._texts)
-        if refusal := _check(event):
+        if refusal := _check(event, self._rules):
             return refusal
+        event_key = self._rules.event_key(event)
+        if self._event_prefix:
+            event.type = self._event_prefix + event.type
         text = None
         if event.parameters is not None:
             text = parameters_text(event.parameters)
             if problem := problem_of(event.parameters, text):
-                return Rejection(RejectReason.INVALID_PARAMETERS, problem, event.id)
+                return Rejection(RejectReason.INVALID_PARAMETERS, problem, event_key)
         created_at = None if event.created_at is None else int(event.created_at)
         occurred_at, is_skewed = _instant(event, created_at, received_at, sent_at)
         if isinstance(event, TrustedEvent):
@@ -142,7 +157,7 @@ class Pipeline:
             event.is_new_party = event.is_first_in_session = None
         who = (party_kind, party_id, session_id, address, user_agent)
         value = self._encode(event, site, self._source, received_at, occurred_at, created_at, *who, is_skewed, is_cleaned, text)
-        return Message(Kind.EVENT, received_at, self._source, self._key(party_id, (site, address, user_agent)), event.id, value)
+        return Message(Kind.EVENT, received_at, self._source, self._key(party_id, (site, address, user_agent)), event_key, value)
 
     def _key(self, party_id: str | None, likeness: Likeness) -> bytes:
         """Give the partition key: all events of a party have the same."""
@@ -194,17 +209,15 @@ def _check_batch(batch: Readable, is_trusted: bool) -> Rejection | None:
     return None
 
 
-def _check(event: Event) -> Rejection | None:
-    """Check what the decoder could not: identifiers, the type and the times."""
-    if not is_identifier(event.id):
-        return Rejection(RejectReason.INVALID_EVENT_ID, "id must be 32 digits of 0-9 and a-f")
-    if not is_event_type(event.type):
+def _check(event: Event, rules: IdentifierRules) -> Rejection | None:
+    """Check what the decoder could not: identifiers, put in their canonical form, the type and the times."""
+    if not rules.is_event_id(event.id):
+        return Rejection(RejectReason.INVALID_EVENT_ID, f"id must be {rules.told}")
+    if not rules.is_event_type(event.type):
         return Rejection(RejectReason.INVALID_EVENT_TYPE, "type must be 1 to 64 letters, digits, _ - . : /, a letter first", event.id)
-    for identifier in (event.page_view_id, event.party_id, event.session_id):
-        if identifier is not None and not is_identifier(identifier):
-            return Rejection(
-                RejectReason.INVALID_IDENTIFIER, "page_view_id, party_id and session_id must be 32 digits of 0-9 and a-f", event.id
-            )
+    if not _has_valid_identifiers(event, rules):
+        told = f"page_view_id, party_id and session_id must be {rules.told}"
+        return Rejection(RejectReason.INVALID_IDENTIFIER, told, event.id)
     occurred_at = event.occurred_at if isinstance(event, TrustedEvent) else None
     instant = event.created_at if occurred_at is None else occurred_at
     if instant is None or not 0 <= instant <= LATEST or (event.created_at is not None and not 0 <= event.created_at <= LATEST):
@@ -214,6 +227,19 @@ def _check(event: Event) -> Rejection | None:
 
 def _valid_id(event: Event) -> str:
     return event.id if is_identifier(event.id) else ""
+
+
+def _has_valid_identifiers(event: Event, rules: IdentifierRules) -> bool:
+    if event.page_view_id is not None and not rules.is_page_view_id(event.page_view_id):
+        return False
+    if event.party_id is not None:
+        event.party_id = rules.canonical(event.party_id)
+        if event.party_id is None:
+            return False
+    if event.session_id is not None:
+        event.session_id = rules.canonical(event.session_id)
+        return event.session_id is not None
+    return True
 
 
 def _holds_nul(event: Event, texts: Sequence[str]) -> bool:

@@ -39,6 +39,9 @@ class Settings(ServiceSettings):
     max_unread_bytes: int = Field(
         default=2 << 30, ge=1 << 20, description="Bytes that may wait for a reader; beyond that pages are told to come later."
     )
+    duplicate_memory: int = Field(
+        default=1_000_000, ge=1, le=1 << 28, description="Events that are remembered to flag repeats of Divolte's, 8 bytes each."
+    )
     key_file: Path = Field(
         default=Path("var/secrets/partition-key"), description="File of the secret behind partition keys; made at the first start."
     )

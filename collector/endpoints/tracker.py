@@ -26,3 +26,6 @@ class TrackerSource:
     def refuse(self, refusal: Rejection, received_at: int) -> Outcome:
         """Refuse a request whose body could not be had."""
         return self._pipeline.refuse(refusal, received_at)
+
+    def forget(self, outcome: Outcome) -> None:
+        """Take back nothing: the converter knows repeats of this source."""
