@@ -15,14 +15,15 @@ is_site = re.compile("[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}").fullmatch
 
 
 class IdentifierRules(NamedTuple):
-    """What the identifiers and types of a source's batches may look like."""
+    """What the identifiers, types and parameters of a source's batches may look like."""
 
     is_event_id: Callable[[str], object]
     is_page_view_id: Callable[[str], object]
     is_event_type: Callable[[str], object]
     canonical: Callable[[str], str | None]  # of parties and sessions
     event_key: Callable[[Event], str]  # what the converter knows an event by
-    told: str  # what would be right
+    told: str  # what identifiers would be right
+    parameters: type = dict  # what a page may send of its own
 
 
 def _same_if_valid(text: str) -> str | None:

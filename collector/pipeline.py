@@ -219,6 +219,8 @@ def _check(event: Event, rules: IdentifierRules) -> Rejection | None:
         return Rejection(RejectReason.INVALID_EVENT_ID, f"id must be {rules.told}")
     if not rules.is_event_type(event.type):
         return Rejection(RejectReason.INVALID_EVENT_TYPE, "type must be 1 to 64 letters, digits, _ - . : /, a letter first", event.id)
+    if event.parameters is not None and not isinstance(event.parameters, rules.parameters):
+        return Rejection(RejectReason.INVALID_PARAMETERS, "parameters must be an object", event.id)
     if not _has_valid_identifiers(event, rules):
         told = f"page_view_id, party_id and session_id must be {rules.told}"
         return Rejection(RejectReason.INVALID_IDENTIFIER, told, event.id)
@@ -264,6 +266,6 @@ def _clean(event: Event, texts: Sequence[str]) -> bool | Rejection:
             changed = True
     parameters = cleaned(event.parameters)
     if parameters != event.parameters:
-        event.parameters = parameters  # type: ignore[assignment]  # a dict stays one
+        event.parameters = parameters
         changed = True
     return changed

@@ -49,4 +49,5 @@ BATCHES = IdentifierRules(
     canonical=_canonical_or_plain,
     event_key=_event_key,
     told="up to 255 bytes; of a party and a session 0:time:unique",
+    parameters=object,
 )

@@ -58,6 +58,12 @@ def test_event_types_are_free_as_in_a_pixel(collector: DivolteCollector) -> None
     assert post(collector, an_event(**IDS, type="in den Korb gelegt")).results == ["ok"]
 
 
+@pytest.mark.parametrize("parameters", [[1, "two"], "text", 3, {"a": {}}, False])
+def test_parameters_are_free_as_in_a_pixel(collector: DivolteCollector, parameters: object) -> None:
+    assert post(collector, an_event(**IDS, parameters=parameters)).results == ["ok"]
+    assert collector.facts[0]["parameters"] == parameters
+
+
 def test_the_prefix_of_the_source_stands_before_each_event_type() -> None:
     collector = DivolteCollector(event_prefix="web.")
     post(collector, an_event(**IDS))
