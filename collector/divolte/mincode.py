@@ -142,6 +142,8 @@ class _Parser:
         digits, at = self._plain(at)
         if not _is_decimal(digits):
             raise Undecodable
+        if not self._is_strict and repr(double := float(digits)) == digits and digits[-2:] != ".0":
+            return double, at  # as most are
         number = Decimal(digits)
         if number and (number.adjusted() < MIN_EXPONENT or isinf(float(number))):
             raise Undecodable
@@ -151,9 +153,10 @@ class _Parser:
 
     def _object(self, at: int, depth: int) -> tuple[dict[str, object], int]:
         members: dict[str, object] = {}
-        while (letter := self._text[at]) != ")":
-            name, at = self._string(at + 1)
-            members[name], at = self._payload(letter, at, depth + 1)
+        text, string = self._text, self._string
+        while (letter := text[at]) != ")":
+            name, at = string(at + 1)
+            members[name], at = string(at) if letter == "s" else self._payload(letter, at, depth + 1)
         return members, at + 1
 
     def _array(self, at: int, depth: int) -> tuple[list[object], int]:
