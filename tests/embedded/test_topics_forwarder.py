@@ -23,6 +23,7 @@ from topics.forwarder_settings import ForwarderSettings
 from topics.kafka.ledger_feed import LedgerFeed
 from topics.kafka.messages import ORIGIN
 from topics.kafka.producer import Session
+from topics.kafka.records import Records
 from topics.kafka.settings import KafkaSettings
 from topics.local import LocalReader, tail
 from topics.readers import reader_accounts, reader_path, released_positions
@@ -55,7 +56,7 @@ def a_forwarder(path: Path, kafka: KafkaSettings, window: int = 100) -> Iterator
     stop, spool = threading.Event(), spool_id(path)
     reader, feed = LocalReader.open(path, READER, now=lambda: MINUTE / 1000), LedgerFeed(kafka, spool)
     settings = ForwarderSettings(topic_directory=path, window=window)
-    forwarder = Forwarder(settings, reader, feed, lambda: Session(kafka, spool), now=lambda: MINUTE / 1000)
+    forwarder = Forwarder(settings, reader, feed, lambda: Session(kafka, spool, Records(kafka)), now=lambda: MINUTE / 1000)
     thread = threading.Thread(target=forwarder.run, args=(stop,))
     thread.start()
     try:
