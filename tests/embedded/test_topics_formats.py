@@ -3,6 +3,9 @@
 import asyncio
 import io
 import json
+import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -13,6 +16,7 @@ from typing import Any
 import fastavro
 import httpx
 import pytest
+from support.collector import ROOT
 from support.kafka import MockKafka, a_kafka, read_topic
 from support.ports import free_ports
 from support.registry import SchemaRegistry, a_registry
@@ -265,3 +269,29 @@ def test_a_schema_that_a_collector_without_a_disk_did_not_know_of_is_looked_up_m
     assert refused == f"the id of the schema {fingerprint(SCHEMA).hex()} is not looked up yet"
     [found] = read_topic(kafka.settings, "avro")
     assert (found.value() or b"")[:5] == b"\0\0\0\0\x64"
+
+
+def test_messages_of_confluents_clients_become_rows_once_the_registry_answers(
+    kafka: MockKafka, registry: SchemaRegistry, tmp_path: Path
+) -> None:
+    registry.register("clickstream-avro-value", SCHEMA_PATH.read_text())
+    registry.is_broken = True
+    converting = KafkaConverting(settings(kafka, schema_registry=registry.url), tmp_path)
+    converting.write((PARTY, b"\0\0\0\0\x64" + an_event(1).value[10:], []))
+    worker = converting.start()
+    try:
+        wait_until(lambda: "the registry" in worker.trouble(), within_seconds=30)
+        registry.is_broken = False
+        [row] = converting.wait_for_rows(1)
+    finally:
+        converting.stop()
+    assert (row["event_id"], converting.read("dead-letters")) == (f"{1:032x}", [])
+
+
+def test_a_forwarder_whose_settings_do_not_go_together_does_not_start(tmp_path: Path) -> None:
+    given = {"HEADRACE_FORWARDER_TOPIC_DIRECTORY": str(tmp_path / "spool"), "HEADRACE_KAFKA_MESSAGE_FORMAT": "confluent"}
+    done = subprocess.run(
+        [sys.executable, "-m", "topics.forwarder"], cwd=ROOT, env=os.environ | given, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr.partition(":")[0]) == (2, "HEADRACE_KAFKA_MESSAGE_FORMAT")
+    assert not (tmp_path / "spool").exists()
