@@ -19,7 +19,7 @@ from streams.salts import Salts
 from streams.settings import Settings
 from streams.shared_salts import SharedSalts
 from streams.sink import Sink
-from streams.worker import AccountedReader, Worker, make_tools
+from streams.worker import Readers, Worker, make_tools
 from topics.kafka.settings import KafkaSettings
 from topics.kafka.shared_values import SharedValues
 
@@ -31,11 +31,11 @@ GARBAGE_THRESHOLDS: Final = (50_000, 20, 50)
 
 
 def build_worker(
-    reader: AccountedReader, sink: Sink, settings: Settings, *, clock: Clock = SYSTEM_CLOCK, metrics: Metrics | None = None
+    readers: Readers, sink: Sink, settings: Settings, *, clock: Clock = SYSTEM_CLOCK, metrics: Metrics | None = None
 ) -> Worker:
     """Give a worker for one machine that is ready to run; raises StreamsError for what the operator has to put right."""
     metrics = metrics or Metrics()
-    return Worker(reader, sink, _decoder(settings), _lookups(settings, metrics), settings, Salts.open(settings.salts), clock, metrics)
+    return Worker(readers, sink, _decoder(settings), _lookups(settings, metrics), settings, Salts.open(settings.salts), clock, metrics)
 
 
 @contextmanager

@@ -154,7 +154,7 @@ class KafkaWorker:
         seconds = time.perf_counter() - started
         self._counts.restore_seconds.observe(seconds)
         log.info("memory rebuilt", topic=self._rows, partition=number, offset=offset, rows=rows, duration_ms=round(seconds * 1000))
-        return _Partition(number, offset, memory, BatchMaker(self._topic(number), memory, self._tools))
+        return _Partition(number, offset, memory, BatchMaker(memory, self._tools))
 
     def _commit_or_hold(self, transactions: Transactions, found: Sequence[Fetched], now: int, started: float) -> None:
         """Commit, or keep what was fetched until the registry of schemas answers; the group need not know."""
@@ -206,7 +206,7 @@ class KafkaWorker:
                 step.replays[message.offset] = replay
             entries.append(entry)
         if entries:
-            step.batch = partition.maker.make(entries, now)
+            step.batch = partition.maker.make(self._topic(partition.number), entries, now)
         return step
 
     def _outputs(self, step: _Step) -> list[Output]:
