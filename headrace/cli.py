@@ -23,7 +23,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-mapping_app = typer.Typer(help="Check and try the rules that turn an event into a record.", no_args_is_help=True)
+mapping_app = typer.Typer(help="Check, try and translate the rules that turn an event into a record.", no_args_is_help=True)
 app.add_typer(mapping_app, name="mapping")
 engines_app = typer.Typer(help="Run real Kafka and real Druid on this machine, to develop and test with.", no_args_is_help=True)
 app.add_typer(engines_app, name="engines")
@@ -248,6 +248,17 @@ def mapping_test(
     from headrace.mapping import test
 
     test(file, events, schema, console)
+
+
+@mapping_app.command("migrate")
+def mapping_migrate(
+    file: Annotated[Path, typer.Argument(help="Mapping of Divolte, in Groovy.")],
+    output: Annotated[Path | None, typer.Option(help="File to write to; printed if left out.")] = None,
+) -> None:
+    """Translate a mapping of Divolte to Python; exit status 2 and all that cannot be translated, which stays in it as comments."""
+    from headrace.mapping import migrate
+
+    migrate(file, output, console)
 
 
 @engines_app.command("fetch")
