@@ -33,7 +33,8 @@ from streams.build import GARBAGE_THRESHOLDS, build_worker
 from streams.settings import Settings
 from streams.sink import Account, Session, Sink
 from streams.worker import Worker
-from topics.local import LocalReader, LocalTopic
+from topics.local import LocalTopic
+from topics.spools import SpoolReaders
 from topics.topic import Message
 
 WANTED = 15_000
@@ -133,7 +134,7 @@ def plain_loop(messages: list[Message]) -> None:
 
 def a_worker(folder: Path, sink: Sink, name: str) -> Worker:
     settings = Settings(salts=folder / name / "salts.json", places=folder / "places.mmdb")
-    return build_worker(LocalReader.open(folder / "topic", name), sink, settings)
+    return build_worker(SpoolReaders(folder / "topic", name), sink, settings)
 
 
 def measure(folder: Path, count: int, rounds: int) -> dict[str, list[float]]:

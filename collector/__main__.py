@@ -1,29 +1,34 @@
 """`python -m collector`: settings in, server up, nothing else."""
 
+import argparse
+import asyncio
 import os
 import sys
+from collections.abc import Sequence
 
 import uvloop
 
-from collector.errors import CollectorError, MappingError
-from collector.server import run
-from collector.settings import Settings
-from startup.logs import configure
-from startup.settings import SettingsError
+from collector import server, workers
+from collector.errors import exit_status
+from collector.settings import PREFIX, Settings
 from topics.kafka.settings import KafkaSettings
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the collector; 0 after a clean stop, 2 when settings or mapping are wrong, 1 for everything else."""
-    try:
-        settings = Settings.read(os.environ)
-        kafka = KafkaSettings.read(os.environ)
-        kafka.client()  # its faults are told before a port opens
-        configure()
-        return 0 if uvloop.run(run(settings, kafka)) else 1
-    except (CollectorError, SettingsError) as error:
-        print(error, file=sys.stderr)  # noqa: T201 - one line for each fault, to whoever starts it
-        return 2 if isinstance(error, SettingsError | MappingError) else 1
+    parser = argparse.ArgumentParser("python -m collector", description="Takes events over HTTP; settings are environment variables.")
+    parser.add_argument("--workers", metavar="N", help=f"processes that take events, in the place of {PREFIX}WORKERS")
+    given = parser.parse_args(arguments)
+    return exit_status(lambda: _run({**os.environ} | ({f"{PREFIX}WORKERS": given.workers} if given.workers else {})))
+
+
+def _run(environment: dict[str, str]) -> int:
+    settings = Settings.read(environment)
+    kafka = KafkaSettings.read(environment)
+    kafka.client()  # its faults are told before a port opens
+    if settings.workers > 1:
+        return asyncio.run(workers.run(settings, kafka))
+    return 0 if uvloop.run(server.run(settings, kafka)) else 1
 
 
 if __name__ == "__main__":

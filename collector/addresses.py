@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 Address: TypeAlias = IPv4Address | IPv6Address
 Network: TypeAlias = IPv4Network | IPv6Network
@@ -39,6 +39,13 @@ def cut(address: Address) -> str:
     return str(ip_network((address, KEPT_BITS[address.version]), strict=False).network_address)
 
 
+def java_text(address: Address) -> str:
+    """Write an address as Java does: IPv6 in full, but for leading zeros."""
+    if isinstance(address, IPv4Address):
+        return str(address)
+    return ":".join(part.lstrip("0") or "0" for part in address.exploded.split(":"))
+
+
 @lru_cache(4096)
 def cut_text(text: str) -> str | None:
     """Cut an address given as text; None if it is none."""
@@ -46,24 +53,36 @@ def cut_text(text: str) -> str | None:
     return cut(address) if address else None
 
 
+class Seen(NamedTuple):
+    """Whose a request is: the address as it may be kept, and whole for mappings that ask for it."""
+
+    cut: str
+    whole: str
+
+
 class AddressReader:
-    """Gives the cut address of requests; most come from few places, so that answers are remembered."""
+    """Gives the addresses of requests; most come from few places, so that answers are remembered."""
 
     def __init__(self, proxies: Sequence[Network]) -> None:
         self._proxies = tuple(proxies)
-        self._remembered: dict[tuple[str, bytes], str | None] = {}
+        self._remembered: dict[tuple[str, bytes], Seen | None] = {}
 
-    def cut_address(self, peer: str, forwarded_for: bytes) -> str | None:
-        """Give the cut address of the client; None if it cannot be known."""
+    def read(self, peer: str, forwarded_for: bytes) -> Seen | None:
+        """Give the address of the client; None if it cannot be known."""
         key = (peer, forwarded_for)
         try:
             return self._remembered[key]
         except KeyError:
             pass
         address = client_address(peer, forwarded_for.decode("latin-1"), self._proxies)
-        answer = cut(address) if address else None
+        answer = Seen(cut(address), java_text(address)) if address else None
         if len(forwarded_for) <= 128:  # an attacker's long headers are worked out each time
             if len(self._remembered) >= 8192:
                 self._remembered.clear()
             self._remembered[key] = answer
         return answer
+
+    def cut_address(self, peer: str, forwarded_for: bytes) -> str | None:
+        """Give the cut address of the client alone."""
+        seen = self.read(peer, forwarded_for)
+        return seen.cut if seen else None

@@ -4,28 +4,31 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from collector.addresses import AddressReader, cut_text
+from collector.addresses import AddressReader
+from collector.divolte.as_tracker import adapted
+from collector.duplicates import DuplicateMemory
 from collector.endpoints.asgi import EventEndpoint
+from collector.endpoints.divolte_json import max_body_bytes
 from collector.endpoints.internal import Internal
 from collector.endpoints.script import Script
-from collector.endpoints.tracker import TrackerSource
 from collector.errors import MappingError
+from collector.event_sources import TRUSTED, Encoders, EventSources, Use, kinds_of
 from collector.exchange import EventSource
 from collector.gate import Gate
 from collector.identifiers import partition_key_function
 from collector.intake import Intake
-from collector.ledger import Minute, ledger
+from collector.ledger import Halves, Minute
 from collector.mapping.compile import Encoder
 from collector.mapping.loader import load
 from collector.metrics import Metrics
-from collector.pipeline import Pipeline
+from collector.peers import Nobody, Others
 from collector.settings import Settings
 from collector.sources import Source
 from collector.urls import AddressRules
@@ -54,6 +57,7 @@ class Application:
     internal: ASGIApp
     gate: Gate
     metrics: Metrics
+    trouble: Callable[[], str]  # why events should not be sent here, or nothing
 
 
 class _Events:
@@ -81,23 +85,24 @@ class _NotForPages:
             await self._others(scope, receive, send)
 
 
-Encoders: TypeAlias = Mapping[tuple[str, str], Encoder]  # by the name of the source, and "" or "copy"
-TRUSTED, TRUSTED_PATH = "replay", "/h"  # the source of the internal port
+NOBODY = Nobody()
+TRUSTED_PATH = "/h"
 
 
 def load_encoders(settings: Settings, sources: Sequence[Source]) -> Encoders:
     """Check and compile every mapping; raises MappingError with all faults of all of them."""
-    wanted: dict[tuple[str, str], tuple[Path, Path]] = {(TRUSTED, ""): (settings.mapping_file, settings.schema_file)}
+    wanted: dict[Use, tuple[Path, Path]] = {Use(TRUSTED, "tracker"): (settings.mapping_file, settings.schema_file)}
     for source in sources:
-        wanted[source.name, ""] = (source.mapping_file or settings.mapping_file, source.schema_file or settings.schema_file)
-        if source.copy_to:
-            wanted[source.name, "copy"] = (source.copy_to.mapping_file, source.copy_to.schema_file)
+        for kind in kinds_of(source):
+            wanted[Use(source.name, kind)] = (source.mapping_file or settings.mapping_file, source.schema_file or settings.schema_file)
+            if source.copy_to:
+                wanted[Use(source.name, kind, is_copy=True)] = (source.copy_to.mapping_file, source.copy_to.schema_file)
     rules = AddressRules(settings.query_parameters)
-    encoders: dict[tuple[str, str], Encoder] = {}
+    encoders: dict[Use, Encoder] = {}
     faults: dict[str, None] = {}
-    for key, (mapping, schema) in wanted.items():
+    for use, (mapping, schema) in wanted.items():
         try:
-            encoders[key] = load(mapping, schema, rules)
+            encoders[use] = adapted(load(mapping, schema, rules), use.kind)
         except MappingError as error:
             faults |= dict.fromkeys(error.faults)  # a mapping of several sources is told once
     if faults:
@@ -113,18 +118,13 @@ def create_app(
     secret: bytes,
     *,
     accounts: Callable[[], Mapping[str, Mapping[Minute, Mapping[str, int]]]],
+    others: Others = NOBODY,
     now: Callable[[], float] = time.time,
 ) -> Application:
     """Build both applications. `topics` has the collector's own topic under None, those that sources name under their names."""
     topic = topics[None]
     gate, metrics = Gate(), Metrics(topic.unread_bytes)
     addresses = AddressReader(settings.trusted_proxies)
-    partition_key = partition_key_function(secret)
-
-    def tracker(name: str, *, is_trusted: bool) -> EventSource:
-        encode = encoders[name, ""]
-        pipeline = Pipeline(encode, partition_key, source=name, is_trusted=is_trusted, cut_address=cut_text)
-        return TrackerSource(name, pipeline, addresses)
 
     def intake(events: EventSource, source: Source | None) -> Intake:
         copy = source and source.copy_to
@@ -134,26 +134,26 @@ def create_app(
             metrics,
             gate,
             now,
-            max_body_bytes=settings.max_body_bytes,
+            max_body_bytes=max_body_bytes(source, settings.max_body_bytes),
             copy_topic=topics[copy.topic] if copy else None,
         )
 
     def endpoint(events: EventSource, source: Source | None = None) -> EventEndpoint:
         return EventEndpoint(intake(events, source), settings.body_timeout_seconds)
 
-    internal = Internal(
-        gate,
-        metrics,
-        trouble=lambda: next(filter(None, (one.trouble() for one in topics.values())), ""),
-        ledger=lambda: ledger(topic.ledger(), accounts(), int(now() * 1000)),
-    )
+    def trouble() -> str:
+        return gate.trouble() or next(filter(None, (one.trouble() for one in topics.values())), "")
+
+    internal = Internal(metrics, others, trouble=trouble, halves=lambda: Halves(topic.ledger(), accounts()), now=now)
+    event_sources = EventSources(encoders, partition_key_function(secret), addresses, DuplicateMemory(settings.duplicate_memory))
     trackers = [source for source in sources if source.kind == "tracker"]
     scripts = [Route(source.script_path, Script().answer) for source in trackers if source.script_path]
-    events = {source.event_path: endpoint(tracker(source.name, is_trusted=False), source) for source in trackers}
-    trusted = {TRUSTED_PATH: endpoint(tracker(TRUSTED, is_trusted=True))}
+    events = {source.event_path: endpoint(event_sources.make(source), source) for source in sources}
+    trusted = {TRUSTED_PATH: endpoint(event_sources.make_trusted())}
     return Application(
         public=_Events(events, Starlette(routes=scripts)),
         internal=_NotForPages(_Events(trusted, Starlette(routes=internal.routes()))),
         gate=gate,
         metrics=metrics,
+        trouble=trouble,
     )

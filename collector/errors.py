@@ -5,7 +5,11 @@ CollectorError
 └── StartError      a port, a file or the topic that the collector needs is not to be had
 """
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
+
+from startup.logs import configure
+from startup.settings import SettingsError
 
 
 class CollectorError(Exception):
@@ -22,3 +26,13 @@ class MappingError(CollectorError):
 
 class StartError(CollectorError):
     """A port, a file or the topic that the collector needs is not to be had."""
+
+
+def exit_status(run: Callable[[], int]) -> int:
+    """Run a process and give its exit status: 2 when settings or mapping are wrong, 1 for other mistakes of the operator."""
+    try:
+        configure()
+        return run()
+    except (CollectorError, SettingsError) as error:
+        print(error, file=sys.stderr)  # noqa: T201 - one line for each fault, to whoever starts it
+        return 2 if isinstance(error, SettingsError | MappingError) else 1

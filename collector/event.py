@@ -38,6 +38,18 @@ class RejectReason(StrEnum):
     INVALID_FIELD = "invalid_field"
     INVALID_TEXT = "invalid_text"
     INVALID_PARAMETERS = "invalid_parameters"
+    # an event of Divolte's tracker, or of a server in its form
+    INVALID_CONTENT_TYPE = "invalid_content_type"
+    MISSING_PARTY = "missing_party"
+    INVALID_PARTY = "invalid_party"
+    MISSING_SESSION = "missing_session"
+    INVALID_SESSION = "invalid_session"
+    MISSING_PAGE_VIEW = "missing_page_view"
+    MISSING_EVENT_ID = "missing_event_id"
+    INVALID_CLIENT_TIME = "invalid_client_time"
+    MISSING_FLAG = "missing_flag"
+    CORRUPT = "corrupt"
+    DUPLICATE = "duplicate"
 
 
 @dataclass(frozen=True, slots=True)

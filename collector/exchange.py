@@ -56,6 +56,9 @@ class EventSource(Protocol):
     def refuse(self, refusal: Rejection, received_at: int) -> Outcome:
         """Refuse a request whose body could not be had."""
 
+    def forget(self, outcome: Outcome) -> None:
+        """Take back what is remembered of an outcome that was not stored: its events will come again."""
+
 
 def later(text: str, seconds: int) -> Answer:
     """Ask to send the same again, each caller at another moment."""

@@ -52,7 +52,7 @@ class Intake:
         try:
             durable = self._append(outcome)
         except TopicError as error:
-            self._answer(_unavailable(error), respond)
+            self._give_up(outcome, error, respond)
             return
 
         def done(future: asyncio.Future[None]) -> None:
@@ -61,7 +61,7 @@ class Intake:
                 self._count(outcome, began)
                 respond(outcome.answer)
             elif isinstance(error, TopicError):
-                self._answer(_unavailable(error), respond)
+                self._give_up(outcome, error, respond)
             else:
                 raise error
 
@@ -81,6 +81,10 @@ class Intake:
             self.metrics.refused[outcome.refused] += 1
         if outcome.messages:
             self.metrics.count_durable(self._source.name, outcome.results, self._now() - began)
+
+    def _give_up(self, outcome: Outcome, error: TopicError, respond: Respond) -> None:
+        self._source.forget(outcome)
+        self._answer(_unavailable(error), respond)
 
     def _answer(self, answer: Answer, respond: Respond) -> None:
         self.metrics.answers[answer.status] += 1

@@ -2,10 +2,11 @@
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
 PREFIX = "clickstream_collector"
@@ -76,3 +77,29 @@ class Metrics(Collector):
         durations = HistogramMetricFamily(f"{PREFIX}_durable_seconds", "Time from a request's arrival until its events were durable.")
         durations.add_metric((), buckets, self._seconds)
         return durations
+
+
+class _Gathered(Collector):
+    """The metrics of several workers, each under its own name: added up, they would all seem to begin anew with each worker that does."""
+
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        self._texts = texts
+
+    def collect(self) -> Iterator[Metric]:
+        """Give the metrics; Prometheus' client calls this."""
+        families: dict[str, Metric] = {}
+        for worker, text in self._texts.items():
+            for family in text_string_to_metric_families(text):
+                whole = families.setdefault(family.name, Metric(family.name, family.documentation, family.type))
+                whole.samples += [sample._replace(labels={"worker": worker} | sample.labels) for sample in family.samples]
+        up = GaugeMetricFamily(f"{PREFIX}_worker_answers", "1 if the worker said what it counts, 0 if it did not.", labels=("worker",))
+        for worker, text in self._texts.items():
+            up.add_metric((worker,), 1.0 if text else 0.0)
+        yield from (*families.values(), up)
+
+
+def gather(texts: Mapping[str, str]) -> bytes:
+    """Join the metrics of several workers, by the name of each; one that did not answer has an empty text."""
+    registry = CollectorRegistry()
+    registry.register(_Gathered(texts))
+    return generate_latest(registry)

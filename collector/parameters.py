@@ -11,15 +11,17 @@ MAX_BYTES, MAX_DEPTH, MAX_KEYS = 8192, 8, 200
 _encode = msgspec.json.Encoder().encode
 
 
-def parameters_text(parameters: dict[str, object]) -> bytes:
+def parameters_text(parameters: object) -> bytes:
     """Give the JSON text: no blanks, each key once."""
     return _encode(parameters)
 
 
-def problem_of(parameters: dict[str, object], text: bytes) -> str | None:
+def problem_of(parameters: object, text: bytes) -> str | None:
     """Say what is too large about parameters; None if nothing is."""
     if len(text) > MAX_BYTES:
         return f"parameters have {len(text)} bytes; at most {MAX_BYTES} are taken"
+    if not isinstance(parameters, dict):
+        return nesting_problem(parameters)
     if len(parameters) > MAX_KEYS:
         return f"parameters have {len(parameters)} keys; at most {MAX_KEYS} are taken"
     for value in parameters.values():
@@ -28,7 +30,7 @@ def problem_of(parameters: dict[str, object], text: bytes) -> str | None:
     return None
 
 
-def nesting_problem(parameters: dict[str, object]) -> str | None:
+def nesting_problem(parameters: object) -> str | None:
     """Say what is too much about nested parameters, without recursion: what passes can be walked with it."""
     keys, depth = 0, 0
     level: list[object] = [parameters]

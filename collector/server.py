@@ -1,119 +1,93 @@
-"""Runs the collector's two ports in one event loop until it is told to stop or its topic fails."""
+"""Serves the collector's two ports in one event loop until it is told to stop or its topic fails."""
 
 import asyncio
 import contextlib
 import signal
-import socket
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import TypeAlias
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
-from collector.app import CountingTopicProtocol, create_app, load_encoders
+from collector.app import Application, create_app, load_encoders
+from collector.draining import DrainingConnection, Server
 from collector.errors import StartError
 from collector.identifiers import read_or_make_secret
-from collector.ledger import Minute
+from collector.peers import Nobody
+from collector.ports import Ports, take_ports
 from collector.settings import PREFIX, Settings
-from collector.sources import Source, load_sources
+from collector.sources import load_sources
+from collector.spools import Opening, keep_tidy
 from startup.garbage import spare_the_collector_of_garbage
-from topics.forwarded import ForwardedTopic
 from topics.kafka.settings import KafkaSettings
-from topics.kafka.writer import KafkaTopic
-from topics.local import LocalTopic, Recovered, reader_accounts
-from topics.topic import TopicError
 
-Accounts: TypeAlias = Callable[[], Mapping[str, Mapping[Minute, Mapping[str, int]]]]
-
-BACKLOG = 2048
+# Nobody takes over from the only process: who has sent nothing for so long is not worth the wait.
+IDLE_SECONDS = 1.0
 log = structlog.get_logger("collector")
 
 
-class _Server(uvicorn.Server):
-    """A server that leaves the signals to us: there are two of it."""
+@dataclass(slots=True)
+class Ending:
+    """When a process has to end, and what made it."""
 
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    failures: list[BaseException] = field(default_factory=list)
 
-
-def listen(host: str, port: int, variable: str) -> socket.socket:
-    """Take a port; raises StartError that names the variable when it is not to be had."""
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        taken = socket.socket(family, kind, protocol)
-    except OSError as error:
-        raise StartError([f"{PREFIX}HOST: {host!r} is no address of this machine: {error.strerror}"]) from error
-    try:
-        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        taken.bind(address)
-        taken.listen(BACKLOG)
-    except OSError as error:
-        taken.close()
-        raise StartError(
-            [f"{variable}: cannot listen on port {port} of {host}: {error.strerror}; is another collector running?"]
-        ) from error
-    return taken
+    def failed(self, error: BaseException) -> None:
+        """End because of a topic that takes nothing more."""
+        self.failures.append(error)
+        self.stopping.set()
 
 
 async def run(settings: Settings, kafka: KafkaSettings) -> bool:
     """Serve until SIGTERM or SIGINT; tell whether all went well. Raises SettingsError and CollectorError before a port is open."""
     sources = load_sources(settings.sources_file)
     encoders = load_encoders(settings, sources)
-    stopping = asyncio.Event()
-    failures: list[BaseException] = []
+    ending, opening = Ending(), Opening(settings, kafka, sources)
     with contextlib.ExitStack() as stack:
-        public = stack.enter_context(listen(settings.host, settings.port, PREFIX + "PORT"))
-        internal = stack.enter_context(listen(settings.internal_host, settings.internal_port, PREFIX + "INTERNAL_PORT"))
-        secret = _secret(settings)
-
-        def failed(error: BaseException) -> None:
-            failures.append(error)
-            stopping.set()
-
-        topic, accounts = _open_topic(settings, kafka, failed, stack)
-        topics = _open_topics_of_sources(settings, sources, failed, stack) | {None: topic}
-        app = create_app(settings, sources, topics, encoders, secret, accounts=accounts)
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stopping.set)
-        servers = [_server(settings, app.public), _server(settings, app.internal)]
-        tasks = [asyncio.create_task(server.serve([port])) for server, port in zip(servers, (public, internal), strict=True)]
-        spare_the_collector_of_garbage(10_000, 50, 50)  # looking through it all took tens of milliseconds, at any time
-        log.info("collector started", port=public.getsockname()[1], internal_port=internal.getsockname()[1])
-        await stopping.wait()
-        app.gate.close("the topic has failed" if failures else "the collector is stopping")
-        for server in servers:
-            server.should_exit = True
-        await asyncio.gather(*tasks)
-    if failures:
-        log.error("topic failed", error=repr(failures[0]))
+        ports = take_ports(settings, stack)
+        secret = read_secret(settings)
+        topics, accounts = opening.open(ending.failed, stack)
+        app = create_app(settings, sources, topics, encoders, secret, accounts=accounts, others=Nobody(opening.directory))
+        tidying = asyncio.create_task(keep_tidy(opening.directories()))
+        await serve(settings, app, ports, ending, IDLE_SECONDS, lambda: log.info("collector started", **ports.numbers()))
+        tidying.cancel()
     log.info("collector stopped")
-    return not failures
+    return tell(ending)
 
 
-def _server(settings: Settings, app: ASGIApp) -> _Server:
-    return _Server(
-        uvicorn.Config(
-            app,
-            interface="asgi3",  # cannot be told from the application: its call is a plain function that gives a coroutine
-            http="httptools",
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            date_header=False,
-            proxy_headers=False,
-            timeout_keep_alive=settings.idle_timeout_seconds,
-            timeout_graceful_shutdown=settings.drain_timeout_seconds,
-        )
-    )
+async def serve(
+    settings: Settings, app: Application, ports: Ports, ending: Ending, idle_seconds: float, started: Callable[[], object]
+) -> None:
+    """Serve both ports until it is time to end, then answer what still comes on the connections there are."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ending.stopping.set)
+    idle_seconds = min(idle_seconds, settings.drain_timeout_seconds)
+    servers = [Server(_config(settings, one), idle_seconds) for one in (app.public, app.internal)]
+    tasks = [asyncio.create_task(server.serve([port])) for server, port in zip(servers, (ports.public, ports.internal), strict=True)]
+    spare_the_collector_of_garbage(10_000, 50, 50)  # looking through it all took tens of milliseconds, at any time
+    await asyncio.gather(*(server.listening.wait() for server in servers))
+    started()
+    await ending.stopping.wait()
+    if ending.failures:
+        app.gate.close("the topic has failed")
+    app.gate.leave("the collector is stopping")
+    for server in servers:
+        server.should_exit = True
+    await asyncio.gather(*tasks)
 
 
-def _secret(settings: Settings) -> bytes:
+def tell(ending: Ending) -> bool:
+    """Log what went wrong; give whether nothing did."""
+    if ending.failures:
+        log.error("topic failed", error=repr(ending.failures[0]))
+    return not ending.failures
+
+
+def read_secret(settings: Settings) -> bytes:
+    """Read the secret behind partition keys, made at the first start; raises StartError."""
     try:
         return read_or_make_secret(settings.key_file)
     except (OSError, ValueError) as error:
@@ -122,47 +96,18 @@ def _secret(settings: Settings) -> bytes:
         ) from error
 
 
-def _open_topic(
-    settings: Settings, kafka: KafkaSettings, failed: Callable[[BaseException], None], stack: contextlib.ExitStack
-) -> tuple[CountingTopicProtocol, Accounts]:
-    if settings.ack == "broker":
-        straight = stack.enter_context(contextlib.closing(KafkaTopic(kafka, max_unread_bytes=settings.max_unread_bytes)))
-        return straight, straight.accounts
-    directory = settings.topic_directory
-    local = _open_local(settings, directory, failed, f"{PREFIX}TOPIC_DIRECTORY")
-    topic = ForwardedTopic(local, directory) if settings.ack == "both" else local
-    stack.callback(topic.close)
-    return topic, lambda: reader_accounts(directory)
-
-
-def _open_topics_of_sources(
-    settings: Settings, sources: Sequence[Source], failed: Callable[[BaseException], None], stack: contextlib.ExitStack
-) -> dict[str | None, CountingTopicProtocol]:
-    """Open the topics that sources name: directories beside the collector's own, always on this disk."""
-    names = {name for source in sources for name in (source.topic, source.copy_to and source.copy_to.topic) if name}
-    opened: dict[str | None, CountingTopicProtocol] = {}
-    for name in sorted(names):
-        topic = _open_local(settings, settings.topic_directory.parent / name, failed, f"{settings.sources_file}: topic {name!r}")
-        stack.callback(topic.close)
-        opened[name] = topic
-    return opened
-
-
-def _open_local(settings: Settings, directory: Path, failed: Callable[[BaseException], None], told_as: str) -> LocalTopic:
-    try:
-        local = LocalTopic.open(directory, max_unread_bytes=settings.max_unread_bytes, on_failure=failed)
-    except TopicError as error:
-        raise StartError([f"{told_as}: {error}"]) from error
-    tell_recovered(local.recovered, directory)
-    return local
-
-
-def tell_recovered(recovered: Recovered, directory: Path) -> None:
-    """Log what the topic's files had suffered before this start."""
-    if recovered.torn_bytes:
-        log.warning("torn end of the topic cut, nothing of it was acknowledged", bytes=recovered.torn_bytes)
-    if recovered.damaged:
-        folder = str(directory / "damaged")
-        log.error("damaged frames of the topic set aside", count=recovered.damaged, bytes=recovered.damaged_bytes, folder=folder)
-    if recovered.is_ledger_lost:
-        log.warning("the topic's ledger could not be read and was counted anew from the messages that are kept")
+def _config(settings: Settings, app: ASGIApp) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        interface="asgi3",  # cannot be told from the application: its call is a plain function that gives a coroutine
+        http=DrainingConnection,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=settings.idle_timeout_seconds,
+        timeout_graceful_shutdown=settings.drain_timeout_seconds,
+    )

@@ -27,6 +27,9 @@ class Settings(ServiceSettings):
         default=8291, ge=0, le=65535, description="Internal port: health, metrics, ledger, and events of trusted sources."
     )
     sources_file: Path = Field(default=FILE, description="The sources of events, in TOML: their paths, mappings, topics, scripts.")
+    workers: int = Field(
+        default=1, ge=1, le=64, description="Processes that take events, each with a spool of its own; 1 is a collector without a parent."
+    )
     ack: Literal["spool", "broker", "both"] = Field(
         default="spool", description="What an answer waits for: the local topic (spool), Kafka without one (broker), or both."
     )
@@ -35,6 +38,9 @@ class Settings(ServiceSettings):
     )
     max_unread_bytes: int = Field(
         default=2 << 30, ge=1 << 20, description="Bytes that may wait for a reader; beyond that pages are told to come later."
+    )
+    duplicate_memory: int = Field(
+        default=1_000_000, ge=1, le=1 << 28, description="Events that are remembered to flag repeats of Divolte's, 8 bytes each."
     )
     key_file: Path = Field(
         default=Path("var/secrets/partition-key"), description="File of the secret behind partition keys; made at the first start."

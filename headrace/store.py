@@ -29,7 +29,7 @@ from streams.errors import StreamsError
 from streams.settings import Settings as ConverterSettings
 from streams.sink import Account, Session
 from streams.worker import Worker
-from topics.local import LocalReader
+from topics.spools import SpoolReaders
 from topics.topic import TopicError
 
 READER = "converter"
@@ -80,7 +80,7 @@ def main() -> int:
     try:
         converter = ConverterSettings.read(os.environ)
         sql = SqlSettings.read(os.environ)
-        reader = LocalReader.open(Path(os.environ.get(TOPICS_VARIABLE, "var/topics")) / converter.topic, READER)
+        readers = SpoolReaders(Path(os.environ.get(TOPICS_VARIABLE, "var/topics")) / converter.topic, READER)
         store = Store.open(
             sql.store,
             columns(load_schema(converter.schema_path)),
@@ -89,7 +89,7 @@ def main() -> int:
             memory_limit=sql.memory_limit,
             threads=sql.threads,
         )
-        worker = build_worker(reader, store, converter)
+        worker = build_worker(readers, store, converter)
     except (SettingsError, StreamsError, MinidruidError, TopicError) as error:
         print(error, file=sys.stderr)  # noqa: T201 - to whoever starts it
         return 2
@@ -110,7 +110,7 @@ def main() -> int:
         server.run_with_converter()
     finally:
         store.close()
-        reader.close()
+        readers.close()
     if server.failure:
         print(server.failure, file=sys.stderr)  # noqa: T201 - the last line of the log says what to do
     return 1 if server.failure or not server.started else 0

@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from headrace.dead_letters import Letter, to_json
 from headrace.errors import CommandError
-from streams.replays import Replayed
+from streams.replays import BEGINNING, Place, Replayed
 from streams.sink import Choice
 
 PATH = "/dead-letters"
@@ -23,13 +23,13 @@ MOST = 100  # a message has up to 1 MiB
 SECONDS = 60
 
 Read: TypeAlias = Callable[[int, Choice], tuple[int, Sequence[Mapping[str, Any]]]]  # how many are chosen, and the newest so many
-Replay: TypeAlias = Callable[[Choice, int], Future[Replayed]]  # those of a choice behind a position, as many as one goes takes
+Replay: TypeAlias = Callable[[Choice, Place], Future[Replayed]]  # those of a choice behind a place, as many as one goes takes
 
 
 class _Wish(msgspec.Struct, forbid_unknown_fields=True):
     reason: str = ""
     origins: tuple[str, ...] = ()
-    after: int = -1
+    after: Place = BEGINNING
 
 
 def routes(read: Read, replay: Replay) -> tuple[Route, Route]:
@@ -70,7 +70,7 @@ class StoreLetters:
 
     def replay(self, choice: Choice) -> Iterator[Replayed]:
         """Have the chosen ones replayed, one portion after the other."""
-        after: int | None = -1
+        after: Place | None = BEGINNING
         while after is not None:
             replayed = Replayed(**self._ask("POST", REPLAY_PATH, json=asdict(choice) | {"after": after}))
             after = replayed.last

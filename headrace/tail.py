@@ -2,7 +2,10 @@
 
 import json
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -13,6 +16,7 @@ from headrace.state import State
 from schemas.codec import CodecError, Decoder
 from schemas.contract import load_schema
 from topics.local import tail as follow_topic
+from topics.spools import spool_paths
 from topics.topic import Damage, Entry, Kind, Message
 
 IDLE_SECONDS = 0.1
@@ -23,20 +27,28 @@ def tail(state: State, console: Console, *, as_json: bool, count: int | None) ->
     """Follow the topic from its end until Ctrl-C, or until `count` entries were shown."""
     if not state.topic.exists():
         raise CommandError(f"there is no topic at {state.topic}; start headrace with `headrace up`, or give its folder with --state")
-    reader = follow_topic(state.topic)
     decoder = Decoder([load_schema()])
-    position, shown = reader.end(), 0
     try:
-        while count is None or shown < count:
-            entries = reader.read(position, 1000)
-            if not entries:
-                time.sleep(IDLE_SECONDS)  # the topic is a file of another process: nothing tells of what is new in it
-            for entry in entries[: None if count is None else count - shown]:
-                content = describe(entry, decoder)
-                console.out(json.dumps(content, ensure_ascii=False), highlight=False) if as_json else console.print(_line(content))
-                position, shown = entry.next_position, shown + 1
+        for entry in islice(_follow(state.topic), count):
+            content = describe(entry, decoder)
+            console.out(json.dumps(content, ensure_ascii=False), highlight=False) if as_json else console.print(_line(content))
     except KeyboardInterrupt:
         return
+
+
+def _follow(topic: Path) -> Iterator[Entry | Damage]:
+    """Give what is new in the topic and its spools, without end; all of a spool that has come since."""
+    readers = {path: follow_topic(path) for path in spool_paths(topic).values()}
+    positions = {path: reader.position for path, reader in readers.items()}
+    while True:
+        is_idle = True
+        for path in spool_paths(topic).values():
+            reader = readers.get(path) or readers.setdefault(path, follow_topic(path))
+            for entry in reader.read(positions.get(path, 0), 1000):
+                is_idle, positions[path] = False, entry.next_position
+                yield entry
+        if is_idle:
+            time.sleep(IDLE_SECONDS)  # the topic is files of other processes: nothing tells of what is new in them
 
 
 def describe(entry: Entry | Damage, decoder: Decoder) -> dict[str, Any]:

@@ -212,12 +212,14 @@ class Store(Generic[SessionT, AccountT]):
             found = cursor.execute(newest, chosen | {"limit": limit}).fetchall()
         return total, [dict(zip(DEAD_LETTERS.columns, values, strict=True)) for values in found]
 
-    def dead_letters_after(self, topic: str, position: int, most: int, choice: ChoiceProtocol) -> list[dict[str, Any]]:
-        """Give the topic's chosen dead letters, from the first behind a position on, in order; the keys are the columns."""
+    def dead_letters_after(self, topic: str, spool: str, position: int, most: int, choice: ChoiceProtocol) -> list[dict[str, Any]]:
+        """Give the chosen dead letters of a topic and its spools, from the first behind a position in one of them on, in order."""
         statement = (
-            f"SELECT * FROM state.dead_letters WHERE topic = $topic AND position > $position AND {CHOSEN} ORDER BY position LIMIT $most"
+            "SELECT * FROM state.dead_letters WHERE (topic = $topic OR starts_with(topic, $topic || '/')) "
+            f"AND (topic > $spool OR topic = $spool AND position > $position) AND {CHOSEN} ORDER BY topic, position LIMIT $most"
         )
-        asked = {"topic": topic, "position": position, "most": most, "reason": choice.reason, "origins": choice.origins}
+        place = {"topic": topic, "spool": spool, "position": position}
+        asked = place | {"most": most, "reason": choice.reason, "origins": choice.origins}
         with closing(self.cursor()) as cursor:
             found = cursor.execute(statement, asked).fetchall()
         return [dict(zip(DEAD_LETTERS.columns, values, strict=True)) for values in found]

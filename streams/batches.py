@@ -44,8 +44,7 @@ class Tools:
 class BatchMaker:
     """Makes batches, in steps over the whole batch: decode and check, drop repeats, identify, find sessions, convert."""
 
-    def __init__(self, topic: str, memory: Memory, tools: Tools) -> None:
-        self._topic = topic
+    def __init__(self, memory: Memory, tools: Tools) -> None:
         self._known_events = memory.known_events
         self._decoder = tools.decoder
         self._converter = tools.converter
@@ -55,9 +54,9 @@ class BatchMaker:
         self._memory = SessionMemory(memory, tools.remembered_sessions)
         self._session_timeout_ms = tools.session_timeout_ms
 
-    def make(self, entries: Sequence[Entry | Damage], now: int) -> Batch:
-        """Make the batch of these entries; then say what became of it: `committed` or `forget`."""
-        batch = Batch(self._topic, entries[-1].next_position)
+    def make(self, topic: str, entries: Sequence[Entry | Damage], now: int) -> Batch:
+        """Make the batch of these entries of a topic; then say what became of it: `committed` or `forget`."""
+        batch = Batch(topic, entries[-1].next_position)
         self._facts.refresh()
         events = self._first_told(self._readable(entries, batch, now), batch, now)
         identities = self._identities(events, now)
@@ -80,7 +79,7 @@ class BatchMaker:
         events = []
         for entry in entries:
             if isinstance(entry, Damage):
-                batch.dead_letters.append(damaged(self._topic, entry, now))
+                batch.dead_letters.append(damaged(batch.topic, entry, now))
                 _account(batch, now - now % MINUTE_MS, "").dead_letters += 1
             elif entry.message.kind is Kind.REJECTION:
                 account = _account_of(batch, entry.message)
@@ -163,7 +162,7 @@ class BatchMaker:
         return session, True
 
     def _set_aside(self, entry: Entry, reason: Reason, text: str, batch: Batch, now: int) -> None:
-        batch.dead_letters.append(dead_letter(self._topic, entry, reason, text, now))
+        batch.dead_letters.append(dead_letter(batch.topic, entry, reason, text, now))
         if entry.message.kind is not Kind.REPLAY:
             _account_of(batch, entry.message).dead_letters += 1
 

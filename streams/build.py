@@ -12,13 +12,14 @@ from enrichment.place import Places, State
 from schemas.contract import columns, load_schema
 from streams.decoding import CompiledDecoder
 from streams.facts import Lookups
+from streams.foreign import ForeignMessages
 from streams.kafka_worker import KafkaWorker
 from streams.metrics import Metrics
 from streams.salts import Salts
 from streams.settings import Settings
 from streams.shared_salts import SharedSalts
 from streams.sink import Sink
-from streams.worker import AccountedReader, Worker, make_tools
+from streams.worker import Readers, Worker, make_tools
 from topics.kafka.settings import KafkaSettings
 from topics.kafka.shared_values import SharedValues
 
@@ -30,20 +31,22 @@ GARBAGE_THRESHOLDS: Final = (50_000, 20, 50)
 
 
 def build_worker(
-    reader: AccountedReader, sink: Sink, settings: Settings, *, clock: Clock = SYSTEM_CLOCK, metrics: Metrics | None = None
+    readers: Readers, sink: Sink, settings: Settings, *, clock: Clock = SYSTEM_CLOCK, metrics: Metrics | None = None
 ) -> Worker:
     """Give a worker for one machine that is ready to run; raises StreamsError for what the operator has to put right."""
     metrics = metrics or Metrics()
-    return Worker(reader, sink, _decoder(settings), _lookups(settings, metrics), settings, Salts.open(settings.salts), clock, metrics)
+    return Worker(readers, sink, _decoder(settings), _lookups(settings, metrics), settings, Salts.open(settings.salts), clock, metrics)
 
 
 @contextmanager
 def kafka_worker(settings: Settings, kafka: KafkaSettings, *, clock: Clock = SYSTEM_CLOCK) -> Iterator[KafkaWorker]:
     """Give a worker on Kafka that is ready to run; raises StreamsError, or TopicError when Kafka does not answer."""
     metrics = Metrics()
+    schema = load_schema(settings.schema_path)
+    foreign = ForeignMessages(kafka, schema)
     with closing(SharedValues(kafka, "salts")) as values:
         tools = make_tools(_decoder(settings), _lookups(settings, metrics), settings, Salts(SharedSalts(values)), metrics)
-        yield KafkaWorker(settings, kafka, columns(load_schema(settings.schema_path)), tools, clock, metrics)
+        yield KafkaWorker(settings, kafka, columns(schema), foreign, tools, clock, metrics)
 
 
 def _decoder(settings: Settings) -> CompiledDecoder:

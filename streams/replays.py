@@ -4,14 +4,18 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from itertools import groupby
 from queue import SimpleQueue
-from typing import Final
+from typing import Final, TypeAlias
 
 from streams.dead_letters import NEVER_REPLAYED
 from streams.sink import Batch, Choice, DeadLetter, Sink
 from topics.topic import Entry, Kind, Message
 
 AT_ONCE: Final = 200  # a message has up to 1 MiB, and the stream waits meanwhile
+
+Place: TypeAlias = tuple[str, int]  # topic and position
+BEGINNING: Final[Place] = ("", -1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,18 +24,18 @@ class Replayed:
 
     brought_in: int  # their events are rows, now or since before
     failed_again: Mapping[str, int]  # dead letters still, by reason
-    last: int | None = None  # position of the last one; None where no more can follow
+    last: Place | None = None  # of the last one; None where no more can follow
 
 
 class Replays:
-    """What is asked for and not done yet. `commit(entries, replayed)` makes and stores the batch in which these dead letters are gone."""
+    """What is asked for and not done yet; `commit(topic, entries, replayed)` makes and stores a batch in which dead letters are gone."""
 
-    def __init__(self, topic: str, sink: Sink, commit: Callable[[Sequence[Entry], Sequence[int]], Batch]) -> None:
+    def __init__(self, topic: str, sink: Sink, commit: Callable[[str, Sequence[Entry], Sequence[int]], Batch]) -> None:
         self._topic, self._sink, self._commit = topic, sink, commit
-        self._asked: SimpleQueue[tuple[Choice, int, Future[Replayed]]] = SimpleQueue()
+        self._asked: SimpleQueue[tuple[Choice, Place, Future[Replayed]]] = SimpleQueue()
 
-    def ask(self, choice: Choice, after: int) -> "Future[Replayed]":
-        """Have the first of the chosen dead letters behind a position replayed."""
+    def ask(self, choice: Choice, after: Place) -> "Future[Replayed]":
+        """Have the first of the chosen dead letters behind a place replayed, spool by spool."""
         done: Future[Replayed] = Future()
         self._asked.put((choice, after, done))
         return done
@@ -48,13 +52,14 @@ class Replays:
                 done.set_exception(error)
                 raise
 
-    def _replay(self, choice: Choice, after: int) -> Replayed:
-        letters = [DeadLetter(**found) for found in self._sink.dead_letters_after(self._topic, after, AT_ONCE, choice)]
+    def _replay(self, choice: Choice, after: Place) -> Replayed:
+        letters = [DeadLetter(**found) for found in self._sink.dead_letters_after(self._topic, *after, AT_ONCE, choice)]
         failed = Counter(letter.reason for letter in letters if letter.reason in NEVER_REPLAYED)
-        if entries := [_to_entry(letter) for letter in letters if letter.reason not in NEVER_REPLAYED]:
-            batch = self._commit(entries, [entry.position for entry in entries])
-            failed.update(letter.reason for letter in batch.dead_letters)
-        last = letters[-1].position if len(letters) == AT_ONCE else None
+        for topic, of_topic in groupby(letters, lambda letter: letter.topic):
+            if entries := [_to_entry(letter) for letter in of_topic if letter.reason not in NEVER_REPLAYED]:
+                batch = self._commit(topic, entries, [entry.position for entry in entries])
+                failed.update(letter.reason for letter in batch.dead_letters)
+        last = (letters[-1].topic, letters[-1].position) if len(letters) == AT_ONCE else None
         return Replayed(len(letters) - failed.total(), dict(failed), last)
 
 

@@ -116,8 +116,8 @@ class Sink(Memory, Protocol):
     def ledger(self, since: int) -> Ledger:
         """The accounts of the minutes from `since` on (milliseconds since 1970)."""
 
-    def dead_letters_after(self, topic: str, position: int, most: int, choice: Choice) -> Sequence[Mapping[str, Any]]:
-        """Give the fields of the topic's chosen dead letters, from the first behind a position on, in order."""
+    def dead_letters_after(self, topic: str, spool: str, position: int, most: int, choice: Choice) -> Sequence[Mapping[str, Any]]:
+        """Give the fields of the chosen dead letters of a topic and its spools, from the first behind a position in one of them on."""
 
     def commit(self, batch: Batch) -> None:
         """Store the batch in one transaction."""

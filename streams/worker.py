@@ -3,7 +3,8 @@
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
 
 import structlog
 
@@ -40,6 +41,20 @@ class AccountedReader(Protocol):
     def release(self, position: int, account: Mapping[tuple[int, str], Mapping[str, int]]) -> None: ...
 
 
+# By its number each spool of the topic, and by the name "" its own directory; asked again, those that have come since too.
+Readers: TypeAlias = Callable[[], Mapping[str, AccountedReader]]
+
+
+@dataclass(slots=True)
+class _Spool:
+    """A directory of the topic, and how far it is dealt with."""
+
+    topic: str  # the topic's name for the topic's own directory, else with the spool's number behind it
+    reader: AccountedReader
+    position: int
+    released: int = -1
+
+
 def make_tools(decoder: RecordDecoder, enrichment: Lookups, settings: Settings, salts: Salts, metrics: Metrics) -> Tools:
     """Put together what a maker of batches needs; raises SchemaError."""
     return Tools(
@@ -53,14 +68,14 @@ def make_tools(decoder: RecordDecoder, enrichment: Lookups, settings: Settings, 
 
 
 class Worker:
-    """Reads a topic from where its sink stands, until told to stop.
+    """Reads a topic from where its sink stands, all its spools in turn, until told to stop.
 
     What one commit stores is stored whole or not at all, so a crash at any point repeats nothing and loses nothing.
     """
 
     def __init__(
         self,
-        reader: AccountedReader,
+        readers: Readers,
         sink: Sink,
         decoder: RecordDecoder,
         enrichment: Lookups,
@@ -70,83 +85,100 @@ class Worker:
         metrics: Metrics | None = None,
     ) -> None:
         self.metrics = metrics or Metrics()
-        self._reader = reader
+        self._readers = readers
         self._sink = sink
         self._clock = clock
         self._salts = salts
         self._topic = settings.topic
-        self._maker = BatchMaker(settings.topic, sink, make_tools(decoder, enrichment, settings, salts, self.metrics))
+        self._maker = BatchMaker(sink, make_tools(decoder, enrichment, settings, salts, self.metrics))
         self._pace = Pace(settings.idle_milliseconds / 1000)
         self._batch_messages = settings.batch_messages
-        self._position = sink.position(settings.topic)
+        self._spools: dict[str, _Spool] = {}
         self._accounts = Accounts(sink.ledger(clock() - ACCOUNTS_KEPT_MS))
         self._released_at = 0.0
-        self._released = -1
         self._reports = Reports()
         self.replays = Replays(settings.topic, sink, self._replay)
+        self._look_for_spools()
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set; the batch in hand is finished first."""
-        log.info("converter started", topic=self._topic, position=self._position)
+        log.info("converter started", positions=self._positions())
         self._wait_for_topic(stop)
         while not stop.is_set():
             if not self.step():
                 stop.wait(self._pace.idle())
         self.release()
         self._reports.flush()
-        log.info("converter stopped", topic=self._topic, position=self._position)
+        log.info("converter stopped", positions=self._positions())
 
     def step(self) -> int:
-        """Deal with what stands in the topic now, up to one batch; give the number of messages."""
+        """Deal with what stands in the topic now, up to one batch of each spool; give the number of messages."""
         started = time.perf_counter()
-        now = self._clock()
-        self._salts.renew((), now)
+        self._salts.renew((), self._clock())
         self.replays.work()
-        entries = self._reader.read(self._position, self._batch_messages)
-        if entries:
-            self._commit(entries, now, started)
-            self._pace.worked()
+        count = sum(map(self._work_off, self._spools.values()))
         if started - self._released_at >= SECONDS_BETWEEN_RELEASES:
             self.release()
+            self._look_for_spools()
         self._reports.pause()
-        return len(entries)
+        return count
 
     def release(self) -> None:
-        """Tell the reader how far the sink is, and the accounts that changed since. Costs two files, so not after each batch."""
+        """Tell the readers how far the sink is, and the accounts that changed since. Costs files, so not after each batch."""
         self._released_at = time.perf_counter()
-        if self._released != self._position or self._accounts.have_changed:
-            self._reader.release(self._position, self._accounts.take_changed())
-            self._released = self._position
+        for number, spool in self._spools.items():
+            account = {} if number else self._accounts.take_changed()  # one ledger for all spools: the first tells it
+            if account or spool.released != spool.position:
+                spool.reader.release(spool.position, account)
+                spool.released = spool.position
 
-    def _replay(self, entries: Sequence[Entry], replayed: Sequence[int]) -> Batch:
-        return self._commit(entries, self._clock(), time.perf_counter(), replayed)
+    def _work_off(self, spool: _Spool) -> int:
+        started = time.perf_counter()
+        entries = spool.reader.read(spool.position, self._batch_messages)
+        if entries:
+            spool.position = self._commit(spool.topic, entries, started).position
+            self._pace.worked()
+        return len(entries)
 
-    def _commit(self, entries: Sequence[Entry | Damage], now: int, started: float, replayed: Sequence[int] = ()) -> Batch:
+    def _replay(self, topic: str, entries: Sequence[Entry], replayed: Sequence[int]) -> Batch:
+        return self._commit(topic, entries, time.perf_counter(), replayed)
+
+    def _commit(self, topic: str, entries: Sequence[Entry | Damage], started: float, replayed: Sequence[int] = ()) -> Batch:
+        now = self._clock()
         try:
-            batch = self._maker.make(entries, now)
+            batch = self._maker.make(topic, entries, now)
             if replayed:  # they come from behind: the topic is read no further by them
-                batch.position, batch.replayed = self._position, replayed
+                batch.position, batch.replayed = self._sink.position(topic), replayed
             self._sink.commit(batch)
         except BaseException:
             self._maker.forget()
             raise
         self._maker.committed()
-        self._position = batch.position
         self._accounts.add(batch.ledger, now - ACCOUNTS_KEPT_MS)
         seconds = time.perf_counter() - started
         self.metrics.committed(batch, seconds)
         self._reports.committed(batch, len(entries), seconds)
         return batch
 
+    def _look_for_spools(self) -> None:
+        for number, reader in self._readers().items():
+            if number not in self._spools:
+                topic = f"{self._topic}/{number}" if number else self._topic
+                self._spools[number] = _Spool(topic, reader, self._sink.position(topic))
+
+    def _positions(self) -> dict[str, int]:
+        return {spool.topic: spool.position for spool in self._spools.values()}
+
     def _wait_for_topic(self, stop: threading.Event) -> None:
         """See that the topic reaches to where the sink stands; after a power cut its writer has to put its end right first."""
         deadline = time.monotonic() + SECONDS_FOR_TOPIC
-        while (end := self._reader.end()) < self._position and not stop.wait(self._pace.idle()):
-            if time.monotonic() > deadline:
-                raise TopicLost(
-                    f"the rows stand at position {self._position} of {self._topic}, which ends at {end}: "
-                    "put back the topic they were made from, or remove both"
-                )
+        for spool in self._spools.values():
+            while (end := spool.reader.end()) < spool.position and not stop.wait(self._pace.idle()):
+                if time.monotonic() > deadline:
+                    raise TopicLost(
+                        f"the rows stand at position {spool.position} of {spool.topic}, which ends at {end}: "
+                        "put back the topic they were made from, or remove both"
+                    )
 
 
 class Reports:

@@ -12,7 +12,7 @@ from queue import SimpleQueue
 from topics.files import lock, unlock
 from topics.frame import encode
 from topics.ledger import Counts, Received, count
-from topics.log import REAL_DISK, Disk, Log, NoSpace
+from topics.log import REAL_DISK, SEGMENT_BYTES, Disk, Log, NoSpace
 from topics.reader import LocalReader, tail
 from topics.readers import reader_accounts
 from topics.recovery import Recovered
@@ -20,7 +20,7 @@ from topics.topic import Message, TopicError, TopicFailed, TopicFull
 
 __all__ = ["LocalReader", "LocalTopic", "Received", "Recovered", "reader_accounts", "tail"]
 
-GIB, MIB = 1 << 30, 1 << 20
+GIB = 1 << 30
 UPKEEP_SECONDS = 1.0
 FULL_LOOK_SECONDS = 0.05
 
@@ -66,7 +66,7 @@ class LocalTopic:
         path: Path,
         *,
         max_unread_bytes: int = 2 * GIB,
-        segment_bytes: int = 64 * MIB,
+        segment_bytes: int = SEGMENT_BYTES,
         on_failure: Callable[[BaseException], None],
         disk: Disk = REAL_DISK,
         now: Callable[[], float] = time.time,

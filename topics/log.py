@@ -22,6 +22,7 @@ Sync: TypeAlias = Callable[[int], None]  # os.fdatasync
 
 # Messages hold what no row may (cut addresses, agents): on a quiet site too they go within a day or so of being read.
 SEGMENT_SECONDS = 24 * 60 * 60
+SEGMENT_BYTES = 64 << 20
 
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
@@ -92,12 +93,12 @@ class Log:
                 os.ftruncate(self._fd, self._size)
 
     def delete_released(self) -> None:
-        """Delete whole segments that every registered reader has passed."""
+        """Delete whole segments that every registered reader has passed, the last one too unless it is being written."""
         released = released_positions(self._directory)
         passed = min(*released.values(), self._snapshot_at) if released else 0
         bases = segment_bases(self._directory)
-        for base, following in pairwise(bases):
-            if following > passed:
+        for base, following in pairwise([*bases, self.end] if self._fd < 0 else bases):
+            if not base < following <= passed:
                 break
             segment_path(self._directory, base).unlink()
             self._first_kept = following

@@ -42,7 +42,7 @@ def recover(directory: Path, ledger_path: Path, *, acknowledged: int, released: 
     snapshot = load(ledger_path)
     ledger, start = snapshot or (Ledger(), 0)
     size_end = bases[-1] + segment_path(directory, bases[-1]).stat().st_size if bases else 0
-    counted, damages = _count(directory, ledger, start, size_end)
+    counted, damages = count_messages(directory, ledger, start, size_end)
     torn = damages.pop() if _is_torn_tail(damages, size_end, acknowledged) else None
     for damage in damages:
         set_aside(directory, damage)
@@ -58,7 +58,8 @@ def recover(directory: Path, ledger_path: Path, *, acknowledged: int, released: 
     return Recovery(ledger, max(end, start, acknowledged, released), start, recovered)
 
 
-def _count(directory: Path, ledger: Ledger, start: int, end: int) -> tuple[int, list[Damage]]:
+def count_messages(directory: Path, ledger: Ledger, start: int, end: int) -> tuple[int, list[Damage]]:
+    """Add what stands between two positions to a ledger; give how many messages, and the damage that is in no count."""
     reader = SegmentReader(directory)
     counted, damages = 0, []
     try:

@@ -1,6 +1,6 @@
-/** Writes the built file. */
+/** Writes the built files. */
 
 import { writeFileSync } from "node:fs";
-import { builtFile, makeBuild } from "./minify.js";
+import { BUILDS, builtFile, makeBuild } from "./minify.js";
 
-writeFileSync(builtFile, await makeBuild());
+for (const [name, build] of Object.entries(BUILDS)) writeFileSync(builtFile(name), await makeBuild(build));

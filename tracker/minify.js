@@ -5,12 +5,34 @@ import { minify } from "terser";
 
 const root = new URL(".", import.meta.url).pathname;
 
-/** Where the collector serves it from. */
-export const builtFile = new URL("../collector/static/headrace.js", import.meta.url);
+/** The builds: what of src/ they begin with, which files of package.json's imports they take, how many bytes they may have gzipped. */
+export const BUILDS = {
+  "headrace.js": { entry: "src/main.js", condition: "core", limitBytes: 2150 },
+  "headrace-full.js": { entry: "src/main.js", condition: "full", limitBytes: 3700 },
+};
 
-/** The text of the built file. */
-export const makeBuild = async () => {
-  const bundle = await build({ entryPoints: [root + "src/main.js"], bundle: true, write: false, format: "esm", target: "es2021", minifySyntax: true });
+/** @typedef {keyof typeof BUILDS} BuildName */
+
+/**
+ * Where the collector serves a build from.
+ * @param {string} name
+ */
+export const builtFile = (name) => new URL("../collector/static/" + name, import.meta.url);
+
+/**
+ * The text of a build.
+ * @param {{ entry: string, condition: string }} build
+ */
+export const makeBuild = async ({ entry, condition }) => {
+  const bundle = await build({
+    entryPoints: [root + entry],
+    bundle: true,
+    write: false,
+    format: "esm",
+    target: "es2021",
+    minifySyntax: true,
+    conditions: [condition],
+  });
   const options = { ecma: 2020, module: true, toplevel: true, compress: { passes: 5, unsafe_arrows: true, hoist_props: true }, mangle: true };
   const { code } = await minify(`(()=>{${bundle.outputFiles[0].text}})()`, options);
   return code + "\n";

@@ -6,15 +6,18 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from collector.gate import Gate
-from collector.metrics import Metrics
+from collector.ledger import Halves, join, ledger
+from collector.metrics import Metrics, gather
+from collector.peers import Others
 
 
 class Internal:
-    """The paths of the internal port."""
+    """The paths of the internal port; whichever worker is asked answers for all."""
 
-    def __init__(self, gate: Gate, metrics: Metrics, trouble: Callable[[], str], ledger: Callable[[], dict[str, object]]) -> None:
-        self._gate, self._metrics, self._trouble, self._ledger = gate, metrics, trouble, ledger
+    def __init__(
+        self, metrics: Metrics, others: Others, *, trouble: Callable[[], str], halves: Callable[[], Halves], now: Callable[[], float]
+    ) -> None:
+        self._metrics, self._others, self._trouble, self._halves, self._now = metrics, others, trouble, halves, now
 
     def routes(self) -> list[Route]:
         """Give the routes."""
@@ -31,13 +34,20 @@ class Internal:
 
     async def ready(self, _: Request) -> Response:
         """Say whether events are taken."""
-        reason = self._gate.closed_because or self._trouble()
-        return JSONResponse({"status": "not ready", "message": reason}, 503) if reason else JSONResponse({"status": "ready"})
+        troubles = {self._others.name: self._trouble(), **await self._others.troubles()}
+        message = "; ".join(f"worker {name}: {text}" if name else text for name, text in troubles.items() if text)
+        if all(troubles.values()):
+            return JSONResponse({"status": "not ready", "message": message}, 503)
+        return JSONResponse({"status": "ready", "message": message} if message else {"status": "ready"})
 
     async def metrics(self, _: Request) -> Response:
         """Give Prometheus' text."""
-        return Response(self._metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+        text = self._metrics.text()
+        if self._others.name:
+            text = gather({self._others.name: text.decode(), **await self._others.metrics()})
+        return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
     async def ledger(self, _: Request) -> Response:
         """Give the ledger of the last 24 hours."""
-        return JSONResponse(self._ledger())
+        halves = join((self._halves(), *await self._others.halves()))
+        return JSONResponse(ledger(*halves, int(self._now() * 1000)))

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page
 from support.browser import Visitor, chromium_running
 from support.recorder import Recorder, recorder_running
 
@@ -24,4 +24,12 @@ def recorder() -> Iterator[Recorder]:
 def visitor(chromium: Browser, recorder: Recorder) -> Iterator[Visitor]:
     context = chromium.new_context()
     yield Visitor(context, recorder)
+    context.close()
+
+
+@pytest.fixture
+def page(chromium: Browser) -> Iterator[Page]:
+    """A page whose clock is the machine's: what the browser itself measures cannot be moved."""
+    context = chromium.new_context()
+    yield context.new_page()
     context.close()

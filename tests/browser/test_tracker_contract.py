@@ -1,14 +1,12 @@
 """What a real browser's tracker sends goes the whole way: the collector refuses nothing of it, the converter makes a row of each event."""
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
 from playwright.sync_api import Browser
 from support.browser import Visitor, set_hidden
-from support.collector import Answer, LocalCollector
+from support.collecting import collected
 from support.recorder import Recorder
 from support.streams import Converting
 
@@ -70,7 +68,7 @@ def test_nothing_that_the_tracker_sends_is_refused_and_a_retry_is_a_duplicate_wh
         *("pageView", "pageLeave", "addToBasket", "noParameters", "outboundClick", "download")
     }
     converting = Converting(tmp_path)
-    collector, answers = collected(recorder)
+    collector, answers = collected(recorder.batches)
     assert {result for answer in answers for result in answer.results} == {"ok"}
     rows = converting.take(*collector.topic.messages)
     assert {row["event_id"] for row in rows} == events.keys()
@@ -78,13 +76,6 @@ def test_nothing_that_the_tracker_sends_is_refused_and_a_retry_is_a_duplicate_wh
     told = converting.accounts()
     assert (told["stored"], told["dead_letters"], told["rejected"]) == (len(events), 0, 0)
 
-    again, _ = collected(recorder, headers=[("sec-gpc", "1")], client=("198.51.100.7", 1))
+    again, _ = collected(recorder.batches, headers=[("sec-gpc", "1")], client=("198.51.100.7", 1))
     assert converting.take(*again.topic.messages) == []
     assert converting.accounts() == told | {"duplicates": told["duplicates"] + len(again.topic.messages)}
-
-
-def collected(recorder: Recorder, **request: Any) -> tuple[LocalCollector, list[Answer]]:
-    """Give what was recorded to a collector, in a thread: the browser's driver has the loop of this one."""
-    collector = LocalCollector()
-    with ThreadPoolExecutor(1) as pool:
-        return collector, [pool.submit(collector.send, batch.body, **request).result() for batch in recorder.batches]

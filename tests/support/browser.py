@@ -44,6 +44,11 @@ def set_hidden(page: Page, is_hidden: bool) -> None:
     )
 
 
+def full_tag(recorder: Recorder, attributes: str = "") -> str:
+    """The tag of the full build."""
+    return f'<script src="{recorder.collector}/headrace-full.js" data-site="shop" {attributes}></script>'
+
+
 class Visitor:
     """One browser profile on the recorded site; its clock goes on by itself and jumps when told."""
 

@@ -17,6 +17,7 @@ from support.topics import MemoryTopic
 from support.waiting import wait_until
 
 from collector.app import Application, create_app, load_encoders
+from collector.event_sources import Encoders
 from collector.ledger import Minute
 from collector.settings import Settings
 from collector.sources import Source, load_sources
@@ -114,11 +115,13 @@ class LocalCollector:
         settings: Settings = DEFAULTS,
         accounts: Mapping[str, Mapping[Minute, Mapping[str, int]]] | None = None,
         sources: Sequence[Source] = SOURCES,
+        encoders: Encoders | None = None,
     ) -> None:
         self.topic = CountingTopic()
         names = {name for source in sources for name in (source.topic, source.copy_to and source.copy_to.topic) if name}
         self.topics: dict[str | None, CountingTopic] = {None: self.topic, **{name: CountingTopic() for name in names}}
-        encoders = ENCODERS if sources is SOURCES and settings is DEFAULTS else load_encoders(settings, sources)
+        if encoders is None:
+            encoders = ENCODERS if sources is SOURCES and settings is DEFAULTS else load_encoders(settings, sources)
         self.app: Application = create_app(
             settings, sources, self.topics, encoders, b"secret", accounts=lambda: accounts or {}, now=lambda: NOW / 1000
         )
@@ -141,6 +144,7 @@ class LocalCollector:
         method: str,
         path: str,
         internal: bool,
+        query: str = "",
         headers: Sequence[tuple[str, str]] = (),
         client: tuple[str, int] | None = ("192.0.2.77", 5000),
         parts: Sequence[dict[str, Any]] | None = None,
@@ -166,8 +170,8 @@ class LocalCollector:
             "method": method,
             "path": path,
             "root_path": "",
-            "query_string": b"",
-            "headers": [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers],
+            "query_string": query.encode(),
+            "headers": [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers],
             "client": client,
         }
         await (self.app.internal if internal else self.app.public)(scope, receive, send)

@@ -54,7 +54,8 @@ def main(folder: Path, point: str = "", calls: str = "0") -> None:
     store = open_store(folder)
     reader = LocalReader.open(folder / "topic", "converter")
     settings = Settings(salts=folder / "secrets" / "salts.json", places=folder / "places.mmdb", batch_messages=200)
-    worker = build_worker(Crash(reader, point, int(calls)), Crash(store, point, int(calls)), settings)
+    crashing = Crash(reader, point, int(calls))
+    worker = build_worker(lambda: {"": crashing}, Crash(store, point, int(calls)), settings)
     worker.run(stop)
     store.close()
 

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-TRACKER = Path(__file__).parents[2] / "collector" / "static" / "headrace.js"
+STATIC = Path(__file__).parents[2] / "collector" / "static"
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,10 @@ class Recorder:
     site: str = ""  # origins
     collector: str = ""
     pages: dict[str, tuple[str, dict[str, str]]] = field(default_factory=dict)
+    scripts: dict[str, bytes] = field(
+        default_factory=lambda: {f"/{name}": (STATIC / name).read_bytes() for name in ("headrace.js", "headrace-full.js")}
+    )
+    delays: dict[str, float] = field(default_factory=dict)  # seconds before a page's first byte
     plan: list[Answer] = field(default_factory=list)  # for the next batches; then `answer`
     answer: Answer = field(default_factory=Answer)
     batches: list[Batch] = field(default_factory=list)
@@ -90,11 +94,12 @@ class _Endpoint(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         path = self.path.partition("?")[0]
-        if path == "/headrace.js":
-            self._answer(200, TRACKER.read_bytes(), {"Content-Type": "text/javascript"})
+        if path in self.recorder.scripts:
+            self._answer(200, self.recorder.scripts[path], {"Content-Type": "text/javascript"})
         elif path == "/favicon.ico":
             self._answer(204, b"", {})
         else:
+            threading.Event().wait(self.recorder.delays.get(path, 0))
             html, headers = self.recorder.pages.get(path, (f"<!doctype html><title>{path}</title>", {}))
             self._answer(200, html.encode(), {"Content-Type": "text/html; charset=utf-8"} | headers)
 
@@ -115,7 +120,12 @@ class _Endpoint(BaseHTTPRequestHandler):
         if answer.is_lost:
             self.close_connection = True
             return
-        cors = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "Retry-After", "Content-Type": "application/json"}
+        cors = {
+            "Access-Control-Allow-Origin": self.headers.get("Origin", "*"),
+            "Access-Control-Allow-Credentials": "true",
+            "Access-Control-Expose-Headers": "Retry-After",
+            "Content-Type": "application/json",
+        }
         self._answer(answer.status, b'{"results":[]}', cors | answer.headers)
 
     def _answer(self, status: int, body: bytes, headers: dict[str, str]) -> None:

@@ -55,11 +55,10 @@ class MemorySink:
     def ledger(self, since: int) -> Ledger:
         return {key: copy.copy(account) for key, account in self._ledger.items() if key[0] >= since}
 
-    def dead_letters_after(self, topic: str, position: int, most: int, choice: Choice) -> Sequence[Mapping[str, Any]]:
-        chosen = [
-            letter for letter in self.dead_letters if letter.topic == topic and letter.position > position and choice.includes(letter)
-        ]
-        return [asdict(letter) for letter in sorted(chosen, key=lambda letter: letter.position)[:most]]
+    def dead_letters_after(self, topic: str, spool: str, position: int, most: int, choice: Choice) -> Sequence[Mapping[str, Any]]:
+        mine = [letter for letter in self.dead_letters if f"{letter.topic}/".startswith(f"{topic}/")]
+        chosen = [letter for letter in mine if (letter.topic, letter.position) > (spool, position) and choice.includes(letter)]
+        return [asdict(letter) for letter in sorted(chosen, key=lambda letter: (letter.topic, letter.position))[:most]]
 
     def commit(self, batch: Batch) -> None:
         if self.fails:
@@ -221,6 +220,7 @@ class Converting:
     clock: Clock = field(default_factory=Clock)
     sink: MemorySink = field(default_factory=MemorySink)
     reader: MemoryReader = field(default_factory=MemoryReader)
+    spools: dict[str, MemoryReader] = field(default_factory=dict)
     lookups: Lookups = field(default_factory=plain_lookups)
     settings: dict[str, Any] = field(default_factory=dict)
     decoder: CompiledDecoder = DECODER
@@ -231,7 +231,9 @@ class Converting:
     def restart(self) -> None:
         self.salts = Salts.open(self.folder / "secrets" / "salts.json")
         settings = Settings(**self.settings)
-        self.worker = Worker(self.reader, self.sink, self.decoder, self.lookups, settings, self.salts, self.clock)
+        self.worker = Worker(
+            lambda: {"": self.reader} | self.spools, self.sink, self.decoder, self.lookups, settings, self.salts, self.clock
+        )
 
     def take(self, *messages: Message | Damage) -> list[Row]:
         """Have the messages dealt with, each list one batch; give the rows they became."""

@@ -18,9 +18,9 @@ from collector.errors import StartError
 from collector.identifiers import read_or_make_secret
 from collector.ledger import Minute
 from collector.mapping.avro import Instants, Remembered, varint
-from collector.server import tell_recovered
 from collector.settings import Settings
 from collector.sources import Source
+from collector.spools import tell_recovered
 from startup import logs
 from topics.local import Recovered
 from topics.topic import TopicFailed

@@ -11,7 +11,7 @@ import pytest
 from starlette.applications import Starlette
 
 from headrace.store_letters import routes
-from streams.replays import Replayed
+from streams.replays import Place, Replayed
 from streams.sink import Choice
 
 DAMAGE = {
@@ -32,7 +32,7 @@ def read(limit: int, choice: Choice) -> tuple[int, Sequence[Mapping[str, Any]]]:
     return 300, [DAMAGE | {"text": str(choice)}] * limit
 
 
-def replay(choice: Choice, after: int) -> "Future[Replayed]":
+def replay(choice: Choice, after: Place) -> "Future[Replayed]":
     done: Future[Replayed] = Future()
     done.set_result(Replayed(len(choice.origins), {choice.reason: 2}, after))
     return done
@@ -66,11 +66,11 @@ def test_twenty_are_given_unless_asked_otherwise_and_never_more_than_a_hundred()
 def test_a_reason_and_origins_are_handed_on() -> None:
     (letter,) = ask("GET", "/dead-letters?limit=1&reason=undecodable&origin=a/1&origin=a/2").json()["dead_letters"]
     assert letter["text"] == str(Choice("undecodable", ("a/1", "a/2")))
-    answer = ask("POST", "/dead-letters/replay", '{"reason": "undecodable", "origins": ["a/1", "a/2"], "after": 7}')
-    assert answer.json() == {"brought_in": 2, "failed_again": {"undecodable": 2}, "last": 7}
+    answer = ask("POST", "/dead-letters/replay", '{"reason": "undecodable", "origins": ["a/1", "a/2"], "after": ["a", 7]}')
+    assert answer.json() == {"brought_in": 2, "failed_again": {"undecodable": 2}, "last": ["a", 7]}
 
 
-@pytest.mark.parametrize("wish", ["", "[]", '{"origin": "a/1"}', '{"after": "x"}'])
+@pytest.mark.parametrize("wish", ["", "[]", '{"origin": "a/1"}', '{"after": 7}'])
 def test_a_wish_that_is_not_understood_replays_nothing(wish: str) -> None:
     answer = ask("POST", "/dead-letters/replay", wish)
     assert answer.status_code == 400

@@ -54,7 +54,7 @@ def test_the_store_is_the_converters_sink(store: Store[Session, Account]) -> Non
     assert sink.known_events([]) == {}
     assert sink.sessions_of([]) == []
     assert sink.ledger(0) == {}
-    assert sink.dead_letters_after(TOPIC, -1, 1, Choice()) == []
+    assert sink.dead_letters_after(TOPIC, "", -1, 1, Choice()) == []
 
 
 def test_a_row_is_stored_as_it_was_given(store: Store[Session, Account]) -> None:
@@ -143,7 +143,7 @@ def test_dead_letters_are_chosen_by_reason_and_origin(store: Store[Session, Acco
     store.commit(Batch(TOPIC, 9, dead_letters=[*letters(5, 1, 3), *letters(4, reason="missing_field"), *letters(2, topic="other")]))
 
     def positions(after: int, most: int, choice: Choice) -> list[int]:
-        return [letter["position"] for letter in store.dead_letters_after(TOPIC, after, most, choice)]
+        return [letter["position"] for letter in store.dead_letters_after(TOPIC, TOPIC, after, most, choice)]
 
     assert positions(-1, 10, Choice()) == [1, 3, 4, 5]
     assert positions(1, 2, Choice()) == [3, 4]
@@ -151,6 +151,17 @@ def test_dead_letters_are_chosen_by_reason_and_origin(store: Store[Session, Acco
     chosen = Choice("undecodable", (f"{TOPIC}/3", f"{TOPIC}/4", "other/2"))
     assert positions(-1, 10, chosen) == [3]
     assert store.dead_letters(10, chosen)[0] == 2
+
+
+def test_dead_letters_of_a_topic_are_followed_by_those_of_its_spools(store: Store[Session, Account]) -> None:
+    for topic in (f"{TOPIC}/1", f"{TOPIC}/0", f"{TOPIC}-more", TOPIC):
+        store.commit(Batch(topic, 9, dead_letters=letters(2, 1, topic=topic)))
+
+    def places(spool: str, after: int, most: int) -> list[tuple[str, int]]:
+        return [(letter["topic"], letter["position"]) for letter in store.dead_letters_after(TOPIC, spool, after, most, Choice())]
+
+    assert places("", -1, 10) == [(topic, position) for topic in (TOPIC, f"{TOPIC}/0", f"{TOPIC}/1") for position in (1, 2)]
+    assert places(f"{TOPIC}/0", 1, 2) == [(f"{TOPIC}/0", 2), (f"{TOPIC}/1", 1)]
 
 
 def test_of_a_batch_that_fails_nothing_is_stored(store: Store[Session, Account]) -> None:

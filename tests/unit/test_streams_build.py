@@ -23,7 +23,7 @@ class Built:
     def __init__(self, folder: Path) -> None:
         self.sink, self.reader = MemorySink(), MemoryReader()
         settings = Settings(salts=folder / "salts.json", places=folder / "places.mmdb")
-        self.worker: Worker = build_worker(self.reader, self.sink, settings)
+        self.worker: Worker = build_worker(lambda: {"": self.reader}, self.sink, settings)
 
     def row(self, **fields: str) -> Row:
         self.reader.contents.append(a_message(None, **fields))

@@ -48,13 +48,13 @@ class Partition:
         self.writer = RowWriter(columns(SCHEMA))
         self.tools = make_tools(DECODER, plain_lookups(), Settings(), self.salts, Metrics())
         self.memory = PartitionMemory(self.window_hours)
-        self.maker = BatchMaker(TOPIC, self.memory, self.tools)
+        self.maker = BatchMaker(self.memory, self.tools)
 
     def take(self, *messages: Message, now: int = NOON) -> Batch:
         """Have the messages dealt with as one batch."""
         entries = [Entry(at, at + 1, message) for at, message in enumerate(messages, self.position)]
         self.position += len(messages)
-        batch = self.maker.make(entries, now)
+        batch = self.maker.make(TOPIC, entries, now)
         spools = {message.spool: entry.position for entry, message in zip(entries, messages, strict=True)}
         self.rows += [(output, now) for output in self.writer.outputs("json", 0, batch)]
         self.ledger += ledger_outputs("ledger", 0, self.memory.changed_accounts(batch), spools)
@@ -72,7 +72,7 @@ class Partition:
             self.memory.restore_row(event, output.value or b"", at)
         for output in self.ledger:
             self.memory.restore_ledger(output.key or b"", output.value or b"")
-        self.maker = BatchMaker(TOPIC, self.memory, self.tools)
+        self.maker = BatchMaker(self.memory, self.tools)
 
     def written(self) -> list[Row]:
         return [json.loads(output.value or b"") for output, _ in self.rows]

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from support.streams import NOON, OLDER, SCHEMA, TOPIC, Converting, a_message, of_an_unknown_schema
+from support.streams import NOON, OLDER, SCHEMA, TOPIC, Converting, MemoryReader, a_message, of_an_unknown_schema
 
 from streams import replays
 from streams.decoding import CompiledDecoder
-from streams.replays import Replayed
+from streams.replays import BEGINNING, Place, Replayed
 from streams.sink import Choice
 from topics.topic import Damage
 
@@ -26,7 +26,7 @@ def add_the_schema(converting: Converting) -> None:
     converting.restart()
 
 
-def replay(converting: Converting, choice: Choice = ALL, after: int = -1) -> Replayed:
+def replay(converting: Converting, choice: Choice = ALL, after: Place = BEGINNING) -> Replayed:
     done = converting.worker.replays.ask(choice, after)
     converting.worker.step()
     return done.result(0)
@@ -123,18 +123,18 @@ def test_many_are_replayed_portion_by_portion(converting: Converting, monkeypatc
     monkeypatch.setattr(replays, "AT_ONCE", 2)
     converting.take(*(of_an_unknown_schema() for _ in range(5)))
     add_the_schema(converting)
-    last: int | None = -1
+    last: Place | None = BEGINNING
     portions = []
     while last is not None:
         portions.append(replay(converting, after=last))
         last = portions[-1].last
-    assert portions == [Replayed(2, {}, 1), Replayed(2, {}, 3), Replayed(1, {})]
+    assert portions == [Replayed(2, {}, (TOPIC, 1)), Replayed(2, {}, (TOPIC, 3)), Replayed(1, {})]
 
 
 def test_a_replay_that_nobody_waits_for_any_more_is_not_begun(converting: Converting) -> None:
     converting.take(of_an_unknown_schema())
     add_the_schema(converting)
-    converting.worker.replays.ask(Choice(), -1).cancel()
+    converting.worker.replays.ask(Choice(), BEGINNING).cancel()
     converting.worker.step()
     assert len(converting.sink.dead_letters) == 1
 
@@ -143,9 +143,22 @@ def test_a_replay_that_cannot_be_committed_ends_the_converter_and_changes_nothin
     converting.take(of_an_unknown_schema())
     add_the_schema(converting)
     converting.sink.fails = [OSError("disk full")]
-    done = converting.worker.replays.ask(Choice(), -1)
+    done = converting.worker.replays.ask(Choice(), BEGINNING)
     with pytest.raises(OSError, match="disk full"):
         converting.worker.run(threading.Event())
     assert isinstance(done.exception(0), OSError)
     assert (len(converting.sink.dead_letters), converting.sink.rows) == (1, [])
     assert replay(converting) == Replayed(1, {})
+
+
+def test_dead_letters_of_all_spools_are_replayed_and_none_of_another_topic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replays, "AT_ONCE", 2)
+    spools = {number: MemoryReader([of_an_unknown_schema(), of_an_unknown_schema()]) for number in ("0", "1")}
+    converting = Converting(tmp_path, spools=spools, reader=MemoryReader([of_an_unknown_schema()]))
+    converting.take()
+    add_the_schema(converting)
+    assert replay(converting) == Replayed(2, {}, (f"{TOPIC}/0", 0))
+    assert replay(converting, after=(f"{TOPIC}/0", 0)) == Replayed(2, {}, (f"{TOPIC}/1", 0))
+    assert replay(converting, after=(f"{TOPIC}/1", 0)) == Replayed(1, {})
+    assert (len(converting.sink.rows), converting.sink.dead_letters) == (5, [])
+    assert [converting.sink.position(topic) for topic in (TOPIC, f"{TOPIC}/0", f"{TOPIC}/1")] == [1, 2, 2]

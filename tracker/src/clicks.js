@@ -1,6 +1,6 @@
 /** Clicks that leave the site or fetch a file: the primary and the middle button, and the keyboard. */
 
-import { on } from "./page.js";
+import { on } from "#page";
 import { report } from "./transport.js";
 
 const FILES = /\.(pdf|zip|t?gz|rar|7z|dmg|exe|msi|apk|(doc|xls|ppt)x?|csv|txt|mp[34])$/i;

@@ -1,6 +1,6 @@
 /** How long a page view was looked at and how far it was scrolled; told in a pageLeave whenever the page is left. */
 
-import { d, on } from "./page.js";
+import { d, on } from "#page";
 import { report } from "./transport.js";
 
 const LEAST_MS = 100;

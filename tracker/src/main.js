@@ -1,8 +1,9 @@
 /** Puts the parts together: what the page may call, what calls came before, what the browser tells. */
 
+import { enrich, watchMore } from "#build";
+import { asksForPrivacy, d, on } from "#page";
 import { watchClicks } from "./clicks.js";
 import { count, leave, pause, watchEngagement } from "./engagement.js";
-import { asksForPrivacy, d, on } from "./page.js";
 import { countDropped } from "./queue.js";
 import { consent } from "./storage.js";
 import { flush, report } from "./transport.js";
@@ -17,7 +18,7 @@ const headrace = (type, parameters) => {
   try {
     if (type == "consent") consent(parameters);
     else if (type == "pageView") beginView(parameters);
-    else report(type, { parameters });
+    else report(type, { parameters: enrich?.(type, parameters) || parameters });
   } catch {
     countDropped(); // what has no JSON is the page's mistake, not its visitor's
   }
@@ -43,6 +44,7 @@ const start = () => {
   beginView();
   // What they say of consent holds for this first view too: it is decided when an event is written.
   stub?.q?.map((call) => headrace(...call));
+  watchMore(); // before what sends at leaving: its last words go with that
   on("pagehide", leavePage);
   on("visibilitychange", () => (d.hidden ? leavePage() : resume()));
   on("online", resume);

@@ -3,7 +3,8 @@
 export const d = document;
 export const n = navigator;
 
-const script = /** @type {HTMLScriptElement} */ (d.currentScript);
+/** The tag that this came with. */
+export const script = /** @type {HTMLScriptElement} */ (d.currentScript);
 
 export const { site } = script.dataset;
 export const endpoint = script.dataset.endpoint || new URL("h", script.src);

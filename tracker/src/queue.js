@@ -1,6 +1,8 @@
 /** Events from the moment they happen until an answer names them: bounded, and what is dropped is counted and reported. */
 
-import { d, n, newId } from "./page.js";
+import { makesParties } from "#build";
+import { describe, view } from "#event";
+import { newId } from "#page";
 import { isDenied, load, own, save } from "./storage.js";
 
 const QUEUE_EVENTS = 500;
@@ -10,14 +12,11 @@ const PARTY_MS = 395 * 864e5; // 13 months
 const SESSION_MS = 18e5;
 export const BATCH_BYTES = 47e3; // leaves 1 KB of the 48 KB for what surrounds the events
 
-/** @typedef {Record<string, any>} TrackedEvent */
+/** @typedef {import("./event.js").TrackedEvent} TrackedEvent */
 
 /** @type {TrackedEvent[]} */
 const fresh = []; // not written yet: the title of a new route comes after its address
 let dropped = 0;
-
-/** What the events of the current page view carry. @type {TrackedEvent} */
-export const view = {};
 
 /** The events that requests are under way with. @type {string[]} */
 export let inFlight = [];
@@ -30,32 +29,8 @@ export const countDropped = () => {
   dropped++;
 };
 
-/** Reads the title anew for the current page view. */
-export const readTitle = () => (view.title = d.title);
-
 /** True while an event of the current page view is not written yet. */
 export const isFresh = () => fresh[0];
-
-/**
- * What every event carries.
- * @param {string} type
- * @param {TrackedEvent} fields
- * @returns {TrackedEvent}
- */
-const describe = (type, fields) => ({
-  id: newId(),
-  type,
-  created_at: Date.now(),
-  viewport_width: innerWidth,
-  viewport_height: innerHeight,
-  screen_width: screen.width,
-  screen_height: screen.height,
-  device_pixel_ratio: devicePixelRatio,
-  language: n.language,
-  time_zone: Intl.DateTimeFormat().resolvedOptions().timeZone,
-  ...view,
-  ...fields,
-});
 
 /**
  * Takes one event, as a copy: the page may go on to change its object.
@@ -77,7 +52,7 @@ export const settle = (reports) => {
     const at = event.created_at;
     event.title = view.title;
     event.is_private = isDenied;
-    if (party) {
+    if (makesParties && party) {
       // Written as "not within" so that a line without times counts as run out.
       if ((event.is_new_party = !(at - madeAt < PARTY_MS))) {
         party = newId();

@@ -1,6 +1,6 @@
 /** The one item the tracker keeps: who the party is (first line) and the events waiting (a line each); in localStorage with consent, else in memory. */
 
-import { asksForPrivacy, site } from "./page.js";
+import { asksForPrivacy, site } from "#page";
 
 const key = "headrace." + site;
 

@@ -1,8 +1,10 @@
 /** Batches to the collector: one request in flight, retries with backoff, a last one at leaving. */
 
-import { endpoint, n, site } from "./page.js";
-import { add, countDropped, endBatch, inFlight, readTitle, settle, takeBatch, without } from "./queue.js";
+import { afterRequest, credentials } from "#build";
+import { readTitle } from "#event";
+import { endpoint, n, site } from "#page";
 import { load, save } from "./storage.js";
+import { add, countDropped, endBatch, inFlight, settle, takeBatch, without } from "./queue.js";
 
 const BATCH_EVENTS = 50;
 const BATCH_DELAY_MS = 1e3;
@@ -51,7 +53,7 @@ export const flush = (isLeaving, limit = BATCH_EVENTS) => {
   const body = `{"version":1,"site":${JSON.stringify(site)},"sent_at":${Date.now()},"events":[${batch}]}`;
   // A string goes as text/plain: no preflight.
   // An answer that never comes must not hold back what waits behind it; browsers of before 2022 have no such clock.
-  fetch(endpoint, { method: "POST", body, keepalive: true, credentials: "omit", signal: AbortSignal.timeout?.(ANSWER_MS) })
+  fetch(endpoint, { method: "POST", body, keepalive: true, credentials: credentials(), signal: AbortSignal.timeout?.(ANSWER_MS) })
     // Until the answer is read to its end, its request's bytes count among the 64 KB and the next batch is refused.
     .then((response) => response.text().then(() => response))
     .catch(() => {
@@ -85,5 +87,6 @@ export const flush = (isLeaving, limit = BATCH_EVENTS) => {
           Math.max(hold, backoff()),
         );
       }
+      afterRequest(response);
     });
 };

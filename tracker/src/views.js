@@ -1,8 +1,10 @@
 /** Page views: the first, each change of route, each return from the back/forward cache; nothing twice. */
 
+import { beforeView } from "#build";
+import { readTitle, view } from "#event";
+import { d, newId, on } from "#page";
 import { leave, restart } from "./engagement.js";
-import { d, newId, on } from "./page.js";
-import { isFresh, readTitle, settle, view } from "./queue.js";
+import { isFresh, settle } from "./queue.js";
 import { report } from "./transport.js";
 
 /**
@@ -12,6 +14,7 @@ import { report } from "./transport.js";
 export const beginView = (parameters) => {
   // A view that is not a second old: its title may have come since. An older one's is known, and this may be the next one's.
   if (isFresh()) readTitle();
+  beforeView();
   leave();
   settle();
   view.page_view_id = newId();

@@ -1,0 +1,1 @@
+"""Divolte's wire format: how its tracker writes an event into a query, and how that is read."""

@@ -1,0 +1,107 @@
+"""The last steps of an event in Divolte's form: known already? to whom? then mapped, encoded, and a message."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from collector.duplicates import DuplicateMemory, event_digest
+from collector.event import Rejection, RejectReason
+from collector.mapping.avro import Remembered
+from collector.mapping.compile import Encoder
+from collector.pipeline import SKEW_MS, Likeness, PartitionKey
+from collector.senders import Sender
+from collector.sources import Source
+from topics.topic import Kind, Message
+
+_CORRUPT = "the checksum does not match; the source drops such events"
+_REPEATED = "the event was seen a moment ago; the source drops repeats"
+
+
+class Identity(NamedTuple):
+    """What tells one event from all others: the identifiers of party and session in canonical form."""
+
+    party_id: str
+    session_id: str
+    event_id: str
+
+
+class EventWriter:
+    """Makes messages of the checked events of one source."""
+
+    def __init__(
+        self, source: Source, encode: Encoder, encode_copy: Encoder | None, partition_key: PartitionKey, memory: DuplicateMemory
+    ) -> None:
+        self._encode: Encoder = encode
+        self._encode_copy: Encoder | None = encode_copy
+        self._name, self._site = source.name, source.site
+        self._drops_corrupted, self._drops_duplicates = source.drop_corrupted, source.drop_duplicates
+        self._keys = Remembered[Likeness, bytes](partition_key)
+        self._memory = memory
+
+    def write(
+        self,
+        event: object,
+        identity: Identity,
+        sender: Sender,
+        received_at: int,
+        created_at: int,
+        is_corrupt: bool,
+        is_cleaned: bool,
+        parameters: object = None,
+        parameters_text: bytes | None = None,
+    ) -> tuple[Message, ...] | Rejection:
+        """Make the message of an event, with the one for the source's copy if there is one; or say why it is dropped."""
+        digest = event_digest(*identity)
+        event_key = digest.hex()
+        if is_corrupt and self._drops_corrupted:
+            return Rejection(RejectReason.CORRUPT, _CORRUPT, event_key)
+        is_repeat = self._memory.is_repeat(digest)
+        if is_repeat and self._drops_duplicates:
+            return Rejection(RejectReason.DUPLICATE, _REPEATED, event_key)
+        party_kind, party_id, session_id = (
+            ("none", None, None) if sender.declines else ("consented", identity.party_id, identity.session_id)
+        )
+        address, remote_host, user_agent, headers, _ = sender
+        facts = (
+            event,
+            self._site,
+            self._name,
+            received_at,
+            received_at,  # this form does not say when a request was sent, so that its clock cannot be corrected
+            created_at,
+            party_kind,
+            party_id,
+            session_id,
+            address,
+            user_agent,
+            not -SKEW_MS <= received_at - created_at <= SKEW_MS,
+            is_cleaned,
+            parameters,
+            parameters_text,
+            event_key,
+            remote_host,
+            headers,
+            is_corrupt,
+            is_repeat,
+        )
+        key = self._key(sender) if party_id is None else party_id.encode()
+        message = Message(Kind.EVENT, received_at, self._name, key, event_key, self._encode(*facts))
+        if self._encode_copy is None:
+            return (message,)
+        return (message, Message(Kind.EVENT, received_at, self._name, key, event_key, self._encode_copy(*facts)))
+
+    def rejected(self, refusal: Rejection, received_at: int) -> Message:
+        """Make the message that tells of a refusal."""
+        detail = msgspec.json.encode({"message": refusal.message})
+        return Message(Kind.REJECTION, received_at, self._name, refusal.reason.encode(), refusal.event_id, detail)
+
+    def forget(self, messages: Sequence[Message]) -> None:
+        """Forget events that were not stored after all: they come again, and are no repeats then."""
+        for message in messages:
+            if message.kind is Kind.EVENT:
+                self._memory.forget(bytes.fromhex(message.event_id))
+
+    def _key(self, sender: Sender) -> bytes:
+        likeness = (self._site, sender.address, sender.user_agent)
+        return self._keys.known.get(likeness) or self._keys.make(likeness)

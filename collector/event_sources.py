@@ -1,0 +1,78 @@
+"""Makes the sources of events that a file describes, and the one of the internal port."""
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple, TypeAlias
+
+from collector.addresses import AddressReader, cut_text
+from collector.divolte.identifiers import BATCHES
+from collector.divolte.writer import EventWriter
+from collector.duplicates import DuplicateMemory
+from collector.endpoints.divolte_browser import BrowserSource
+from collector.endpoints.divolte_json import JsonSource
+from collector.endpoints.tracker import TrackerSource
+from collector.exchange import EventSource
+from collector.identifiers import PLAIN
+from collector.mapping.compile import Encoder
+from collector.pipeline import PartitionKey, Pipeline
+from collector.sources import Source
+
+TRUSTED: Final = "replay"  # the source of the internal port
+
+
+class Use(NamedTuple):
+    """What an encoder is for: a browser source takes batches of the tracker too."""
+
+    source: str
+    kind: str
+    is_copy: bool = False
+
+
+Encoders: TypeAlias = Mapping[Use, Encoder]
+
+
+def kinds_of(source: Source) -> tuple[str, ...]:
+    """Give the kinds of events that a source takes."""
+    return ("browser", "tracker") if source.kind == "browser" else (source.kind,)
+
+
+class EventSources(NamedTuple):
+    """What sources are made of."""
+
+    encoders: Encoders
+    partition_key: PartitionKey
+    addresses: AddressReader
+    memory: DuplicateMemory
+
+    def make(self, source: Source) -> EventSource:
+        """Make a source of the public port."""
+        if source.kind == "tracker":
+            return self._tracker(source)
+        writer = self._writer(source)
+        if source.kind == "json":
+            return JsonSource(source, writer, self.addresses)
+        return BrowserSource(source, writer, self._tracker(source), self.addresses)
+
+    def make_trusted(self) -> EventSource:
+        """Make the source of the internal port."""
+        encode = self.encoders[Use(TRUSTED, "tracker")]
+        pipeline = Pipeline(encode, self.partition_key, source=TRUSTED, is_trusted=True, cut_address=cut_text)
+        return TrackerSource(TRUSTED, pipeline, self.addresses)
+
+    def _tracker(self, source: Source) -> TrackerSource:
+        is_divolte = source.kind == "browser"
+        pipeline = Pipeline(
+            self.encoders[Use(source.name, "tracker")],
+            self.partition_key,
+            source=source.name,
+            is_trusted=False,
+            cut_address=cut_text,
+            encode_copy=self.encoders.get(Use(source.name, "tracker", is_copy=True)),
+            rules=BATCHES if is_divolte else PLAIN,
+            site=source.site if is_divolte else None,
+            event_prefix=source.event_prefix,
+        )
+        return TrackerSource(source.name, pipeline, self.addresses, hears_no=not source.is_strict)
+
+    def _writer(self, source: Source) -> EventWriter:
+        encode, encode_copy = self.encoders[Use(source.name, source.kind)], self.encoders.get(Use(source.name, source.kind, is_copy=True))
+        return EventWriter(source, encode, encode_copy, self.partition_key, self.memory)

@@ -1,0 +1,36 @@
+"""Who sent a request, as far as its headers say and may be known."""
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+from collector.addresses import AddressReader
+from collector.exchange import Header, Request
+from collector.texts import header_text
+
+LONGEST_REMEMBERED: Final = 512
+_text = lru_cache(4096)(header_text)  # most agents come again and again
+
+
+class Sender(NamedTuple):
+    """What mappings may be told of who sent a request."""
+
+    address: str | None  # cut
+    remote_host: str | None  # whole
+    user_agent: str | None
+    headers: Sequence[Header]
+    declines: bool  # the browser's word (GPC, DNT) that nobody is to be recognised
+
+
+NOBODY: Final = Sender(None, None, None, (), declines=False)
+
+
+def read_sender(request: Request, fields: Mapping[bytes, bytes], addresses: AddressReader, *, hears_no: bool) -> Sender:
+    """Read the sender; if a no is heard, its cookies are not told."""
+    seen = addresses.read(request.peer, fields.get(b"x-forwarded-for", b"")) if request.peer else None
+    agent = fields.get(b"user-agent")
+    user_agent = None if not agent else _text(agent) if len(agent) <= LONGEST_REMEMBERED else header_text(agent)
+    declines = hears_no and (fields.get(b"sec-gpc") == b"1" or fields.get(b"dnt") == b"1")
+    headers = [header for header in request.headers if header[0] != b"cookie"] if declines else request.headers
+    address, remote_host = seen or (None, None)
+    return Sender(address, remote_host, user_agent, headers, declines)
