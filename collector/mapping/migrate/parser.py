@@ -228,15 +228,13 @@ class _Parser(Cursor):
         readers: dict[str, Callable[[], Expression]] = {"(": self._parenthesised, "[": self._items, "{": self._closure}
         if token.kind is Kind.SIGN and token.text in readers:
             return readers[token.text]()
-        if token.kind not in (Kind.NAME, Kind.TEXT, Kind.NUMBER, Kind.BROKEN):
+        if token.kind not in (Kind.NAME, Kind.TEXT, Kind.NUMBER):
             raise self._unexpected()
         self._step()
         if token.kind is Kind.TEXT:
             return _text(token)
         if token.kind is Kind.NUMBER:
             return read_number(token.line, token.text)
-        if token.kind is Kind.BROKEN:
-            return Broken(token.line, token.fault)
         return Literal(token.line, _WORDS[token.text]) if token.text in _WORDS else Name(token.line, token.text)
 
     def _parenthesised(self) -> Expression:
@@ -250,8 +248,9 @@ class _Parser(Cursor):
         arguments: list[Expression] = []
         while not self._is(")"):
             arguments.append(self._command())
-            if not self._is(")"):
-                self._expect(",")
+            if not self._is(","):
+                break
+            self._step()
         self._expect(")")
         return tuple(arguments)
 

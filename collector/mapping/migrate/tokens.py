@@ -93,7 +93,7 @@ class Reader:
             return self._text(quote[0])
         for kind, pattern in ((Kind.NUMBER, _NUMBER), (Kind.NAME, _NAME), (Kind.SIGN, _SIGN)):
             if match := pattern.match(self._source, self._at):
-                self._count(match[0])
+                count_bracket(self._brackets, match[0])
                 return self._token(kind, match.end())
         return self._token(Kind.BROKEN, self._at + 1, fault=f"did not expect {self._source[self._at]!r}")
 
@@ -104,10 +104,6 @@ class Reader:
             return token
         self._line, self._at = token.last_line, token.end
         return None
-
-    def _count(self, sign: str) -> None:
-        if sign in ("(", "[", "{", ")", "]", "}"):
-            count_bracket(self._brackets, sign)
 
     def _begins_slashy(self) -> bool:
         """Tell a text in slashes from a division."""
@@ -132,7 +128,7 @@ def count_bracket(opened: list[str], sign: str) -> None:
     elif sign == "}":
         while opened and opened.pop() != "{":
             pass
-    elif opened and opened[-1] != "{":
+    elif sign in (")", "]") and opened and opened[-1] != "{":
         opened.pop()
 
 

@@ -205,6 +205,7 @@ class Writer:
 
     def _finish(self, place: Place, code: str) -> None:
         """Write the line of a statement, the comments in its midst before it."""
+        self._last_line = place.last_line
         self._comments_before(place.end)
         self._put(code)
 
