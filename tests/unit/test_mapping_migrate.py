@@ -96,7 +96,11 @@ def test_a_statement_becomes_one_of_python(groovy: str, python: str) -> None:
         ("7f", "7.0"),
         ("true", "True"),
         ("false", "False"),
-        ("'a' + 'b'", 'f"ab"'),
+        ("'a' + 'b'", '"ab"'),
+        ("1 + 2 + 'a'", 'f"{(1 + 2)}a"'),
+        ("'a' + 1 + 2", '"a12"'),
+        ('"x ${\'b\' + "{c}"}"', '"x b{c}"'),
+        ("'a'.toUpperCase()", '"a".upper()'),
     ],
 )
 def test_a_literal_becomes_one_of_python(groovy: str, python: str) -> None:
@@ -343,7 +347,7 @@ def test_whole_addresses_are_told_of_once() -> None:
         ("when(eventType() == 'a').stop()", "== asks at start, when nothing of an event is known; write equalTo(...)"),
         ("map(1 / 2).onto('f')", "/ of what is no constant whole number or text; the mapping language does not count"),
         ("map \"a ${eventType()}\" onto 'f'", "a text of the event within a text; the text is made at start, only constants can be in it"),
-        ("map \"a ${'b' + 'c'}\" onto 'f'", "this is too much within a text; give it a variable first"),
+        ("map \"a ${'b'.toUpperCase()}\" onto 'f'", "this is too much within a text; give it a variable first"),
         ("map \"a ${1 +} b\" onto 'f'", "did not expect the end of the file"),
         ("map \"a ${1 2} b\" onto 'f'", "did not expect '2'"),
         ("map '\\d' onto 'f'", "\\d is no escape; write \\\\d for a backslash"),

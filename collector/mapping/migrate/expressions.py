@@ -3,6 +3,7 @@
 import keyword
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from collector import mapping
@@ -27,16 +28,16 @@ from collector.mapping.migrate.tree import (
 STATEMENTS = frozenset({"map", "when", "section", "exit", "stop", "mapping", "onto", "apply"})
 RESERVED = frozenset({*keyword.kwlist, *mapping.__all__, *(word.name for word in FUNCTIONS.values()), "range", "enumerate"})
 STATEMENTS_HERE = {"map": "map_", "when": "when", "section": "section", "exit": "exit_", "stop": "stop"}
-_WORD_PARTS = frozenset({Kind.WORD, Kind.COUNT})
 
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """An expression in Python, what it gives, and for a list what its items are."""
+    """An expression in Python, what it gives, for a list what its items are, and for a text what it is put together of."""
 
     code: str
     kind: Kind
     item: "Term | None" = None
+    parts: "tuple[str | Term, ...]" = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,24 +101,26 @@ class Expressions:
         return self._writers[type(node)](node)
 
     def _literal(self, node: Literal) -> Term:
-        kinds = {str: Kind.WORD, int: Kind.COUNT, float: Kind.REAL, bool: Kind.FLAG}
-        code = quoted(node.value) if isinstance(node.value, str) else repr(node.value)
-        return Term(code, kinds.get(type(node.value), Kind.NOTHING))
+        kinds = {int: Kind.COUNT, float: Kind.REAL, bool: Kind.FLAG}
+        if isinstance(node.value, str):
+            return _text((node.value,))
+        return Term(repr(node.value), kinds.get(type(node.value), Kind.NOTHING))
 
     def _interpolated(self, node: Interpolated) -> Term:
-        return Term('f"' + "".join(map(self._part, node.parts)) + '"', Kind.WORD)
+        parts = [(part,) if isinstance(part, str) else self._parts(part.line, self.write(part)) for part in node.parts]
+        return _text(tuple(chain.from_iterable(parts)))
 
-    def _part(self, part: str | Expression) -> str:
-        if isinstance(part, str):
-            return escaped(part, '"').replace("{", "{{").replace("}", "}}")
-        term = self.write(part)
-        if term.kind is Kind.FAILED:
-            return ""
-        if term.kind not in _WORD_PARTS:
-            self.fault(part.line, f"{term.kind.value} within a text; the text is made at start, only constants can be in it")
+    def _parts(self, line: int, term: Term) -> tuple[str | Term, ...]:
+        """Say what a constant brings into a text."""
+        if term.parts or term.kind is Kind.FAILED:
+            return term.parts
+        if term.code.lstrip("-").isdigit():
+            return (term.code,)
+        if term.kind not in (Kind.WORD, Kind.COUNT):
+            self.fault(line, f"{term.kind.value} within a text; the text is made at start, only constants can be in it")
         elif '"' in term.code or "\\" in term.code:
-            self.fault(part.line, "this is too much within a text; give it a variable first")
-        return f"{{{term.code}}}"
+            self.fault(line, "this is too much within a text; give it a variable first")
+        return (term,)
 
     def _name(self, node: Name) -> Term:
         variable = self.variables.get(node.name)
@@ -157,7 +160,7 @@ class Expressions:
         """Write the regular expression of a matcher."""
         (value,) = (argument.value for argument in node.arguments[:1] if isinstance(argument, Literal))
         try:
-            return [Term(quoted(patterns.to_python(str(value))), Kind.WORD)] + [self.write(other) for other in node.arguments[1:]]
+            return [_text((patterns.to_python(str(value)),))] + [self.write(other) for other in node.arguments[1:]]
         except ValueError as error:
             return [self.fault(node.line, f"the regular expression {value!r} differs in Python: {error}; write it as Python's re has it")]
 
@@ -224,7 +227,7 @@ class Expressions:
         if Kind.FAILED in (left.kind, right.kind) and (node.left is not None or right.kind is Kind.FAILED):
             return FAILED
         if node.sign == "+" and Kind.WORD in (left.kind, right.kind):
-            return self._interpolated(Interpolated(node.line, tuple(_joined(node))))
+            return _text(self._parts(node.line, left) + self._parts(node.line, right))
         if node.sign in ("+", "-", "*") and left.kind is right.kind is Kind.COUNT:
             return Term(f"({left.code} {node.sign} {right.code})", Kind.COUNT)
         return self.fault(node.line, _explained(node.sign))
@@ -245,15 +248,13 @@ def _common(terms: list[Term]) -> Term:
     return Term("", kinds.pop(), terms[0].item) if len(kinds) == 1 else Term("", Kind.MIXED)
 
 
-def _joined(node: Expression) -> Iterable[str | Expression]:
-    """Give the parts of a text that is put together with +."""
-    if isinstance(node, Operation) and node.sign == "+" and node.left is not None:
-        yield from _joined(node.left)
-        yield from _joined(node.right)
-    elif isinstance(node, Interpolated):
-        yield from node.parts
-    else:
-        yield node.value if isinstance(node, Literal) and isinstance(node.value, str) else node
+def _text(parts: tuple[str | Term, ...]) -> Term:
+    """Write a text that is put together of these parts."""
+    if all(isinstance(part, str) for part in parts):
+        text = "".join(map(str, parts))
+        return Term(quoted(text), Kind.WORD, parts=(text,))
+    written = (f"{{{part.code}}}" if isinstance(part, Term) else escaped(part, '"').replace("{", "{{").replace("}", "}}") for part in parts)
+    return Term(f'f"{"".join(written)}"', Kind.WORD, parts=parts)
 
 
 def _explained(sign: str) -> str:
