@@ -23,7 +23,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-mapping_app = typer.Typer(help="Check and try the rules that turn an event into a record.", no_args_is_help=True)
+mapping_app = typer.Typer(help="Check, try and translate the rules that turn an event into a record.", no_args_is_help=True)
 app.add_typer(mapping_app, name="mapping")
 schema_app = typer.Typer(help="See whether a schema may take the place of another one.", no_args_is_help=True)
 app.add_typer(schema_app, name="schema")
@@ -265,6 +265,17 @@ def schema_check(
     from headrace.schema import check
 
     raise typer.Exit(0 if check(old, new, compatibility, console) else 1)
+
+
+@mapping_app.command("migrate")
+def mapping_migrate(
+    file: Annotated[Path, typer.Argument(help="Mapping of Divolte, in Groovy.")],
+    output: Annotated[Path | None, typer.Option(help="File to write to; printed if left out.")] = None,
+) -> None:
+    """Translate a mapping of Divolte to Python; exit status 2 and all that cannot be translated, which stays in it as comments."""
+    from headrace.mapping import migrate
+
+    migrate(file, output, console)
 
 
 @engines_app.command("fetch")
