@@ -21,6 +21,7 @@ from topics.forwarder_settings import ForwarderSettings
 from topics.kafka.cluster import Cluster
 from topics.kafka.ledger_feed import LedgerFeed
 from topics.kafka.producer import IDEMPOTENT, PATIENT, TUNED, Session
+from topics.kafka.records import Records
 from topics.kafka.settings import KafkaSettings
 from topics.local import LocalReader, LocalTopic
 from topics.spool_id import spool_id
@@ -65,7 +66,9 @@ def forwarded_rate(kafka: KafkaSettings, directory: Path, frames: int) -> float:
         path.unlink()
     stop = threading.Event()
     with closing(LocalReader.open(directory, READER)) as reader, closing(LedgerFeed(kafka, spool_id(directory))) as feed:
-        forwarder = Forwarder(ForwarderSettings(topic_directory=directory), reader, feed, lambda: Session(kafka, spool_id(directory)))
+        forwarder = Forwarder(
+            ForwarderSettings(topic_directory=directory), reader, feed, lambda: Session(kafka, spool_id(directory), Records(kafka))
+        )
         thread = threading.Thread(target=forwarder.run, args=(stop,))
         started, end = time.perf_counter(), reader.end()
         thread.start()

@@ -12,6 +12,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from collector.addresses import AddressReader
+from collector.divolte.as_tracker import adapted
 from collector.duplicates import DuplicateMemory
 from collector.endpoints.asgi import EventEndpoint
 from collector.endpoints.divolte_json import max_body_bytes
@@ -101,7 +102,7 @@ def load_encoders(settings: Settings, sources: Sequence[Source]) -> Encoders:
     faults: dict[str, None] = {}
     for use, (mapping, schema) in wanted.items():
         try:
-            encoders[use] = load(mapping, schema, rules)
+            encoders[use] = adapted(load(mapping, schema, rules), use.kind)
         except MappingError as error:
             faults |= dict.fromkeys(error.faults)  # a mapping of several sources is told once
     if faults:

@@ -66,11 +66,12 @@ class EventSources(NamedTuple):
             source=source.name,
             is_trusted=False,
             cut_address=cut_text,
+            encode_copy=self.encoders.get(Use(source.name, "tracker", is_copy=True)),
             rules=BATCHES if is_divolte else PLAIN,
             site=source.site if is_divolte else None,
             event_prefix=source.event_prefix,
         )
-        return TrackerSource(source.name, pipeline, self.addresses)
+        return TrackerSource(source.name, pipeline, self.addresses, hears_no=not source.is_strict)
 
     def _writer(self, source: Source) -> EventWriter:
         encode, encode_copy = self.encoders[Use(source.name, source.kind)], self.encoders.get(Use(source.name, source.kind, is_copy=True))

@@ -98,10 +98,7 @@ class Peers:
         """Give the answer; nothing from who has gone, None from who does not answer."""
         try:
             async with asyncio.timeout(self._answer_seconds):
-                reader, writer = await asyncio.open_unix_connection(self._folder / name)
-                writer.write(question.encode() + b"\n")
-                answer = await reader.read()
-                writer.close()
+                answer = await _exchange(self._folder / name, question.encode() + b"\n")
         except TimeoutError:
             return None
         except OSError:
@@ -111,6 +108,17 @@ class Peers:
         except msgspec.DecodeError:
             return b""  # it ended amid its answer
         return answer
+
+
+async def _exchange(path: Path, question: bytes) -> bytes:
+    reader, writer = await asyncio.open_unix_connection(path)
+    try:
+        writer.write(question)
+        return await reader.read()
+    finally:
+        writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
 
 
 def spools_besides(directory: Path, names: set[str]) -> list[Halves]:

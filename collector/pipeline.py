@@ -16,6 +16,7 @@ from collector.mapping.avro import Remembered
 from collector.mapping.compile import Encoder
 from collector.parameters import cleaned, has_nul, nesting_problem, parameters_text, problem_of
 from collector.reading import BodyReader, Reading
+from collector.senders import Sender
 from collector.texts import CONTROL, may_hold_controls
 from topics.topic import Kind, Message
 
@@ -39,9 +40,7 @@ class _Beacon(NamedTuple):
     site: str
     received_at: int
     sent_at: int
-    address: str | None
-    user_agent: str | None
-    declines: bool
+    sender: Sender
     has_controls: bool
 
 
@@ -58,6 +57,7 @@ class Pipeline:
         encode: Encoder,
         partition_key: PartitionKey,
         *,
+        encode_copy: Encoder | None = None,
         source: str,
         is_trusted: bool,
         cut_address: Callable[[str], str | None],
@@ -66,6 +66,7 @@ class Pipeline:
         event_prefix: str = "",
     ) -> None:
         self._encode: Encoder = encode
+        self._encode_copy: Encoder | None = encode_copy
         self._source = source
         self._is_trusted = is_trusted
         self._cut_address = cut_address
@@ -74,20 +75,22 @@ class Pipeline:
         self._keys = Remembered[Likeness, bytes](partition_key)
         self._texts = _TRUSTED_TEXTS if is_trusted else _TEXTS
 
-    def take(self, body: bytes, received_at: int, address: str | None, user_agent: str | None, *, declines: bool) -> Outcome:
-        """Take one beacon; `declines` is the browser's word (GPC, DNT) that nobody is to be recognised."""
+    def take(self, body: bytes, received_at: int, sender: Sender) -> Outcome:
+        """Take one beacon."""
         batch = self._reader.read(body)
         if isinstance(batch, Rejection):
             return self.refuse(batch, received_at)
         if refusal := _check_batch(batch, self._is_trusted):
             return self.refuse(refusal, received_at)
         sent_at = received_at if batch.sent_at is None else int(batch.sent_at)
-        beacon = _Beacon(self._site or batch.site, received_at, sent_at, address, user_agent, declines, may_hold_controls(body))
+        beacon = _Beacon(self._site or batch.site, received_at, sent_at, sender, may_hold_controls(body))
+        unknown_keys = batch.unknown_keys if isinstance(batch, Reading) else 0
         events: Sequence[Event | Rejection] = batch.events
+        copies: list[Message] = []
         if len(events) == 1 and isinstance(only := events[0], Event):  # most beacons: no need to look for repeats
-            made = self._message(only, beacon)
+            made = self._message(only, beacon, copies)
             if isinstance(made, Message):
-                return Outcome(_ALL_OK[1], (made,), _ONE_OK, batch.unknown_keys if isinstance(batch, Reading) else 0)
+                return Outcome(_ALL_OK[1], (made,), _ONE_OK, unknown_keys, copies=copies)
             events = (made,)
         messages: list[Message] = []
         results: list[str] = []
@@ -98,7 +101,7 @@ class Pipeline:
                     messages.append(self._repeated(event, received_at))
                     results.append(DUPLICATE)
                     continue
-                made = self._message(event, beacon)
+                made = self._message(event, beacon, copies)
                 if isinstance(made, Message):
                     seen.add(event.id)
                     messages.append(made)
@@ -107,7 +110,7 @@ class Pipeline:
                 event = made  # noqa: PLW2901 - refused now as others were while reading
             messages.append(self._rejected(event, received_at))
             results.append(event.reason)
-        return _outcome(messages, results, len(seen), batch.unknown_keys if isinstance(batch, Reading) else 0)
+        return _outcome(messages, results, len(seen), unknown_keys)._replace(copies=copies)
 
     def refuse(self, refusal: Rejection, received_at: int) -> Outcome:
         """Refuse a beacon as a whole: one received, one rejected, nothing of it stored."""
@@ -129,15 +132,12 @@ class Pipeline:
             Kind.REJECTION, received_at, self._source, DUPLICATE.encode(), self._rules.event_key(event), b'{"message":"twice in one batch"}'
         )
 
-    def _message(self, event: Event, beacon: _Beacon) -> Message | Rejection:
-        site, received_at, sent_at, address, user_agent, declines, has_controls = beacon
-        is_cleaned = False
-        if has_controls:
-            if event.parameters and (problem := nesting_problem(event.parameters)):
-                return Rejection(RejectReason.INVALID_PARAMETERS, problem, _valid_id(event))
-            if _holds_nul(event, self._texts):
-                return Rejection(RejectReason.INVALID_TEXT, "a text holds NUL or half a surrogate pair", _valid_id(event))
-            is_cleaned = _clean(event, self._texts)
+    def _message(self, event: Event, beacon: _Beacon, copies: list[Message]) -> Message | Rejection:
+        site, received_at, sent_at, sender, has_controls = beacon
+        address, remote_host, user_agent, headers, declines = sender
+        is_cleaned = _clean(event, self._texts) if has_controls else False
+        if isinstance(is_cleaned, Rejection):
+            return is_cleaned
         if refusal := _check(event, self._rules):
             return refusal
         event_key = self._rules.event_key(event)
@@ -156,8 +156,12 @@ class Pipeline:
         if party_kind == "none":  # having been here before is not to be known either
             event.is_new_party = event.is_first_in_session = None
         who = (party_kind, party_id, session_id, address, user_agent)
-        value = self._encode(event, site, self._source, received_at, occurred_at, created_at, *who, is_skewed, is_cleaned, text)
-        return Message(Kind.EVENT, received_at, self._source, self._key(party_id, (site, address, user_agent)), event_key, value)
+        what = (is_skewed, is_cleaned, event.parameters, text, event_key, remote_host, headers, False, False)
+        facts = (event, site, self._source, received_at, occurred_at, created_at, *who, *what)
+        key = self._key(party_id, (site, address, user_agent))
+        if self._encode_copy is not None:
+            copies.append(Message(Kind.EVENT, received_at, self._source, key, event_key, self._encode_copy(*facts)))
+        return Message(Kind.EVENT, received_at, self._source, key, event_key, self._encode(*facts))
 
     def _key(self, party_id: str | None, likeness: Likeness) -> bytes:
         """Give the partition key: all events of a party have the same."""
@@ -246,8 +250,12 @@ def _holds_nul(event: Event, texts: Sequence[str]) -> bool:
     return any("\0" in (getattr(event, name) or "") for name in texts) or has_nul(event.parameters)
 
 
-def _clean(event: Event, texts: Sequence[str]) -> bool:
-    """Remove control characters from the texts of an event; tell whether there were any."""
+def _clean(event: Event, texts: Sequence[str]) -> bool | Rejection:
+    """Remove control characters from the texts of an event; tell whether there were any, or why it cannot be done."""
+    if event.parameters and (problem := nesting_problem(event.parameters)):
+        return Rejection(RejectReason.INVALID_PARAMETERS, problem, _valid_id(event))
+    if _holds_nul(event, texts):
+        return Rejection(RejectReason.INVALID_TEXT, "a text holds NUL or half a surrogate pair", _valid_id(event))
     changed = False
     for name in texts:
         text = getattr(event, name)

@@ -22,6 +22,9 @@ class Sender(NamedTuple):
     declines: bool  # the browser's word (GPC, DNT) that nobody is to be recognised
 
 
+NOBODY: Final = Sender(None, None, None, (), declines=False)
+
+
 def read_sender(request: Request, fields: Mapping[bytes, bytes], addresses: AddressReader, *, hears_no: bool) -> Sender:
     """Read the sender; if a no is heard, its cookies are not told."""
     seen = addresses.read(request.peer, fields.get(b"x-forwarded-for", b"")) if request.peer else None

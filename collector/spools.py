@@ -13,6 +13,8 @@ from collector.errors import StartError
 from collector.ledger import Minute
 from collector.settings import PREFIX, Settings
 from collector.sources import Source
+from schemas.codec import fingerprint
+from schemas.contract import load_schema
 from topics.forwarded import ForwardedTopic
 from topics.kafka.settings import KafkaSettings
 from topics.kafka.writer import KafkaTopic
@@ -32,6 +34,8 @@ class Opening:
 
     def __init__(self, settings: Settings, kafka: KafkaSettings, sources: Sequence[Source]) -> None:
         self._settings, self._kafka = settings, kafka
+        schemas = {source.schema_file or settings.schema_file for source in sources if source.topic is None}
+        self._fingerprints = [fingerprint(load_schema(path)) for path in schemas]
         self._names = sorted({name for source in sources for name in (source.topic, source.copy_to and source.copy_to.topic) if name})
 
     @property
@@ -57,7 +61,8 @@ class Opening:
     ) -> tuple[CountingTopicProtocol, Accounts]:
         directory = self.directory
         if directory is None:
-            straight = stack.enter_context(contextlib.closing(KafkaTopic(self._kafka, max_unread_bytes=self._settings.max_unread_bytes)))
+            straight = KafkaTopic(self._kafka, max_unread_bytes=self._settings.max_unread_bytes, fingerprints=self._fingerprints)
+            stack.callback(straight.close)
             return straight, straight.accounts
         local = self._open_local(directory, f"{PREFIX}TOPIC_DIRECTORY", failed, spool)
         topic = ForwardedTopic(local, _path(directory, spool)) if self._settings.ack == "both" else local

@@ -27,6 +27,8 @@ from topics.kafka.settings import KafkaSettings
 from topics.topic import TopicInUse
 
 READY = b"ready"
+REACH_SECONDS = 5.0
+LOOK_SECONDS = 0.02
 log = structlog.get_logger("collector")
 
 
@@ -47,6 +49,7 @@ async def run(settings: Settings, kafka: KafkaSettings, ports: Ports, control: s
             # Whoever is asked reads the accounts on this disk by itself, for all.
             LEDGER: lambda: encode(Halves(topics[None].ledger(), {} if opening.directory else accounts())),
         }
+        await _until_able(app.trouble)
         async with peers.answering(answers):
             await serve(settings, app, ports, ending, settings.drain_timeout_seconds, lambda: _started(number, control))
     log.info("worker stopped", worker=number)
@@ -71,6 +74,14 @@ def _take_spools(
             stack.push(attempt.pop_all())
             return number, topics, accounts
     raise AssertionError("numbers do not end")
+
+
+async def _until_able(trouble: Callable[[], str]) -> None:
+    """Wait a while for Kafka to be reached, where events go straight to it: others take them meanwhile."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(REACH_SECONDS):
+            while trouble():  # noqa: ASYNC110  (a thread of the Kafka client's changes it)
+                await asyncio.sleep(LOOK_SECONDS)
 
 
 def _started(number: str, control: socket.socket) -> None:

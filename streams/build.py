@@ -12,6 +12,7 @@ from enrichment.place import Places, State
 from schemas.contract import columns, load_schema
 from streams.decoding import CompiledDecoder
 from streams.facts import Lookups
+from streams.foreign import ForeignMessages
 from streams.kafka_worker import KafkaWorker
 from streams.metrics import Metrics
 from streams.salts import Salts
@@ -41,9 +42,11 @@ def build_worker(
 def kafka_worker(settings: Settings, kafka: KafkaSettings, *, clock: Clock = SYSTEM_CLOCK) -> Iterator[KafkaWorker]:
     """Give a worker on Kafka that is ready to run; raises StreamsError, or TopicError when Kafka does not answer."""
     metrics = Metrics()
+    schema = load_schema(settings.schema_path)
+    foreign = ForeignMessages(kafka, schema)
     with closing(SharedValues(kafka, "salts")) as values:
         tools = make_tools(_decoder(settings), _lookups(settings, metrics), settings, Salts(SharedSalts(values)), metrics)
-        yield KafkaWorker(settings, kafka, columns(load_schema(settings.schema_path)), tools, clock, metrics)
+        yield KafkaWorker(settings, kafka, columns(schema), foreign, tools, clock, metrics)
 
 
 def _decoder(settings: Settings) -> CompiledDecoder:

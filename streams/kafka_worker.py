@@ -12,12 +12,14 @@ import structlog
 
 from schemas.contract import Column
 from streams.batches import BatchMaker, Tools
+from streams.foreign import ForeignMessages
 from streams.messages import NO_POSITION, RowWriter, dead_letter_output, ledger_outputs, settled_output, to_entry
 from streams.metrics import Metrics
 from streams.partition import HOUR_MS, PartitionMemory
 from streams.settings import Settings
 from streams.sink import Batch
 from streams.worker import Reports
+from topics.kafka.registry import RegistryError
 from topics.kafka.settings import KafkaSettings
 from topics.kafka.transactions import Fetched, Output, TransactionFailed, Transactions, read_partition
 from topics.topic import Entry
@@ -59,12 +61,19 @@ class KafkaWorker:
     """
 
     def __init__(
-        self, settings: Settings, kafka: KafkaSettings, columns: Sequence[Column], tools: Tools, clock: Callable[[], int], metrics: Metrics
+        self,
+        settings: Settings,
+        kafka: KafkaSettings,
+        columns: Sequence[Column],
+        foreign: ForeignMessages,
+        tools: Tools,
+        clock: Callable[[], int],
+        metrics: Metrics,
     ) -> None:
         self._settings, self._kafka, self._tools, self._clock = settings, kafka, tools, clock
         self._source, self._rows = kafka.topic("avro"), kafka.topic("json")
         self._ledger, self._letters = kafka.topic("ledger"), kafka.topic("dead-letters")
-        self._writer = RowWriter(columns)
+        self._foreign, self._writer = foreign, RowWriter(columns)
         self._partitions: dict[int, _Partition] = {}
         self._lags: dict[int, int] = {}
         self._looked_at = 0.0
@@ -87,7 +96,7 @@ class KafkaWorker:
                     while not stop.is_set():
                         self.step(transactions)
                         pause = 0.0
-            except TransactionFailed as error:
+            except (TransactionFailed, RegistryError) as error:
                 self._fault = str(error)
                 self._counts.failed_transactions.inc()
                 pause = min(max(2 * pause, 0.1), LONGEST_PAUSE_SECONDS)
@@ -169,7 +178,7 @@ class KafkaWorker:
             if message.offset < step.offset:  # fetched before the partition was given back and forth
                 continue
             step.offset = message.offset + 1
-            entry, position = to_entry(message)
+            entry, position = to_entry(message, self._foreign.restore)
             spool = entry.message.spool
             if position != NO_POSITION:
                 if position <= last.get(spool, NO_POSITION):

@@ -1,25 +1,29 @@
 """What the converter reads from and writes to Kafka: records in, rows, dead letters and accounts out."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 
+from schemas.codec import MARKER, PREFIX_BYTES
 from schemas.contract import Column
 from streams.dead_letters import Reason
 from streams.partition import AccountKey, event_header
 from streams.sink import Account, Batch, DeadLetter, Row
-from topics.kafka.messages import ORIGIN, Headers
+from topics.kafka.messages import CONFLUENT_BYTES, ORIGIN, Headers
 from topics.kafka.transactions import Fetched, Output
 from topics.topic import Entry, Kind, Message
 
 NO_POSITION: Final = -1
 
+_LEFT_OUT: Final = {b"naked": 0, b"confluent": CONFLUENT_BYTES}  # of a format, the bytes before the Avro bytes
 
-def to_entry(found: Fetched) -> tuple[Entry, int]:
+
+def to_entry(found: Fetched, restore: Callable[[bytes], bytes]) -> tuple[Entry, int]:
     """Give a message as the converter takes it, and its position in its spool; NO_POSITION where it must be dealt with in any case.
 
-    What was not forwarded by headrace has no origin: it came when the broker says, from an unnamed source.
+    What was not forwarded by headrace has no origin: it came when the broker says, from an unnamed source. `restore` gives the
+    single-object message of what other producers write.
     """
     headers = found.headers
     origin = headers.get("origin", b"")
@@ -31,8 +35,24 @@ def to_entry(found: Fetched) -> tuple[Entry, int]:
     if "replay-of" in headers:
         kind, position = Kind.REPLAY, NO_POSITION
     event_id = headers.get("event-id", b"").decode("utf-8", "replace")
-    message = Message(kind, received_at, source, found.key or b"", event_id, found.value or b"", spool)
+    message = Message(kind, received_at, source, found.key or b"", event_id, _single_object(found, restore), spool)
     return Entry(found.offset, found.offset + 1, message), position
+
+
+def _single_object(found: Fetched, restore: Callable[[bytes], bytes]) -> bytes:
+    """Give the value as it was in the local topic: the headers say what stood before the Avro bytes, and what stands there now."""
+    value, left_out = found.value or b"", _LEFT_OUT.get(found.headers.get("format", b""))
+    if left_out is not None:
+        prefix = MARKER + _from_hex(found.headers.get("schema", b""))
+        return prefix + value[left_out:] if len(prefix) == PREFIX_BYTES else value
+    return restore(value) if "schema" not in found.headers else value
+
+
+def _from_hex(text: bytes) -> bytes:
+    try:
+        return bytes.fromhex(text.decode())
+    except ValueError:
+        return b""
 
 
 class RowWriter:

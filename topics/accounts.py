@@ -9,7 +9,8 @@ from topics.topic import Message
 
 Counts: TypeAlias = Mapping[str, int]
 
-NAMES = ("stored", "duplicates", "rejected", "dead_letters")
+STORED = "stored"
+NAMES = (STORED, "duplicates", "rejected", "dead_letters")
 OWN = "forwarder_"  # before a name: what of that count is the forwarder's, so that its next run can go on with it
 
 
@@ -18,8 +19,12 @@ REJECTED_AS_DUPLICATE = b"duplicate"
 
 def account_of(rejection: Message) -> tuple[int, str, str]:
     """Give the minute, the source and the name that a rejection counts for."""
-    minute = rejection.received_at - rejection.received_at % MINUTE_MS
-    return minute, rejection.source, "duplicates" if rejection.key == REJECTED_AS_DUPLICATE else "rejected"
+    return minute_of(rejection), rejection.source, "duplicates" if rejection.key == REJECTED_AS_DUPLICATE else "rejected"
+
+
+def minute_of(message: Message) -> int:
+    """Give the minute that a message counts for."""
+    return message.received_at - message.received_at % MINUTE_MS
 
 
 class Accounts:

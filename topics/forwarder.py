@@ -15,7 +15,7 @@ import structlog
 from startup.logs import configure
 from startup.probes import Probes, ProbesError
 from startup.settings import SettingsError
-from topics.accounts import Accounts, account_of
+from topics.accounts import STORED, Accounts, account_of, minute_of
 from topics.durable_end import DurableEnd
 from topics.files import lock, unlock
 from topics.forwarded import FORWARDED
@@ -23,6 +23,7 @@ from topics.forwarder_metrics import Metrics, Progress
 from topics.forwarder_settings import PREFIX, ForwarderSettings
 from topics.kafka.ledger_feed import LedgerFeed
 from topics.kafka.producer import Session, SessionOver
+from topics.kafka.records import Records
 from topics.kafka.settings import KafkaSettings
 from topics.ledger import KEPT_MS, MINUTE_MS
 from topics.reader import LocalReader
@@ -46,13 +47,16 @@ log = structlog.get_logger("forwarder")
 
 
 class Forwarder:
-    """Sends what stands in a local topic, in order, from where it was released; at most a window of it is not reported yet."""
+    """Sends what stands in a local topic, in order, from where it was released; at most a window of it is not reported yet.
+
+    Without a feed no converter will account for what it sends: an event counts as stored when Kafka has it.
+    """
 
     def __init__(
         self,
         settings: ForwarderSettings,
         reader: LocalReader,
-        feed: LedgerFeed,
+        feed: LedgerFeed | None,
         start_session: Callable[[], Session],
         now: Callable[[], float] = time.time,
     ) -> None:
@@ -94,7 +98,7 @@ class Forwarder:
         silence = time.monotonic() - self._progress_at
         if self._window.messages and silence > SILENCE_SECONDS:
             return f"Kafka has reported nothing for {silence:.0f} s"
-        return "" if self._feed.is_caught_up else "the ledger on Kafka is not read yet"
+        return "" if self._feed is None or self._feed.is_caught_up else "the ledger on Kafka is not read yet"
 
     def _forward(self, session: Session, stop: threading.Event) -> None:
         while not stop.is_set():
@@ -137,6 +141,8 @@ class Forwarder:
         stretch.sent += 1
         if isinstance(entry, Damage):
             stretch.accounts[now - now % MINUTE_MS, "", "dead_letters"] += 1
+        elif self._feed is None:
+            stretch.accounts[minute_of(entry.message), entry.message.source, STORED] += 1
         return True
 
     def _settle(self) -> None:
@@ -145,7 +151,7 @@ class Forwarder:
             self._accounts.add(stretch.accounts)
             self._done = stretch.end
             self._progress_at = time.monotonic()
-            self.progress.forwarded(stretch.sent, sum(stretch.accounts.values()))
+            self.progress.forwarded(stretch.sent, sum(count for (_, _, name), count in stretch.accounts.items() if name != STORED))
             self._forwarded.write(self._done)
         self.progress.stands(self._window, self._done)
 
@@ -153,7 +159,8 @@ class Forwarder:
         """Write how far Kafka has the topic, and the accounts that changed."""
         self._released_at = time.monotonic()
         oldest = int(self._now() * 1000) - KEPT_MS
-        self._accounts.put_converted(self._feed.take_news(oldest))
+        if self._feed:
+            self._accounts.put_converted(self._feed.take_news(oldest))
         changed = self._accounts.changed()
         if not changed and self._done == self._reader.position:
             return
@@ -191,6 +198,7 @@ class Forwarders:
 
     def __init__(self, settings: ForwarderSettings, kafka: KafkaSettings, stop: threading.Event, stack: ExitStack) -> None:
         self._settings, self._kafka, self._stop, self._stack = settings, kafka, stop, stack
+        self._records = Records(kafka, settings.topic)
         self._forwarders: dict[str, Forwarder] = {}
         self._threads = ThreadPoolExecutor(MOST_SPOOLS, "forwarder")
         self._work: list[Future[None]] = []
@@ -226,9 +234,10 @@ class Forwarders:
         reader = self._stack.enter_context(closing(LocalReader.open(path, READER)))
         self._stack.callback(unlock, lock(path / "readers" / "forwarder.lock", "forwards"))
         spool = spool_id(path)
-        feed = self._stack.enter_context(closing(LedgerFeed(self._kafka, spool)))
+        is_converted = self._records.topic == self._kafka.topic("avro")
+        feed = self._stack.enter_context(closing(LedgerFeed(self._kafka, spool))) if is_converted else None
         settings = self._settings.model_copy(update={"topic_directory": path})
-        return Forwarder(settings, reader, feed, lambda: Session(self._kafka, spool))
+        return Forwarder(settings, reader, feed, lambda: Session(self._kafka, spool, self._records))
 
 
 def main() -> int:

@@ -4,24 +4,21 @@ from collector.addresses import AddressReader
 from collector.event import Rejection
 from collector.exchange import Outcome, Request, header_fields, method_not_allowed, preflight
 from collector.pipeline import Pipeline
-from collector.texts import header_text
+from collector.senders import read_sender
 
 
 class TrackerSource:
     """Takes the batches of one source."""
 
-    def __init__(self, name: str, pipeline: Pipeline, addresses: AddressReader) -> None:
-        self.name, self._pipeline, self._addresses = name, pipeline, addresses
+    def __init__(self, name: str, pipeline: Pipeline, addresses: AddressReader, *, hears_no: bool = True) -> None:
+        self.name, self._pipeline, self._addresses, self._hears_no = name, pipeline, addresses, hears_no
 
     def take(self, request: Request, received_at: int) -> Outcome:
         """Take one request."""
         if request.method != "POST":
             return preflight(b"POST") if request.method == "OPTIONS" else method_not_allowed(b"POST, OPTIONS", "events are sent with POST")
-        fields = header_fields(request.headers)
-        address = self._addresses.cut_address(request.peer, fields.get(b"x-forwarded-for", b"")) if request.peer else None
-        agent = fields.get(b"user-agent")
-        declines = fields.get(b"sec-gpc") == b"1" or fields.get(b"dnt") == b"1"
-        return self._pipeline.take(request.body, received_at, address, header_text(agent) if agent else None, declines=declines)
+        sender = read_sender(request, header_fields(request.headers), self._addresses, hears_no=self._hears_no)
+        return self._pipeline.take(request.body, received_at, sender)
 
     def refuse(self, refusal: Rejection, received_at: int) -> Outcome:
         """Refuse a request whose body could not be had."""

@@ -21,7 +21,13 @@ ARGUMENTS = (
     "user_agent",
     "is_skewed",
     "is_cleaned",
+    "parameters",
     "parameters_text",
+    "event_key",
+    "remote_host",
+    "headers",
+    "is_corrupt",
+    "is_duplicate",
 )
 
 
@@ -38,7 +44,7 @@ class Fact:
 def _facts() -> Mapping[str, Fact]:
     text, flag, int32, int64, fp64 = Type.TEXT, Type.BOOLEAN, Type.INT32, Type.INT64, Type.FP64
     return {
-        "event_id": Fact("event.id", text, is_always=True),
+        "event_id": Fact("event_key", text, is_always=True),
         "event_type": Fact("event.type", text, is_always=True, is_repeated=True),
         "source": Fact("source", text, is_always=True, is_repeated=True),
         "site": Fact("site", text, is_always=True, is_repeated=True),
@@ -51,8 +57,8 @@ def _facts() -> Mapping[str, Fact]:
         "party_kind": Fact("party_kind", text, is_always=True, is_repeated=True),
         "is_new_party": Fact("event.is_new_party", flag),
         "is_first_in_session": Fact("event.is_first_in_session", flag),
-        "is_duplicate": Fact("False", flag, is_always=True),  # this source's repeats are removed by the converter, exactly
-        "is_corrupt": Fact("False", flag, is_always=True),  # and it has no checksum
+        "is_duplicate": Fact("is_duplicate", flag, is_always=True),
+        "is_corrupt": Fact("is_corrupt", flag, is_always=True),
         "is_skewed": Fact("is_skewed", flag, is_always=True),
         "is_cleaned": Fact("is_cleaned", flag, is_always=True),
         "url": Fact("event.url", text, is_repeated=True),

@@ -28,7 +28,13 @@ def arguments(event: Event, **facts: object) -> dict[str, object]:
         "user_agent": None,
         "is_skewed": False,
         "is_cleaned": False,
+        "parameters": event.parameters,
         "parameters_text": None,
+        "event_key": event.id,
+        "remote_host": None,
+        "headers": (),
+        "is_corrupt": False,
+        "is_duplicate": False,
     }
     return plain | facts
 

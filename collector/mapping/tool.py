@@ -11,6 +11,7 @@ from collector.errors import MappingError
 from collector.mapping import check as checks
 from collector.mapping.loader import load, read_plan, read_schema
 from collector.pipeline import Pipeline
+from collector.senders import NOBODY
 from collector.urls import AddressRules
 from schemas.codec import Decoder
 from schemas.contract import SCHEMA_PATH
@@ -41,7 +42,7 @@ def try_events(mapping: Path, schema: Path, events: Path) -> Iterator[dict[str, 
 
 def _tried(pipeline: Pipeline, decoder: Decoder, number: int, line: bytes) -> dict[str, Any]:
     body = b'{"version":1,"site":"%s","events":[%s]}' % (SITE.encode(), line)
-    message: Message = pipeline.take(body, _created_at(line), None, None, declines=False).messages[0]
+    message: Message = pipeline.take(body, _created_at(line), NOBODY).messages[0]
     if message.kind is Kind.EVENT:
         return decoder.decode(message.value)
     return {"line": number, "reason": message.key.decode(), **msgspec.json.decode(message.value)}

@@ -6,6 +6,7 @@ from pathlib import Path
 from collector import mapping
 from collector.event import Event, RejectReason, TrustedEvent
 from collector.settings import PREFIX, Settings
+from collector.sources import Source
 from schemas.contract import ENRICHED, load_schema
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,6 +24,12 @@ def test_variables_that_documents_name_exist() -> None:
 def test_every_reject_reason_stands_in_the_readme() -> None:
     table = README.partition("| reason | of |")[2].partition("\n\n")[0]
     assert set(re.findall(r"`([a-z_]+)`", table.replace("`sent_at`", "").replace("`created_at`", ""))) == set(RejectReason)
+
+
+def test_every_key_of_a_source_stands_in_the_readme() -> None:
+    table = README.partition("| key | of | what |")[2].partition("\n\n")[0]
+    told = {name for row in table.splitlines()[2:] for name in re.findall(r"`(\w+)`", row.split("|")[1])}
+    assert told == {field.alias or name for name, field in Source.model_fields.items()} - {"name"}
 
 
 def test_every_key_of_an_event_stands_in_the_readme() -> None:

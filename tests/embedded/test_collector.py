@@ -113,10 +113,31 @@ def test_requests_under_way_are_answered_while_it_drains(collector: RunningColle
         wait_until(lambda: not accepts(collector.port))
         connection.sendall(body[10:])
         answer = connection.recv(4096)
-    assert answer.startswith(b"HTTP/1.1 503")
-    assert b"retry-after" in answer
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert b"connection: close" in answer
     assert collector.stop() == 0
-    assert read_all(collector.topic_directory) == []
+    assert stored_ids(collector.topic_directory) == [an_id(1)]
+
+
+def test_a_request_on_a_connection_that_was_idle_is_answered_while_it_drains(collector: RunningCollector) -> None:
+    with httpx.Client(trust_env=False, timeout=20) as client:
+        assert client.post(collector.url + "/h", content=a_body(an_event(1))).status_code == 200
+        collector.process.send_signal(signal.SIGTERM)
+        wait_until(lambda: not accepts(collector.port))
+        answer = client.post(collector.url + "/h", content=a_body(an_event(2)))
+    assert (answer.status_code, answer.headers["connection"]) == (200, "close")
+    assert collector.stop() == 0
+    assert stored_ids(collector.topic_directory) == [an_id(1), an_id(2)]
+
+
+def test_it_does_not_wait_long_for_a_connection_that_stays_idle_or_for_a_body_that_does_not_come(tmp_path: Path) -> None:
+    running = start_collector(tmp_path, drain_timeout_seconds=2)
+    address = ("127.0.0.1", running.port)
+    with socket.create_connection(address, 20) as idle, socket.create_connection(address, 20) as slow:
+        slow.sendall(b"POST /h HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{")
+        assert httpx.get(running.internal_url + "/health/live", trust_env=False).status_code == 200
+        assert running.stop() == 0
+        assert idle.recv(1) == slow.recv(1) == b""
 
 
 def accepts(port: int) -> bool:

@@ -229,16 +229,31 @@ def test_a_collector_without_a_disk_answers_when_kafka_has_the_events(tmp_path: 
         assert collector.stop() == 0
 
 
-def test_a_collector_with_both_answers_when_its_forwarder_has_brought_the_events_to_kafka(tmp_path: Path, kafka: MockKafka) -> None:
-    collector = start_collector(tmp_path, ack="both")
+def test_workers_without_a_disk_answer_for_each_other(tmp_path: Path, kafka: MockKafka) -> None:
+    collector = start_collector(tmp_path, ack="broker", kafka_at=kafka.address, workers=2)
+    try:
+        for _ in range(8):
+            assert post(collector).json() == {"results": ["ok"]}
+        assert len(read_topic(kafka.settings, "avro")) == 8
+        assert httpx.get(f"{collector.internal_url}/ledger", trust_env=False).json()["total"]["received"] == 8
+        assert not collector.topic_directory.exists()
+    finally:
+        assert collector.stop() == 0
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_collector_with_both_answers_when_its_forwarder_has_brought_the_events_to_kafka(
+    tmp_path: Path, kafka: MockKafka, workers: int
+) -> None:
+    collector = start_collector(tmp_path, ack="both", workers=workers)
     forwarding = environment(tmp_path, kafka_at=kafka.address) | {
         "HEADRACE_FORWARDER_TOPIC_DIRECTORY": str(collector.topic_directory),
         "HEADRACE_FORWARDER_PORT": "0",
     }
     forwarder = subprocess.Popen([sys.executable, "-m", "topics.forwarder"], env=forwarding, cwd=ROOT)
     try:
-        assert post(collector).json() == {"results": ["ok"]}
-        assert len(read_topic(kafka.settings, "avro")) == 1
+        assert [post(collector).json() for _ in range(8)] == [{"results": ["ok"]}] * 8
+        assert len(read_topic(kafka.settings, "avro")) == 8
     finally:
         forwarder.terminate()
         assert forwarder.wait(10) == 0

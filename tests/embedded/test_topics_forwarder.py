@@ -10,24 +10,26 @@ from pathlib import Path
 import httpx
 import pytest
 from confluent_kafka import KafkaError, Message
-from support.kafka import PRODUCE, MockKafka, a_kafka, assert_in_order, header, positions_by_partition, read_topic, write_topic
+from support.kafka import PRODUCE, MockKafka, a_kafka, assert_in_order, header, origin, positions_by_partition, read_topic, write_topic
 from support.topics import MINUTE, a_message, a_rejection, fill, messages, read_entries
 from support.waiting import wait_until
 
 from topics.durable_end import DurableEnd
 from topics.files import lock, unlock
 from topics.forwarded import FORWARDED
-from topics.forwarder import READER, Forwarder, forward
+from topics.forwarder import READER, Forwarder, Forwarders, forward
 from topics.forwarder_metrics import Metrics
 from topics.forwarder_settings import ForwarderSettings
 from topics.kafka.ledger_feed import LedgerFeed
 from topics.kafka.messages import ORIGIN
 from topics.kafka.producer import Session
+from topics.kafka.records import Records
 from topics.kafka.settings import KafkaSettings
 from topics.local import LocalReader, tail
 from topics.readers import reader_accounts, reader_path, released_positions
 from topics.segments import segment_bases, segment_path
 from topics.spool_id import spool_id
+from topics.spools import spool_path, spool_paths
 from topics.topic import Message as Event
 from topics.topic import TopicInUse
 
@@ -54,7 +56,7 @@ def a_forwarder(path: Path, kafka: KafkaSettings, window: int = 100) -> Iterator
     stop, spool = threading.Event(), spool_id(path)
     reader, feed = LocalReader.open(path, READER, now=lambda: MINUTE / 1000), LedgerFeed(kafka, spool)
     settings = ForwarderSettings(topic_directory=path, window=window)
-    forwarder = Forwarder(settings, reader, feed, lambda: Session(kafka, spool), now=lambda: MINUTE / 1000)
+    forwarder = Forwarder(settings, reader, feed, lambda: Session(kafka, spool, Records(kafka)), now=lambda: MINUTE / 1000)
     thread = threading.Thread(target=forwarder.run, args=(stop,))
     thread.start()
     try:
@@ -307,6 +309,64 @@ def test_a_second_forwarder_of_a_topic_is_refused(spool: Path, kafka: MockKafka)
     try:
         with ExitStack() as stack, pytest.raises(TopicInUse, match="forwards this topic"):
             forward(ForwarderSettings(topic_directory=spool), kafka.settings, threading.Event(), stack)
+    finally:
+        unlock(held)
+
+
+@contextmanager
+def forwarders(path: Path, kafka: KafkaSettings) -> Iterator[Forwarders]:
+    """All forwarders of a topic at work, stopped at the end."""
+    stop = threading.Event()
+    with ExitStack() as stack:
+        found = Forwarders(ForwarderSettings(topic_directory=path), kafka, stop, stack)
+        thread = threading.Thread(target=found.run)
+        thread.start()
+        try:
+            yield found
+        finally:
+            stop.set()
+            thread.join(10)
+            assert not thread.is_alive()
+
+
+def test_all_spools_of_a_topic_are_forwarded_each_under_its_id_and_those_that_come_later_too(tmp_path: Path, kafka: MockKafka) -> None:
+    fill(tmp_path, [a_message("own")])
+    fill(spool_path(tmp_path, 0), [a_message("first")])
+    with forwarders(tmp_path, kafka.settings) as found:
+        fill(spool_path(tmp_path, 1), [a_message("later"), a_rejection()])
+        for path in spool_paths(tmp_path).values():
+            wait_until_released(path)
+        wait_until(lambda: not found.trouble())
+        assert "clickstream_forwarder_messages_total 3.0" in found.metrics.text().decode()
+        assert "clickstream_forwarder_settled_total 1.0" in found.metrics.text().decode()
+        assert "clickstream_forwarder_unreleased_bytes 0.0" in found.metrics.text().decode()
+    read = read_topic(kafka.settings, "avro")
+    assert ids(read) == {"own", "first", "later"}
+    assert len({origin(message)[0] for message in read}) == 3
+
+
+def test_a_topic_that_only_workers_write_to_has_no_forwarder_of_its_own(tmp_path: Path, kafka: MockKafka) -> None:
+    fill(spool_path(tmp_path, 0), [a_message()])
+    with forwarders(tmp_path, kafka.settings):
+        wait_until(lambda: released(spool_path(tmp_path, 0)) > 0)
+    assert not (tmp_path / "id").exists()
+
+
+def test_what_is_not_forwarded_is_told_with_its_spool(tmp_path: Path, kafka: MockKafka) -> None:
+    kafka.stop()
+    fill(spool_path(tmp_path, 3), [a_message()])
+    with forwarders(tmp_path, kafka.settings) as found:
+        wait_until(lambda: found.trouble().startswith("spool 3: Kafka does not answer"))
+
+
+def test_a_spool_that_another_forwards_ends_the_forwarding_of_all(tmp_path: Path, kafka: MockKafka) -> None:
+    for number in (0, 1):
+        fill(spool_path(tmp_path, number), [a_message()])
+    LocalReader.open(spool_path(tmp_path, 1), READER).close()
+    held = lock(spool_path(tmp_path, 1) / "readers" / "forwarder.lock")
+    try:
+        with ExitStack() as stack, pytest.raises(TopicInUse):
+            Forwarders(ForwarderSettings(topic_directory=tmp_path), kafka.settings, threading.Event(), stack).run()
     finally:
         unlock(held)
 

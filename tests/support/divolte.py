@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from random import Random
 from typing import Any
 from urllib.parse import quote
 
@@ -19,6 +20,7 @@ DATA = Path(__file__).parents[1] / "data" / "divolte"
 PARTY = "0:loyw3v28:q0tOajHKqxhqXRpy2MGYsV~0PSrafXF6"
 SESSION = "0:loyw3v28:Dy6t6B~kGk1v2HrAriLwY5iDFu_96TiD"
 PAGE_VIEW = "0:roTlEAJfQ8O4kt7HMTyu8btfAZbAfRRJ"
+ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789~_"
 UNESCAPED = "!'()*-._~"  # by encodeURIComponent, besides letters and digits
 
 
@@ -130,3 +132,69 @@ def a_json_event(**changes: Any) -> dict[str, Any]:
         "parameters": {"screen": "home", "n": 3},
     }
     return {key: value for key, value in (event | changes).items() if value is not None}
+
+
+class Page:
+    """A page with Divolte's tag: what the tag would ask for at each signal."""
+
+    def __init__(self, random: Random) -> None:
+        self._random, self._count = random, 0
+        loaded_at = text36(NOW - random.randrange(10_000))
+        self.party_id = f"0:{loaded_at}:{self._unique()}"
+        self.session_id = f"0:{loaded_at}:{self._unique()}"
+        self._page_view_id = f"0:{self._unique()}"
+
+    def signal(self, event_type: str) -> str:
+        """Give the query of one event; the first of a page says that party and session are new."""
+        texts = ["", "a b", "50% off!", "~", "été", "👍 = 👎", "a&b=c#d;e,f+g", "'()*", "\u2028"]
+        pick = self._random.choice
+        parameters = {
+            "p": self.party_id,
+            "s": self.session_id,
+            "v": self._page_view_id,
+            "e": f"{self._page_view_id}{self._count:x}",
+            "c": text36(NOW + self._count),
+            "n": "f" if self._count else "t",
+            "f": "f" if self._count else "t",
+            "l": f"https://shop.example/{quote(pick(texts))}?q={quote(pick(texts))}&r={pick(texts)}#{pick(texts)}",
+            "r": pick([f"https://www.example.org/?q={pick(texts)}", ""]),
+            "i": text36(self._random.randrange(300, 4000)),
+            "j": text36(self._random.randrange(300, 4000)),
+            "k": pick(["1", "2", "1.i", "2.mi"]),
+            "w": text36(self._random.randrange(300, 4000)),
+            "h": text36(self._random.randrange(300, 4000)),
+            "t": event_type,
+            "u": mincode_of({pick(texts): pick(texts), "n": self._random.randrange(10**9), "list": [True, None, {"x": pick(texts)}]}),
+        }
+        if not self._count:
+            del parameters["u"]
+        if not parameters["r"]:
+            del parameters["r"]
+        self._count += 1
+        return signed(parameters)
+
+    def _unique(self) -> str:
+        return "".join(self._random.choices(ALPHABET, k=32))
+
+
+def mincode_of(value: object) -> str:
+    """Write a value as the tag does."""
+    letter, payload = _record(value)
+    return letter + payload
+
+
+def _record(value: object) -> tuple[str, str]:
+    if isinstance(value, bool) or value is None:
+        return {True: "t", False: "f", None: "n"}[value], ""
+    if isinstance(value, int):
+        return "d", text36(value) + "!"
+    if isinstance(value, dict):
+        members = ((*_record(member), _escaped(name)) for name, member in value.items())
+        return "(", "".join(letter + name + payload for letter, payload, name in members) + ")"
+    if isinstance(value, list):
+        return "a", "".join(map(mincode_of, value)) + "."
+    return "s", _escaped(str(value))
+
+
+def _escaped(text: str) -> str:
+    return text.replace("~", "~~").replace("!", "~!") + "!"

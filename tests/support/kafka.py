@@ -47,7 +47,11 @@ class MockKafka:
     def make_topics(self, *, partitions: int | None = None) -> None:
         """Make the topics of topics.toml, with as many partitions as it says or as are given."""
         for one in definitions(self.settings):
-            self._library.rd_kafka_mock_topic_create(self._cluster, one.topic.encode(), partitions or one.partitions, 1)
+            self.make_topic(one.topic, partitions or one.partitions)
+
+    def make_topic(self, topic: str, partitions: int = 1) -> None:
+        """Make one topic."""
+        self._library.rd_kafka_mock_topic_create(self._cluster, topic.encode(), partitions, 1)
 
     def fail(self, request: int, *codes: int) -> None:
         """Answer the next requests of this kind with these errors, one each."""

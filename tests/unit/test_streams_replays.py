@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from support.streams import NOON, OLDER, SCHEMA, TOPIC, Converting, a_message, of_an_unknown_schema
+from support.streams import NOON, OLDER, SCHEMA, TOPIC, Converting, MemoryReader, a_message, of_an_unknown_schema
 
 from streams import replays
 from streams.decoding import CompiledDecoder
@@ -149,3 +149,16 @@ def test_a_replay_that_cannot_be_committed_ends_the_converter_and_changes_nothin
     assert isinstance(done.exception(0), OSError)
     assert (len(converting.sink.dead_letters), converting.sink.rows) == (1, [])
     assert replay(converting) == Replayed(1, {})
+
+
+def test_dead_letters_of_all_spools_are_replayed_and_none_of_another_topic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replays, "AT_ONCE", 2)
+    spools = {number: MemoryReader([of_an_unknown_schema(), of_an_unknown_schema()]) for number in ("0", "1")}
+    converting = Converting(tmp_path, spools=spools, reader=MemoryReader([of_an_unknown_schema()]))
+    converting.take()
+    add_the_schema(converting)
+    assert replay(converting) == Replayed(2, {}, (f"{TOPIC}/0", 0))
+    assert replay(converting, after=(f"{TOPIC}/0", 0)) == Replayed(2, {}, (f"{TOPIC}/1", 0))
+    assert replay(converting, after=(f"{TOPIC}/1", 0)) == Replayed(1, {})
+    assert (len(converting.sink.rows), converting.sink.dead_letters) == (5, [])
+    assert [converting.sink.position(topic) for topic in (TOPIC, f"{TOPIC}/0", f"{TOPIC}/1")] == [1, 2, 2]

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
-from support.streams import NOON, SCHEMA, TOPIC, Converting, a_message, a_record, a_rejection, minute_of
+from support.streams import NOON, SCHEMA, TOPIC, Converting, MemoryReader, a_message, a_record, a_rejection, minute_of
 from support.streams_reference import DAY, MINUTE
 from support.waiting import wait_until
 
 from schemas.codec import message_prefix
+from streams import worker
 from streams.dead_letters import MOST_BYTES
 from streams.errors import TopicLost
 from streams.pace import Pace
@@ -192,3 +193,45 @@ def test_what_became_of_the_messages_is_in_the_metrics(converting: Converting) -
     assert value("clickstream_streams_dead_letters_total", {"reason": "not_single_object"}) == 1
     assert value("clickstream_streams_position", {"topic": TOPIC}) == 3
     assert value("clickstream_streams_batch_seconds_count") == 1
+
+
+def test_spools_are_read_in_turn_a_batch_each_and_their_positions_kept_apart(tmp_path: Path) -> None:
+    spools = {"0": MemoryReader([a_message(), a_message()]), "1": MemoryReader([a_message()])}
+    converting = Converting(tmp_path, spools=spools, reader=MemoryReader([a_message()]))
+    assert converting.worker.step() == 4
+    assert converting.sink.commits == 3
+    assert [converting.sink.position(topic) for topic in (TOPIC, f"{TOPIC}/0", f"{TOPIC}/1")] == [1, 2, 1]
+
+
+def test_an_event_that_came_to_two_spools_is_one_row_and_its_session_goes_on(converting: Converting) -> None:
+    message = a_message(page_path="/a")
+    converting.take(message)
+    converting.spools["0"] = MemoryReader([message, a_message(at=NOON + 1, page_path="/b")])
+    converting.worker.release()
+    converting.restart()
+    [row] = converting.take()
+    assert (row["session_page_number"], row["previous_page_path"]) == (2, "/a")
+    assert converting.accounts() == counts(stored=2, duplicates=1)
+
+
+def test_a_spool_that_comes_later_is_found(converting: Converting, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "SECONDS_BETWEEN_RELEASES", 0)
+    converting.take(a_message())
+    converting.spools["0"] = MemoryReader([a_message()])
+    converting.worker.step()
+    assert converting.worker.step() == 1
+
+
+def test_the_accounts_of_all_spools_are_told_to_the_topics_own_directory(tmp_path: Path) -> None:
+    converting = Converting(tmp_path, spools={"0": MemoryReader([a_message()])}, reader=MemoryReader([a_message()]))
+    converting.worker.step()
+    converting.worker.release()
+    spool = converting.spools["0"]
+    assert (converting.reader.account, converting.reader.released) == ({(NOON, "browser"): counts(stored=2)}, 1)
+    assert (spool.account, spool.released) == ({}, 1)
+
+
+def test_dead_letters_of_a_spool_are_told_apart_by_their_origin(tmp_path: Path) -> None:
+    converting = Converting(tmp_path, spools={"0": MemoryReader([with_value(b"")])}, reader=MemoryReader([with_value(b"")]))
+    converting.worker.step()
+    assert [letter.origin for letter in converting.sink.dead_letters] == [f"{TOPIC}/0", f"{TOPIC}/0/0"]

@@ -50,3 +50,22 @@ def test_no_frame_of_a_local_topic_is_too_large_for_kafka() -> None:
         if one.topic.endswith(("-avro", "-json", "-dead-letters")):
             assert one.settings["max.message.bytes"] == client["message.max.bytes"]
     assert int(client["message.max.bytes"]) > 1 << 24
+
+
+@pytest.mark.parametrize(
+    ("environment", "fault"),
+    [
+        ({"MESSAGE_FORMAT": "confluent"}, "MESSAGE_FORMAT: confluent needs the id of a schema"),
+        ({"SCHEMA_ID": "1", "SCHEMA_REGISTRY": "http://registry:8081"}, "SCHEMA_ID: the id is given or looked up"),
+        ({"SCHEMA_REGISTRY_AUTH_FILE": "auth"}, "SCHEMA_REGISTRY_AUTH_FILE: there is no HEADRACE_KAFKA_SCHEMA_REGISTRY"),
+        ({"SCHEMA_REGISTRY": "registry:8081"}, "SCHEMA_REGISTRY: "),
+        ({"SCHEMA_REGISTRY": "https://me:secret@registry"}, "SCHEMA_REGISTRY: "),
+        ({"SCHEMA_ID": "0"}, "SCHEMA_ID: "),
+        ({"MESSAGE_FORMAT": "avro"}, "MESSAGE_FORMAT: "),
+    ],
+)
+def test_a_format_and_the_source_of_its_ids_go_together(environment: dict[str, str], fault: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        KafkaSettings.read({f"HEADRACE_KAFKA_{name}": value for name, value in environment.items()})
+    (told,) = refused.value.faults
+    assert told.startswith(f"HEADRACE_KAFKA_{fault}")

@@ -4,25 +4,36 @@ from struct import Struct
 from typing import TypeAlias
 
 from schemas.codec import MARKER, PREFIX_BYTES
+from topics.kafka.settings import MessageFormat
 from topics.topic import Damage, Message
 
 Headers: TypeAlias = list[tuple[str, str | bytes | None]]
 
 ORIGIN = Struct(">8sQQ")  # spool id, position in the spool, received_at in milliseconds since 1970
 
+CONFLUENT_MARKER = b"\0"
+CONFLUENT_BYTES = 5  # the marker and the id of the schema, big-endian
+
 # A damaged stretch can be as long as a segment; so much of it is kept, the text tells the rest.
 MOST_DAMAGED_BYTES = 1 << 20
 
 
-def headers(message: Message, spool: bytes, position: int) -> Headers:
-    """Give the headers of an event on the topic of the records."""
+def fingerprint_of(value: bytes) -> bytes | None:
+    """Give the fingerprint that a single-object message begins with, None if it is none."""
+    return value[2:PREFIX_BYTES] if value[:2] == MARKER and len(value) >= PREFIX_BYTES else None
+
+
+def headers(message: Message, spool: bytes, position: int, message_format: MessageFormat = "single-object") -> Headers:
+    """Give the headers of an event on the topic of the records; `format` where its value is not as it is in the local topic."""
     found: Headers = [
         ("origin", ORIGIN.pack(spool, position, message.received_at)),
         ("event-id", message.event_id),
         ("source", message.source),
     ]
-    if message.value[:2] == MARKER and len(message.value) >= PREFIX_BYTES:
-        found.append(("schema", message.value[2:PREFIX_BYTES].hex()))
+    if fingerprint := fingerprint_of(message.value):
+        found.append(("schema", fingerprint.hex()))
+        if message_format != "single-object":
+            found.append(("format", message_format))
     return found
 
 

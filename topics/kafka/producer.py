@@ -6,7 +6,9 @@ from typing import Final
 
 from confluent_kafka import KafkaException, Producer
 
-from topics.kafka.messages import dead_letter, headers
+from topics.kafka.messages import dead_letter
+from topics.kafka.records import IdMissing, Records
+from topics.kafka.registry import RegistryError
 from topics.kafka.settings import CLIENT_LOG, KafkaSettings
 from topics.topic import Damage, Message, TopicError
 
@@ -35,12 +37,12 @@ class SessionOver(TopicError):
 class Session:
     """One producer, from the moment Kafka is reached until something fails."""
 
-    def __init__(self, settings: KafkaSettings, spool: bytes) -> None:
-        self._spool, self._records, self._dead_letters = spool, settings.topic("avro"), settings.topic("dead-letters")
+    def __init__(self, settings: KafkaSettings, spool: bytes, records: Records) -> None:
+        self._spool, self._records, self._dead_letters = spool, records, settings.topic("dead-letters")
         self._fault: object = None
         self._producer = Producer({**TUNED, **settings.client(), **IDEMPOTENT, **PATIENT}, logger=CLIENT_LOG)
         try:
-            reach(self._producer, settings, "avro", "dead-letters")
+            reach(self._producer, settings, records, self._dead_letters)
         except SessionOver:
             self.close()
             raise
@@ -52,9 +54,10 @@ class Session:
                 key, value, found = dead_letter(one, self._spool, now)
                 self._producer.produce(self._dead_letters, value, key, headers=found, on_delivery=report)
             else:
-                found = headers(one, self._spool, position)
-                self._producer.produce(self._records, one.value, one.key, headers=found, on_delivery=report)
-        except BufferError:
+                value, found = self._records.make(one, self._spool, position)
+                at = one.received_at  # Divolte's consumers count on it; where the topic keeps the broker's time it is not looked at
+                self._producer.produce(self._records.topic, value, one.key, timestamp=at, headers=found, on_delivery=report)
+        except (BufferError, IdMissing):  # an id is looked up by `poll`
             return False
         except KafkaException as error:
             raise SessionOver(error.args[0].str()) from error
@@ -67,6 +70,7 @@ class Session:
     def poll(self, seconds: float) -> None:
         """Take the reports that there are, or wait for some. Raises SessionOver when something failed."""
         poll(self._producer, seconds)
+        ask(self._records.look_up)
         if self._fault:
             raise SessionOver(str(self._fault))
 
@@ -75,14 +79,23 @@ class Session:
         drop(self._producer)
 
 
-def reach(producer: Producer, settings: KafkaSettings, *names: str) -> None:
-    """See that Kafka answers and has these topics; raises SessionOver."""
+def reach(producer: Producer, settings: KafkaSettings, records: Records, *others: str) -> None:
+    """See that Kafka answers and has these topics, and that the registry answers if there is one; raises SessionOver."""
     try:  # all topics are asked for: a question for one by its name would make it, with any number of partitions
         there = producer.list_topics(timeout=REACHED_SECONDS).topics
     except KafkaException as error:
         raise SessionOver(f"Kafka does not answer at {settings.bootstrap_servers}: {error.args[0].str()}") from error
-    if missing := [settings.topic(name) for name in names if settings.topic(name) not in there]:
+    if missing := [topic for topic in (records.topic, *others) if topic not in there]:
         raise SessionOver(f"Kafka has no topic {' and no '.join(missing)}; headrace kafka apply makes it")
+    ask(records.reach)
+
+
+def ask(question: Callable[[], None]) -> None:
+    """Put a question to the registry of schemas; raises SessionOver."""
+    try:
+        question()
+    except RegistryError as error:
+        raise SessionOver(str(error)) from error
 
 
 def poll(producer: Producer, seconds: float) -> int:

@@ -1,16 +1,19 @@
 """Every HEADRACE_KAFKA_* variable, and the client's own settings that no operator may change."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal, Self, TypeAlias
 
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
+from schemas.contract import SCHEMA_PATH
 from startup.settings import ServiceSettings, SettingsError
 
 PREFIX = "HEADRACE_KAFKA_"
+
+MessageFormat: TypeAlias = Literal["single-object", "confluent", "naked"]
 
 CLIENT_LOG: Final = logging.getLogger("kafka")  # what the client would write to stderr by itself
 # What is dropped on purpose leaves a gap, which the client calls fatal.
@@ -62,6 +65,38 @@ class KafkaSettings(ServiceSettings):
     prefix: Annotated[str, Field(pattern=r"^[a-zA-Z0-9._-]{1,100}$", description="What the names of the topics begin with.")] = (
         "clickstream"
     )
+    message_format: Annotated[
+        MessageFormat,
+        Field(description="What stands before the Avro bytes: the schema's fingerprint, an id as Confluent's clients want it, or nothing."),
+    ] = "single-object"
+    schema_id: Annotated[
+        int | None, Field(ge=1, lt=1 << 31, description="With confluent: the id of the schema, where there is one schema and no registry.")
+    ] = None
+    schema_registry: Annotated[
+        str | None,
+        Field(pattern=r"^https?://[^\s@?#]+$", description="With confluent: address of the registry that knows the ids of schemas."),
+    ] = None
+    schema_registry_auth_file: Annotated[Path | None, Field(description="File with user:password for the registry; mode 0600.")] = None
+    schema_directory: Annotated[Path, Field(description="Folder of the schemas that a registry is asked for, with all below it.")] = (
+        SCHEMA_PATH.parent
+    )
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str]) -> Self:
+        """Read the variables; raises SettingsError also for values that do not go together."""
+        settings = super().read(environment)
+        if faults := list(settings._contradictions()):
+            raise SettingsError(faults)
+        return settings
+
+    def _contradictions(self) -> Iterator[str]:
+        given = [name for name in ("schema_id", "schema_registry") if getattr(self, name) is not None]
+        if self.message_format == "confluent" and not given:
+            yield f"{PREFIX}MESSAGE_FORMAT: confluent needs the id of a schema: {PREFIX}SCHEMA_ID, or {PREFIX}SCHEMA_REGISTRY to look it up"
+        if len(given) == 2:
+            yield f"{PREFIX}SCHEMA_ID: the id is given or looked up in {PREFIX}SCHEMA_REGISTRY, not both; leave one out"
+        if self.schema_registry_auth_file and not self.schema_registry:
+            yield f"{PREFIX}SCHEMA_REGISTRY_AUTH_FILE: there is no {PREFIX}SCHEMA_REGISTRY that it could be for"
 
     def topic(self, name: str) -> str:
         """Give the full name of one of our topics: avro, json, dead-letters, ledger, salts."""

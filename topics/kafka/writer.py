@@ -5,7 +5,7 @@ import secrets
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import TypeAlias
 
@@ -14,8 +14,8 @@ from confluent_kafka import KafkaException, Producer
 
 from topics.accounts import Accounts, account_of
 from topics.kafka.ledger_feed import LedgerFeed
-from topics.kafka.messages import headers
-from topics.kafka.producer import IDEMPOTENT, TUNED, SessionOver, drop, poll, reach
+from topics.kafka.producer import IDEMPOTENT, TUNED, SessionOver, ask, drop, poll, reach
+from topics.kafka.records import IdMissing, Records
 from topics.kafka.settings import CLIENT_LOG, KafkaSettings
 from topics.ledger import KEPT_MS, Counts, Ledger, Minute
 from topics.topic import Kind, Message, TopicFailed, TopicFull
@@ -54,9 +54,12 @@ class KafkaTopic:
         *,
         max_unread_bytes: int = MOST_BYTES,
         answer_seconds: float = ANSWER_SECONDS,
+        fingerprints: Iterable[bytes] = (),
         now: Callable[[], float] = time.time,
     ) -> None:
-        self._settings, self._topic, self._loop = settings, settings.topic("avro"), asyncio.get_running_loop()
+        self._settings, self._records, self._loop = settings, Records(settings), asyncio.get_running_loop()
+        for fingerprint in fingerprints:
+            self._records.want(fingerprint)
         self._most_bytes, self._timeout = min(max_unread_bytes, MOST_BYTES), {"message.timeout.ms": int(answer_seconds * 1000)}
         self._spool, self._position = secrets.token_bytes(8), 0
         self._ledger, self._accounts, self._now = Ledger(), Accounts({}), now
@@ -87,7 +90,7 @@ class KafkaTopic:
         try:
             for message in group.messages:
                 self._produce(group, message)
-        except (KafkaException, BufferError) as error:
+        except (KafkaException, BufferError, IdMissing) as error:
             self._end(group, _full(str(error)))
         return group.durable
 
@@ -131,13 +134,14 @@ class KafkaTopic:
             raise _full("too much is under way to Kafka")
 
     def _produce(self, group: _Group, message: Message) -> None:
-        found = headers(message, self._spool, self._position)
+        value, found = self._records.make(message, self._spool, self._position)
         self._position += 1
         # Only noted: after a fatal error the client cuts short a callback that does more.
         self._producer.produce(
-            self._topic,
-            message.value,
+            self._records.topic,
+            value,
             message.key,
+            timestamp=message.received_at,
             headers=found,
             on_delivery=lambda error, _: self._reports.append((group, message, error)),
         )
@@ -190,11 +194,12 @@ class KafkaTopic:
             self._call(self._refuse_all, "the topic is closed")
 
     def _deliver(self) -> None:
-        reach(self._producer, self._settings, "avro")
+        reach(self._producer, self._settings, self._records)
         self._trouble = ""
         while not self._trouble and not self._stop.is_set():
             if poll(self._producer, POLL_SECONDS):
                 self._call(self._settle)
+            ask(self._records.look_up)
 
     def _begin_again(self, reason: str) -> None:
         log.warning("Kafka takes nothing", reason=reason)

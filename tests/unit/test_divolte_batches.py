@@ -1,0 +1,88 @@
+"""Batches on the path of Divolte's tag: what our script in its place sends."""
+
+from typing import Any
+
+import pytest
+from support.collector import Answer, LocalCollector, a_body, an_event, an_id
+from support.divolte import PAGE_VIEW, PARTY, SESSION, DivolteCollector, a_query
+
+IDS: dict[str, Any] = {"id": PAGE_VIEW + "0", "page_view_id": PAGE_VIEW, "party_id": PARTY, "session_id": SESSION}
+
+
+@pytest.fixture
+def collector() -> DivolteCollector:
+    return DivolteCollector()
+
+
+def post(collector: LocalCollector, *events: dict[str, Any], **more: Any) -> Answer:
+    return collector.send(a_body(*events), path="/csc-event", **more)
+
+
+def test_a_batch_may_have_identifiers_in_the_form_of_divolte(collector: DivolteCollector) -> None:
+    assert post(collector, an_event(**IDS)).results == ["ok"]
+    (facts,) = collector.facts
+    assert (facts["party_id"], facts["session_id"], facts["event"]["id"]) == (PARTY, SESSION, PAGE_VIEW + "0")
+    assert collector.topic.messages[0].key == PARTY.encode()
+
+
+def test_the_same_event_has_one_key_whether_it_comes_as_a_pixel_or_in_a_batch(collector: DivolteCollector) -> None:
+    collector.get(a_query())
+    post(collector, an_event(**IDS | {"party_id": PARTY.replace("loyw", "LOYW")}))
+    first, second = collector.facts
+    assert first["event_key"] == second["event_key"] == collector.topic.messages[1].event_id
+    assert first["site"] == second["site"] == "shop"
+    assert second["party_id"] == PARTY
+
+
+def test_identifiers_in_plain_form_are_taken_as_well(collector: DivolteCollector) -> None:
+    assert post(collector, an_event(7, party_id=an_id(1), session_id=an_id(2))).results == ["ok"]
+    assert collector.facts[0]["event_key"] == an_id(7)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"party_id": "nope"}, "invalid_identifier"),
+        ({"session_id": "0:?:x"}, "invalid_identifier"),
+        ({"id": ""}, "invalid_event_id"),
+        ({"id": "é" * 130}, "invalid_event_id"),
+        ({"page_view_id": "a\x01"}, "invalid_identifier"),
+        ({"type": ""}, "invalid_event_type"),
+    ],
+)
+def test_identifiers_that_are_none_are_refused(collector: DivolteCollector, changes: dict[str, Any], reason: str) -> None:
+    assert post(collector, an_event(**IDS | changes)).results == [reason]
+
+
+def test_event_types_are_free_as_in_a_pixel(collector: DivolteCollector) -> None:
+    assert post(collector, an_event(**IDS, type="in den Korb gelegt")).results == ["ok"]
+
+
+def test_the_prefix_of_the_source_stands_before_each_event_type() -> None:
+    collector = DivolteCollector(event_prefix="web.")
+    post(collector, an_event(**IDS))
+    assert collector.facts[0]["event"]["type"] == "web.pageView"
+
+
+def test_a_copy_of_each_event_goes_to_the_topic_of_the_copy() -> None:
+    collector = DivolteCollector(copy={"topic": "old", "mapping_file": "m.py", "schema_file": "s.avsc"})
+    post(collector, an_event(**IDS))
+    post(collector, an_event(**IDS), an_event(id=""), an_event(3))
+    assert collector.topics["old"].messages == [message for message in collector.topic.messages if message.kind == 0]
+
+
+def test_a_body_that_cannot_be_read_is_refused_as_on_other_paths(collector: DivolteCollector) -> None:
+    answer = collector.send(b"", path="/csc-event")
+    assert (answer.status, answer.json["reason"], collector.rejections) == (400, "invalid_json", ["invalid_json"])
+
+
+def test_strictly_a_batch_is_taken_but_a_request_without_one_is_not_allowed() -> None:
+    collector = DivolteCollector(compatibility="strict")
+    assert post(collector, an_event(**IDS), headers=[("DNT", "1")]).results == ["ok"]
+    assert collector.facts[0]["party_id"] == PARTY
+    assert collector.send(b"", path="/csc-event").status == 405
+
+
+def test_a_body_that_is_too_large_is_refused(collector: DivolteCollector) -> None:
+    assert collector.send(b"x" * 300_000, path="/csc-event").status == 413
+    assert collector.rejections == ["body_too_large"]
