@@ -7,7 +7,7 @@ SERVICES_STAMP := .venv/.services
 DEVELOPMENT_STAMP := .venv/.development
 TRACKER_STAMP := tracker/node_modules/.installed
 
-.PHONY: install up down check test test-stack engines-up engines-down bench lock format
+.PHONY: install up down check test test-stack fuzz engines-up engines-down bench lock format
 
 install: $(SERVICES_STAMP) $(SUPERSET_STAMP)
 
@@ -34,6 +34,10 @@ test: $(DEVELOPMENT_STAMP) $(SUPERSET_STAMP)
 test-stack: $(DEVELOPMENT_STAMP) $(SUPERSET_STAMP)
 	.venv/bin/headrace engines fetch
 	.venv/bin/python -m pytest tests/stack --timeout 400 $(if $(EVENTS),--events $(EVENTS))
+
+# What a fuzzer can think up for the collector's sources: a million inputs take two minutes.
+fuzz: $(DEVELOPMENT_STAMP)
+	.venv/bin/python tests/fuzz/collector.py -runs=$(or $(INPUTS),1000000)
 
 engines-up: $(SERVICES_STAMP)
 	.venv/bin/headrace engines up

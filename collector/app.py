@@ -125,8 +125,7 @@ def create_app(
 
     internal = Internal(metrics, others, trouble=trouble, halves=lambda: Halves(topic.ledger(), accounts()), now=now)
     event_sources = EventSources(encoders, partition_key_function(secret), addresses, DuplicateMemory(settings.duplicate_memory))
-    trackers = [source for source in sources if source.kind == "tracker"]
-    scripts = [Route(source.script_path, Script().answer) for source in trackers if source.script_path]
+    scripts = [Route(source.script_path, Script(source).answer) for source in sources if source.script_path and source.kind != "json"]
     events: dict[str, Intake] = {}
     for source in sources:
         events |= dict.fromkeys(source.event_paths, intake(event_sources.make(source), source))
