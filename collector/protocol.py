@@ -335,6 +335,7 @@ class Connection(UvicornConnection):
             if self._received > head_bytes:
                 self._refuse(HEADER_TOO_LARGE)
             return
+        self.headers.clear()  # what comes behind the body in chunks
         if not self._is_asked_for:
             self._is_asked_for, self._since = True, self.server_state.now
             self._ask_for_body()
