@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
-from collector.event import Rejection
+from collector.event import Rejection, RejectReason
 from collector.exchange import Answer, EventSource, Outcome, Request, later
 from collector.gate import Gate
 from collector.metrics import Metrics
@@ -36,8 +36,14 @@ class Intake:
         began = self._now()
         if self._gate.closed_because:
             self._answer(later(self._gate.closed_because, 5), respond)
+        elif len(request.body) > self.max_body_bytes:
+            self.refuse(self.too_large(), respond)
         else:
             self._store(self._source.take(request, int(began * 1000)), began, respond)
+
+    def too_large(self) -> Rejection:
+        """Say that a body has too many bytes."""
+        return Rejection(RejectReason.BODY_TOO_LARGE, f"a body has at most {self.max_body_bytes} bytes")
 
     def refuse(self, refusal: Rejection, respond: Respond) -> None:
         """Refuse a request whose body could not be had; the refusal is stored before it is told."""

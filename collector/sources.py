@@ -66,6 +66,11 @@ class Source(BaseModel):
     max_body_bytes: int = Field(default=4096, ge=1, le=16 << 20)
 
     @property
+    def event_paths(self) -> tuple[str, ...]:
+        """Give the paths of its events: Divolte takes a slash at the end as well."""
+        return (self.event_path,) if self.kind == "tracker" else (self.event_path, self.event_path.rstrip("/") + "/")
+
+    @property
     def is_strict(self) -> bool:
         """Whether it does as Divolte does, to the letter."""
         return self.compatibility == "strict"
