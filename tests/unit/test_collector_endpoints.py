@@ -28,7 +28,6 @@ def test_an_answer_can_be_read_by_any_page_and_gives_nothing_else_away() -> None
     answer = LocalCollector().send(a_body())
     assert answer.headers == {
         "content-type": "application/json",
-        "content-length": "18",
         "access-control-allow-origin": "*",
         "access-control-expose-headers": "Retry-After",
     }
@@ -86,14 +85,6 @@ def test_forwarded_headers_that_come_apart_are_one_list() -> None:
 def test_internal_paths_are_not_public() -> None:
     for path in ("/ledger", "/metrics", "/health/live", "/health/ready", "/", "/h/"):
         assert LocalCollector().send(method="GET", path=path).status == 404
-
-
-@pytest.mark.parametrize(("method", "path"), [("POST", "/h"), ("OPTIONS", "/h"), ("GET", "/ledger")])
-def test_a_page_is_no_trusted_source_even_on_the_same_machine(method: str, path: str) -> None:
-    collector = LocalCollector()
-    answer = collector.send(a_body(), method=method, path=path, internal=True, headers=[("origin", "https://evil.example")])
-    assert (answer.status, collector.topic.messages) == (403, [])
-    assert "access-control-allow-origin" not in answer.headers
 
 
 def test_metrics_tell_what_was_taken_and_refused() -> None:
