@@ -92,7 +92,7 @@ class Event(Struct, forbid_unknown_fields=True, gc=False):
     currency: str | None = None
     product_id: str | None = None
     quantity: Annotated[int, Meta(ge=-INT32, le=INT32)] | None = None
-    parameters: dict[str, object] | None = None
+    parameters: object = None  # an object, but for Divolte's script
 
 
 class TrustedEvent(Event, forbid_unknown_fields=True, gc=False):
