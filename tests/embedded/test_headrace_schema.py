@@ -69,7 +69,12 @@ def test_a_column_that_changes_and_an_instant_in_another_unit_are_noted(tmp_path
     }
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '"string"', '{"type": "enum", "name": "E", "symbols": ["A"]}', '{"type": "record"}', None])
+WRAPPED = '{"type": "record", "name": "A", "fields": [{"name": "a", "type": {"type": ["null", "int"]}}]}'
+
+
+@pytest.mark.parametrize(
+    "content", ["{", "[]", '"string"', '{"type": "enum", "name": "E", "symbols": ["A"]}', '{"type": "record"}', WRAPPED, None]
+)
 def test_what_is_no_schema_of_a_record_is_told(tmp_path: Path, content: str | None) -> None:
     path = tmp_path / "new.avsc"
     if content:
