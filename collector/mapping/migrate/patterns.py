@@ -6,15 +6,15 @@ import warnings
 _STEP = re.compile(r"\\Q.*?(?:\\E|\Z)|\\k<\w+>|\\.|\(\?<(?=[A-Za-z])|.", re.DOTALL)
 
 
-def to_python(pattern: str) -> str:
+def read(pattern: object) -> str:
     """Give the same expression in Python's syntax; raises ValueError, saying why, where there is none that is surely the same."""
-    rewritten = "".join(_rewritten(step[0]) for step in _STEP.finditer(pattern))
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # sets in sets: Java joins them, Python takes the signs
         try:
+            rewritten = "".join(_rewritten(step[0]) for step in _STEP.finditer(str(pattern)))
             re.compile(rewritten)
-        except (re.error, Warning, OverflowError, RecursionError) as error:
-            raise ValueError(str(error)) from error
+        except (re.error, Warning, ValueError, OverflowError, RecursionError) as error:
+            raise ValueError(f"{pattern!r} is no regular expression: {error}") from error
     return rewritten
 
 
