@@ -55,6 +55,7 @@ class Settings(ServiceSettings):
     )
     schema_file: Path = Field(default=_SCHEMAS / "clickstream.avsc", description="Avro schema of the records.")
     mapping_file: Path = Field(default=_SCHEMAS / "clickstream_mapping.py", description="Mapping from events to records, in Python.")
+    places: Path | None = Field(default=None, description="Place database (.mmdb) for mappings that ask where an address is.")
     max_body_bytes: int = Field(default=256 * 1024, ge=1024, le=16 << 20, description="Largest body of a request.")
     body_timeout_seconds: float = Field(default=10, gt=0, le=600, description="Time within which a body must have come whole.")
     idle_timeout_seconds: int = Field(default=75, gt=0, le=3600, description="Time after which a connection without a request is closed.")
