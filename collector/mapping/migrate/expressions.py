@@ -7,7 +7,7 @@ from itertools import chain
 from typing import Any
 
 from collector import mapping
-from collector.mapping.migrate import patterns
+from collector.mapping import patterns
 from collector.mapping.migrate.literals import escaped, quoted
 from collector.mapping.migrate.names import FUNCTIONS, METHODS, TYPES, Kind, Word, nearest, snake
 from collector.mapping.migrate.tree import (
