@@ -158,7 +158,7 @@ def fixed_rate(running: Running, requests: Path, directory: Path, seconds: float
     """Send at a fixed rate whatever the answers do."""
     program = directory / "openloop"
     subprocess.run(["go", "build", "-o", program, OPEN_LOOP], check=True)
-    command = ["taskset", "-c", LOAD_CORE, program, f"127.0.0.1:{running[1]}", requests, str(RATE), "64", str(seconds)]
+    command: list[str | Path] = ["taskset", "-c", LOAD_CORE, program, f"127.0.0.1:{running[1]}", requests, str(RATE), "64", str(seconds)]
     output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     reached, p50, p99, failed = map(float, output.split()[1:])
     return Load(reached, p50, p99, int(failed), 0)

@@ -33,7 +33,7 @@ PARAMETERS: tuple[Mapping[str, Any], ...] = (
 
 def request(method: str, target: str, headers: Mapping[str, str], body: bytes = b"") -> bytes:
     length = {"Content-Length": str(len(body))} if body else {}
-    fields = {"Host": "127.0.0.1", "Connection": "keep-alive"} | headers | length
+    fields = {"Host": "127.0.0.1", "Connection": "keep-alive", **headers, **length}
     return f"{method} {target} HTTP/1.1\r\n".encode() + "".join(f"{n}: {v}\r\n" for n, v in fields.items()).encode() + b"\r\n" + body
 
 
@@ -127,7 +127,7 @@ def tracker_post(number: int, chance: random.Random, events: int = 1) -> bytes:
     batch = [tracker_event((number + more) % DISTINCT, chance) for more in range(events)]
     body = msgspec.json.encode({"version": 1, "site": "shop", "sent_at": time.time_ns() // 1_000_000, "events": batch})
     headers = {
-        "User-Agent": f"Mozilla/5.0 (X11; Linux x86_64; build {number}) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{100 + number % 30}.0",
+        "User-Agent": f"Mozilla/5.0 (X11; Linux x86_64; build {number}) AppleWebKit/537.36 Chrome/{100 + number % 30}.0",
         "Content-Type": "text/plain;charset=UTF-8",
         "Accept": "*/*",
         "Accept-Language": "en-GB,en;q=0.5",

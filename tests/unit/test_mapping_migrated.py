@@ -48,7 +48,9 @@ def records(
     assert migration.faults == ()
     (directory / "mapping.py").write_text(migration.text, "utf-8")
     (directory / "schema.avsc").write_text(json.dumps(a_schema(fields)), "utf-8")
-    encode = loader.load(directory / "mapping.py", directory / "schema.avsc", AddressRules(), kind="browser", is_strict=True, places=places)
+    encode = loader.load(
+        directory / "mapping.py", directory / "schema.avsc", AddressRules(), kind="browser", is_strict=True, find_place=places.find
+    )
     source = a_source(compatibility="strict")
     encoders = {Use(source.name, "browser"): encode, Use(source.name, "tracker"): facts_as_json, Use(TRUSTED, "tracker"): facts_as_json}
     collector = LocalCollector(sources=[source], encoders=encoders)
