@@ -38,7 +38,7 @@ def test_each_event_is_one_row_with_what_the_page_said(tagged: Tagged, recorder:
     rows = converting.take(*collector.topic.messages)
     assert len(rows) == 6
     assert {row["source"] for row in rows} == {"divolte"}
-    assert {row["party_kind"] for row in rows} == ({"private"} if signal else {"consented"})
+    assert {row["party_kind"] for row in rows} == ({"none"} if signal else {"consented"})
     basket = next(record for record in collector.records if record["event_type"] == "addToBasket")
     assert (basket["revenue"], basket["product_id"]) == (12.5, "a")
     if not signal:
