@@ -41,6 +41,7 @@ COPY --from=collector-environment /opt/headrace /opt/headrace
 COPY startup startup
 COPY schemas schemas
 COPY topics topics
+COPY enrichment enrichment
 COPY collector collector
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s \
     CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8291/health/ready', timeout=4)"]

@@ -11,7 +11,6 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from collector.addresses import AddressReader
-from collector.divolte.as_tracker import adapted
 from collector.duplicates import DuplicateMemory
 from collector.endpoints.divolte_json import max_body_bytes
 from collector.endpoints.internal import Internal
@@ -25,10 +24,13 @@ from collector.intake import Intake
 from collector.ledger import Halves, Minute
 from collector.mapping.compile import Encoder
 from collector.mapping.loader import load
+from collector.mapping.operations import FindPlace
 from collector.metrics import Metrics
 from collector.peers import Nobody, Others
+from collector.rates import Rates
 from collector.settings import Settings
 from collector.sources import Source
+from collector.trust import ANY, Trust
 from collector.urls import AddressRules
 from topics.local import Received
 from topics.topic import TopicWriter
@@ -71,20 +73,28 @@ NOBODY = Nobody()
 TRUSTED_PATH = "/h"
 
 
+def place_finder(path: Path) -> FindPlace:
+    """Open the place database at a path."""
+    from enrichment.place import Places  # noqa: PLC0415 - 10 MB that most collectors have no need of
+
+    return Places(path).find
+
+
 def load_encoders(settings: Settings, sources: Sequence[Source]) -> Encoders:
     """Check and compile every mapping; raises MappingError with all faults of all of them."""
-    wanted: dict[Use, tuple[Path, Path]] = {Use(TRUSTED, "tracker"): (settings.mapping_file, settings.schema_file)}
+    wanted: dict[Use, tuple[Path, Path, bool]] = {Use(TRUSTED, "tracker"): (settings.mapping_file, settings.schema_file, False)}
     for source in sources:
+        own = (source.mapping_file or settings.mapping_file, source.schema_file or settings.schema_file, source.is_strict)
         for kind in kinds_of(source):
-            wanted[Use(source.name, kind)] = (source.mapping_file or settings.mapping_file, source.schema_file or settings.schema_file)
+            wanted[Use(source.name, kind)] = own
             if source.copy_to:
-                wanted[Use(source.name, kind, is_copy=True)] = (source.copy_to.mapping_file, source.copy_to.schema_file)
-    rules = AddressRules(settings.query_parameters)
+                wanted[Use(source.name, kind, is_copy=True)] = (source.copy_to.mapping_file, source.copy_to.schema_file, source.is_strict)
+    rules, find_place = AddressRules(settings.query_parameters), place_finder(settings.places) if settings.places else None
     encoders: dict[Use, Encoder] = {}
     faults: dict[str, None] = {}
-    for use, (mapping, schema) in wanted.items():
+    for use, (mapping, schema, is_strict) in wanted.items():
         try:
-            encoders[use] = adapted(load(mapping, schema, rules), use.kind)
+            encoders[use] = load(mapping, schema, rules, kind=use.kind, is_strict=is_strict, find_place=find_place)
         except MappingError as error:
             faults |= dict.fromkeys(error.faults)  # a mapping of several sources is told once
     if faults:
@@ -108,6 +118,13 @@ def create_app(
     gate, metrics = Gate(), Metrics(topic.unread_bytes)
     addresses = AddressReader(settings.trusted_proxies)
 
+    rates = Rates(settings.rate_per_second, settings.rate_burst) if settings.rate_per_second else None
+
+    def trust_of(source: Source | None) -> Trust | None:
+        if source is None or (rates is None and ANY in source.allowed_origins):
+            return None
+        return Trust(source.allowed_origins, addresses, rates)
+
     def intake(events: EventSource, source: Source | None = None) -> Intake:
         copy = source and source.copy_to
         return Intake(
@@ -118,6 +135,7 @@ def create_app(
             now,
             max_body_bytes=max_body_bytes(source, settings.max_body_bytes),
             copy_topic=topics[copy.topic] if copy else None,
+            trust=trust_of(source),
         )
 
     def trouble() -> str:

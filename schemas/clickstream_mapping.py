@@ -7,7 +7,7 @@ from collector.mapping import (
     currency,
     device_pixel_ratio,
     engagement_ms,
-    event_id,
+    event_key,
     event_parameters,
     event_type,
     is_cleaned,
@@ -45,7 +45,8 @@ from collector.mapping import (
 )
 
 # What happened
-map_(event_id()).onto("event_id")
+map_(event_key()).onto("event_id")
+map_("unknown").onto("event_type")
 map_(event_type()).onto("event_type")
 map_(source()).onto("source")
 map_(site()).onto("site")

@@ -5,35 +5,60 @@ from difflib import get_close_matches
 from typing import Any
 
 from collector.mapping.expressions import Expression, Type
-from collector.mapping.statements import Plan, assignments, has_jumps
+from collector.mapping.kinds import fitted
+from collector.mapping.statements import Plan, Statement, assignments, has_jumps
 from collector.mapping.targets import Target, targets
+from collector.mapping.values import a
+
+_PARTS = {
+    Type.URI: "map one of its parts, such as .path() or .query().value('name')",
+    Type.QUERY: "map one of its values with .value('name'), or all onto a map of arrays of strings",
+    Type.MATCHER: "map one of its groups, such as .group(1)",
+    Type.TEXTS: "map one of them with .first() or .get(0), or all onto an array of strings",
+    Type.BYTES: "map its text with .to_hex_lower()",
+}
+_CONVERSIONS = {
+    "int": "to_int32",
+    "long": "to_int64",
+    "float": "to_fp32",
+    "double": "to_fp64",
+    "boolean": "to_bool",
+}
 
 
-def faults(plan: Plan, schema: Mapping[str, Any]) -> list[str]:
+def faults(plan: Plan, schema: Mapping[str, Any], kind: str = "tracker") -> list[str]:
     """Name everything that does not fit, one line each, with the place in the mapping."""
     fields = {target.name: target for target in targets(schema)}
     placed = [*plan.faults, *_assignment_faults(plan, fields)]
     lines = [f"{plan.name}:{line}: {text}" for line, text in sorted(placed)]
-    return lines if plan.faults else lines + [f"{plan.name}: {text}" for text in _unset_faults(plan, fields)]
+    return lines + [f"{plan.name}{text}" for text in _unset_faults(plan, fields, kind)]
 
 
 def _assignment_faults(plan: Plan, fields: Mapping[str, Target]) -> Iterator[tuple[int, str]]:
-    for assign, _ in assignments(plan.statements):
+    for assign, _ in assignments([*plan.statements, *plan.apart]):
         target = fields.get(assign.field)
         if target is None:
             yield assign.line, f"the schema has no field {assign.field!r}{_nearest(assign.field, fields)}"
         elif not target.fits(assign.value):
-            yield assign.line, f"field {assign.field!r} takes {target.kind}, not {_described(assign.value)}"
+            yield assign.line, f"field {assign.field!r} takes {target.kind}, not {_described(assign.value, target)}"
 
 
-def _unset_faults(plan: Plan, fields: Mapping[str, Target]) -> Iterator[str]:
-    jumps = has_jumps(plan.statements)
-    always = {
-        assign.field for assign, conditions in assignments(plan.statements) if not conditions and assign.value.is_always and not jumps
-    }
+def _unset_faults(plan: Plan, fields: Mapping[str, Target], kind: str) -> Iterator[str]:
+    statements = fitted(plan.statements, kind)
+    always, lines = _set_by(statements), {assign.field: assign.line for assign, _ in assignments(plan.statements)}
     for target in fields.values():
-        if target.unset is None and target.name not in always:
-            yield f"field {target.name!r} must have a value in every record: give it a default in the schema, or map what is always there"
+        if target.unset is None and target.name not in always and target.name not in plan.doubtful:
+            at, why = (f":{lines[target.name]}", "this rule may write nothing") if target.name in lines else ("", "no rule writes it")
+            yield f"{at}: field {target.name!r} must have a value in every record: {why}; {_REMEDY}"
+
+
+_REMEDY = "give it a default in the schema, or map a constant onto it first"
+
+
+def _set_by(statements: list[Statement]) -> set[str]:
+    """Name the fields that always get a value."""
+    before = next((number for number, one in enumerate(statements) if has_jumps([one])), len(statements))
+    return {assign.field for assign, conditions in assignments(statements[:before]) if not conditions and assign.value.is_always}
 
 
 def _nearest(name: str, fields: Mapping[str, Target]) -> str:
@@ -41,7 +66,8 @@ def _nearest(name: str, fields: Mapping[str, Target]) -> str:
     return f"; did you mean {near[0]!r}?" if near else ""
 
 
-def _described(value: Expression) -> str:
-    if value.type in (Type.URI, Type.QUERY):
-        return f"a {value.type.value}; map one of its parts, such as .path() or .value('name')"
-    return str(value.type.value)
+def _described(value: Expression, target: Target) -> str:
+    told = a(value.type)
+    if value.type is Type.TEXT and target.kind in _CONVERSIONS:
+        return f"{told}; parse(...).{_CONVERSIONS[target.kind]}() reads one"
+    return f"{told}; {_PARTS[value.type]}" if value.type in _PARTS else told

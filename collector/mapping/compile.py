@@ -8,23 +8,25 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from collector.mapping import avro
-from collector.mapping.expressions import Call, Expression, Input, Literal, inputs_of
-from collector.mapping.inputs import ARGUMENTS, FACTS
-from collector.mapping.operations import INLINE
+from collector.mapping.expressions import Call, Expression, Input, Literal, inputs_of, operations_of
+from collector.mapping.inputs import ARGUMENTS, FACTS, Fact
+from collector.mapping.kinds import fitted, resolved
+from collector.mapping.operations import CHANGING, INLINE, Functions
 from collector.mapping.statements import Assign, Exit, Plan, Section, Statement, Stop, When, assignments, has_jumps
 from collector.mapping.targets import Target, targets
 
 Encoder: TypeAlias = Callable[..., bytes]
-Functions: TypeAlias = Mapping[str, Callable[..., object]]
 
 
 class Code:
     """Lines of Python, with a memory of which variable holds which value in the blocks that are open."""
 
-    def __init__(self, bound: Mapping[Expression, str] | None = None) -> None:
+    def __init__(self, facts: Mapping[str, Fact], places: Mapping[str, str] | None = None) -> None:
         self.lines: list[str] = []
+        self._facts = facts
+        self._places = places or {}  # variables that hold what a fact is made of
         self._indent = 1
-        self._scopes: list[dict[Expression, str]] = [dict(bound or {})]
+        self._scopes: list[dict[Expression, str]] = [{}]
         self._count = 0
 
     def emit(self, line: str) -> None:
@@ -47,12 +49,17 @@ class Code:
         for scope in self._scopes:
             if expression in scope:
                 return scope[expression]
-        source = FACTS[expression.name].code if isinstance(expression, Input) else self._call(expression)
+        source = self._fact(expression.name) if isinstance(expression, Input) else self._call(expression)
+        if source.isidentifier():
+            return source
         self._count += 1
         name = f"v{self._count}"
         self.emit(f"{name} = {source}")
         self._scopes[-1][expression] = name
         return name
+
+    def _fact(self, name: str) -> str:
+        return self._facts[name].code(self._places.get(name, ""))
 
     def _call(self, call: Call) -> str:
         names = [self._argument(argument) for argument in call.arguments]
@@ -70,22 +77,27 @@ class Code:
 
 
 class Compiler:
-    """Writes the source of one mapping."""
+    """Writes the source of one mapping for events of one kind."""
 
-    def __init__(self, plan: Plan, schema: Mapping[str, Any]) -> None:
-        self._plan = plan
-        self._targets = list(targets(schema))
-        self._by_name = {target.name: target for target in self._targets}
-        self._groups = {} if has_jumps(plan.statements) else self._find_groups()
+    def __init__(self, plan: Plan, schema: Mapping[str, Any], kind: str, *, is_strict: bool) -> None:
+        self._kind, self._facts = kind, FACTS[kind]
+        self._statements = fitted(plan.statements, kind)
+        self.targets = list(targets(schema, is_strict=is_strict))
+        self._by_name = {target.name: target for target in self.targets}
+        self._assigned = {assign.field for assign, _ in assignments(self._statements)}
+        self._groups = {} if has_jumps(self._statements) else self._find_groups()
 
     def _find_groups(self) -> dict[str, str]:
         """Say which fields depend on nothing but one repeated text."""
         needs: dict[str, set[str]] = {}
-        for assign, conditions in assignments(self._plan.statements):
+        changing: set[str] = set()
+        for assign, conditions in assignments(self._statements):
             for expression in (assign.value, *conditions):
                 needs.setdefault(assign.field, set()).update(inputs_of(expression))
-        only = {field: next(iter(inputs)) for field, inputs in needs.items() if len(inputs) == 1}
-        return {field: name for field, name in only.items() if FACTS[name].is_repeated}
+                if not CHANGING.isdisjoint(operations_of(expression)):
+                    changing.add(assign.field)
+        only = {field: next(iter(inputs)) for field, inputs in needs.items() if len(inputs) == 1 and field not in changing}
+        return {field: name for field, name in only.items() if self._facts[name].is_repeated}
 
     def source(self) -> str:
         """Give the source: a function for each repeated text, and `encode`."""
@@ -100,7 +112,7 @@ class Compiler:
         """Give the fields of one repeated text in runs that stand together in the record."""
         runs: list[list[Target]] = []
         previous = ""
-        for target in self._targets:
+        for target in self.targets:
             group = self._groups.get(target.name, "")
             if group == name:
                 if previous == name:
@@ -111,26 +123,25 @@ class Compiler:
         return runs
 
     def _group_function(self, name: str) -> str:
-        fact = FACTS[name]
-        code = Code({Input(name, fact.type, fact.is_always): name})
+        code = Code(self._facts, {name: name})
         fields = {field for field, group in self._groups.items() if group == name}
-        self._body(code, self._plan.statements, fields)
+        self._body(code, self._statements, fields)
         runs = [" + ".join(f"f_{target.name}" for target in run) for run in self._segments(name)]
         code.emit(f"return {runs[0]}" if len(runs) == 1 else f"return ({', '.join(runs)})")
         return f"def make_{name}({name}):\n" + "\n".join(code.lines)
 
     def _encode_function(self) -> str:
-        code = Code()
-        rest = {target.name for target in self._targets} - self._groups.keys()
+        code = Code(self._facts)
+        rest = self._assigned - self._groups.keys()
         for name in self.repeated_texts():
             self._look_up(code, name)
-        self._body(code, self._plan.statements, rest)
+        self._body(code, self._statements, rest)
         code.emit(f"return join(({', '.join(['prefix', *self._parts()])},))")
         return f"def encode({', '.join(ARGUMENTS)}):\n" + "\n".join(code.lines)
 
     def _look_up(self, code: Code, name: str) -> None:
         count = len(self._segments(name))
-        key = FACTS[name].code
+        key = self._facts[name].place
         found = f"s_{name}_0" if count == 1 else f"s_{name}"
         code.emit(f"{found} = known_{name}({key})")
         code.emit(f"if {found} is None: {found} = new_{name}({key})")
@@ -138,21 +149,25 @@ class Compiler:
             code.emit(f"{', '.join(f's_{name}_{number}' for number in range(count))} = {found}")
 
     def _parts(self) -> list[str]:
+        """Give the variables and constants that make a message, in order."""
         parts: list[str] = []
+        constant = b""
         seen: dict[str, int] = {}
         previous = ""
-        for target in self._targets:
+        for target in self.targets:
             group = self._groups.get(target.name, "")
-            if not group:
-                parts.append(f"f_{target.name}")
-            elif group != previous:
-                parts.append(f"s_{group}_{seen.get(group, 0)}")
+            if target.name not in self._assigned and target.unset is not None:
+                constant += target.unset
+            elif not group or group != previous:
+                parts += [repr(constant)] if constant else []
+                constant = b""
+                parts.append(f"s_{group}_{seen.get(group, 0)}" if group else f"f_{target.name}")
                 seen[group] = seen.get(group, 0) + 1
             previous = group
-        return parts
+        return [*parts, repr(constant)] if constant else parts
 
     def _body(self, code: Code, statements: list[Statement], fields: set[str]) -> None:
-        for target in self._targets:
+        for target in self.targets:
             if target.name in fields and target.unset is not None:
                 code.emit(f"f_{target.name} = {target.unset!r}")
         if has_jumps(statements):
@@ -197,17 +212,20 @@ class Compiler:
 
     def _assign(self, code: Code, assign: Assign) -> None:
         target = self._by_name[assign.field]
-        value = target.converted(assign.value)
+        value = resolved(target.converted(assign.value, has_parameters_text="parameters_text" in self._facts), self._kind)
         name = code.name_of(value)
         guard = "" if value.is_always else f"if {name} is not None: "
-        code.emit(f"{guard}f_{target.name} = {target.encoder(name)}")
+        code.emit(f"{guard}f_{target.name} = {target.encoder(value, name)}")
 
 
-def compile_mapping(plan: Plan, schema: Mapping[str, Any], functions: Functions, prefix: bytes) -> Encoder:
-    """Compile a mapping that has no faults; `prefix` is what every message begins with."""
-    compiler = Compiler(plan, schema)
+def compile_mapping(
+    plan: Plan, schema: Mapping[str, Any], kind: str, functions: Functions, prefix: bytes, *, is_strict: bool = False
+) -> Encoder:
+    """Compile a mapping that has no faults, for events of one kind; `prefix` is what every message begins with."""
+    compiler = Compiler(plan, schema, kind, is_strict=is_strict)
     namespace: dict[str, Any] = {
         **functions,
+        **{target.json_operation: target.encode_json for target in compiler.targets},
         "join": b"".join,
         "prefix": prefix,
         "INTEGERS": avro.INTEGERS,

@@ -5,7 +5,11 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
 
-Constant: TypeAlias = str | bool | int | float | tuple[str | int, ...] | None
+Constant: TypeAlias = str | bool | int | float | tuple[str | int | tuple[str, ...] | None, ...] | None
+
+# Operations that answer even where a value is absent, and those that have an answer wherever all their values are there.
+_ASKED = frozenset({"is_present", "is_absent", "equal", "digest"})
+_TOTAL = frozenset({"cut", "whole", "not", "and", "or", "to_hex_lower", "to_hex_upper", "to_base64"})
 
 
 class Type(Enum):
@@ -17,9 +21,15 @@ class Type(Enum):
     INT64 = "int64"
     FP32 = "fp32"
     FP64 = "fp64"
+    BYTES = "bytes"
+    TEXTS = "list of texts"
+    INTEGERS = "list of int32"
     JSON = "JSON"
-    URI = "URI"
     QUERY = "query"
+    URI = "URI"
+    MATCHER = "matcher"
+    PLACE = "place"
+    HEADERS = "headers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +38,20 @@ class Input:
 
     name: str
     type: Type
-    is_always: bool
+    is_always: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """A constant of the mapping."""
+    """A constant of the mapping; None where a source has no such thing."""
 
     value: Constant
     type: Type
-    is_always: bool = True
+
+    @property
+    def is_always(self) -> bool:
+        """Whether there is a value."""
+        return self.value is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +61,27 @@ class Call:
     operation: str
     arguments: tuple["Expression | Constant", ...]
     type: Type
-    is_always: bool = False
+
+    @property
+    def is_always(self) -> bool:
+        """Whether every event has a value."""
+        return self.operation in _ASKED or (self.operation in _TOTAL and all(part.is_always for part in parts_of(self)))
 
 
 Expression: TypeAlias = Input | Literal | Call
+
+
+def parts_of(call: Call) -> Iterator[Expression]:
+    """Give the expressions that an operation works on."""
+    return (argument for argument in call.arguments if isinstance(argument, Input | Literal | Call))
+
+
+def operations_of(expression: Expression) -> Iterator[str]:
+    """Name the operations in an expression."""
+    if isinstance(expression, Call):
+        yield expression.operation
+        for part in parts_of(expression):
+            yield from operations_of(part)
 
 
 def inputs_of(expression: Expression) -> Iterator[str]:
@@ -58,6 +89,5 @@ def inputs_of(expression: Expression) -> Iterator[str]:
     if isinstance(expression, Input):
         yield expression.name
     elif isinstance(expression, Call):
-        for argument in expression.arguments:
-            if isinstance(argument, Input | Literal | Call):
-                yield from inputs_of(argument)
+        for part in parts_of(expression):
+            yield from inputs_of(part)

@@ -1,13 +1,15 @@
-"""The facts of an event that a mapping can draw on, and where the generated code finds them."""
+"""The facts of an event that a mapping can draw on, and where the generated code finds them: a table for each kind of source."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Final
 
 from collector.mapping.expressions import Type
 
-# The arguments of the generated function, in order; `event` is a collector.event.Event.
-ARGUMENTS = (
+# The arguments of the generated function, in order. `event` is a collector.event.Event of the tracker, the first value of each query
+# parameter of a browser, or a collector.divolte.json_body.JsonEvent.
+ARGUMENTS: Final = (
     "event",
     "site",
     "source",
@@ -31,60 +33,105 @@ ARGUMENTS = (
 )
 
 
+def _typed(names: str, kind: Type) -> dict[str, Type]:
+    return dict.fromkeys(names.split(), kind)
+
+
+TYPES: Final[Mapping[str, Type]] = MappingProxyType(
+    _typed(
+        "event_key event_id event_type source site party_id session_id page_view_id party_kind url title referrer language time_zone "
+        "target currency product_id address remote_host user_agent",
+        Type.TEXT,
+    )
+    | _typed("is_new_party is_first_in_session is_duplicate is_corrupt is_skewed is_cleaned", Type.BOOLEAN)
+    | _typed("viewport_width viewport_height screen_width screen_height whole_device_pixel_ratio scroll_percent x y quantity", Type.INT32)
+    | _typed("occurred_at received_at created_at engagement_ms", Type.INT64)
+    | _typed("device_pixel_ratio revenue", Type.FP64)
+    | {"parameters": Type.JSON, "parameters_text": Type.JSON, "headers": Type.HEADERS}
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One input: the Python expression for it, and whether its texts repeat so that what follows from them is worth remembering."""
+    """One input: where it stands, what makes a value of it, and whether it repeats so that what follows from it is worth remembering."""
 
-    code: str
-    type: Type
+    place: str
     is_always: bool = False
     is_repeated: bool = False
+    made_by: str = ""  # a function of the generated code's
+
+    def code(self, place: str = "") -> str:
+        """Give the Python expression for the value."""
+        return f"{self.made_by}({place or self.place})" if self.made_by else place or self.place
 
 
-def _facts() -> Mapping[str, Fact]:
-    text, flag, int32, int64, fp64 = Type.TEXT, Type.BOOLEAN, Type.INT32, Type.INT64, Type.FP64
+def _of_event(form: str, names: Mapping[str, str], *, repeated: str = "", always: str = "", made_by: str = "") -> dict[str, Fact]:
     return {
-        "event_id": Fact("event_key", text, is_always=True),
-        "event_type": Fact("event.type", text, is_always=True, is_repeated=True),
-        "source": Fact("source", text, is_always=True, is_repeated=True),
-        "site": Fact("site", text, is_always=True, is_repeated=True),
-        "occurred_at": Fact("occurred_at", int64, is_always=True),
-        "received_at": Fact("received_at", int64, is_always=True),
-        "created_at": Fact("created_at", int64),
-        "party_id": Fact("party_id", text),
-        "session_id": Fact("session_id", text),
-        "page_view_id": Fact("event.page_view_id", text),
-        "party_kind": Fact("party_kind", text, is_always=True, is_repeated=True),
-        "is_new_party": Fact("event.is_new_party", flag),
-        "is_first_in_session": Fact("event.is_first_in_session", flag),
-        "is_duplicate": Fact("is_duplicate", flag, is_always=True),
-        "is_corrupt": Fact("is_corrupt", flag, is_always=True),
-        "is_skewed": Fact("is_skewed", flag, is_always=True),
-        "is_cleaned": Fact("is_cleaned", flag, is_always=True),
-        "url": Fact("event.url", text, is_repeated=True),
-        "title": Fact("event.title", text, is_repeated=True),
-        "referrer": Fact("event.referrer", text, is_repeated=True),
-        "viewport_width": Fact("event.viewport_width", int32),
-        "viewport_height": Fact("event.viewport_height", int32),
-        "screen_width": Fact("event.screen_width", int32),
-        "screen_height": Fact("event.screen_height", int32),
-        "device_pixel_ratio": Fact("event.device_pixel_ratio", fp64),
-        "language": Fact("event.language", text, is_repeated=True),
-        "time_zone": Fact("event.time_zone", text, is_repeated=True),
-        "engagement_ms": Fact("event.engagement_ms", int64),
-        "scroll_percent": Fact("event.scroll_percent", int32),
-        "target": Fact("event.target", text, is_repeated=True),
-        "x": Fact("event.x", int32),
-        "y": Fact("event.y", int32),
-        "revenue": Fact("event.revenue", fp64),
-        "currency": Fact("event.currency", text, is_repeated=True),
-        "product_id": Fact("event.product_id", text, is_repeated=True),
-        "quantity": Fact("event.quantity", int32),
-        "address": Fact("address", text, is_repeated=True),
-        "user_agent": Fact("user_agent", text, is_repeated=True),
-        "parameters": Fact("event.parameters", Type.JSON),
-        "parameters_text": Fact("parameters_text", Type.JSON),
+        name: Fact(form.format(key), is_always=name in always.split(), is_repeated=name in repeated.split(), made_by=made_by)
+        for name, key in names.items()
     }
 
 
-FACTS: Mapping[str, Fact] = MappingProxyType(_facts())
+def _same(names: str) -> dict[str, str]:
+    return {name: name for name in names.split()}
+
+
+_COMMON: Final[dict[str, Fact]] = {
+    name: Fact(name, is_always=True) for name in ("event_key", "occurred_at", "received_at", "is_duplicate", "is_corrupt")
+} | {
+    "source": Fact("source", is_always=True, is_repeated=True),
+    "site": Fact("site", is_always=True, is_repeated=True),
+    "created_at": Fact("created_at"),
+    "party_id": Fact("party_id"),
+    "session_id": Fact("session_id"),
+    "party_kind": Fact("party_kind", is_always=True, is_repeated=True),
+    "is_skewed": Fact("is_skewed", is_always=True),
+    "is_cleaned": Fact("is_cleaned", is_always=True),
+    "address": Fact("address", is_repeated=True),
+    "remote_host": Fact("remote_host", is_repeated=True),
+    "user_agent": Fact("user_agent", is_repeated=True),
+    "headers": Fact("headers", is_always=True),
+}
+
+_TRACKER: Final = _of_event(
+    "event.{}",
+    _same("page_view_id is_new_party is_first_in_session url title referrer viewport_width viewport_height screen_width screen_height")
+    | _same("device_pixel_ratio language time_zone engagement_ms scroll_percent target x y revenue currency product_id quantity")
+    | {"event_id": "id", "event_type": "type"},
+    repeated="event_type url title referrer language time_zone target currency product_id",
+    always="event_id event_type",
+) | {
+    "whole_device_pixel_ratio": Fact("event.device_pixel_ratio", made_by="whole_ratio"),
+    "parameters": Fact("parameters"),
+    "parameters_text": Fact("parameters_text"),
+}
+
+_BROWSER: Final = {
+    **_of_event('event["{}"]', {"event_id": "e", "page_view_id": "v"}, always="event_id page_view_id"),
+    **_of_event('event.get("{}")', {"event_type": "t", "url": "l", "referrer": "r"}, repeated="event_type url referrer"),
+    **_of_event('event.get("{}")', {"is_new_party": "n", "is_first_in_session": "f"}, made_by="flag"),
+    **_of_event(
+        'event.get("{}")',
+        {"viewport_width": "w", "viewport_height": "h", "screen_width": "i", "screen_height": "j", "whole_device_pixel_ratio": "k"},
+        repeated="viewport_width viewport_height screen_width screen_height whole_device_pixel_ratio",
+        made_by="number36_32",
+    ),
+    "device_pixel_ratio": Fact('event.get("k")', is_repeated=True, made_by="ratio36"),
+    "parameters": Fact('event.get("u")', is_repeated=True, made_by="mincode_value"),
+}
+
+_JSON: Final = {
+    **_of_event("event.{}", {"event_id": "event_id", "event_type": "event_type"}, repeated="event_type", always="event_id"),
+    **_of_event("event.{}", {"is_new_party": "is_new_party", "is_first_in_session": "is_new_session"}),
+    "parameters": Fact("parameters", made_by="json_parameters"),
+    "parameters_text": Fact("parameters_text"),
+}
+
+FACTS: Final[Mapping[str, Mapping[str, Fact]]] = MappingProxyType(
+    {
+        "tracker": _COMMON | _TRACKER,
+        "browser": _COMMON | _BROWSER,
+        # A server's events come from the server, whose address and agent are told as Divolte tells them.
+        "json": _COMMON | _JSON,
+    }
+)

@@ -1,7 +1,21 @@
 """The names that a mapping can use for the facts of an event."""
 
+from collector.mapping import digests
 from collector.mapping.expressions import Call, Type
-from collector.mapping.values import Boolean, Json, Number, Parsed, Text, Value, text_of, value_of
+from collector.mapping.values import (
+    Boolean,
+    Digest,
+    Header,
+    Json,
+    Match,
+    Number,
+    Parsed,
+    Text,
+    Value,
+    name_of,
+    text_of,
+    value_of,
+)
 
 MAX_TITLE, MAX_TEXT, MAX_AGENT = 512, 255, 512
 
@@ -24,8 +38,13 @@ def _flag(name: str) -> Boolean:
     return Boolean(value_of(name).expression)
 
 
+def event_key() -> Text:
+    """32 hexadecimal digits that tell the event from all others, whatever its source: repeats have the same."""
+    return _text("event_key")
+
+
 def event_id() -> Text:
-    """The event's own id."""
+    """The event's own id, as its source gave it."""
     return _text("event_id")
 
 
@@ -114,6 +133,11 @@ def location() -> Text:
     return Text(Call("page_address", (value_of("url").expression,), Type.TEXT))
 
 
+def raw_location() -> Text:
+    """Address of the page as the browser told it, with all it holds; location() has what may be kept."""
+    return _text("url")
+
+
 def page_title() -> Text:
     """Title of the page."""
     return text_of("title", MAX_TITLE)
@@ -122,6 +146,11 @@ def page_title() -> Text:
 def referrer() -> Text:
     """Address of the referring page, reduced to origin and path."""
     return Text(Call("referrer_address", (value_of("referrer").expression,), Type.TEXT))
+
+
+def raw_referrer() -> Text:
+    """Address of the referring page as the browser told it; referrer() has what may be kept."""
+    return _text("referrer")
 
 
 def viewport_width() -> Number:
@@ -147,6 +176,11 @@ def screen_height() -> Number:
 def device_pixel_ratio() -> Number:
     """Device pixels per CSS pixel."""
     return _number("device_pixel_ratio")
+
+
+def whole_device_pixel_ratio() -> Number:
+    """Device pixels per CSS pixel as a whole number; absent if it has a fraction."""
+    return _number("whole_device_pixel_ratio")
 
 
 def language() -> Text:
@@ -209,9 +243,71 @@ def address() -> Text:
     return _text("address")
 
 
-def user_agent() -> Text:
-    """The browser's User-Agent."""
-    return text_of("user_agent", MAX_AGENT)
+def remote_host() -> Text:
+    """Network address of the browser, whole; address() is cut."""
+    return _text("remote_host")
+
+
+class Agent(Text):
+    """The browser's User-Agent, and what it tells of machine and program."""
+
+    __slots__ = ()
+
+    def name(self) -> Text:
+        """Name of the browser."""
+        return self._text("agent_part", "name")
+
+    def family(self) -> Text:
+        """Name of the browser."""
+        return self._text("agent_part", "family")
+
+    def vendor(self) -> Text:
+        """Maker of the browser."""
+        return self._text("agent_part", "vendor")
+
+    def type(self) -> Text:
+        """Browser, Mobile Browser, Robot, Library or Feed Reader."""
+        return self._text("agent_part", "type")
+
+    def version(self) -> Text:
+        """Major version of the browser."""
+        return self._text("agent_part", "version")
+
+    def device_category(self) -> Text:
+        """Personal computer, Smartphone, Tablet, Smart TV or Other."""
+        return self._text("agent_part", "device_category")
+
+    def os_family(self) -> Text:
+        """Name of the operating system."""
+        return self._text("agent_part", "os_family")
+
+    def os_version(self) -> Text:
+        """Version of the operating system, major and minor."""
+        return self._text("agent_part", "os_version")
+
+    def os_vendor(self) -> Text:
+        """Maker of the operating system."""
+        return self._text("agent_part", "os_vendor")
+
+
+def user_agent() -> Agent:
+    """The browser's User-Agent, cut to 512 characters; what follows from it is what the converter finds."""
+    return Agent(text_of("user_agent", MAX_AGENT).expression)
+
+
+def user_agent_string() -> Text:
+    """The browser's User-Agent, whole."""
+    return _text("user_agent")
+
+
+def cookie(name: str) -> Text:
+    """The value of a cookie."""
+    return Text(Call("cookie", (value_of("headers").expression, name_of(name)), Type.TEXT))
+
+
+def header(name: str) -> Header:
+    """The values of a header."""
+    return Header(Call("header", (value_of("headers").expression, name_of(name).lower()), Type.TEXTS))
 
 
 def event_parameters() -> Json:
@@ -227,3 +323,13 @@ def event_parameter(name: str) -> Text:
 def parse(value: Value) -> Parsed:
     """Begin to read a text as a type, which .to_int32() and its like say."""
     return Parsed(value)
+
+
+def match(pattern: str) -> Match:
+    """Begin to compare a text with a regular expression, which must match it whole; .against(...) says which."""
+    return Match(pattern)
+
+
+def digest(algorithm: str, seed: str | None = None) -> Digest:
+    """Begin a digest; with a seed, one that only who knows the seed can make."""
+    return Digest(digests.check(algorithm, seed))

@@ -1,57 +1,35 @@
 """From the files of a mapping and a schema to the function that encodes events, or to all that is wrong with them."""
 
 import json
-import traceback
 from collections.abc import Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import fastavro
 import fastavro.schema
+import structlog
 
 from collector.errors import MappingError
 from collector.mapping import check
 from collector.mapping.compile import Encoder, compile_mapping
-from collector.mapping.operations import functions
+from collector.mapping.evaluate import evaluate
+from collector.mapping.expressions import operations_of
+from collector.mapping.kinds import fitted
+from collector.mapping.operations import FindPlace, functions
 from collector.mapping.samples import verify
-from collector.mapping.statements import Plan, recording
+from collector.mapping.statements import Plan, assignments
 from collector.urls import AddressRules
 from schemas.codec import message_prefix
+
+log = structlog.get_logger()
 
 
 def read_plan(path: Path) -> Plan:
     """Evaluate a mapping; what cannot be evaluated is a fault of the plan."""
-    plan = Plan(str(path))
     try:
-        code = compile(path.read_bytes(), plan.name, "exec")
+        return evaluate(path.read_bytes(), str(path))
     except OSError as error:
         raise MappingError([f"{path}: {error.strerror}; the mapping must be a file that can be read"]) from error
-    except (SyntaxError, ValueError) as error:
-        plan.faults.append((getattr(error, "lineno", None) or 1, f"this is no Python: {getattr(error, 'msg', error)}"))
-        return plan
-    with recording(plan):
-        try:
-            exec(code, {"__name__": "mapping", "__file__": str(path)})  # noqa: S102 - the operator's own file
-        except Exception as error:  # noqa: BLE001 - whatever a mapping does wrong is told with its line
-            plan.faults.append((_line_of(error, plan.name), _explained(error)))
-    return plan
-
-
-def _line_of(error: Exception, name: str) -> int:
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == name]
-    return (lines[-1] if lines else None) or 1
-
-
-def _explained(error: Exception) -> str:
-    from collector import mapping  # noqa: PLC0415 - the package is complete only when the mapping runs
-
-    wanted = getattr(error, "name", None)
-    if isinstance(error, ImportError) and "cannot import name" in str(error):
-        wanted = str(error).split("'")[1]
-    near = get_close_matches(str(wanted), mapping.__all__, n=1) if wanted else []
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    return f"{type(error).__name__}: {error}{hint}"
 
 
 def read_schema(path: Path) -> dict[str, Any]:
@@ -68,16 +46,40 @@ def read_schema(path: Path) -> dict[str, Any]:
     return schema
 
 
-def load(mapping: Path, schema_path: Path, rules: AddressRules) -> Encoder:
-    """Give the function that encodes events; raises MappingError with all faults."""
+def load(
+    mapping: Path,
+    schema_path: Path,
+    rules: AddressRules,
+    *,
+    kind: str = "tracker",
+    is_strict: bool = False,
+    find_place: FindPlace | None = None,
+) -> Encoder:
+    """Give the function that encodes events of one kind; raises MappingError with all faults."""
     schema = read_schema(schema_path)
-    return load_plan(read_plan(mapping), schema, rules)
+    return load_plan(read_plan(mapping), schema, rules, kind=kind, is_strict=is_strict, find_place=find_place)
 
 
-def load_plan(plan: Plan, schema: Mapping[str, Any], rules: AddressRules) -> Encoder:
+def load_plan(
+    plan: Plan,
+    schema: Mapping[str, Any],
+    rules: AddressRules,
+    *,
+    kind: str = "tracker",
+    is_strict: bool = False,
+    find_place: FindPlace | None = None,
+) -> Encoder:
     """Check, compile and try out a plan."""
-    if found := check.faults(plan, schema):
+    if found := check.faults(plan, schema, kind):
         raise MappingError(found)
-    encode = compile_mapping(plan, schema, functions(rules), message_prefix(schema))
-    verify(encode, schema)
+    if find_place is None and _asks_for_places(plan, kind):
+        log.warning("mapping asks for places without a place database", mapping=plan.name, setting="HEADRACE_COLLECTOR_PLACES")
+    operations = functions(rules, is_strict=is_strict, find_place=find_place)
+    encode = compile_mapping(plan, schema, kind, operations, message_prefix(schema), is_strict=is_strict)
+    verify(encode, schema, kind)
     return encode
+
+
+def _asks_for_places(plan: Plan, kind: str) -> bool:
+    found = assignments(fitted(plan.statements, kind))
+    return any("place" in operations_of(one) for assign, conditions in found for one in (assign.value, *conditions))

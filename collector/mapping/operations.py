@@ -1,175 +1,141 @@
 """What the operations of the language do at run time. Each takes values that are present, and gives None where there is no answer."""
 
-import math
-import re
 from collections.abc import Callable, Mapping
-from typing import TypeAlias
-from urllib.parse import SplitResult, urlsplit
+from functools import partial
+from types import MappingProxyType
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
-from collector.mapping import avro
-from collector.urls import AddressRules, decode_percent, query_pairs
+from collector.divolte import mincode
+from collector.divolte.numbers import INT32, number36
+from collector.mapping import digests, headers, paths, patterns, scalars, uris
+from collector.mapping.nulls import NULL
+from collector.urls import AddressRules
 
-Pairs: TypeAlias = list[tuple[str, str]]
-
-_INTEGER = re.compile(r"-?[0-9]{1,19}").fullmatch
-_FLOATING = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?").fullmatch
+Functions: TypeAlias = Mapping[str, Callable[..., Any]]
+FindPlace: TypeAlias = Callable[[str], object]  # that of enrichment.place
 
 # Operations that are no more than an expression; they are asked even where a value is absent.
-INLINE: Mapping[str, str] = {
-    "is_present": "({0} is not None)",
-    "is_absent": "({0} is None)",
-    "equal": "({0} == {1})",
-    "and": "(None if {0} is None or {1} is None else {0} and {1})",
-    "or": "(None if {0} is None or {1} is None else {0} or {1})",
-    "not": "(None if {0} is None else not {0})",
-    "whole": "(None if {0} is None else int({0}))",
-}
+INLINE: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "is_present": "({0} is not None)",
+        "is_absent": "({0} is None)",
+        "equal": "({0} == {1})",
+        "and": "(None if {0} is None or {1} is None else {0} and {1})",
+        "or": "(None if {0} is None or {1} is None else {0} or {1})",
+        "not": "(None if {0} is None else not {0})",
+        "whole": "(None if {0} is None else int({0}))",
+    }
+)
+# What these give may change while the collector runs, so that it is not remembered with the text it follows from.
+CHANGING: Final = frozenset({"place"})
+
+_encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
-def cut(text: str, most: int) -> str:
-    """Keep so many characters."""
-    return text[:most]
+def json_encode(value: object) -> bytes | None:
+    """Write a JSON value; a null is nothing."""
+    return None if value is NULL else _encode(value)
 
 
-def uri(text: str) -> SplitResult | None:
-    """Take an address apart (RFC 3986)."""
-    try:
-        parts = urlsplit(text)
-        _ = parts.port  # raises for what is no port
-    except ValueError:
-        return None
-    return parts
+def whole_ratio(ratio: float | None) -> int | None:
+    """Give a ratio that has no fraction."""
+    return int(ratio) if ratio is not None and -INT32 <= ratio < INT32 and ratio == int(ratio) else None
 
 
-def query_value(pairs: Pairs, name: str) -> str | None:
-    """Find the first value of a name."""
-    return next((value for key, value in pairs if key == name), None)
+def flag(text: str | None) -> bool | None:
+    """Read a truth as Divolte's tracker writes it."""
+    return None if text is None else text == "t"
 
 
-def query_first_of(pairs: Pairs, *names: str) -> str | None:
-    """Find the first pair whose name is one of those."""
-    return next((f"{key}:{value}" for key, value in pairs if key in names and value), None)
+def ratio36(text: str | None) -> float | None:
+    """Read a number in base 36 that may have a fraction."""
+    whole, _, fraction = (text or "").partition(".")
+    numerator = number36(whole + fraction[:8])
+    return None if numerator is None else numerator / 36 ** len(fraction[:8])
 
 
-def json_path(value: object, *steps: str | int) -> object:
-    """Walk into a JSON value."""
-    for step in steps:
-        if isinstance(step, str) and isinstance(value, dict):
-            value = value.get(step)
-        elif isinstance(step, int) and isinstance(value, list) and -len(value) <= step < len(value):
-            value = value[step]
-        else:
-            return None
-    return value
+def mincode_value(text: str | None, is_strict: bool) -> object:
+    """Read the parameters of an event; None if it has none, NULL if they are null."""
+    value = mincode.decode(text, is_strict)
+    return NULL if value is None and text and text[0] == "n" else value
 
 
-def _scalar(value: object) -> object:
-    """Unwrap a list of one; a list of several or an object is no scalar."""
-    return value[0] if isinstance(value, list) and len(value) == 1 else value
+def agent_part(user_agent: str, name: str, is_strict: bool) -> str | None:
+    """Give one thing that an agent tells."""
+    from collector.mapping import agents  # noqa: PLC0415 - patterns that most collectors have no need of
+
+    return agents.part(user_agent, name, is_strict=is_strict)
 
 
-def json_text_of(value: object) -> str | None:
-    """Give the text of a scalar."""
-    value = _scalar(value)
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int | float):
-        return str(value)
-    return value if isinstance(value, str) else None
+def place_part(place: object, name: str) -> str | float | list[str] | None:
+    """Give one thing that is known of a place."""
+    found: str | float | None = getattr(place, name.removesuffix("s"), None) if name == "regions" else getattr(place, name)
+    return [str(found)] if name == "regions" and found else found
 
 
-def json_integer(value: object, bits: int) -> int | None:
-    """Read a whole number: fractions are cut off, the text of an integer counts (the table of Divolte's mapping)."""
-    value = _scalar(value)
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, str):
-        return parse_integer(value.strip(), bits)
-    if not isinstance(value, int | float):
-        return None
-    number = int(value)
-    return number if -(1 << bits - 1) <= number < 1 << bits - 1 else None
+_SAME_IN_BOTH: Final[Functions] = MappingProxyType(
+    {
+        "cut": lambda text, most: text[:most],
+        "uri_scheme": lambda uri: uri.scheme,
+        "uri_host": lambda uri: uri.host,
+        "uri_port": lambda uri: uri.port,
+        "uri_raw_path": lambda uri: uri.path,
+        "uri_raw_query": lambda uri: uri.query,
+        "uri_raw_fragment": lambda uri: uri.fragment,
+        "uri_query": lambda uri: uris.pairs(uri.query),
+        "query_value": uris.value,
+        "query_values": uris.values,
+        "query_first_of": uris.first_of,
+        "query_by_name": uris.by_name,
+        "header": headers.values,
+        "item": headers.item,
+        "joined": ",".join,
+        "matcher": lambda text, pattern: patterns.compiled(pattern).fullmatch(text),
+        "matches": lambda text, pattern: patterns.compiled(pattern).fullmatch(text) is not None,
+        "group": lambda matched, which: matched[which],
+        "digest": digests.digest,
+        "to_hex_lower": bytes.hex,
+        "to_hex_upper": lambda content: content.hex().upper(),
+        "to_base64": digests.to_base64,
+        "place_part": place_part,
+        "json_path": paths.walk,
+        "json_int32": lambda value: scalars.json_integer(value, 32),
+        "json_int64": lambda value: scalars.json_integer(value, 64),
+        "json_floating": scalars.json_floating,
+        "json_boolean": scalars.json_boolean,
+        "json_encode": json_encode,
+        "parse_int32": lambda text: scalars.parse_integer(text, 32),
+        "parse_int64": lambda text: scalars.parse_integer(text, 64),
+        "parse_bool": lambda text: text.lower() == "true",
+        "to_single": scalars.to_single,
+        "whole_ratio": whole_ratio,
+        "flag": flag,
+        "number36_32": lambda text: number36(text, INT32),
+    }
+)
 
 
-def json_floating(value: object) -> float | None:
-    """Read a number or the text of one."""
-    value = _scalar(value)
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, str):
-        return parse_fp(value.strip())
-    return _finite(value) if isinstance(value, int | float) else None
-
-
-def json_boolean(value: object) -> bool | None:
-    """Read a boolean: integers count, and true and false as text in lower, upper or title case."""
-    value = _scalar(value)
-    if isinstance(value, str):
-        return {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}.get(value)
-    return bool(value) if isinstance(value, int) else None
-
-
-def parse_integer(text: str, bits: int) -> int | None:
-    """Read ASCII digits with an optional minus, within range."""
-    if not _INTEGER(text):
-        return None
-    number = int(text)
-    return number if -(1 << bits - 1) <= number < 1 << bits - 1 else None
-
-
-def parse_fp(text: str) -> float | None:
-    """Read a decimal number, finite."""
-    return _finite(float(text)) if len(text) <= 64 and _FLOATING(text) else None
-
-
-def _finite(number: float) -> float | None:
-    try:
-        result = float(number)
-    except OverflowError:
-        return None
-    return result if math.isfinite(result) else None
-
-
-def to_single(number: float) -> float | None:
-    """Fit a number into 32 bits, or give nothing."""
-    try:
-        avro.pack_float(number)
-    except OverflowError:
-        return None
-    return number
-
-
-def functions(rules: AddressRules) -> dict[str, Callable[..., object]]:
+def functions(rules: AddressRules, *, is_strict: bool = False, find_place: FindPlace | None = None) -> Functions:
     """Give every operation by its name in a Call."""
+    decoded = uris.decoded if is_strict else uris.decoded_leniently
     return {
+        **_SAME_IN_BOTH,
         "page_address": rules.page,
         "referrer_address": rules.referrer,
-        "cut": cut,
-        "uri": uri,
-        "uri_scheme": lambda parts: parts.scheme or None,
-        "uri_host": lambda parts: parts.hostname,
-        "uri_port": lambda parts: parts.port,
-        "uri_path": lambda parts: decode_percent(parts.path),
-        "uri_raw_path": lambda parts: parts.path,
-        "uri_raw_query": lambda parts: parts.query or None,
-        "uri_decoded_query": lambda parts: decode_percent(parts.query) or None,
-        "uri_raw_fragment": lambda parts: parts.fragment or None,
-        "uri_decoded_fragment": lambda parts: decode_percent(parts.fragment) or None,
-        "uri_query": lambda parts: query_pairs(parts.query),
-        "query_value": query_value,
-        "query_first_of": query_first_of,
-        "json_path": json_path,
-        "json_text_of": json_text_of,
-        "json_int32": lambda value: json_integer(value, 32),
-        "json_int64": lambda value: json_integer(value, 64),
-        "json_floating": json_floating,
-        "json_boolean": json_boolean,
-        "json_encode": msgspec.json.encode,
-        "parse_int32": lambda text: parse_integer(text, 32),
-        "parse_int64": lambda text: parse_integer(text, 64),
-        "parse_fp": parse_fp,
-        "parse_bool": lambda text: text.lower() == "true",
-        "to_single": to_single,
+        "place": find_place or (lambda _address: None),
+        "uri": uris.strict if is_strict else uris.lenient,
+        "uri_path": lambda uri: decoded(uri.path),
+        "uri_decoded_query": lambda uri: decoded(uri.query),
+        "uri_decoded_fragment": lambda uri: decoded(uri.fragment),
+        "cookie": partial(headers.cookie, is_strict=is_strict),
+        "agent_part": partial(agent_part, is_strict=is_strict),
+        "json_value": partial(scalars.json_value, is_strict=is_strict),
+        "json_text": partial(scalars.json_text, is_strict=is_strict),
+        "digested_text": partial(scalars.digested_text, is_strict=is_strict),
+        "json_parameters": (lambda value: NULL if value is None else value) if is_strict else (lambda value: value),
+        "mincode_value": partial(mincode_value, is_strict=is_strict),
+        "ratio36": (lambda text: number36(text, INT32)) if is_strict else ratio36,
+        "parse_fp": scalars.parse_floating_strictly if is_strict else scalars.parse_floating,
     }

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from collector.mapping.expressions import Expression
-from collector.mapping.values import Boolean, Plain, Value, as_value
+from collector.mapping.values import Boolean, Plain, Value, as_value, told
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,9 @@ class Plan:
 
     name: str
     statements: list[Statement] = field(default_factory=list)
+    apart: list[Statement] = field(default_factory=list)  # what stands in blocks that are faulty themselves: checked, never done
     faults: list[tuple[int, str]] = field(default_factory=list)
+    doubtful: set[str] = field(default_factory=set)  # constants of faulty statements: they may name fields
 
 
 class _Recording:
@@ -68,7 +70,7 @@ class _Recording:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.blocks = [plan.statements]
-        self.unfinished: dict[Mapped, int] = {}  # to its line
+        self.unfinished: dict[Mapped | Block, int] = {}  # to its line
 
     def add(self, statement: Statement) -> None:
         self.blocks[-1].append(statement)
@@ -93,7 +95,7 @@ def recording(plan: Plan) -> Iterator[None]:
         yield
     finally:
         _recordings.pop()
-        plan.faults.extend((line, "map_(...) says no field: add .onto(...)") for line in current.unfinished.values())
+        plan.faults.extend((line, one.unfinished) for one, line in current.unfinished.items())
 
 
 def _current() -> _Recording:
@@ -105,6 +107,8 @@ def _current() -> _Recording:
 class Mapped:
     """A value that still has to be told its field."""
 
+    unfinished = 'map_(...) says no field: add .onto("field")'
+
     def __init__(self, value: Value | Plain) -> None:
         self._recording = _current()
         self._line = self._recording.line()
@@ -114,7 +118,40 @@ class Mapped:
     def onto(self, name: str) -> None:
         """Write the value into this field of the record, if it is present."""
         self._recording.unfinished.pop(self, None)
+        if not isinstance(name, str):
+            raise TypeError(f"onto takes the name of a field as a text, not {told(name)}")
         self._recording.add(Assign(self._line, self._value.expression, name))
+
+
+class Block:
+    """Statements that belong together, after `with`."""
+
+    unfinished = "a block begins with `with` and ends its line with a colon: with when(...):"
+
+    def __init__(self, condition: Expression | None) -> None:
+        self._recording = _current()
+        line = self._recording.line()
+        self._statement = Section(line, []) if condition is None else When(line, condition, [])
+        self._recording.unfinished[self] = line
+
+    def __enter__(self) -> None:
+        self._recording.unfinished.pop(self, None)
+        self._recording.add(self._statement)
+        self._recording.blocks.append(self._statement.body)
+
+    def __exit__(self, *_: object) -> None:
+        self._recording.blocks.pop()
+
+
+class BlockApart:
+    """The statements of a block whose own line is faulty: they are checked and go nowhere."""
+
+    def __enter__(self) -> None:
+        current = _current()
+        current.blocks.append(current.plan.apart)
+
+    def __exit__(self, *_: object) -> None:
+        _current().blocks.pop()
 
 
 def map_(value: Value | Plain) -> Mapped:
@@ -122,32 +159,16 @@ def map_(value: Value | Plain) -> Mapped:
     return Mapped(value)
 
 
-@contextmanager
-def when(condition: Boolean) -> Iterator[None]:
+def when(condition: Boolean) -> Block:
     """Do the statements of the block only where the condition holds."""
-    current = _current()
     if not isinstance(condition, Boolean):
-        raise TypeError(f"when takes a condition, not {condition!r}; compare with equal_to(...)")
-    with _block(When(current.line(), condition.expression, [])):
-        yield
+        raise TypeError(f"when takes a condition, not {told(condition)}; ask with equal_to(...), is_present() or is_absent()")
+    return Block(condition.expression)
 
 
-@contextmanager
-def section() -> Iterator[None]:
+def section() -> Block:
     """Group statements, so that exit_() can leave them."""
-    with _block(Section(_current().line(), [])):
-        yield
-
-
-@contextmanager
-def _block(statement: When | Section) -> Iterator[None]:
-    current = _current()
-    current.add(statement)
-    current.blocks.append(statement.body)
-    try:
-        yield
-    finally:
-        current.blocks.pop()
+    return Block(None)
 
 
 def exit_() -> None:
@@ -162,6 +183,8 @@ def stop() -> None:
 
 def not_(condition: Boolean) -> Boolean:
     """Negate a condition."""
+    if not isinstance(condition, Boolean):
+        raise TypeError(f"not_ takes a condition, not {told(condition)}")
     return condition.negate()
 
 

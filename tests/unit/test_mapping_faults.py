@@ -31,10 +31,10 @@ map_(5).onto("nothing like it")
 """
     assert faults(tmp_path, rules) == [
         "FILE:2: the schema has no field 'txt'; did you mean 'text'?",
-        "FILE:3: field 'small' takes int, not text",
-        "FILE:4: field 'text' takes string, not a URI; map one of its parts, such as .path() or .value('name')",
-        "FILE:5: field 'text' takes string, not a query; map one of its parts, such as .path() or .value('name')",
-        "FILE:7: field 'small' takes int, not int64",
+        "FILE:3: field 'small' takes int, not a text; parse(...).to_int32() reads one",
+        "FILE:4: field 'text' takes string, not a URI; map one of its parts, such as .path() or .query().value('name')",
+        "FILE:5: field 'text' takes string, not a query; map one of its values with .value('name'), or all onto a map of arrays of strings",
+        "FILE:7: field 'small' takes int, not an int64",
         "FILE:8: the schema has no field 'nothing like it'",
     ]
 
@@ -44,17 +44,17 @@ map_(5).onto("nothing like it")
     [
         ("map_(locatoin()).onto('text')", "FILE:2: NameError: name 'locatoin' is not defined; did you mean 'location'?"),
         ("from collector.mapping import refferer", "did you mean 'referrer'?"),
-        ("map_(location())", "FILE:2: map_(...) says no field: add .onto(...)"),
+        ("map_(location())", 'FILE:2: map_(...) says no field: add .onto("field")'),
         ("map_(object()).onto('text')", "neither a value of an event nor a text, number or boolean"),
         ("if is_new_party(): pass", "use when(...), and_(), or_() and negate(), not if, and, or, not"),
         ("with when(event_type() == 'a'): pass", "use equal_to(...), not =="),
         ("with when(True): pass", "when takes a condition, not True"),
         ("with when(event_type()): pass", "when takes a condition"),
         ("is_new_party().and_(5)", "a condition is joined with another condition, not with 5"),
-        ("viewport_width().equal_to('a')", "a int32 never equals a text"),
-        ("parse(viewport_width())", "parse takes a text, not a number"),
-        ("event_parameters().path('$..a')", "'$..a' is no definite path"),
-        ("event_parameters().path('a')", "'a' is no definite path"),
+        ("viewport_width().equal_to('a')", "an int32 never equals a text"),
+        ("parse(viewport_width())", "parse takes a text of the event, not an int32"),
+        ("event_parameters().path('$..[')", "'$..[' is no JSONPath"),
+        ("event_parameters().path('a')", "'a' is no JSONPath: it begins with $"),
         ("\n\nmap_(", "FILE:4: this is no Python"),
         ("def f():\n    1 / 0\nf()", "FILE:3: ZeroDivisionError"),
     ],
@@ -79,7 +79,8 @@ def test_faults_before_a_mistake_are_told_with_it(tmp_path: Path) -> None:
 def test_a_field_that_must_be_set_needs_a_rule_that_always_sets_it(tmp_path: Path, rules: str) -> None:
     schema = {"type": "record", "name": "Strict", "fields": [{"name": "must", "type": "string"}]}
     (fault,) = faults(tmp_path, rules, schema)
-    assert fault.startswith("FILE: field 'must' must have a value in every record")
+    assert "field 'must' must have a value in every record" in fault
+    assert fault.startswith("FILE:")
     load_plan(read_plan(write(tmp_path, "map_(event_id()).onto('must')")), schema, AddressRules())
 
 

@@ -7,7 +7,7 @@ from itertools import chain
 from typing import Any
 
 from collector import mapping
-from collector.mapping.migrate import patterns
+from collector.mapping import patterns
 from collector.mapping.migrate.literals import escaped, quoted
 from collector.mapping.migrate.names import FUNCTIONS, METHODS, TYPES, Kind, Word, nearest, snake
 from collector.mapping.migrate.tree import (
@@ -146,23 +146,23 @@ class Expressions:
 
     def _function(self, node: Call) -> Term:
         word = FUNCTIONS.get(node.name)
-        if node.name == "match" and isinstance(node.arguments[0] if node.arguments else None, Literal):
-            arguments = self._pattern(node)
-        else:
-            arguments = self._arguments(node)
+        arguments = self._arguments(node)
+        if node.name == "match":
+            self._check_pattern(node)
         if node.name in STATEMENTS:
             return self.fault(node.line, f"{node.name} gives no value; write it as a statement of its own")
         if word is None:
             return self.fault(node.line, f"there is no function {node.name!r}{nearest(node.name, [*FUNCTIONS, *STATEMENTS])}")
         return self._called(node, word, self.use(word.name), arguments)
 
-    def _pattern(self, node: Call) -> list[Term]:
-        """Write the regular expression of a matcher."""
-        (value,) = (argument.value for argument in node.arguments[:1] if isinstance(argument, Literal))
-        try:
-            return [_text((patterns.to_python(str(value)),))] + [self.write(other) for other in node.arguments[1:]]
-        except ValueError as error:
-            return [self.fault(node.line, f"the regular expression {value!r} differs in Python: {error}; write it as Python's re has it")]
+    def _check_pattern(self, node: Call) -> None:
+        """See whether a regular expression of Java's is one here too."""
+        for pattern in node.arguments[:1]:
+            if isinstance(pattern, Literal):
+                try:
+                    patterns.read(pattern.value)
+                except ValueError as error:
+                    self.fault(node.line, f"{error}; write it as Python's re has it")
 
     def _arguments(self, node: Call) -> list[Term]:
         return [self.write(argument) for argument in node.arguments]
