@@ -100,7 +100,9 @@ async def run(directory: Path, passes: int) -> None:
     topic = LocalTopic.open(directory / "topic", on_failure=print)
     show("append a message to the topic", lambda message: topic.append([message]), messages, passes)
     topic.close()
-    connection = Connection(Config(lambda: None), State(collector.app.public, Limits.of(Settings()), collector.app.metrics, ()), {})
+    connection = Connection(
+        Config(lambda: None, log_config=None), State(collector.app.public, Limits.of(Settings()), collector.app.metrics, ()), {}
+    )
     intake = collector.app.public.events["/csc-event"]
     intake.receive = lambda _, respond: respond(answer)  # type: ignore[method-assign, assignment]
     answer = source.take(requests[0], now).answer

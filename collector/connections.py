@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final, Protocol, cast
 
+import structlog
 from uvicorn.server import ServerState
 
 from collector.addresses import Network, read_address
@@ -12,12 +13,18 @@ from collector.app import Paths
 from collector.limits import Limits
 from collector.metrics import Metrics
 
+log = structlog.get_logger("collector")
 LOOK_SECONDS: Final = 0.25
 REFUSED_AT_ONCE: Final = 512  # connections that are told why they may not stay; more of them are cut
 
 
-class WatchedProtocol(Protocol):
-    """A connection as its clock sees it."""
+class WaitingProtocol(Protocol):
+    """A connection as its port sees it."""
+
+    transport: asyncio.Transport
+
+    def go_on(self) -> None:
+        """Give the next requests their turn."""
 
     def look(self, now: float) -> None:
         """End what has had its time."""
@@ -34,6 +41,7 @@ class State(ServerState):
         self.is_draining = False
         self.now = 0.0
         self._admitted = 0
+        self._waiting: list[WaitingProtocol] = []
         self._of_clients: Counter[str | None] = Counter()
         self._proxies = tuple(proxies)
 
@@ -58,12 +66,27 @@ class State(ServerState):
         if not self._of_clients[client]:
             del self._of_clients[client]
 
+    def queue(self, connection: WaitingProtocol) -> None:
+        """Let a connection go on once all that have something to read are read: the same code at one time is in the processor's cache."""
+        if not self._waiting:
+            asyncio.get_running_loop().call_soon(self._go_on)
+        self._waiting.append(connection)
+
+    def _go_on(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for connection in waiting:
+            try:
+                connection.go_on()
+            except Exception:
+                log.exception("request failed")
+                connection.transport.abort()
+
     async def watch(self) -> None:
         """End what has had its time, until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
             self.now = loop.time()
-            for connection in cast("list[WatchedProtocol]", list(self.connections)):
+            for connection in cast("list[WaitingProtocol]", list(self.connections)):
                 connection.look(self.now)
             await asyncio.sleep(LOOK_SECONDS)
 

@@ -80,7 +80,7 @@ class Connection(UvicornConnection):
         self._is_admitted = self.server_state.admit(self._peer)
         if not self._is_admitted:
             self._refuse(too_many_connections())
-            self._go_on()
+            self.go_on()
             if self.server_state.is_crowded:
                 transport.abort()
 
@@ -102,9 +102,7 @@ class Connection(UvicornConnection):
         if self._part:
             self._look_at_rest(is_begun=number == self._number)
         if self._turns:
-            self._go_on()
-            if self._turns:
-                self.flow.pause_reading()
+            self.server_state.queue(self)
 
     def eof_received(self) -> bool:  # type: ignore[override]  # uvicorn's is never asked
         """Answer what was asked all the same; then close."""
@@ -114,7 +112,7 @@ class Connection(UvicornConnection):
     def resume_writing(self) -> None:
         """Go on once the answers so far are on their way."""
         super().resume_writing()
-        self._go_on()
+        self.go_on()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget what waits; nobody would read its answer."""
@@ -209,11 +207,11 @@ class Connection(UvicornConnection):
                 self.transport.abort()
         elif self._part == HEAD and waited > limits.header_timeout_seconds:
             self._refuse(HEADER_TOO_SLOW)
-            self._go_on()
+            self.go_on()
         elif self._part == BODY and waited > limits.body_timeout_seconds:
             message = f"the body must come within {limits.body_timeout_seconds:g} seconds"
             self._refuse_body(Rejection(RejectReason.BODY_TOO_SLOW, message))
-            self._go_on()
+            self.go_on()
         elif not self._part and not self._is_busy and waited > limits.idle_timeout_seconds:
             self.transport.close()
 
@@ -233,7 +231,7 @@ class Connection(UvicornConnection):
         self._is_busy = False
         self._end_turn()
 
-    def _go_on(self) -> None:
+    def go_on(self) -> None:
         """Give the next requests their turn."""
         turns, self._is_going_on = self._turns, True
         while turns and not self._is_busy and not self.flow.write_paused:
@@ -241,6 +239,8 @@ class Connection(UvicornConnection):
             self._is_busy = True
             take(what, self._respond)
         self._is_going_on = False
+        if turns:
+            self.flow.pause_reading()
 
     def _answer(self, answer: Answer) -> None:
         """Write the answer to the request under way."""
@@ -261,7 +261,7 @@ class Connection(UvicornConnection):
             self._since = self.server_state.now
         if self._turns:
             if not self._is_going_on:
-                self._go_on()
+                self.go_on()
         elif self._has_ended:
             self.transport.close()
         elif self.flow.read_paused:
@@ -389,7 +389,7 @@ class Connection(UvicornConnection):
         method = self.parser.get_method()
         if method == b"CONNECT":
             self._refuse(MALFORMED)
-            self._go_on()
+            self.go_on()
             return
         lines = [name + b": " + value for name, value in self._fields if name not in (b"upgrade", b"http2-settings")]
         head = b"\r\n".join((method + b" " + self.url + b" HTTP/" + self.parser.get_http_version().encode(), *lines, b"\r\n"))

@@ -20,7 +20,7 @@ class Load:
     per_second: int = 50  # of each sender
     acknowledged: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
-    seconds: list[float] = field(default_factory=list)  # until each answer, from the moment its request was due
+    seconds: list[float] = field(default_factory=list)  # that each answer took
 
     def __enter__(self) -> Self:
         self._stop = threading.Event()
@@ -39,11 +39,12 @@ class Load:
         connection, number = self._connection(), 0
         due = time.monotonic()
         while not self._stop.wait(max(0.0, due - time.monotonic())):
-            was_due, due = due, due + 1 / self.per_second
+            due += 1 / self.per_second
+            began = time.monotonic()
             number += 1
             try:
                 self._send(connection, f"{sender << 64 | number:032x}")
-                self.seconds.append(time.monotonic() - was_due)
+                self.seconds.append(time.monotonic() - began)
             except (OSError, http.client.HTTPException) as error:
                 self.failures.append(repr(error))
                 connection.close()
