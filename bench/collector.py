@@ -148,7 +148,7 @@ def wrk(running: Running, requests: Path, connections: int, seconds: float) -> L
     options = ["-t1", f"-c{connections}", f"-d{seconds:g}s", "-s", str(SCRIPT), f"http://127.0.0.1:{port}/"]
     before = cpu_seconds(process)
     output = subprocess.run(
-        ["taskset", "-c", LOAD_CORE, "wrk", *options, "--", requests], capture_output=True, text=True, check=True
+        ["taskset", "-c", LOAD_CORE, "wrk", *options, "--", str(requests)], capture_output=True, text=True, check=True
     ).stdout
     count, micros, p50, p99, failed = map(int, output.partition("RESULT")[2].split())
     return Load(count / micros * 1e6, p50 / 1000, p99 / 1000, failed, (cpu_seconds(process) - before) / count * 1e6)
@@ -158,7 +158,7 @@ def fixed_rate(running: Running, requests: Path, directory: Path, seconds: float
     """Send at a fixed rate whatever the answers do."""
     program = directory / "openloop"
     subprocess.run(["go", "build", "-o", program, OPEN_LOOP], check=True)
-    command: list[str | Path] = ["taskset", "-c", LOAD_CORE, program, f"127.0.0.1:{running[1]}", requests, str(RATE), "64", str(seconds)]
+    command = ["taskset", "-c", LOAD_CORE, str(program), f"127.0.0.1:{running[1]}", str(requests), str(RATE), "64", str(seconds)]
     output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     reached, p50, p99, failed = map(float, output.split()[1:])
     return Load(reached, p50, p99, int(failed), 0)

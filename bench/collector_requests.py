@@ -86,7 +86,7 @@ def divolte_get(number: int, chance: random.Random) -> bytes:
         "t": "addToBasket" if number % 2 else "pageView",
     }
     if number % 2:
-        parameters["u"] = mincode(dict(PARAMETERS[number // 2 % len(PARAMETERS)]) | {"nth": number})
+        parameters["u"] = mincode({**PARAMETERS[number // 2 % len(PARAMETERS)], "nth": number})
     signed = "".join(f"{name}={parameters[name]},;" for name in sorted(parameters))
     parameters["x"] = text36(mmh3.hash(signed, signed=True))
     query = "&".join(f"{name}={quote(value, safe=UNESCAPED)}" for name, value in parameters.items())
@@ -127,7 +127,7 @@ def tracker_post(number: int, chance: random.Random, events: int = 1) -> bytes:
     batch = [tracker_event((number + more) % DISTINCT, chance) for more in range(events)]
     body = msgspec.json.encode({"version": 1, "site": "shop", "sent_at": time.time_ns() // 1_000_000, "events": batch})
     headers = {
-        "User-Agent": f"Mozilla/5.0 (X11; Linux x86_64; build {number}) AppleWebKit/537.36 Chrome/{100 + number % 30}.0",
+        "User-Agent": f"Mozilla/5.0 (X11; Linux x86_64; build {number}) AppleWebKit/537.36 Chrome/{100 + number % 30}.0.0.0 Safari/537.36",
         "Content-Type": "text/plain;charset=UTF-8",
         "Accept": "*/*",
         "Accept-Language": "en-GB,en;q=0.5",
@@ -155,7 +155,7 @@ def json_batch(number: int, chance: random.Random) -> bytes:
             "is_new_session": not more % 4,
             "client_timestamp_iso": created_at,
             "event_type": "addToBasket",
-            "parameters": dict(PARAMETERS[more % len(PARAMETERS)]) | {"url": f"https://shop.example/p/{more}/men-running-shoe"},
+            "parameters": {**PARAMETERS[more % len(PARAMETERS)], "url": f"https://shop.example/p/{more}/men-running-shoe"},
         }
         for more in range(JSON_BATCH)
         for created in [time.time_ns() // 1_000_000 - more]

@@ -102,7 +102,7 @@ async def run(directory: Path, passes: int) -> None:
     topic.close()
     connection = Connection(Config(lambda: None), State(collector.app.public, Limits.of(Settings()), collector.app.metrics, ()), {})
     intake = collector.app.public.events["/csc-event"]
-    intake.receive = lambda request, respond: respond(answer)  # type: ignore[method-assign]  # noqa: ARG005
+    intake.receive = lambda _, respond: respond(answer)  # type: ignore[method-assign, assignment]
     answer = source.take(requests[0], now).answer
     connection.connection_made(NoTransport())
     show("protocol: parse a request, write its answer", connection.data_received, raw, passes)

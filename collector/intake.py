@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TypeAlias
 
 from collector.event import Rejection, RejectReason
@@ -12,6 +13,7 @@ from collector.trust import Trust
 from topics.topic import TopicError, TopicFull, TopicWriter
 
 Respond: TypeAlias = Callable[[Answer], None]
+_Waiting: TypeAlias = tuple[Outcome, float, Respond]  # since when
 
 
 class Intake:
@@ -31,6 +33,8 @@ class Intake:
     ) -> None:
         self.max_body_bytes = max_body_bytes
         self.metrics = metrics
+        self._durable: asyncio.Future[None] | None = None
+        self._waiting: list[_Waiting] = []
         self._source, self._topic, self._copy_topic, self._gate, self._now = source, topic, copy_topic, gate, now
         self._trust = trust
 
@@ -65,7 +69,7 @@ class Intake:
 
     def _store(self, outcome: Outcome, began: float, respond: Respond) -> None:
         if not outcome.messages:
-            self._count(outcome, began)
+            self._count(outcome, self._now() - began)
             respond(outcome.answer)
             return
         try:
@@ -73,18 +77,26 @@ class Intake:
         except TopicError as error:
             self._give_up(outcome, error, respond)
             return
+        if durable is not self._durable:  # all that become durable together wait for the same
+            self._durable, self._waiting = durable, []
+            durable.add_done_callback(partial(self._tell, self._waiting))
+        self._waiting.append((outcome, began, respond))
 
-        def done(future: asyncio.Future[None]) -> None:
-            error = future.exception()
-            if error is None:
-                self._count(outcome, began)
+    def _tell(self, waiting: list[_Waiting], durable: asyncio.Future[None]) -> None:
+        """Answer all that have waited for this."""
+        if self._durable is durable:
+            self._durable = None
+        error = durable.exception()
+        if error is None:
+            now = self._now()
+            for outcome, began, respond in waiting:
+                self._count(outcome, now - began)
                 respond(outcome.answer)
-            elif isinstance(error, TopicError):
+        elif isinstance(error, TopicError):
+            for outcome, _, respond in waiting:
                 self._give_up(outcome, error, respond)
-            else:
-                raise error
-
-        durable.add_done_callback(done)
+        else:
+            raise error
 
     def _append(self, outcome: Outcome) -> asyncio.Future[None]:
         if not outcome.copies or self._copy_topic is None:
@@ -93,13 +105,15 @@ class Intake:
         both = (self._copy_topic.append(outcome.copies), self._topic.append(outcome.messages))
         return asyncio.ensure_future(_all(both))
 
-    def _count(self, outcome: Outcome, began: float) -> None:
-        self.metrics.answers[outcome.answer.status] += 1
-        self.metrics.unknown_keys += outcome.unknown_keys
-        if outcome.refused:
-            self.metrics.refused[outcome.refused] += 1
-        if outcome.messages:
-            self.metrics.count_durable(self._source.name, outcome.results, self._now() - began)
+    def _count(self, outcome: Outcome, seconds: float) -> None:
+        answer, messages, results, unknown_keys, refused, _ = outcome
+        metrics = self.metrics
+        metrics.answers[answer.status] += 1
+        metrics.unknown_keys += unknown_keys
+        if refused:
+            metrics.refused[refused] += 1
+        if messages:
+            metrics.count_durable(self._source.name, results, seconds)
 
     def _give_up(self, outcome: Outcome, error: TopicError, respond: Respond) -> None:
         self._source.forget(outcome)

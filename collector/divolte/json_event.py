@@ -8,7 +8,7 @@ from collector.divolte.identifiers import canonical
 from collector.divolte.json_body import Flag, JsonEvent, PartyEvent
 from collector.divolte.writer import Identity
 from collector.event import LATEST, Rejection, RejectReason
-from collector.parameters import cleaned, has_nul, nesting_problem, parameters_text, problem_of
+from collector.parameters import cleaned, has_nul, nesting_problem, parameters_text, size_problem
 from collector.texts import CONTROL
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -44,7 +44,7 @@ def check(event: JsonEvent, party_id: str | None, *, has_controls: bool, is_stri
     text = None
     if problem is None and event.parameters is not None:
         text = parameters_text(event.parameters)
-        problem = problem_of(event.parameters, text)
+        problem = size_problem(text)
     if problem is not None:
         return Rejection(RejectReason.INVALID_PARAMETERS, problem)
     event.session_id = session_id
