@@ -24,7 +24,7 @@ def browse(tagged: Tagged) -> None:
         tagged.open(path)
         tagged.signal("addToBasket", PARAMETERS)
     tagged.page.go_back(wait_until="commit")
-    tagged.signal("back")
+    tagged.signal("back", [1])
 
 
 @pytest.mark.parametrize("signal", ["", "Object.defineProperty(Navigator.prototype, 'globalPrivacyControl', {get: () => true})"])

@@ -72,6 +72,26 @@ def test_a_signal_is_one_event_with_the_identifier_that_the_page_got(tagged: Tag
     ]
 
 
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("[1, 2]", {"value": [1, 2]}),
+        ("'text'", {"value": "text"}),
+        ("0", {"value": 0}),
+        ("new Date(0)", {"value": "1970-01-01T00:00:00.000Z"}),
+    ],
+)
+def test_parameters_without_names_get_one(tagged: Tagged, given: str, told: dict[str, Any]) -> None:
+    tagged.open().evaluate(f"divolte.signal('custom', {given})")
+    assert tagged.events(2)[1]["parameters"] == told
+
+
+@pytest.mark.parametrize("given", ["null", "undefined", "() => 1"])
+def test_parameters_that_are_nothing_are_none(tagged: Tagged, given: str) -> None:
+    tagged.open().evaluate(f"divolte.signal('custom', {given})")
+    assert tagged.events(2)[1].get("parameters") is None
+
+
 def test_identifiers_count_in_hexadecimal(tagged: Tagged) -> None:
     tagged.open().evaluate("for (let n = 0; n < 19; n++) divolte.signal('tick', {n})")
     events = tagged.events(20)

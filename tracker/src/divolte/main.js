@@ -16,9 +16,11 @@ import { isFirstInSession, isNewPartyId, partyId, rollCookies, sessionId } from 
 const signal = (type, parameters) => {
   if (!type) return null;
   if (!divolte.pageViewId) beginView();
+  const text = JSON.stringify(parameters);
+  const isNamed = !text || /^[{n]/.test(text); // an object, null, or nothing
   const id = nextId();
   rollCookies();
-  report("" + type, { id, parameters });
+  report("" + type, { id, parameters: isNamed ? parameters : { value: parameters } });
   settle(); // kept before the page can be gone
   return id;
 };
