@@ -105,7 +105,7 @@ def load_encoders(settings: Settings, sources: Sequence[Source]) -> Encoders:
             wanted[Use(source.name, kind)] = own
             if source.copy_to:
                 wanted[Use(source.name, kind, is_copy=True)] = (source.copy_to.mapping_file, source.copy_to.schema_file, source.is_strict)
-    rules, find_place = AddressRules(settings.query_parameters), settings.places and place_finder(settings.places)
+    rules, find_place = AddressRules(settings.query_parameters), place_finder(settings.places) if settings.places else None
     encoders: dict[Use, Encoder] = {}
     faults: dict[str, None] = {}
     for use, (mapping, schema, is_strict) in wanted.items():
