@@ -1,16 +1,12 @@
--- POSTs the requests of a file in turn; each line is an agent, a tab, a body. The file is the first argument after `--`.
+-- Sends the requests of a file in turn, a NUL between one and the next. The file is the first argument after `--`.
 local requests, at = {}, 0
 
 function init(args)
-  for line in io.lines(args[1]) do
-    local agent, body = line:match("^([^\t]*)\t(.*)$")
-    local headers = {
-      ["Content-Type"] = "text/plain;charset=UTF-8", ["User-Agent"] = agent, ["Accept"] = "*/*", ["Accept-Language"] = "en-GB,en;q=0.5",
-      ["Accept-Encoding"] = "gzip, deflate", ["Origin"] = "https://shop.example", ["Referer"] = "https://shop.example/",
-      ["Sec-Fetch-Mode"] = "cors",
-    }
-    requests[#requests + 1] = wrk.format("POST", "/h", headers, body)
+  local file = io.open(args[1], "rb")
+  for request in (file:read("*a") .. "\0"):gmatch("(%Z*)%z") do
+    requests[#requests + 1] = request
   end
+  file:close()
 end
 
 function request()

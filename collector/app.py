@@ -1,19 +1,17 @@
 """Puts the collector together: two applications, one for the public port and one for the internal one."""
 
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from starlette.applications import Starlette
-from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from collector.addresses import AddressReader
 from collector.duplicates import DuplicateMemory
-from collector.endpoints.asgi import EventEndpoint
 from collector.endpoints.divolte_json import max_body_bytes
 from collector.endpoints.internal import Internal
 from collector.endpoints.script import Script
@@ -29,8 +27,10 @@ from collector.mapping.loader import load
 from collector.mapping.operations import FindPlace
 from collector.metrics import Metrics
 from collector.peers import Nobody, Others
+from collector.rates import Rates
 from collector.settings import Settings
 from collector.sources import Source
+from collector.trust import ANY, Trust
 from collector.urls import AddressRules
 from topics.local import Received
 from topics.topic import TopicWriter
@@ -50,39 +50,23 @@ class CountingTopicProtocol(TopicWriter, Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Paths:
+    """Where the paths of one port lead."""
+
+    events: Mapping[str, Intake]
+    others: ASGIApp
+    are_for_pages: bool  # or else what comes from a page is refused: any page may send to the machine that shows it
+
+
+@dataclass(frozen=True, slots=True)
 class Application:
     """The collector without its ports."""
 
-    public: ASGIApp
-    internal: ASGIApp
+    public: Paths
+    internal: Paths
     gate: Gate
     metrics: Metrics
     trouble: Callable[[], str]  # why events should not be sent here, or nothing
-
-
-class _Events:
-    """Leads the paths of events past everything that the others go through."""
-
-    def __init__(self, endpoints: Mapping[str, EventEndpoint], others: ASGIApp) -> None:
-        self._endpoints, self._others = endpoints, others
-
-    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        if scope["type"] == "http" and (endpoint := self._endpoints.get(scope["path"])):
-            return endpoint(scope, receive, send)
-        return self._others(scope, receive, send)
-
-
-class _NotForPages:
-    """Refuses what a page in a browser sends: any page may send to the machine that shows it, and its browser says so (Fetch, Origin)."""
-
-    def __init__(self, others: ASGIApp) -> None:
-        self._others = others
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if any(name == b"origin" for name, _ in scope["headers"]):
-            await Response("this port is not for pages; they send their events to the public one\n", 403)(scope, receive, send)
-        else:
-            await self._others(scope, receive, send)
 
 
 NOBODY = Nobody()
@@ -134,7 +118,14 @@ def create_app(
     gate, metrics = Gate(), Metrics(topic.unread_bytes)
     addresses = AddressReader(settings.trusted_proxies)
 
-    def intake(events: EventSource, source: Source | None) -> Intake:
+    rates = Rates(settings.rate_per_second, settings.rate_burst) if settings.rate_per_second else None
+
+    def trust_of(source: Source | None) -> Trust | None:
+        if source is None or (rates is None and ANY in source.allowed_origins):
+            return None
+        return Trust(source.allowed_origins, addresses, rates)
+
+    def intake(events: EventSource, source: Source | None = None) -> Intake:
         copy = source and source.copy_to
         return Intake(
             events,
@@ -144,23 +135,22 @@ def create_app(
             now,
             max_body_bytes=max_body_bytes(source, settings.max_body_bytes),
             copy_topic=topics[copy.topic] if copy else None,
+            trust=trust_of(source),
         )
-
-    def endpoint(events: EventSource, source: Source | None = None) -> EventEndpoint:
-        return EventEndpoint(intake(events, source), settings.body_timeout_seconds)
 
     def trouble() -> str:
         return gate.trouble() or next(filter(None, (one.trouble() for one in topics.values())), "")
 
     internal = Internal(metrics, others, trouble=trouble, halves=lambda: Halves(topic.ledger(), accounts()), now=now)
     event_sources = EventSources(encoders, partition_key_function(secret), addresses, DuplicateMemory(settings.duplicate_memory))
-    trackers = [source for source in sources if source.kind == "tracker"]
-    scripts = [Route(source.script_path, Script().answer) for source in trackers if source.script_path]
-    events = {source.event_path: endpoint(event_sources.make(source), source) for source in sources}
-    trusted = {TRUSTED_PATH: endpoint(event_sources.make_trusted())}
+    scripts = [Route(source.script_path, Script(source).answer) for source in sources if source.script_path and source.kind != "json"]
+    events: dict[str, Intake] = {}
+    for source in sources:
+        events |= dict.fromkeys(source.event_paths, intake(event_sources.make(source), source))
+    trusted = {TRUSTED_PATH: intake(event_sources.make_trusted())}
     return Application(
-        public=_Events(events, Starlette(routes=scripts)),
-        internal=_NotForPages(_Events(trusted, Starlette(routes=internal.routes()))),
+        public=Paths(events, Starlette(routes=scripts), are_for_pages=True),
+        internal=Paths(trusted, Starlette(routes=internal.routes()), are_for_pages=False),
         gate=gate,
         metrics=metrics,
         trouble=trouble,

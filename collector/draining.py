@@ -6,46 +6,20 @@ import socket
 from collections.abc import Iterator
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-from uvicorn.server import ServerState
+
+from collector.connections import State
+from collector.protocol import Connection
 
 LOOK_SECONDS = 0.05
-
-
-class State(ServerState):
-    """What all connections of a server know."""
-
-    is_draining = False
-
-
-class DrainingConnection(HttpToolsProtocol):
-    """A connection that stays open while its server ends, until it has told in an answer that it will close."""
-
-    server_state: State
-
-    def on_headers_complete(self) -> None:
-        super().on_headers_complete()
-        if self.server_state.is_draining:
-            self.cycle.keep_alive = False
-
-    def shutdown(self) -> None:
-        """Close with the answer under way, or with the next one: a request may be on its way to an idle connection."""
-        if self.cycle is not None and not self.cycle.response_complete:
-            self.cycle.keep_alive = False
-
-    @property
-    def is_idle(self) -> bool:
-        """Whether no request is being answered."""
-        return self.cycle is None or self.cycle.response_complete
 
 
 class Server(uvicorn.Server):
     """A server that leaves the signals to us (there are two of it), and gives idle connections some seconds when it ends."""
 
-    def __init__(self, config: uvicorn.Config, idle_seconds: float) -> None:
+    def __init__(self, config: uvicorn.Config, state: State, idle_seconds: float) -> None:
         super().__init__(config)
         self._idle_seconds = idle_seconds
-        self.server_state = self._state = State()
+        self.server_state = self._state = state
         self.listening = asyncio.Event()
 
     @contextlib.contextmanager
@@ -53,6 +27,7 @@ class Server(uvicorn.Server):
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self._watching = asyncio.create_task(self._state.watch())
         await super().startup(sockets)
         self.listening.set()
 
@@ -71,6 +46,7 @@ class Server(uvicorn.Server):
                 self._close(only_idle=False)
         for server in self.servers:
             await server.wait_closed()
+        self._watching.cancel()
 
     async def _have_closed(self, seconds: float) -> bool:
         """Wait for all connections to be closed; one that was accepted a moment ago is known a moment later."""
@@ -84,7 +60,7 @@ class Server(uvicorn.Server):
 
     def _close(self, *, only_idle: bool) -> None:
         for connection in list(self._state.connections):
-            if isinstance(connection, DrainingConnection) and (connection.is_idle or not only_idle):
+            if isinstance(connection, Connection) and (connection.is_idle or not only_idle):
                 connection.transport.close()
         if not only_idle:
             for task in self._state.tasks:

@@ -29,6 +29,8 @@ class RejectReason(StrEnum):
     UNKNOWN_VERSION = "unknown_version"
     INVALID_SITE = "invalid_site"
     METHOD_NOT_ALLOWED = "method_not_allowed"
+    ORIGIN_NOT_ALLOWED = "origin_not_allowed"
+    TOO_MANY_REQUESTS = "too_many_requests"
     # an event, or every event of a batch
     INVALID_TIME = "invalid_time"
     INVALID_EVENT = "invalid_event"
@@ -92,7 +94,7 @@ class Event(Struct, forbid_unknown_fields=True, gc=False):
     currency: str | None = None
     product_id: str | None = None
     quantity: Annotated[int, Meta(ge=-INT32, le=INT32)] | None = None
-    parameters: dict[str, object] | None = None
+    parameters: object = None  # an object, but for Divolte's script
 
 
 class TrustedEvent(Event, forbid_unknown_fields=True, gc=False):

@@ -15,25 +15,26 @@ is_site = re.compile("[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}").fullmatch
 
 
 class IdentifierRules(NamedTuple):
-    """What the identifiers and types of a source's batches may look like."""
+    """What the identifiers, types and parameters of a source's batches may look like."""
 
     is_event_id: Callable[[str], object]
     is_page_view_id: Callable[[str], object]
     is_event_type: Callable[[str], object]
-    canonical: Callable[[str], str | None]  # of parties and sessions
-    event_key: Callable[[Event], str]  # what the converter knows an event by
-    told: str  # what would be right
+    canonical: Callable[[str], str | None]  # of parties and sessions that have other than 32 digits
+    event_key: Callable[[Event], str]  # what the converter knows an event by whose id has other than 32 digits
+    told: str  # what identifiers would be right
+    parameters: type = dict  # what a page may send of its own
 
 
-def _same_if_valid(text: str) -> str | None:
-    return text if is_identifier(text) else None
+def _none(_: str) -> None:
+    return None
 
 
 def _id_of(event: Event) -> str:
     return event.id
 
 
-PLAIN = IdentifierRules(is_identifier, is_identifier, is_event_type, _same_if_valid, _id_of, "32 digits of 0-9 and a-f")
+PLAIN = IdentifierRules(is_identifier, is_identifier, is_event_type, _none, _id_of, "32 digits of 0-9 and a-f")
 
 
 def partition_key_function(secret: bytes) -> Callable[[tuple[str, str | None, str | None]], bytes]:

@@ -2,15 +2,18 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TypeAlias
 
-from collector.event import Rejection
+from collector.event import Rejection, RejectReason
 from collector.exchange import Answer, EventSource, Outcome, Request, later
 from collector.gate import Gate
 from collector.metrics import Metrics
+from collector.trust import Trust
 from topics.topic import TopicError, TopicFull, TopicWriter
 
 Respond: TypeAlias = Callable[[Answer], None]
+_Waiting: TypeAlias = tuple[Outcome, float, Respond]  # since when
 
 
 class Intake:
@@ -26,18 +29,38 @@ class Intake:
         *,
         max_body_bytes: int,
         copy_topic: TopicWriter | None = None,
+        trust: Trust | None = None,
     ) -> None:
         self.max_body_bytes = max_body_bytes
         self.metrics = metrics
+        self._durable: asyncio.Future[None] | None = None
+        self._waiting: list[_Waiting] = []
         self._source, self._topic, self._copy_topic, self._gate, self._now = source, topic, copy_topic, gate, now
+        self._trust = trust
 
     def receive(self, request: Request, respond: Respond) -> None:
         """Take a request; `respond` is called in the loop's thread, now or when its messages are durable."""
         began = self._now()
+        if self._trust is not None:
+            respond = self._readable(self._trust, request, respond)
+            if refused := self._trust.refusal(request, began):
+                self.metrics.refused[refused[0]] += 1
+                self._answer(refused[1], respond)
+                return
         if self._gate.closed_because:
             self._answer(later(self._gate.closed_because, 5), respond)
+        elif len(request.body) > self.max_body_bytes:
+            self.refuse(self.too_large(), respond)
         else:
             self._store(self._source.take(request, int(began * 1000)), began, respond)
+
+    @staticmethod
+    def _readable(trust: Trust, request: Request, respond: Respond) -> Respond:
+        return respond if trust.is_for_all else lambda answer: respond(trust.readable(request, answer))
+
+    def too_large(self) -> Rejection:
+        """Say that a body has too many bytes."""
+        return Rejection(RejectReason.BODY_TOO_LARGE, f"a body has at most {self.max_body_bytes} bytes")
 
     def refuse(self, refusal: Rejection, respond: Respond) -> None:
         """Refuse a request whose body could not be had; the refusal is stored before it is told."""
@@ -46,7 +69,7 @@ class Intake:
 
     def _store(self, outcome: Outcome, began: float, respond: Respond) -> None:
         if not outcome.messages:
-            self._count(outcome, began)
+            self._count(outcome, self._now() - began)
             respond(outcome.answer)
             return
         try:
@@ -54,18 +77,26 @@ class Intake:
         except TopicError as error:
             self._give_up(outcome, error, respond)
             return
+        if durable is not self._durable:  # all that become durable together wait for the same
+            self._durable, self._waiting = durable, []
+            durable.add_done_callback(partial(self._tell, self._waiting))
+        self._waiting.append((outcome, began, respond))
 
-        def done(future: asyncio.Future[None]) -> None:
-            error = future.exception()
-            if error is None:
-                self._count(outcome, began)
+    def _tell(self, waiting: list[_Waiting], durable: asyncio.Future[None]) -> None:
+        """Answer all that have waited for this."""
+        if self._durable is durable:
+            self._durable = None
+        error = durable.exception()
+        if error is None:
+            now = self._now()
+            for outcome, began, respond in waiting:
+                self._count(outcome, now - began)
                 respond(outcome.answer)
-            elif isinstance(error, TopicError):
+        elif isinstance(error, TopicError):
+            for outcome, _, respond in waiting:
                 self._give_up(outcome, error, respond)
-            else:
-                raise error
-
-        durable.add_done_callback(done)
+        else:
+            raise error
 
     def _append(self, outcome: Outcome) -> asyncio.Future[None]:
         if not outcome.copies or self._copy_topic is None:
@@ -74,13 +105,15 @@ class Intake:
         both = (self._copy_topic.append(outcome.copies), self._topic.append(outcome.messages))
         return asyncio.ensure_future(_all(both))
 
-    def _count(self, outcome: Outcome, began: float) -> None:
-        self.metrics.answers[outcome.answer.status] += 1
-        self.metrics.unknown_keys += outcome.unknown_keys
-        if outcome.refused:
-            self.metrics.refused[outcome.refused] += 1
-        if outcome.messages:
-            self.metrics.count_durable(self._source.name, outcome.results, self._now() - began)
+    def _count(self, outcome: Outcome, seconds: float) -> None:
+        answer, messages, results, unknown_keys, refused, _ = outcome
+        metrics = self.metrics
+        metrics.answers[answer.status] += 1
+        metrics.unknown_keys += unknown_keys
+        if refused:
+            metrics.refused[refused] += 1
+        if messages:
+            metrics.count_durable(self._source.name, results, seconds)
 
     def _give_up(self, outcome: Outcome, error: TopicError, respond: Respond) -> None:
         self._source.forget(outcome)

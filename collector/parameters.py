@@ -1,6 +1,6 @@
 """The page's own parameters of an event: how large they may be, and the one form in which they are kept."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 
 import msgspec
 
@@ -8,6 +8,7 @@ from collector.texts import CONTROL
 
 MAX_BYTES, MAX_DEPTH, MAX_KEYS = 8192, 8, 200
 
+_CONTAINERS = frozenset((dict, list))
 _encode = msgspec.json.Encoder().encode
 
 
@@ -18,36 +19,32 @@ def parameters_text(parameters: object) -> bytes:
 
 def problem_of(parameters: object, text: bytes) -> str | None:
     """Say what is too large about parameters; None if nothing is."""
-    if len(text) > MAX_BYTES:
-        return f"parameters have {len(text)} bytes; at most {MAX_BYTES} are taken"
-    if not isinstance(parameters, dict):
-        return nesting_problem(parameters)
-    if len(parameters) > MAX_KEYS:
-        return f"parameters have {len(parameters)} keys; at most {MAX_KEYS} are taken"
-    for value in parameters.values():
-        if isinstance(value, dict | list):
-            return nesting_problem(parameters)
-    return None
+    return size_problem(text) or nesting_problem(parameters)
+
+
+def size_problem(text: bytes) -> str | None:
+    """Say that the text of parameters is too large."""
+    return f"parameters have {len(text)} bytes; at most {MAX_BYTES} are taken" if len(text) > MAX_BYTES else None
 
 
 def nesting_problem(parameters: object) -> str | None:
     """Say what is too much about nested parameters, without recursion: what passes can be walked with it."""
     keys, depth = 0, 0
-    level: list[object] = [parameters]
+    level = [parameters] if type(parameters) in _CONTAINERS else []
     while level:
         depth += 1
         if depth > MAX_DEPTH:
             return f"parameters are nested deeper than {MAX_DEPTH}"
-        keys += sum(len(one) for one in level if isinstance(one, dict))
-        level = [inner for outer in level for inner in _inside(outer) if isinstance(inner, dict | list)]
+        outer, level = level, []
+        for one in outer:
+            values: Iterable[object] = ()
+            if isinstance(one, dict):
+                keys += len(one)
+                values = one.values()
+            elif isinstance(one, list):
+                values = one
+            level += [value for value in values if type(value) in _CONTAINERS]
     return f"parameters have {keys} keys; at most {MAX_KEYS} are taken" if keys > MAX_KEYS else None
-
-
-def _inside(value: object) -> Iterator[object]:
-    if isinstance(value, dict):
-        yield from value.values()
-    elif isinstance(value, list):
-        yield from value
 
 
 def has_nul(value: object) -> bool:

@@ -46,7 +46,7 @@ class Nobody:
         return {}
 
     async def halves(self) -> Iterable[Halves]:
-        return spools_besides(self._directory, {""}) if self._directory else ()
+        return await _spools_besides(self._directory, {""})
 
 
 class Peers:
@@ -86,8 +86,7 @@ class Peers:
 
     async def halves(self) -> Iterable[Halves]:
         told = {name: decode(content) for name, content in (await self._ask(LEDGER)).items() if content is not None}
-        unwritten = spools_besides(self._directory, {self.name, *told}) if self._directory else ()
-        return (*told.values(), *unwritten)
+        return (*told.values(), *await _spools_besides(self._directory, {self.name, *told}))
 
     async def _ask(self, question: str) -> dict[str, bytes | None]:
         names = sorted(path.name for path in self._folder.iterdir() if path.is_socket() and path.name != self.name)
@@ -121,6 +120,8 @@ async def _exchange(path: Path, question: bytes) -> bytes:
             await writer.wait_closed()
 
 
-def spools_besides(directory: Path, names: set[str]) -> list[Halves]:
+async def _spools_besides(directory: Path | None, names: set[str]) -> list[Halves]:
     """Read what came in from the files of the topic's own directory and its spools, but for those of these names."""
-    return [Halves(received(path), {}) for name, path in spool_paths(directory).items() if name not in names]
+    paths = spool_paths(directory) if directory else {}
+    unknown = [path for name, path in paths.items() if name not in names]
+    return [Halves(await asyncio.to_thread(received, path), {}) for path in unknown]

@@ -16,7 +16,7 @@ from collector.mapping.avro import Remembered
 from collector.mapping.compile import Encoder
 from collector.parameters import cleaned, has_nul, nesting_problem, parameters_text, problem_of
 from collector.reading import BodyReader, Reading
-from collector.senders import Sender
+from collector.senders import Sender, without_cookies
 from collector.texts import CONTROL, may_hold_controls
 from topics.topic import Kind, Message
 
@@ -129,7 +129,7 @@ class Pipeline:
     def _repeated(self, event: Event, received_at: int) -> Message:
         """Tell the converter of an event that came twice in one batch: it counts among the duplicates."""
         return Message(
-            Kind.REJECTION, received_at, self._source, DUPLICATE.encode(), self._rules.event_key(event), b'{"message":"twice in one batch"}'
+            Kind.REJECTION, received_at, self._source, DUPLICATE.encode(), self._event_key(event), b'{"message":"twice in one batch"}'
         )
 
     def _message(self, event: Event, beacon: _Beacon, copies: list[Message]) -> Message | Rejection:
@@ -140,7 +140,7 @@ class Pipeline:
             return is_cleaned
         if refusal := _check(event, self._rules):
             return refusal
-        event_key = self._rules.event_key(event)
+        event_key = self._event_key(event)
         if self._event_prefix:
             event.type = self._event_prefix + event.type
         text = None
@@ -155,18 +155,39 @@ class Pipeline:
         party_kind, party_id, session_id = _party(event, declines)
         if party_kind == "none":  # having been here before is not to be known either
             event.is_new_party = event.is_first_in_session = None
-        who = (party_kind, party_id, session_id, address, user_agent)
-        what = (is_skewed, is_cleaned, event.parameters, text, event_key, remote_host, headers, False, False)
-        facts = (event, site, self._source, received_at, occurred_at, created_at, *who, *what)
-        key = self._key(party_id, (site, address, user_agent))
+            headers = without_cookies(headers)
+        facts = (
+            event,
+            site,
+            self._source,
+            received_at,
+            occurred_at,
+            created_at,
+            party_kind,
+            party_id,
+            session_id,
+            address,
+            user_agent,
+            is_skewed,
+            is_cleaned,
+            event.parameters,
+            text,
+            event_key,
+            remote_host,
+            headers,
+            False,  # this form has no checksum,
+            False,  # and its repeats are removed by the converter
+        )
+        key = self._key((site, address, user_agent)) if party_id is None else party_id.encode()
         if self._encode_copy is not None:
             copies.append(Message(Kind.EVENT, received_at, self._source, key, event_key, self._encode_copy(*facts)))
         return Message(Kind.EVENT, received_at, self._source, key, event_key, self._encode(*facts))
 
-    def _key(self, party_id: str | None, likeness: Likeness) -> bytes:
-        """Give the partition key: all events of a party have the same."""
-        if party_id is not None:
-            return party_id.encode()
+    def _event_key(self, event: Event) -> str:
+        return event.id if is_identifier(event.id) else self._rules.event_key(event)
+
+    def _key(self, likeness: Likeness) -> bytes:
+        """Give the partition key of events without a party."""
         return self._keys.known.get(likeness) or self._keys.make(likeness)
 
 
@@ -219,6 +240,8 @@ def _check(event: Event, rules: IdentifierRules) -> Rejection | None:
         return Rejection(RejectReason.INVALID_EVENT_ID, f"id must be {rules.told}")
     if not rules.is_event_type(event.type):
         return Rejection(RejectReason.INVALID_EVENT_TYPE, "type must be 1 to 64 letters, digits, _ - . : /, a letter first", event.id)
+    if event.parameters is not None and not isinstance(event.parameters, rules.parameters):
+        return Rejection(RejectReason.INVALID_PARAMETERS, "parameters must be an object", event.id)
     if not _has_valid_identifiers(event, rules):
         told = f"page_view_id, party_id and session_id must be {rules.told}"
         return Rejection(RejectReason.INVALID_IDENTIFIER, told, event.id)
@@ -236,13 +259,14 @@ def _valid_id(event: Event) -> str:
 def _has_valid_identifiers(event: Event, rules: IdentifierRules) -> bool:
     if event.page_view_id is not None and not rules.is_page_view_id(event.page_view_id):
         return False
-    if event.party_id is not None:
-        event.party_id = rules.canonical(event.party_id)
-        if event.party_id is None:
+    party_id, session_id = event.party_id, event.session_id
+    if party_id is not None and not is_identifier(party_id):
+        party_id = event.party_id = rules.canonical(party_id)
+        if party_id is None:
             return False
-    if event.session_id is not None:
-        event.session_id = rules.canonical(event.session_id)
-        return event.session_id is not None
+    if session_id is not None and not is_identifier(session_id):
+        session_id = event.session_id = rules.canonical(session_id)
+        return session_id is not None
     return True
 
 
@@ -264,6 +288,6 @@ def _clean(event: Event, texts: Sequence[str]) -> bool | Rejection:
             changed = True
     parameters = cleaned(event.parameters)
     if parameters != event.parameters:
-        event.parameters = parameters  # type: ignore[assignment]  # a dict stays one
+        event.parameters = parameters
         changed = True
     return changed

@@ -25,12 +25,17 @@ class Sender(NamedTuple):
 NOBODY: Final = Sender(None, None, None, (), declines=False)
 
 
+def without_cookies(headers: Sequence[Header]) -> Sequence[Header]:
+    """Leave out what may say who somebody is."""
+    return [header for header in headers if header[0] != b"cookie"]
+
+
 def read_sender(request: Request, fields: Mapping[bytes, bytes], addresses: AddressReader, *, hears_no: bool) -> Sender:
     """Read the sender; if a no is heard, its cookies are not told."""
     seen = addresses.read(request.peer, fields.get(b"x-forwarded-for", b"")) if request.peer else None
     agent = fields.get(b"user-agent")
     user_agent = None if not agent else _text(agent) if len(agent) <= LONGEST_REMEMBERED else header_text(agent)
     declines = hears_no and (fields.get(b"sec-gpc") == b"1" or fields.get(b"dnt") == b"1")
-    headers = [header for header in request.headers if header[0] != b"cookie"] if declines else request.headers
-    address, remote_host = seen or (None, None)
+    headers = without_cookies(request.headers) if declines else request.headers
+    address, remote_host, _ = seen or (None, None, None)
     return Sender(address, remote_host, user_agent, headers, declines)

@@ -8,14 +8,16 @@ from dataclasses import dataclass, field
 
 import structlog
 import uvicorn
-from starlette.types import ASGIApp
 
-from collector.app import Application, create_app, load_encoders
-from collector.draining import DrainingConnection, Server
+from collector.app import Application, Paths, create_app, load_encoders
+from collector.connections import State
+from collector.draining import Server
 from collector.errors import StartError
 from collector.identifiers import read_or_make_secret
+from collector.limits import Limits
 from collector.peers import Nobody
 from collector.ports import Ports, take_ports
+from collector.protocol import Connection
 from collector.settings import PREFIX, Settings
 from collector.sources import load_sources
 from collector.spools import Opening, keep_tidy
@@ -65,7 +67,7 @@ async def serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ending.stopping.set)
     idle_seconds = min(idle_seconds, settings.drain_timeout_seconds)
-    servers = [Server(_config(settings, one), idle_seconds) for one in (app.public, app.internal)]
+    servers = [_server(settings, app, paths, idle_seconds) for paths in (app.public, app.internal)]
     tasks = [asyncio.create_task(server.serve([port])) for server, port in zip(servers, (ports.public, ports.internal), strict=True)]
     spare_the_collector_of_garbage(10_000, 50, 50)  # looking through it all took tens of milliseconds, at any time
     await asyncio.gather(*(server.listening.wait() for server in servers))
@@ -96,11 +98,10 @@ def read_secret(settings: Settings) -> bytes:
         ) from error
 
 
-def _config(settings: Settings, app: ASGIApp) -> uvicorn.Config:
-    return uvicorn.Config(
-        app,
-        interface="asgi3",  # cannot be told from the application: its call is a plain function that gives a coroutine
-        http=DrainingConnection,
+def _server(settings: Settings, app: Application, paths: Paths, idle_seconds: float) -> Server:
+    config = uvicorn.Config(
+        paths.others,
+        http=Connection,
         ws="none",
         lifespan="off",
         log_config=None,
@@ -108,6 +109,6 @@ def _config(settings: Settings, app: ASGIApp) -> uvicorn.Config:
         server_header=False,
         date_header=False,
         proxy_headers=False,
-        timeout_keep_alive=settings.idle_timeout_seconds,
         timeout_graceful_shutdown=settings.drain_timeout_seconds,
     )
+    return Server(config, State(paths, Limits.of(settings), app.metrics, settings.trusted_proxies), idle_seconds)

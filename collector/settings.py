@@ -56,9 +56,25 @@ class Settings(ServiceSettings):
     schema_file: Path = Field(default=_SCHEMAS / "clickstream.avsc", description="Avro schema of the records.")
     mapping_file: Path = Field(default=_SCHEMAS / "clickstream_mapping.py", description="Mapping from events to records, in Python.")
     places: Path | None = Field(default=None, description="Place database (.mmdb) for mappings that ask where an address is.")
+    max_url_bytes: int = Field(default=8192, ge=256, le=1 << 20, description="Longest address of a request.")
+    max_header_bytes: int = Field(default=16384, ge=256, le=1 << 20, description="Largest header of a request.")
+    max_headers: int = Field(default=64, ge=1, le=4096, description="Most lines of a request's header.")
     max_body_bytes: int = Field(default=256 * 1024, ge=1024, le=16 << 20, description="Largest body of a request.")
+    max_connections: int = Field(default=2048, ge=1, le=1 << 20, description="Connections that each port of a process has open at most.")
+    max_connections_per_client: int = Field(
+        default=256, ge=1, le=1 << 20, description="Connections that one address has open at most, unless it is a trusted proxy."
+    )
+    rate_per_second: float = Field(
+        default=0, ge=0, le=1e6, description="Requests a second from one network (/24, /64) in the long run, 429 beyond; 0 is no limit."
+    )
+    rate_burst: int = Field(
+        default=200, ge=1, le=1_000_000, description="Requests that one network may make at once before its rate counts."
+    )
+    header_timeout_seconds: float = Field(
+        default=5, gt=0, le=600, description="Time within which a header must have come whole, from its first byte."
+    )
     body_timeout_seconds: float = Field(default=10, gt=0, le=600, description="Time within which a body must have come whole.")
-    idle_timeout_seconds: int = Field(default=75, gt=0, le=3600, description="Time after which a connection without a request is closed.")
+    idle_timeout_seconds: float = Field(default=15, gt=0, le=3600, description="Time after which a connection without a request is closed.")
     drain_timeout_seconds: int = Field(default=10, gt=0, le=600, description="Time that open requests get to end when the collector stops.")
 
     @field_validator("trusted_proxies", "query_parameters", mode="before")

@@ -61,9 +61,13 @@ class Source(BaseModel):
     session_timeout_seconds: int = Field(default=1800, gt=0, le=2**31 - 1)
     cookie_domain: str = Field(default="", pattern=r"^[A-Za-z0-9.-]*$")
     auto_page_view: bool = True
-    server_cookie: CookieName | Literal[""] = ""
     party_parameter: str = Field(default="p", pattern=r"^[A-Za-z0-9_.-]{1,64}$")
     max_body_bytes: int = Field(default=4096, ge=1, le=16 << 20)
+
+    @property
+    def event_paths(self) -> tuple[str, ...]:
+        """Give the paths of its events: Divolte takes a slash at the end as well."""
+        return (self.event_path,) if self.kind == "tracker" else (self.event_path, self.event_path.rstrip("/") + "/")
 
     @property
     def is_strict(self) -> bool:

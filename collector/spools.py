@@ -19,6 +19,7 @@ from topics.forwarded import ForwardedTopic
 from topics.kafka.settings import KafkaSettings
 from topics.kafka.writer import KafkaTopic
 from topics.local import LocalTopic, Recovered
+from topics.log import NoSpace
 from topics.spools import is_written, put_in_order, spool_accounts, spool_path, spool_paths, tidy
 from topics.topic import TopicError
 
@@ -93,7 +94,11 @@ def tidy_spools(directories: Sequence[Path], *, are_ours: bool = False) -> None:
     """
     for directory in directories:
         for number, path in spool_paths(directory).items():
-            recovered = put_in_order(path) if are_ours and not number and is_written(path) else tidy(path)
+            try:
+                recovered = put_in_order(path) if are_ours and not number and is_written(path) else tidy(path)
+            except (OSError, NoSpace, TopicError) as error:
+                log.warning("spool not tidied, tried again", directory=str(path), error=str(error))
+                continue
             if recovered:
                 tell_recovered(recovered, path)
 

@@ -69,6 +69,7 @@ class Workers:
         self._running: set[Worker] = set()
         self._serving: list[Worker] = []  # those of the running that are to stay
         self._watching: set[asyncio.Task[None]] = set()
+        self._failures: list[BaseException] = []
         self._stopping = asyncio.Event()
         self._changing = asyncio.Lock()
         self._pause_seconds = 0.0
@@ -88,7 +89,7 @@ class Workers:
             self._watch(keep_tidy(self._directories, are_ours=True))
             await self._stopping.wait()
         await self._stop()
-        return max(status for _, status in started)
+        return max(bool(self._failures), *(status for _, status in started))
 
     async def _start(self) -> tuple[Worker | None, int]:
         """Start a worker and wait until it serves; None and its status if it does not come up."""
@@ -96,8 +97,14 @@ class Workers:
         ours.setblocking(False)
         passed = (self._ports.public.fileno(), self._ports.internal.fileno(), theirs.fileno())
         command = (sys.executable, "-m", "collector.worker", *map(str, passed), str(self._folder))
-        process = await asyncio.create_subprocess_exec(*command, pass_fds=passed, start_new_session=True)
-        theirs.close()
+        try:
+            process = await asyncio.create_subprocess_exec(*command, pass_fds=passed, start_new_session=True)
+        except OSError as error:
+            log.error("no process can be started", error=str(error))
+            ours.close()
+            return None, 1
+        finally:
+            theirs.close()
         worker = Worker(process, ours, time.monotonic())
         self._running.add(worker)
         self._watch(self._wait_for_end(worker))
@@ -119,12 +126,12 @@ class Workers:
         """Start another in the place of one that has ended, ever more seldom while they do not live long."""
         if lived_seconds > STEADY_SECONDS:
             self._pause_seconds = 0.0
-        while not self._stopping.is_set():
+        while True:
             await asyncio.sleep(self._pause_seconds)
             self._pause_seconds = min(max(1.0, 2 * self._pause_seconds), LONGEST_PAUSE_SECONDS)
             async with self._changing:
                 tidy_spools(self._directories, are_ours=True)
-                if (await self._start())[0]:
+                if len(self._serving) >= self._settings.workers or (await self._start())[0]:
                     return
 
     async def _change_all(self) -> None:
@@ -132,7 +139,7 @@ class Workers:
         async with self._changing:
             log.info("rolling restart", workers=len(self._serving))
             for old in list(self._serving):
-                new, status = (None, 0) if self._stopping.is_set() else await self._start()
+                new, status = await self._start()
                 if new is None:
                     log.error("rolling restart ended, a new worker did not come up; the old ones stay", status=status)
                     return
@@ -143,8 +150,10 @@ class Workers:
         if worker in self._serving:  # else it has ended by itself
             self._serving.remove(worker)
             worker.signal(signal.SIGTERM)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(worker.process.wait(), LEAVE_SECONDS)
+            await asyncio.wait({self._watch(self._end(worker))}, timeout=LEAVE_SECONDS)
+
+    async def _end(self, worker: Worker) -> None:
+        await worker.end_within(self._settings.drain_timeout_seconds + KILL_SECONDS)
 
     async def _stop(self) -> None:
         """Have all workers drain and end."""
@@ -152,16 +161,24 @@ class Workers:
         workers = list(self._running)
         for worker in workers:
             worker.signal(signal.SIGTERM)
-        seconds = self._settings.drain_timeout_seconds + KILL_SECONDS
-        await asyncio.gather(*(worker.end_within(seconds) for worker in workers))
+        await asyncio.gather(*map(self._end, workers))
         for task in self._watching:
             task.cancel()
         log.info("collector stopped")
 
-    def _watch(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.ensure_future(work)
+    def _watch(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Have something done beside the rest; if it fails, all ends."""
+        task = asyncio.create_task(work)
         self._watching.add(task)
-        task.add_done_callback(self._watching.discard)
+        task.add_done_callback(self._watched)
+        return task
+
+    def _watched(self, task: asyncio.Task[None]) -> None:
+        self._watching.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            log.error("the parent of the workers failed", exc_info=error)
+            self._failures.append(error)
+            self._stopping.set()
 
 
 async def run(settings: Settings, kafka: KafkaSettings) -> int:

@@ -23,8 +23,10 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-mapping_app = typer.Typer(help="Check and try the rules that turn an event into a record.", no_args_is_help=True)
+mapping_app = typer.Typer(help="Check, try and translate the rules that turn an event into a record.", no_args_is_help=True)
 app.add_typer(mapping_app, name="mapping")
+schema_app = typer.Typer(help="See whether a schema may take the place of another one.", no_args_is_help=True)
+app.add_typer(schema_app, name="schema")
 engines_app = typer.Typer(help="Run real Kafka and real Druid on this machine, to develop and test with.", no_args_is_help=True)
 app.add_typer(engines_app, name="engines")
 kafka_app = typer.Typer(help="Make the topics on Kafka, and look at them; HEADRACE_KAFKA_* says where it is.", no_args_is_help=True)
@@ -250,6 +252,32 @@ def mapping_test(
     test(file, events, schema, console)
 
 
+@schema_app.command("check")
+def schema_check(
+    old: Annotated[Path, typer.Argument(help="Avro schema that messages are written with now.")],
+    new: Annotated[Path, typer.Argument(help="Avro schema that is to take its place.")],
+    compatibility: Annotated[
+        Literal["backward", "forward", "full"],
+        typer.Option(help="backward: NEW reads messages of OLD; forward: OLD reads those of NEW; full: both."),
+    ] = "full",
+) -> None:
+    """Say where messages of one schema cannot be read with the other, all at once; exit status 1 if there is such a place."""
+    from headrace.schema import check
+
+    raise typer.Exit(0 if check(old, new, compatibility, console) else 1)
+
+
+@mapping_app.command("migrate")
+def mapping_migrate(
+    file: Annotated[Path, typer.Argument(help="Mapping of Divolte, in Groovy.")],
+    output: Annotated[Path | None, typer.Option(help="File to write to; printed if left out.")] = None,
+) -> None:
+    """Translate a mapping of Divolte to Python; exit status 2 and all that cannot be translated, which stays in it as comments."""
+    from headrace.mapping import migrate
+
+    migrate(file, output, console)
+
+
 @engines_app.command("fetch")
 def engines_fetch() -> None:
     """Fetch the jars of Kafka and Druid with Maven, if they are not there."""
@@ -280,11 +308,16 @@ def engines_down(state: StateOption = DEFAULT) -> None:
 
 
 @kafka_app.command("apply")
-def kafka_apply(dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would change.")] = False) -> None:
+def kafka_apply(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would change.")] = False,
+    records: Annotated[
+        list[str] | None, typer.Option(metavar="TOPIC", help="Make this topic of a source too, if it is not there; can be given again.")
+    ] = None,
+) -> None:
     """Create the topics that are missing and bring the settings of the others up to date. It can be run again: nothing changes."""
     from headrace.kafka import apply, read_settings
 
-    apply(read_settings(os.environ), console, dry_run=dry_run)
+    apply(read_settings(os.environ), console, records=records or (), dry_run=dry_run)
 
 
 @kafka_app.command("status")

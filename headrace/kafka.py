@@ -1,7 +1,8 @@
 """`headrace kafka`: the topics on Kafka as topics.toml has them, and how far they are."""
 
+import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 from rich.table import Table
@@ -12,6 +13,7 @@ from topics.kafka.cluster import Cluster, ClusterError, Partition, Plan
 from topics.kafka.settings import KafkaSettings
 
 SECOND_LOOK_SECONDS = 2.0
+TOPIC_NAME = re.compile(r"[a-zA-Z0-9._-]{1,249}")
 
 
 def read_settings(environment: Mapping[str, str]) -> KafkaSettings:
@@ -22,11 +24,13 @@ def read_settings(environment: Mapping[str, str]) -> KafkaSettings:
         raise CommandError(str(error)) from error
 
 
-def apply(settings: KafkaSettings, console: Console, *, dry_run: bool = False) -> None:
+def apply(settings: KafkaSettings, console: Console, *, records: Sequence[str] = (), dry_run: bool = False) -> None:
     """Create what is missing and bring settings up to date; what would change is all that is told in a dry run."""
+    if faults := [name for name in records if not TOPIC_NAME.fullmatch(name)]:
+        raise CommandError(f"--records {', '.join(faults)}: a topic's name is 1 to 249 letters, digits, '.', '_' and '-'")
     try:
         cluster = Cluster(settings)
-        plan = cluster.plan()
+        plan = cluster.plan(records)
         _print_plan(plan, console, would="would be " if dry_run else "")
         if not dry_run:
             cluster.carry_out(plan)

@@ -1,4 +1,4 @@
-"""`headrace mapping`: what is wrong with a mapping, and what it makes of events."""
+"""`headrace mapping`: what is wrong with a mapping, what it makes of events, and one of Divolte in Python."""
 
 import json
 from pathlib import Path
@@ -7,6 +7,7 @@ from rich.console import Console
 
 from collector.errors import MappingError
 from collector.mapping import tool
+from collector.mapping.migrate import migrate as translate
 from headrace.errors import CommandError
 from schemas.contract import SCHEMA_PATH
 
@@ -27,3 +28,19 @@ def test(mapping: Path, events: Path, schema: Path | None, console: Console) -> 
             console.out(json.dumps(record, ensure_ascii=False), highlight=False)
     except MappingError as error:
         raise CommandError(str(error)) from error
+
+
+def migrate(script: Path, output: Path | None, console: Console) -> None:
+    """Print or write a mapping of Divolte in Python; raises CommandError with all that could not be translated."""
+    try:
+        migration = translate(script.read_text("utf-8-sig"), str(script))
+        if output is not None:
+            output.write_text(migration.text, "utf-8")
+    except OSError as error:
+        raise CommandError(f"{error.filename}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise CommandError(f"{script}: this is no text in UTF-8; the mapping must be a script in Groovy") from error
+    if output is None:
+        console.out(migration.text, end="", highlight=False)
+    if faults := migration.faults:
+        raise CommandError("\n".join((f"{len(faults)} fault{'' if len(faults) == 1 else 's'} in {script}", *faults)))

@@ -29,6 +29,6 @@ def configure(stream: TextIO | None = None) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(out),
+        logger_factory=structlog.WriteLoggerFactory(out),  # a line in one write: processes may share where it goes
     )
     logging.basicConfig(handlers=[_ServerLog()], level=logging.WARNING, force=True)

@@ -29,6 +29,7 @@ log = structlog.get_logger()
 WAIT_SECONDS: Final = 0.25  # for the first message; the sooner the stop is seen
 LONGEST_PAUSE_SECONDS: Final = 5.0
 SECONDS_BETWEEN_LOOKS: Final = 1.0
+SECONDS_BETWEEN_QUESTIONS: Final = 1.0  # to a registry that does not answer
 
 
 @dataclass(slots=True)
@@ -76,6 +77,7 @@ class KafkaWorker:
         self._foreign, self._writer = foreign, RowWriter(columns)
         self._partitions: dict[int, _Partition] = {}
         self._lags: dict[int, int] = {}
+        self._held: Sequence[Fetched] = ()  # what waits for the registry of schemas
         self._looked_at = 0.0
         self._reports = Reports()
         self.metrics = metrics
@@ -96,7 +98,9 @@ class KafkaWorker:
                     while not stop.is_set():
                         self.step(transactions)
                         pause = 0.0
-            except (TransactionFailed, RegistryError) as error:
+                        if self._held:
+                            stop.wait(SECONDS_BETWEEN_QUESTIONS)
+            except TransactionFailed as error:
                 self._fault = str(error)
                 self._counts.failed_transactions.inc()
                 pause = min(max(2 * pause, 0.1), LONGEST_PAUSE_SECONDS)
@@ -107,11 +111,11 @@ class KafkaWorker:
 
     def step(self, transactions: Transactions) -> int:
         """Deal with what has come, up to one batch; give the number of messages."""
-        found = transactions.fetch(self._settings.batch_messages, WAIT_SECONDS)
+        found = self._held or transactions.fetch(self._settings.batch_messages, WAIT_SECONDS)
         started = time.perf_counter()
         now = self._clock()
         if found:
-            self._commit(transactions, found, now, started)
+            self._commit_or_hold(transactions, found, now, started)
         self._tools.salts.renew((), now)
         self._reports.pause()
         if started - self._looked_at >= SECONDS_BETWEEN_LOOKS:
@@ -120,6 +124,7 @@ class KafkaWorker:
         return len(found)
 
     def join(self) -> Transactions:
+        self._held = ()  # it is fetched again
         group = f"{self._kafka.prefix}-converter"
         return Transactions.open(
             self._kafka, topic=self._source, group=group, instance=self._settings.instance, on_assigned=self._take_over
@@ -150,6 +155,18 @@ class KafkaWorker:
         self._counts.restore_seconds.observe(seconds)
         log.info("memory rebuilt", topic=self._rows, partition=number, offset=offset, rows=rows, duration_ms=round(seconds * 1000))
         return _Partition(number, offset, memory, BatchMaker(memory, self._tools))
+
+    def _commit_or_hold(self, transactions: Transactions, found: Sequence[Fetched], now: int, started: float) -> None:
+        """Commit, or keep what was fetched until the registry of schemas answers; the group need not know."""
+        try:
+            self._commit(transactions, found, now, started)
+        except RegistryError as error:
+            if not self._held:
+                log.warning("waits for the registry of schemas", topic=self._source, reason=str(error))
+            self._held, self._fault = found, str(error)
+        else:
+            if self._held:
+                self._held, self._fault = (), ""
 
     def _commit(self, transactions: Transactions, found: Sequence[Fetched], now: int, started: float) -> None:
         by_partition: defaultdict[int, list[Fetched]] = defaultdict(list)

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Protocol, TypeAlias
 
 import structlog
@@ -29,6 +30,7 @@ ACCOUNTS_KEPT_MS = 2 * DAY_MS  # as long as the topic keeps its half of the ledg
 SECONDS_BETWEEN_RELEASES = 0.25
 SECONDS_FOR_TOPIC = 10.0
 SECONDS_BETWEEN_REPORTS = 10.0
+MOST_AHEAD_MS = 60_000  # that one spool may be read ahead of another
 
 
 class AccountedReader(Protocol):
@@ -43,6 +45,9 @@ class AccountedReader(Protocol):
 
 # By its number each spool of the topic, and by the name "" its own directory; asked again, those that have come since too.
 Readers: TypeAlias = Callable[[], Mapping[str, AccountedReader]]
+
+
+_Entries: TypeAlias = Sequence[Entry | Damage]
 
 
 @dataclass(slots=True)
@@ -112,11 +117,11 @@ class Worker:
         log.info("converter stopped", positions=self._positions())
 
     def step(self) -> int:
-        """Deal with what stands in the topic now, up to one batch of each spool; give the number of messages."""
+        """Deal with what stands in the topic now, up to a batch of each spool; give the number of messages."""
         started = time.perf_counter()
         self._salts.renew((), self._clock())
         self.replays.work()
-        count = sum(map(self._work_off, self._spools.values()))
+        count = self._work_off(started)
         if started - self._released_at >= SECONDS_BETWEEN_RELEASES:
             self.release()
             self._look_for_spools()
@@ -132,13 +137,14 @@ class Worker:
                 spool.reader.release(spool.position, account)
                 spool.released = spool.position
 
-    def _work_off(self, spool: _Spool) -> int:
-        started = time.perf_counter()
-        entries = spool.reader.read(spool.position, self._batch_messages)
-        if entries:
+    def _work_off(self, started: float) -> int:
+        found = [(spool, spool.reader.read(spool.position, self._batch_messages)) for spool in self._spools.values()]
+        count = 0
+        for spool, entries in _side_by_side([(spool, entries) for spool, entries in found if entries]):
             spool.position = self._commit(spool.topic, entries, started).position
             self._pace.worked()
-        return len(entries)
+            count, started = count + len(entries), time.perf_counter()
+        return count
 
     def _replay(self, topic: str, entries: Sequence[Entry], replayed: Sequence[int]) -> Batch:
         return self._commit(topic, entries, time.perf_counter(), replayed)
@@ -179,6 +185,19 @@ class Worker:
                         f"the rows stand at position {spool.position} of {spool.topic}, which ends at {end}: "
                         "put back the topic they were made from, or remove both"
                     )
+
+
+def _side_by_side(found: Sequence[tuple[_Spool, _Entries]]) -> Sequence[tuple[_Spool, _Entries]]:
+    """Leave for later what in one spool came long after what is next in another: sessions follow the order in which events came."""
+    if len(found) < 2:
+        return found
+    until = min(_received_at(entries[0]) for _, entries in found) + MOST_AHEAD_MS
+    cut = [(spool, list(takewhile(lambda entry: _received_at(entry) <= until, entries))) for spool, entries in found]
+    return [(spool, entries) for spool, entries in cut if entries]
+
+
+def _received_at(entry: Entry | Damage) -> int:
+    return 0 if isinstance(entry, Damage) else entry.message.received_at
 
 
 class Reports:

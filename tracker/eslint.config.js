@@ -3,6 +3,7 @@
 import js from "@eslint/js";
 
 export default [
+  { ignores: ["dist"] },
   js.configs.recommended,
   {
     rules: {

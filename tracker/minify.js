@@ -9,6 +9,7 @@ const root = new URL(".", import.meta.url).pathname;
 export const BUILDS = {
   "headrace.js": { entry: "src/main.js", condition: "core", limitBytes: 2150 },
   "headrace-full.js": { entry: "src/main.js", condition: "full", limitBytes: 3700 },
+  "divolte.js": { entry: "src/divolte/main.js", condition: "divolte", limitBytes: 3000 },
 };
 
 /** @typedef {keyof typeof BUILDS} BuildName */
@@ -34,6 +35,6 @@ export const makeBuild = async ({ entry, condition }) => {
     conditions: [condition],
   });
   const options = { ecma: 2020, module: true, toplevel: true, compress: { passes: 5, unsafe_arrows: true, hoist_props: true }, mangle: true };
-  const { code } = await minify(`(()=>{${bundle.outputFiles[0].text}})()`, options);
-  return code + "\n";
+  const { code } = await minify(bundle.outputFiles[0].text, options);
+  return `(()=>{${code.replace(/;$/, "")}})();\n`;
 };

@@ -5,7 +5,7 @@ import re
 from collector.divolte.numbers import number36, text36
 from collector.duplicates import event_digest
 from collector.event import Event
-from collector.identifiers import IdentifierRules, is_identifier
+from collector.identifiers import IdentifierRules
 from collector.texts import CONTROL
 
 MAX_BYTES = 255  # a partition key can have no more
@@ -33,20 +33,17 @@ def _is_text_of_a_message(text: str) -> bool:
     return _is_text(text) is not None and len(text.encode()) <= MAX_BYTES
 
 
-def _canonical_or_plain(text: str) -> str | None:
-    return text if is_identifier(text) else canonical(text)
-
-
 def _event_key(event: Event) -> str:
-    """Give the key that the same event has if it comes as a GET, or its own id where the page knows none of Divolte's."""
-    return event.id if is_identifier(event.id) else event_digest(event.party_id or "", event.session_id or "", event.id).hex()
+    """Give the key that the same event has if it comes as a GET."""
+    return event_digest(event.party_id or "", event.session_id or "", event.id).hex()
 
 
 BATCHES = IdentifierRules(
     is_event_id=_is_text_of_a_message,
     is_page_view_id=_is_text_of_a_message,
     is_event_type=_is_text_of_a_message,
-    canonical=_canonical_or_plain,
+    canonical=canonical,
     event_key=_event_key,
     told="up to 255 bytes; of a party and a session 0:time:unique",
+    parameters=object,
 )

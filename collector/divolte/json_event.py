@@ -8,11 +8,11 @@ from collector.divolte.identifiers import canonical
 from collector.divolte.json_body import Flag, JsonEvent, PartyEvent
 from collector.divolte.writer import Identity
 from collector.event import LATEST, Rejection, RejectReason
-from collector.parameters import cleaned, has_nul, nesting_problem, parameters_text, problem_of
+from collector.parameters import cleaned, has_nul, nesting_problem, parameters_text, size_problem
 from collector.texts import CONTROL
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_FLAGS: Final = {0: False, 1: True, "true": True, "false": False, "True": True, "False": False, "TRUE": True, "FALSE": False}
+_FLAGS: Final = {"true": True, "false": False, "True": True, "False": False, "TRUE": True, "FALSE": False}
 _TEXTS: Final = ("event_id", "event_type")
 _is_instant = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?([Zz]|[+-]\d\d:\d\d(?::\d\d)?)?", re.ASCII).fullmatch
 
@@ -44,7 +44,7 @@ def check(event: JsonEvent, party_id: str | None, *, has_controls: bool, is_stri
     text = None
     if problem is None and event.parameters is not None:
         text = parameters_text(event.parameters)
-        problem = problem_of(event.parameters, text)
+        problem = size_problem(text)
     if problem is not None:
         return Rejection(RejectReason.INVALID_PARAMETERS, problem)
     event.session_id = session_id
@@ -72,7 +72,9 @@ def _fault(event: JsonEvent, party_id: str | None, session_id: str | None, creat
 
 def flag(value: Flag) -> bool | None:
     """Read a truth as Jackson does; None if it is none."""
-    return value if value is None or isinstance(value, bool) else _FLAGS.get(value)
+    if isinstance(value, str):
+        return _FLAGS.get(value.strip())
+    return None if value is None else bool(value)
 
 
 def milliseconds(text: str, *, needs_offset: bool) -> int | None:

@@ -2,6 +2,7 @@
 
 import re
 from decimal import Context, Decimal
+from math import isinf
 from typing import Final
 
 import msgspec
@@ -9,8 +10,8 @@ import msgspec
 from collector import parameters
 from collector.parameters import MAX_BYTES, MAX_DEPTH, MAX_KEYS
 
-MAX_DIGITS: Final = 400  # of a number in base 36
-MAX_EXPONENT: Final = 1000  # whoever makes a whole number of a decimal gets no more digits than that
+MAX_DIGITS: Final = 198  # of a number in base 36: what a double holds, which all numbers of JavaScript are
+MIN_EXPONENT: Final = -400
 MAX_WHOLE_EXPONENT: Final = 20  # beyond it JavaScript writes whole numbers with an exponent too
 
 _escaped_text = re.compile("((?:[^!~]|~.)*)!", re.DOTALL).match
@@ -141,8 +142,10 @@ class _Parser:
         digits, at = self._plain(at)
         if not _is_decimal(digits):
             raise Undecodable
+        if not self._is_strict and repr(double := float(digits)) == digits and digits[-2:] != ".0":
+            return double, at  # as most are
         number = Decimal(digits)
-        if abs(number.adjusted()) > MAX_EXPONENT:
+        if number and (number.adjusted() < MIN_EXPONENT or isinf(float(number))):
             raise Undecodable
         if number.as_tuple().exponent == 0:
             return int(number), at
@@ -150,9 +153,10 @@ class _Parser:
 
     def _object(self, at: int, depth: int) -> tuple[dict[str, object], int]:
         members: dict[str, object] = {}
-        while (letter := self._text[at]) != ")":
-            name, at = self._string(at + 1)
-            members[name], at = self._payload(letter, at, depth + 1)
+        text, string = self._text, self._string
+        while (letter := text[at]) != ")":
+            name, at = string(at + 1)
+            members[name], at = string(at) if letter == "s" else self._payload(letter, at, depth + 1)
         return members, at + 1
 
     def _array(self, at: int, depth: int) -> tuple[list[object], int]:

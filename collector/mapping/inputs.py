@@ -117,7 +117,7 @@ _BROWSER: Final = {
         made_by="number36_32",
     ),
     "device_pixel_ratio": Fact('event.get("k")', is_repeated=True, made_by="ratio36"),
-    "parameters": Fact('event.get("u")', made_by="mincode_value"),
+    "parameters": Fact('event.get("u")', is_repeated=True, made_by="mincode_value"),
 }
 
 _JSON: Final = {

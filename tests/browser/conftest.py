@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 from support.browser import Visitor, chromium_running
 from support.recorder import Recorder, recorder_running
+from support.tagged import Tagged
 
 
 @pytest.fixture(scope="session")
@@ -32,4 +33,11 @@ def page(chromium: Browser) -> Iterator[Page]:
     """A page whose clock is the machine's: what the browser itself measures cannot be moved."""
     context = chromium.new_context()
     yield context.new_page()
+    context.close()
+
+
+@pytest.fixture
+def tagged(chromium: Browser, recorder: Recorder) -> Iterator[Tagged]:
+    context = chromium.new_context()
+    yield Tagged(context, recorder)
     context.close()

@@ -1,6 +1,7 @@
 """The house: its folders, its documents, its locks."""
 
 import importlib.metadata
+import json
 import re
 import subprocess
 import tomllib
@@ -51,6 +52,11 @@ def test_each_station_has_a_readme_of_the_one_shape(station: str) -> None:
 def test_the_changelog_begins_with_the_version_of_the_project() -> None:
     versions = re.findall(r"^## \[(\d+\.\d+\.\d+)\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
     assert versions[0] == PROJECT["version"]
+
+
+@pytest.mark.parametrize("name", ["package.json", "package-lock.json"])
+def test_the_package_of_the_tracker_has_the_version_of_the_project(name: str) -> None:
+    assert json.loads((ROOT / "tracker" / name).read_text())["version"] == PROJECT["version"]
 
 
 def test_no_installed_distribution_brings_a_package_with_one_of_our_names() -> None:

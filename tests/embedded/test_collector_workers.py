@@ -6,22 +6,26 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 
 import httpx
 import msgspec
 import psutil
+from google_crc32c import value as crc32c
 from support.collector import a_body, an_event, an_id, milliseconds, start_collector, start_process
 from support.converter_process import open_store
 from support.load import Load
-from support.topics import read_all
+from support.topics import fill, messages, read_all
 from support.waiting import wait_until
 
 from streams.build import build_worker
 from streams.settings import Settings
-from topics.spools import SpoolReaders, spool_paths
+from topics.files import lock, unlock
+from topics.spools import SpoolReaders, spool_path, spool_paths
 
 DEFAULT_MAPPING = Path(__file__).resolve().parents[2] / "schemas" / "clickstream_mapping.py"
+DEATH_AND_START = ("worker ended, another is started", "worker started")
 RESTARTS = 20
 
 
@@ -47,6 +51,10 @@ class Running:
     def count(self, event: str) -> int:
         return sum(line["event"] == event for line in self.logged)
 
+    def wait_for(self, event: str, times: int = 1) -> None:
+        """Wait until it was logged so often."""
+        wait_until(lambda: self.count(event) >= times, within_seconds=30)
+
     def workers(self) -> list[int]:
         """The process ids of the workers."""
         return sorted(child.pid for child in psutil.Process(self.collector.process.pid).children())
@@ -55,7 +63,7 @@ class Running:
         """Change all workers, and wait until that has ended."""
         before = self.count("rolling restart done")
         self.collector.process.send_signal(signal.SIGHUP)
-        wait_until(lambda: self.count("rolling restart done") > before, within_seconds=30)
+        self.wait_for("rolling restart done", before + 1)
 
     def get(self, path: str) -> httpx.Response:
         return httpx.get(self.collector.internal_url + path, trust_env=False, timeout=20)
@@ -121,7 +129,7 @@ def test_a_killed_worker_comes_back_and_what_its_spool_holds_is_rows(tmp_path: P
         enough = len(load.acknowledged) + 20
         wait_until(lambda: len(load.acknowledged) > enough)
         os.kill(second, signal.SIGKILL)
-        wait_until(lambda: found.count("worker started") == 4, within_seconds=20)
+        found.wait_for("worker started", 4)
     ids = converted(tmp_path)
     assert set(load.acknowledged) <= set(ids)
     assert len(ids) == len(set(ids))
@@ -154,7 +162,7 @@ def test_a_faulty_mapping_ends_a_rolling_restart_and_the_old_workers_stay(tmp_pa
         before = found.workers()
         mapping.write_text("nonsense()\n", "utf-8")
         found.collector.process.send_signal(signal.SIGHUP)
-        wait_until(lambda: found.count("rolling restart ended, a new worker did not come up; the old ones stay") == 1)
+        found.wait_for("rolling restart ended, a new worker did not come up; the old ones stay")
         assert found.workers() == before
         assert found.post(1).json() == {"results": ["ok"]}
         mapping.write_text(DEFAULT_MAPPING.read_text("utf-8"), "utf-8")
@@ -235,7 +243,7 @@ def until_answered(found: Running, path: str) -> httpx.Response:
 
     def ask() -> bool:
         with suppress(httpx.TimeoutException):
-            answers.append(httpx.get(found.collector.internal_url + path, trust_env=False, timeout=4))
+            answers.append(httpx.get(found.collector.internal_url + path, trust_env=False, timeout=3))
         return bool(answers)
 
     wait_until(ask, within_seconds=60)
@@ -277,7 +285,7 @@ def test_an_idle_connection_is_told_that_it_closes_before_it_does(tmp_path: Path
         answer = client.post(found.collector.url + "/h", content=a_body(an_event(2)))
         assert (answer.status_code, answer.headers["connection"]) == (200, "close")
         answer = client.post(found.collector.url + "/h", content=a_body(an_event(3)))
-        assert (answer.status_code, answer.headers.get("connection")) == (200, None)
+        assert (answer.status_code, answer.headers.get("connection")) == (200, "keep-alive")
     assert sorted(stored_ids(tmp_path)) == [an_id(1), an_id(2), an_id(3)]
 
 
@@ -286,3 +294,40 @@ def test_a_connection_that_stays_idle_is_closed_after_the_time_to_drain(tmp_path
         wait_until(lambda: bool(found.get("/health/live")))
         found.restart()
         assert idle.recv(1) == b""
+
+
+def test_a_spool_that_somebody_else_writes_to_is_passed_over(tmp_path: Path) -> None:
+    spool = spool_path(tmp_path / "topic", 0)
+    spool.mkdir(parents=True)
+    held = lock(spool / "lock")  # by a worker whose parent was killed
+    try:
+        with running(tmp_path) as found:
+            found.post(1)
+    finally:
+        unlock(held)
+    assert sorted(path.name for path in spool.parent.iterdir()) == ["0", "1", "2"]
+    assert stored_ids(tmp_path) == [an_id(1)]
+
+
+def test_a_worker_that_keeps_dying_is_started_ever_more_seldom_and_no_more_than_were_asked_for(tmp_path: Path) -> None:
+    with running(tmp_path) as found:
+        for died in range(1, 3):
+            os.kill(found.workers()[0], signal.SIGKILL)
+            found.wait_for("worker started", 2 + died)
+        at = [datetime.fromisoformat(line["timestamp"]) for line in found.logged if line["event"] in DEATH_AND_START]
+        assert (at[-1] - at[-2]).total_seconds() > 1
+        os.kill(found.workers()[0], signal.SIGKILL)
+        found.restart()
+        wait_until(lambda: len(found.workers()) == 2)
+
+
+def test_a_spool_that_cannot_be_tidied_hinders_nobody(tmp_path: Path) -> None:
+    newer = spool_path(tmp_path / "topic", 7)
+    fill(newer, messages(1))
+    (segment,) = newer.glob("*.segment")
+    start = b"headrace" + (99).to_bytes(4, "little")
+    segment.write_bytes(start + crc32c(start).to_bytes(4, "little"))
+    (newer / "ledger.json").unlink()
+    with running(tmp_path) as found:
+        assert found.count("spool not tidied, tried again") == 1
+        assert found.post(1).json() == {"results": ["ok"]}

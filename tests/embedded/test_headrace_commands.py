@@ -172,5 +172,21 @@ def test_a_mapping_is_checked_and_tried_without_a_running_headrace(tmp_path: Pat
     assert "there is no file of events" in run_command("mapping", "test", mapping, tmp_path / "none", status=2)
 
 
+def test_a_mapping_of_divolte_is_translated_and_what_cannot_be_is_told(tmp_path: Path) -> None:
+    script, output = tmp_path / "mapping.groovy", tmp_path / "mapping.py"
+    script.write_text("mapping {\n  map eventId() onto 'id'\n}\n")
+    python = 'from collector.mapping import event_id, map_\n\nmap_(event_id()).onto("id")\n'
+    assert run_command("mapping", "migrate", script) == python
+    run_command("mapping", "migrate", script, "--output", output)
+    assert output.read_text() == python
+    script.write_text("mapping {\n  map eventIdd() onto 'id'\n}\n")
+    said = run_command("mapping", "migrate", script, "--output", output, status=2)
+    assert "mapping.groovy:2: there is no function 'eventIdd'; did you mean 'eventId'?" in said
+    assert output.read_text() == "# not translated (line 2): map eventIdd() onto 'id'\n"
+    assert "No such file" in run_command("mapping", "migrate", tmp_path / "none", status=2)
+    script.write_bytes(b"\xff")
+    assert "this is no text in UTF-8" in run_command("mapping", "migrate", script, status=2)
+
+
 def test_the_version_is_that_of_the_project() -> None:
     assert run_command("--version").strip() == version("headrace")

@@ -23,6 +23,7 @@ from schemas.contract import SCHEMA_PATH
 from streams.replays import Replayed
 from streams.sink import Choice
 from topics.kafka.messages import dead_letter
+from topics.kafka.settings import MessageFormat
 from topics.topic import Damage, Message
 
 
@@ -98,8 +99,12 @@ def converting(kafka: MockKafka, tmp_path: Path) -> Iterator[KafkaConverting]:
         yield converting
 
 
-def test_on_kafka_the_mended_ones_are_rows_once_and_the_accounts_are_right(converting: KafkaConverting, schemas: Path) -> None:
+@pytest.mark.parametrize("message_format", ["single-object", "confluent"])
+def test_on_kafka_the_mended_ones_are_rows_once_and_the_accounts_are_right(
+    converting: KafkaConverting, schemas: Path, message_format: MessageFormat
+) -> None:
     messages = some_messages()
+    converting.message_format = message_format
     converting.start(schema_path=schemas / "clickstream.avsc")
     converting.forward(*messages, partition=2)
     wait_until(lambda: converting.accounts() == {"stored": 2, "duplicates": 0, "dead_letters": 4}, within_seconds=30)

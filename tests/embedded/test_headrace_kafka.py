@@ -22,9 +22,9 @@ def kafka() -> Iterator[MockKafka]:
         yield kafka
 
 
-def dry_run(settings: KafkaSettings) -> str:
+def dry_run(settings: KafkaSettings, *records: str) -> str:
     told = io.StringIO()
-    apply(settings, Console(file=told, width=1000), dry_run=True)
+    apply(settings, Console(file=told, width=1000), records=records, dry_run=True)
     return told.getvalue()
 
 
@@ -44,6 +44,19 @@ def test_what_would_be_made_is_told() -> None:
         told = dry_run(kafka.settings)
     assert told.count("would be created with") == 5
     assert "clickstream-avro: would be created with 4 partitions, cleanup.policy=delete" in told
+
+
+def test_a_topic_of_a_source_is_made_as_the_records_are_unless_it_is_there() -> None:
+    with a_kafka(with_topics=False) as kafka:
+        kafka.make_topic("divolte", 12)
+        told = dry_run(kafka.settings, "divolte", "copies")
+    assert "copies: would be created with 4 partitions, cleanup.policy=delete, retention.ms=604800000" in told
+    assert "divolte" not in told
+
+
+def test_a_name_that_no_topic_can_have_is_refused(kafka: MockKafka) -> None:
+    with pytest.raises(CommandError, match="--records a topic: a topic's name is"):
+        dry_run(kafka.settings, "a topic")
 
 
 def test_topics_that_are_missing_are_told() -> None:

@@ -12,4 +12,4 @@ def collected(batches: Iterable[Batch], **request: Any) -> tuple[LocalCollector,
     """Send these batches one after the other, in a thread: the browser's driver has the loop of this one."""
     collector = LocalCollector()
     with ThreadPoolExecutor(1) as pool:
-        return collector, [pool.submit(collector.send, batch.body, **request).result() for batch in batches]
+        return collector, [pool.submit(collector.send, batch.body, path=batch.path, **request).result() for batch in batches]

@@ -13,10 +13,12 @@ from typing import Any
 
 import httpx
 import msgspec
+from starlette.types import ASGIApp
 from support.topics import MemoryTopic
 from support.waiting import wait_until
 
-from collector.app import Application, create_app, load_encoders
+from collector import exchange
+from collector.app import Application, Paths, create_app, load_encoders
 from collector.event_sources import Encoders
 from collector.ledger import Minute
 from collector.settings import Settings
@@ -108,7 +110,7 @@ class Answer:
 
 
 class LocalCollector:
-    """The collector's applications, called as a server would."""
+    """The collector without ports: its sources get requests as they come off the wire, its other paths as from a server."""
 
     def __init__(
         self,
@@ -135,47 +137,55 @@ class LocalCollector:
         return [message.key.decode() for message in self.topic.messages if message.kind is Kind.REJECTION]
 
     def send(self, body: bytes = b"", *, method: str = "POST", path: str = "/h", internal: bool = False, **more: Any) -> Answer:
-        """Send a request; `headers`, `client`, and `parts` of a body can be given."""
-        return asyncio.run(self._send(body, method, path, internal, **more))
+        """Send a request; `query`, `headers` and `client` can be given."""
+        return asyncio.run(self._send(body, method, path, self.app.internal if internal else self.app.public, **more))
 
     async def _send(
         self,
         body: bytes,
         method: str,
         path: str,
-        internal: bool,
+        paths: Paths,
         query: str = "",
         headers: Sequence[tuple[str, str]] = (),
         client: tuple[str, int] | None = ("192.0.2.77", 5000),
-        parts: Sequence[dict[str, Any]] | None = None,
     ) -> Answer:
-        answer = Answer()
-        incoming = list(parts or [{"type": "http.request", "body": body, "more_body": False}])
+        fields = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+        if (intake := paths.events.get(path)) is None:
+            return await _ask(paths.others, method, path, query, fields)
+        answered: asyncio.Future[exchange.Answer] = asyncio.get_running_loop().create_future()
+        request = exchange.Request(method, path, query.encode(), fields, client and client[0], body)
+        intake.receive(request, answered.set_result)
+        status, lines, content = await answered
+        return Answer(status, {name.decode(): value.decode() for name, value in lines}, content)
 
-        async def receive() -> Any:
-            if not incoming:
-                await asyncio.sleep(3600)  # a sender who has gone quiet
-            return incoming.pop(0)
 
-        async def send(message: Any) -> None:
-            if message["type"] == "http.response.start":
-                answer.status = message["status"]
-                answer.headers = {name.decode(): value.decode() for name, value in message["headers"]}
-            else:
-                answer.body += message.get("body", b"")
+async def _ask(app: ASGIApp, method: str, path: str, query: str, headers: Sequence[tuple[bytes, bytes]]) -> Answer:
+    """Call an application as a server would."""
+    answer = Answer()
 
-        scope = {
-            "type": "http",
-            "http_version": "1.1",
-            "method": method,
-            "path": path,
-            "root_path": "",
-            "query_string": query.encode(),
-            "headers": [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers],
-            "client": client,
-        }
-        await (self.app.internal if internal else self.app.public)(scope, receive, send)
-        return answer
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            answer.status = message["status"]
+            answer.headers = {name.decode(): value.decode() for name, value in message["headers"]}
+        else:
+            answer.body += message.get("body", b"")
+
+    scope = {
+        "type": "http",
+        "http_version": "1.1",
+        "method": method,
+        "path": path,
+        "root_path": "",
+        "query_string": query.encode(),
+        "headers": headers,
+        "client": None,
+    }
+    await app(scope, receive, send)
+    return answer
 
 
 @dataclass(slots=True)

@@ -20,6 +20,7 @@ class Load:
     per_second: int = 50  # of each sender
     acknowledged: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)  # until each answer, from the moment its request was due
 
     def __enter__(self) -> Self:
         self._stop = threading.Event()
@@ -38,10 +39,11 @@ class Load:
         connection, number = self._connection(), 0
         due = time.monotonic()
         while not self._stop.wait(max(0.0, due - time.monotonic())):
-            due += 1 / self.per_second
+            was_due, due = due, due + 1 / self.per_second
             number += 1
             try:
                 self._send(connection, f"{sender << 64 | number:032x}")
+                self.seconds.append(time.monotonic() - was_due)
             except (OSError, http.client.HTTPException) as error:
                 self.failures.append(repr(error))
                 connection.close()

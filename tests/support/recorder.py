@@ -25,11 +25,12 @@ class Answer:
 
 @dataclass(frozen=True)
 class Batch:
-    """One request to /h."""
+    """One request with events."""
 
     headers: dict[str, str]
     body: bytes
     status: int
+    path: str = "/h"
 
     @cached_property
     def envelope(self) -> dict[str, Any]:
@@ -56,7 +57,7 @@ class Recorder:
     plan: list[Answer] = field(default_factory=list)  # for the next batches; then `answer`
     answer: Answer = field(default_factory=Answer)
     batches: list[Batch] = field(default_factory=list)
-    methods: list[str] = field(default_factory=list)  # of all requests to /h
+    methods: list[str] = field(default_factory=list)  # of all requests with events
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def next_answer(self) -> Answer:
@@ -113,7 +114,7 @@ class _Endpoint(BaseHTTPRequestHandler):
         answer = recorder.next_answer()
         recorder.methods.append("POST")
         recorder.batches.append(
-            Batch({name.lower(): value for name, value in self.headers.items()}, body, 0 if answer.is_lost else answer.status)
+            Batch({name.lower(): value for name, value in self.headers.items()}, body, 0 if answer.is_lost else answer.status, self.path)
         )
         if answer.waits_for:
             answer.waits_for.wait(30)

@@ -28,7 +28,7 @@ class SchemaRegistry:
             return 500, "<h1>no registry</h1>"
         if authorization != self.authorization:
             return 401, {"error_code": 401, "message": "Unauthorized"}
-        match [unquote(part) for part in path.split("/")[1:]], method:
+        match [unquote(part) for part in path.partition("?")[0].split("/")[1:]], method:
             case ["subjects", subject, "versions"], "GET":
                 versions = range(1, 1 + len(self.subjects.get(subject, ())))
                 return (200, [*versions]) if versions else (404, {"error_code": 40401, "message": f"Subject '{subject}' not found."})

@@ -15,8 +15,9 @@ from support.waiting import wait_until
 from streams.build import SYSTEM_CLOCK, Clock, kafka_worker
 from streams.kafka_worker import KafkaWorker
 from streams.settings import Settings
-from topics.kafka.messages import Headers, headers
-from topics.kafka.settings import KafkaSettings
+from topics.kafka.messages import Headers
+from topics.kafka.records import Records
+from topics.kafka.settings import KafkaSettings, MessageFormat
 from topics.topic import Message
 
 SPOOL = bytes.fromhex("00112233445566aa")
@@ -30,6 +31,7 @@ class KafkaConverting:
     folder: Path
     clock: Clock = SYSTEM_CLOCK
     position: int = 0
+    message_format: MessageFormat = "single-object"
     workers: dict[str, tuple[threading.Thread, threading.Event]] = field(default_factory=dict)
 
     def start(self, instance: str = "converter", **settings: Any) -> KafkaWorker:
@@ -57,7 +59,8 @@ class KafkaConverting:
     def forward(self, *messages: Message, start: int | None = None, partition: int = 0) -> None:
         """Write messages as the forwarder does; `start` is a position of the spool that was forwarded before."""
         at = self.position if start is None else start
-        self.write(*((one.key, one.value, headers(one, SPOOL, at + number)) for number, one in enumerate(messages)), partition=partition)
+        records = Records(self.settings.model_copy(update={"message_format": self.message_format, "schema_id": 7}))
+        self.write(*((one.key, *records.make(one, SPOOL, at + number)) for number, one in enumerate(messages)), partition=partition)
         self.position = max(self.position, at + len(messages))
 
     def write(self, *messages: tuple[bytes | None, bytes | None, Headers], partition: int = 0, name: str = "avro") -> None:

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from support.collector import NOW, Answer, LocalCollector, a_body, an_event, an_id
 
 from collector.event import RejectReason
-from collector.settings import Settings
 
 DEEP = b'{"a":' * 3000 + b"1" + b"}" * 3000
 
@@ -174,38 +173,6 @@ def test_other_methods_are_told_which_is_right(method: str) -> None:
     assert (answer.status, answer.headers["allow"], answer.json["reason"]) == (405, "POST, OPTIONS", "method_not_allowed")
     assert collector.app.metrics.refused == {"method_not_allowed": 1}
     assert collector.topic.messages == []
-
-
-def parts(*bodies: bytes, ends: bool = True) -> list[dict[str, Any]]:
-    last = len(bodies) - 1
-    return [{"type": "http.request", "body": body, "more_body": number < last or not ends} for number, body in enumerate(bodies)]
-
-
-def test_a_body_in_parts_is_read_whole() -> None:
-    body = a_body()
-    assert LocalCollector().send(parts=parts(body[:10], body[10:20], body[20:])).results == ["ok"]
-
-
-@pytest.mark.parametrize(("count", "closes"), [(8, False), (100, True)])
-def test_a_body_over_the_limit_is_refused_whatever_it_says_of_its_length(count: int, closes: bool) -> None:
-    collector = LocalCollector()
-    answer = collector.send(parts=parts(*[b" " * 65_536] * count, ends=not closes), headers=[("content-length", "10")])
-    assert (answer.status, answer.json["reason"]) == (413, "body_too_large")
-    assert collector.rejections == ["body_too_large"]
-
-
-def test_a_body_that_does_not_come_is_refused_in_time() -> None:
-    collector = LocalCollector(Settings(body_timeout_seconds=0.05))
-    answer = collector.send(parts=parts(b"{", ends=False))
-    assert (answer.status, answer.json["reason"], answer.headers["connection"]) == (408, "body_too_slow", "close")
-
-
-def test_a_sender_who_goes_away_in_the_middle_stores_nothing() -> None:
-    collector = LocalCollector()
-    answer = collector.send(parts=[*parts(a_body(), ends=False), {"type": "http.disconnect"}])
-    assert answer == Answer()
-    assert collector.topic.messages == []
-    assert collector.app.metrics.aborted == 1
 
 
 JSON = st.recursive(

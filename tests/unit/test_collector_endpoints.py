@@ -1,7 +1,5 @@
 """What the collector's paths answer, and how it starts and counts."""
 
-import gzip
-import hashlib
 import io
 import json
 import logging
@@ -13,8 +11,6 @@ import structlog
 import structlog.testing
 from support.collector import NOW, LocalCollector, a_body, an_event
 
-from collector.endpoints.script import SCRIPT, Script
-from collector.errors import StartError
 from collector.identifiers import read_or_make_secret
 from collector.ledger import Minute
 from collector.mapping.avro import Instants, Remembered, varint
@@ -32,7 +28,6 @@ def test_an_answer_can_be_read_by_any_page_and_gives_nothing_else_away() -> None
     answer = LocalCollector().send(a_body())
     assert answer.headers == {
         "content-type": "application/json",
-        "content-length": "18",
         "access-control-allow-origin": "*",
         "access-control-expose-headers": "Retry-After",
     }
@@ -90,14 +85,6 @@ def test_forwarded_headers_that_come_apart_are_one_list() -> None:
 def test_internal_paths_are_not_public() -> None:
     for path in ("/ledger", "/metrics", "/health/live", "/health/ready", "/", "/h/"):
         assert LocalCollector().send(method="GET", path=path).status == 404
-
-
-@pytest.mark.parametrize(("method", "path"), [("POST", "/h"), ("OPTIONS", "/h"), ("GET", "/ledger")])
-def test_a_page_is_no_trusted_source_even_on_the_same_machine(method: str, path: str) -> None:
-    collector = LocalCollector()
-    answer = collector.send(a_body(), method=method, path=path, internal=True, headers=[("origin", "https://evil.example")])
-    assert (answer.status, collector.topic.messages) == (403, [])
-    assert "access-control-allow-origin" not in answer.headers
 
 
 def test_metrics_tell_what_was_taken_and_refused() -> None:
@@ -161,32 +148,6 @@ def test_what_a_start_had_to_mend_is_logged(tmp_path: Path) -> None:
         ("error", 2, 90),
         ("warning", None, None),
     ]
-
-
-def test_the_script_is_the_built_file_and_can_be_taken_by_any_page() -> None:
-    answer = LocalCollector().send(method="GET", path="/headrace.js")
-    assert (answer.status, answer.body) == (200, SCRIPT.read_bytes())
-    assert answer.headers["content-type"].startswith("text/javascript")
-    assert answer.headers["x-content-type-options"] == "nosniff"
-    assert answer.headers["cross-origin-resource-policy"] == "cross-origin"
-    assert answer.headers["etag"] == f'"{hashlib.sha256(SCRIPT.read_bytes()).hexdigest()[:32]}"'
-
-
-def test_the_script_comes_compressed_where_that_is_understood() -> None:
-    answer = LocalCollector().send(method="GET", path="/headrace.js", headers=[("accept-encoding", "gzip, br")])
-    assert (answer.headers["content-encoding"], gzip.decompress(answer.body)) == ("gzip", SCRIPT.read_bytes())
-
-
-def test_a_browser_that_has_the_script_is_told_so() -> None:
-    collector = LocalCollector()
-    tag = collector.send(method="GET", path="/headrace.js").headers["etag"]
-    answer = collector.send(method="GET", path="/headrace.js", headers=[("if-none-match", tag)])
-    assert (answer.status, answer.body) == (304, b"")
-
-
-def test_a_script_that_was_not_built_is_told(tmp_path: Path) -> None:
-    with pytest.raises(StartError, match="build the tracker first"):
-        Script(tmp_path / "headrace.js")
 
 
 def test_paths_are_settings() -> None:

@@ -101,7 +101,7 @@ def test_the_only_one_counts_what_workers_have_left_behind(tmp_path: Path) -> No
     async def work() -> None:
         alone = Nobody(tmp_path)
         assert list(await alone.halves()) == [Halves({KEY: Received(2)}, {})]
-        assert (alone.name, await alone.troubles(), await alone.metrics(), await Nobody().halves()) == ("", {}, {}, ())
+        assert (alone.name, await alone.troubles(), await alone.metrics(), await Nobody().halves()) == ("", {}, {}, [])
 
     run(work)
 

@@ -54,8 +54,27 @@ def test_identifiers_that_are_none_are_refused(collector: DivolteCollector, chan
     assert post(collector, an_event(**IDS | changes)).results == [reason]
 
 
+def test_an_event_that_stands_twice_in_a_batch_is_told_with_its_key(collector: DivolteCollector) -> None:
+    for event in (an_event(**IDS), an_event(7)):
+        assert post(collector, event, event).results == ["ok", "duplicate"]
+    keys = [message.event_id for message in collector.topic.messages]
+    assert keys[0] == keys[1]
+    assert keys[2] == keys[3] == an_id(7)
+
+
+def test_who_is_private_shows_no_cookies(collector: DivolteCollector) -> None:
+    post(collector, an_event(**IDS, is_private=True), headers=[("Cookie", f"_dvp={PARTY}"), ("Accept", "*/*")])
+    assert collector.facts[0]["headers"] == [["accept", "*/*"]]
+
+
 def test_event_types_are_free_as_in_a_pixel(collector: DivolteCollector) -> None:
     assert post(collector, an_event(**IDS, type="in den Korb gelegt")).results == ["ok"]
+
+
+@pytest.mark.parametrize("parameters", [[1, "two"], "text", 3, {"a": {}}, False])
+def test_parameters_are_free_as_in_a_pixel(collector: DivolteCollector, parameters: object) -> None:
+    assert post(collector, an_event(**IDS, parameters=parameters)).results == ["ok"]
+    assert collector.facts[0]["parameters"] == parameters
 
 
 def test_the_prefix_of_the_source_stands_before_each_event_type() -> None:

@@ -53,7 +53,7 @@ def test_strictly_a_number_has_the_text_of_java(vector: dict[str, Any]) -> None:
         ("j1e+21!", "1e+21"),
         ("j1.50!", "1.5"),
         ("j1e-7!", "1e-7"),
-        ("j1e+400!", "1e+400"),
+        ("j1e+300!", "1e+300"),
         ("j0.12345678901234567890!", "0.1234567890123456789"),
         ("dz!", "35"),
     ],
@@ -81,7 +81,9 @@ def test_strictly_a_double_of_a_json_body_has_the_text_of_java(number: float, te
     assert number_text(number, True) == text
 
 
-@pytest.mark.parametrize("mincode", ["j1e+999999999!", "j1e-1001!", "d" + "z" * 401 + "!", "j" + "1" * 2000 + "!"])
+@pytest.mark.parametrize(
+    "mincode", ["j1e+999999999!", "j1e+309!", "j1e-401!", "d" + "z" * 199 + "!", "j" + "1" * 310 + "!", "d" + "z" * 5000 + "!"]
+)
 def test_numbers_out_of_all_bounds_are_absent(mincode: str) -> None:
     assert decode(mincode, False) is None
     assert decode(mincode, True) is None

@@ -259,7 +259,11 @@ def test_one_parameter_is_a_text(run: Run) -> None:
     }
 
 
-TEXTS = st.none() | st.text(st.characters(exclude_characters="\0"), max_size=80) | st.text(max_size=3).map(lambda text: text * 2000)
+TEXTS = (
+    st.none()
+    | st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=80)
+    | st.text(max_size=3).map(lambda text: text * 2000)
+)
 INTS = st.none() | st.integers(0, 2**31 - 1)
 NUMBERS = st.none() | st.floats(1 - 2**31, 2**31 - 1, allow_nan=False)  # what collector.event lets through
 EVENTS = st.builds(

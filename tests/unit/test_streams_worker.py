@@ -235,3 +235,18 @@ def test_dead_letters_of_a_spool_are_told_apart_by_their_origin(tmp_path: Path) 
     converting = Converting(tmp_path, spools={"0": MemoryReader([with_value(b"")])}, reader=MemoryReader([with_value(b"")]))
     converting.worker.step()
     assert [letter.origin for letter in converting.sink.dead_letters] == [f"{TOPIC}/0", f"{TOPIC}/0/0"]
+
+
+def test_a_session_over_two_spools_is_one_however_long_they_waited_to_be_read(tmp_path: Path) -> None:
+    minutes = [a_message(at=NOON + number * 20 * MINUTE, page_path=f"/{number}") for number in range(6)]
+    converting = Converting(tmp_path, spools={"0": MemoryReader([*minutes[::2]]), "1": MemoryReader([*minutes[1::2]])})
+    rows = converting.take()
+    assert [(row["page_path"], row["session_page_number"]) for row in rows] == [(f"/{number}", number + 1) for number in range(6)]
+    assert len({row["session_id"] for row in rows}) == 1
+
+
+def test_damage_in_a_spool_holds_up_the_others_no_longer_than_it_is_dealt_with(tmp_path: Path) -> None:
+    spools = {"0": MemoryReader([Damage(0, 1, b"?", "no frame")]), "1": MemoryReader([a_message()])}
+    converting = Converting(tmp_path, spools=spools)
+    converting.take()
+    assert converting.accounts() == counts(stored=1, dead_letters=1)

@@ -4,9 +4,10 @@ import threading
 from typing import Any
 
 import pytest
+from confluent_kafka import KafkaError
 
 from topics.kafka import transactions
-from topics.kafka.transactions import ClientStuck, Transactions
+from topics.kafka.transactions import ClientStuck, TransactionFailed, Transactions
 
 
 class Client:
@@ -40,3 +41,19 @@ def test_a_client_that_does_not_come_back_ends_the_wait(monkeypatch: pytest.Monk
     transaction.close()
     assert (consumer.is_closed, producer.is_closed) == (True, False), "closing the producer would wait as well"
     producer.comes_back.set()
+
+
+class Fenced:
+    """A consumer whose place another one has taken, as librdkafka tells it: a message with an error that does not call itself fatal."""
+
+    def poll(self, _: float) -> "Fenced":
+        return self
+
+    def error(self) -> KafkaError:
+        return KafkaError(KafkaError._FATAL, "Static consumer fenced by other consumer with same group.instance.id")
+
+
+def test_a_member_whose_place_is_taken_begins_anew() -> None:
+    transaction = Transactions(Fenced(), Client(), "clickstream-avro", lambda _: None)  # type: ignore[arg-type]
+    with pytest.raises(TransactionFailed, match=r"cannot be read: .*fenced"):
+        transaction.fetch(1, 0)

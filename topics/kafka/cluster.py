@@ -10,7 +10,7 @@ from typing import TypeVar
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic, ResourceType
 
-from topics.kafka.definitions import Definition, definitions
+from topics.kafka.definitions import Definition, definitions, like_records
 from topics.kafka.settings import CLIENT_LOG, KafkaSettings
 from topics.topic import TopicError
 
@@ -63,8 +63,11 @@ class Cluster:
         self._definitions = definitions(settings)
         self._client = AdminClient({**settings.client()}, logger=CLIENT_LOG)
 
-    def plan(self) -> Plan:
-        """Compare what there is with what should be; raises ClusterError with all that cannot be mended."""
+    def plan(self, records: Iterable[str] = ()) -> Plan:
+        """Compare what there is with what should be; raises ClusterError with all that cannot be mended.
+
+        `records` are topics of sources: one that is there belongs to its consumers, and stays as it is.
+        """
         partitions = self._partitions()
         there = [one for one in self._definitions if one.topic in partitions]
         faults = [
@@ -75,7 +78,8 @@ class Cluster:
         ]
         if faults:
             raise ClusterError("\n".join(faults))
-        return Plan(tuple(one for one in self._definitions if one.topic not in partitions), tuple(self._changes(there)))
+        wanted = [*self._definitions, *like_records(self._settings, records)]
+        return Plan(tuple(one for one in wanted if one.topic not in partitions), tuple(self._changes(there)))
 
     def carry_out(self, plan: Plan) -> None:
         """Create and change what the plan says; raises ClusterError with all that Kafka refuses."""

@@ -1,8 +1,8 @@
 """What topics.toml says of our topics on Kafka: their partitions and settings."""
 
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from topics.kafka.settings import KafkaSettings
@@ -26,3 +26,9 @@ def definitions(settings: KafkaSettings) -> list[Definition]:
         partitions = int(table.pop("partitions"))
         found.append(Definition(settings.topic(name), partitions, {key: str(value) for key, value in table.items()}))
     return found
+
+
+def like_records(settings: KafkaSettings, names: Iterable[str]) -> list[Definition]:
+    """Give topics of these full names, each as the one of the records is."""
+    [records] = [one for one in definitions(settings) if one.topic == settings.topic("avro")]
+    return [replace(records, topic=name) for name in names]

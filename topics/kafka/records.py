@@ -50,7 +50,7 @@ class Records:
             return
         for wanted in list(self._wanted):
             self._prefixes[wanted] = _prefix(self._registry.id_of(self._subject, _text(wanted, self._directory)))
-            del self._wanted[wanted]
+            self._wanted.pop(wanted, None)  # the forwarders of several spools share this
 
     @property
     def _subject(self) -> str:

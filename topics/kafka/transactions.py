@@ -58,6 +58,9 @@ class Output(msgspec.Struct, frozen=True, gc=False):
     headers: Headers = []
 
 
+_ENDING: Final = frozenset({KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.FENCED_INSTANCE_ID, KafkaError._FENCED, KafkaError._FATAL})
+
+
 class Transactions:
     """One member of a consumer group with its transactional producer; for one thread.
 
@@ -194,7 +197,8 @@ class Transactions:
         error = message.error()
         if error is None:
             return False
-        if error.fatal() or error.code() in (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError._FENCED):
+        # A fatal error that comes as a message does not say so itself: `fatal()` of it is false.
+        if error.fatal() or error.code() in _ENDING:
             raise TransactionFailed(f"{self._topic} cannot be read: {error}")
         log.warning("kafka", error=str(error))
         return True

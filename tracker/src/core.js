@@ -1,8 +1,5 @@
 /** What the core build leaves to the others: nothing more is watched, no request carries a cookie. */
 
-/** Whether events get their party and session from the queue's first line. */
-export const makesParties = true;
-
 /** @type {() => RequestCredentials} */
 export const credentials = () => "omit";
 

@@ -4,6 +4,9 @@ import { d, n, newId } from "#page";
 
 /** @typedef {Record<string, any>} TrackedEvent */
 
+/** Whether a party is made, and anything kept, only where the visitor agreed; else the events bring theirs. */
+export const needsConsent = true;
+
 /** What the events of the current page view carry. @type {TrackedEvent} */
 export const view = {};
 

@@ -16,3 +16,16 @@ interface Navigator {
 interface Document {
   readonly prerendering?: boolean;
 }
+
+/** What the collector writes in this place when it serves the script. */
+declare const DIVOLTE_SETTINGS: {
+  source: string;
+  scriptName: string;
+  eventSuffix: string;
+  partyCookie: string;
+  partyTimeout: number;
+  sessionCookie: string;
+  sessionTimeout: number;
+  cookieDomain: string;
+  autoPageView: boolean;
+};

@@ -1,7 +1,6 @@
 /** Events from the moment they happen until an answer names them: bounded, and what is dropped is counted and reported. */
 
-import { makesParties } from "#build";
-import { describe, view } from "#event";
+import { describe, needsConsent, view } from "#event";
 import { newId } from "#page";
 import { isDenied, load, own, save } from "./storage.js";
 
@@ -52,7 +51,7 @@ export const settle = (reports) => {
     const at = event.created_at;
     event.title = view.title;
     event.is_private = isDenied;
-    if (makesParties && party) {
+    if (needsConsent && party) {
       // Written as "not within" so that a line without times counts as run out.
       if ((event.is_new_party = !(at - madeAt < PARTY_MS))) {
         party = newId();

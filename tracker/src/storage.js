@@ -1,5 +1,6 @@
 /** The one item the tracker keeps: who the party is (first line) and the events waiting (a line each); in localStorage with consent, else in memory. */
 
+import { needsConsent } from "#event";
 import { asksForPrivacy, site } from "#page";
 
 const key = "headrace." + site;
@@ -31,7 +32,7 @@ export const load = () => {
       [party, ...others] = text.split("\n");
       isShared = true;
       isDenied = false;
-    } else if (isShared) deny();
+    } else if (needsConsent && isShared) deny();
   } catch {} // blocked: memory
   return [party, ...new Set([...others, ...own])];
 };

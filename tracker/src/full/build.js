@@ -1,7 +1,6 @@
 /** What the full build adds to the core: features that the tag switches, and a cookie that the server sets. */
 
 import { script } from "#page";
-export { makesParties } from "../core.js";
 import { isDenied, load } from "../storage.js";
 import { watchClicks } from "./clicks.js";
 import { withRevenue } from "./commerce.js";

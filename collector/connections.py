@@ -1,0 +1,72 @@
+"""What all connections to one port have in common: where requests go, how many connections there are, and the clock of their deadlines."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final, Protocol, cast
+
+from uvicorn.server import ServerState
+
+from collector.addresses import Network, read_address
+from collector.app import Paths
+from collector.limits import Limits
+from collector.metrics import Metrics
+
+LOOK_SECONDS: Final = 0.25
+REFUSED_AT_ONCE: Final = 512  # connections that are told why they may not stay; more of them are cut
+
+
+class WatchedProtocol(Protocol):
+    """A connection as its clock sees it."""
+
+    def look(self, now: float) -> None:
+        """End what has had its time."""
+
+
+class State(ServerState):
+    """The connections of one port; one look at all of them every quarter of a second stands for a timer each."""
+
+    def __init__(self, paths: Paths, limits: Limits, metrics: Metrics, proxies: Sequence[Network]) -> None:
+        super().__init__()
+        self.limits, self.metrics = limits, metrics
+        self.is_for_pages = paths.are_for_pages
+        self.events = {path.encode(): (path, intake) for path, intake in paths.events.items()}
+        self.is_draining = False
+        self.now = 0.0
+        self._admitted = 0
+        self._of_clients: Counter[str | None] = Counter()
+        self._proxies = tuple(proxies)
+
+    def admit(self, client: str | None) -> bool:
+        """Tell whether one more connection may stay. A listed proxy brings all clients behind it, and is not one of them."""
+        limits, own = self.limits, self._of_clients[client]
+        if self._admitted >= limits.max_connections or (own >= limits.max_connections_per_client and not self._is_proxy(client)):
+            return False
+        self._admitted += 1
+        self._of_clients[client] = own + 1
+        return True
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether there are too many connections even of those that are being refused."""
+        return len(self.connections) - self._admitted > REFUSED_AT_ONCE
+
+    def dismiss(self, client: str | None) -> None:
+        """Let a connection go that was admitted."""
+        self._admitted -= 1
+        self._of_clients[client] -= 1
+        if not self._of_clients[client]:
+            del self._of_clients[client]
+
+    async def watch(self) -> None:
+        """End what has had its time, until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            self.now = loop.time()
+            for connection in cast("list[WatchedProtocol]", list(self.connections)):
+                connection.look(self.now)
+            await asyncio.sleep(LOOK_SECONDS)
+
+    def _is_proxy(self, client: str | None) -> bool:
+        address = read_address(client or "")
+        return address is not None and any(address in network for network in self._proxies)

@@ -1,0 +1,10 @@
+/** Puts beside the package what it has from elsewhere: the builds that a site may serve itself, and the licence. */
+
+import { copyFileSync, mkdirSync } from "node:fs";
+import { builtFile } from "./minify.js";
+
+const from = (path) => new URL(path, import.meta.url);
+
+mkdirSync(from("dist"), { recursive: true });
+for (const name of ["headrace.js", "headrace-full.js"]) copyFileSync(builtFile(name), from("dist/" + name));
+copyFileSync(from("../LICENSE"), from("dist/LICENSE"));
