@@ -329,5 +329,5 @@ def test_a_spool_that_cannot_be_tidied_hinders_nobody(tmp_path: Path) -> None:
     segment.write_bytes(start + crc32c(start).to_bytes(4, "little"))
     (newer / "ledger.json").unlink()
     with running(tmp_path) as found:
-        assert found.count("spool not tidied, tried again") == 1
+        assert found.count("spool not tidied, tried again") >= 1
         assert found.post(1).json() == {"results": ["ok"]}
