@@ -29,9 +29,9 @@ _CONVERSIONS = {
 def faults(plan: Plan, schema: Mapping[str, Any], kind: str = "tracker") -> list[str]:
     """Name everything that does not fit, one line each, with the place in the mapping."""
     fields = {target.name: target for target in targets(schema)}
-    placed = [*plan.faults, *_assignment_faults(plan, fields)]
-    lines = [f"{plan.name}:{line}: {text}" for line, text in sorted(placed)]
-    return lines + [f"{plan.name}{text}" for text in _unset_faults(plan, fields, kind)]
+    placed = sorted([*plan.faults, *_assignment_faults(plan, fields), *_unset_faults(plan, fields, kind)])
+    nowhere = [f"{plan.name}: field {name!r} {_MUST}: no rule writes it; {_REMEDY}" for name in _unwritten(plan, fields)]
+    return [f"{plan.name}:{line}: {text}" for line, text in placed] + nowhere
 
 
 def _assignment_faults(plan: Plan, fields: Mapping[str, Target]) -> Iterator[tuple[int, str]]:
@@ -43,15 +43,25 @@ def _assignment_faults(plan: Plan, fields: Mapping[str, Target]) -> Iterator[tup
             yield assign.line, f"field {assign.field!r} takes {target.kind}, not {_described(assign.value, target)}"
 
 
-def _unset_faults(plan: Plan, fields: Mapping[str, Target], kind: str) -> Iterator[str]:
-    statements = fitted(plan.statements, kind)
-    always, lines = _set_by(statements), {assign.field: assign.line for assign, _ in assignments(plan.statements)}
-    for target in fields.values():
-        if target.unset is None and target.name not in always and target.name not in plan.doubtful:
-            at, why = (f":{lines[target.name]}", "this rule may write nothing") if target.name in lines else ("", "no rule writes it")
-            yield f"{at}: field {target.name!r} must have a value in every record: {why}; {_REMEDY}"
+def _unset_faults(plan: Plan, fields: Mapping[str, Target], kind: str) -> Iterator[tuple[int, str]]:
+    always = _set_by(fitted(plan.statements, kind))
+    lines = {assign.field: assign.line for assign, _ in assignments(plan.statements)}
+    for name, line in lines.items():
+        if _must_be_set(name, plan, fields) and name not in always:
+            yield line, f"field {name!r} {_MUST}: this rule may write nothing; {_REMEDY}"
 
 
+def _unwritten(plan: Plan, fields: Mapping[str, Target]) -> list[str]:
+    written = {assign.field for assign, _ in assignments(plan.statements)}
+    return [name for name in fields if _must_be_set(name, plan, fields) and name not in written]
+
+
+def _must_be_set(name: str, plan: Plan, fields: Mapping[str, Target]) -> bool:
+    """Tell whether a field has no default, and is not one that a faulty rule may have meant."""
+    return name in fields and fields[name].unset is None and name not in plan.doubtful
+
+
+_MUST = "must have a value in every record"
 _REMEDY = "give it a default in the schema, or map a constant onto it first"
 
 

@@ -24,7 +24,7 @@ class Type(Enum):
     BYTES = "bytes"
     TEXTS = "list of texts"
     INTEGERS = "list of int32"
-    JSON = "JSON"
+    JSON = "JSON value"
     QUERY = "query"
     URI = "URI"
     MATCHER = "matcher"

@@ -1,7 +1,15 @@
-"""A small schema, and mappings for it written to a file."""
+"""A small schema, mappings for it written to a file, and what they make of events."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from collector.event import Event
+from collector.mapping.evaluate import evaluate
+from collector.mapping.loader import load_plan
+from collector.mapping.samples import arguments
+from collector.urls import AddressRules
+from schemas.codec import Decoder
 
 SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
 ID = "0" * 32
@@ -29,3 +37,33 @@ def write(directory: Path, rules: str) -> Path:
     path = directory / "mapping.py"
     path.write_text("from collector.mapping import *\n" + rules, "utf-8")
     return path
+
+
+def one_field(avro: Any, **more: Any) -> dict[str, Any]:
+    """Give a schema of one field `f` that may be unset."""
+    allowed = avro if isinstance(avro, list) else [avro]
+    branches = allowed if "null" in allowed else ["null", *allowed]
+    default = {"default": None} if branches[0] == "null" else {}
+    return {"type": "record", "name": "One", "fields": [{"name": "f", "type": branches, **default, **more}]}
+
+
+def record_of(
+    rules: str,
+    event: object = None,
+    *,
+    schema: Mapping[str, Any] = SCHEMA,
+    is_strict: bool = False,
+    find_place: Any = None,
+    **facts: object,
+) -> dict[str, Any]:
+    """Give the record that rules make of an event; its type says of what kind it is."""
+    event = Event(id=ID, type="pageView") if event is None else event
+    kind = "browser" if isinstance(event, dict) else "tracker" if isinstance(event, Event) else "json"
+    plan = evaluate(b"from collector.mapping import *\n" + rules.encode(), "mapping.py")
+    encode = load_plan(plan, schema, AddressRules(), kind=kind, is_strict=is_strict, find_place=find_place)
+    return Decoder([schema]).decode(encode(*arguments(event, **facts).values()))
+
+
+def value_of(value: str, event: object = None, avro: Any = "string", **more: Any) -> Any:
+    """Give what an expression of the language is for an event; None if it is absent."""
+    return record_of(f'map_({value}).onto("f")', event, schema=one_field(avro), **more)["f"]
