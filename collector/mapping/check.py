@@ -15,7 +15,8 @@ _PARTS = {
     Type.QUERY: "map one of its values with .value('name'), or all onto a map of arrays of strings",
     Type.MATCHER: "map one of its groups, such as .group(1)",
     Type.TEXTS: "map one of them with .first() or .get(0), or all onto an array of strings",
-    Type.BYTES: "map its text with .to_hex_lower()",
+    Type.BYTES: "map their text with .to_hex_lower()",
+    Type.PLACE: "map one of its parts, such as .country_code()",
 }
 _CONVERSIONS = {
     "int": "to_int32",
@@ -45,10 +46,10 @@ def _assignment_faults(plan: Plan, fields: Mapping[str, Target]) -> Iterator[tup
 
 def _unset_faults(plan: Plan, fields: Mapping[str, Target], kind: str) -> Iterator[tuple[int, str]]:
     always = _set_by(fitted(plan.statements, kind))
-    lines = {assign.field: assign.line for assign, _ in assignments(plan.statements)}
-    for name, line in lines.items():
-        if _must_be_set(name, plan, fields) and name not in always:
-            yield line, f"field {name!r} {_MUST}: this rule may write nothing; {_REMEDY}"
+    rules = {assign.field: assign for assign, _ in assignments(plan.statements)}
+    for name, assign in rules.items():
+        if _must_be_set(name, plan, fields) and name not in always and fields[name].fits(assign.value):
+            yield assign.line, f"field {name!r} {_MUST}: this rule may write nothing; {_REMEDY}"
 
 
 def _unwritten(plan: Plan, fields: Mapping[str, Target]) -> list[str]:

@@ -103,7 +103,8 @@ class _Watch:
 def _without(thing: object, name: str) -> str:
     known = [one for one in dir(thing) if not one.startswith("_") and one != "expression"]
     near = _nearest(name, known, "did you mean .{}()?")
-    return f"a {type(thing).__name__.lower()} has no .{name}(){near or '; it has ' + ', '.join(f'.{one}()' for one in known)}"
+    kind = type(thing).__name__.lower()
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind} has no .{name}(){near or '; it has ' + ', '.join(f'.{one}()' for one in known)}"
 
 
 def _words() -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any, Final, TypeAlias
 import jsonpath
 
 from collector.mapping.nulls import NULL
+from collector.mapping.scalars import finite, json_floating
 
 Step: TypeAlias = str | int | tuple[str, ...]
 Path: TypeAlias = tuple[str | int | tuple[str, ...] | None, ...]
@@ -102,12 +103,9 @@ def _length(value: object) -> int | None:
 
 def _of_numbers(function: Callable[[list[float]], float]) -> Callable[[object], float | None]:
     def compute(value: object) -> float | None:
-        if not isinstance(value, list) or not value or not all(isinstance(one, int | float) and not isinstance(one, bool) for one in value):
-            return None
-        try:
-            return float(function(value))
-        except OverflowError:
-            return None
+        numbers = [json_floating(one) for one in value if not isinstance(one, str | list)] if isinstance(value, list) else []
+        whole = [number for number in numbers if number is not None]
+        return finite(function(whole)) if whole and isinstance(value, list) and len(whole) == len(value) else None
 
     return compute
 

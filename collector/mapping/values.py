@@ -296,7 +296,7 @@ def as_value(value: object) -> Value:
 
 def a(kind: Type) -> str:
     """Name a type with its article."""
-    return f"{'an' if kind.value[0] == 'i' else 'a'} {kind.value}"
+    return kind.value if kind is Type.BYTES else f"{'an' if kind.value[0] == 'i' else 'a'} {kind.value}"
 
 
 def told(value: object) -> str:
@@ -317,7 +317,7 @@ def told(value: object) -> str:
 def name_of(name: object) -> str:
     """Check that a name is a text of the mapping's, known before there is an event."""
     if not isinstance(name, str):
-        raise TypeError(f"a name is a constant text, not {told(name)}")
+        raise TypeError(f"a name is a constant text, not {told(name)}{' of the event' if isinstance(name, Value) else ''}")
     return name
 
 

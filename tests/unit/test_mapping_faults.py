@@ -57,10 +57,87 @@ map_(5).onto("nothing like it")
         ("event_parameters().path('a')", "'a' is no JSONPath: it begins with $"),
         ("\n\nmap_(", "FILE:4: this is no Python"),
         ("def f():\n    1 / 0\nf()", "FILE:3: ZeroDivisionError"),
+        ("map_(event_type).onto('text')", "event_type without () is neither a value"),
+        ("map_(2**64).onto('large')", "neither a value of an event"),
+        ("map_(digest('md5').add('a')).onto('text')", "a digest without .result() is neither"),
+        ("map_(match('a')).onto('text')", "a match(...) without .against(...) is neither"),
+        ("map_(parse(location())).onto('small')", "a parse(...) without .to_int32() or its like is neither"),
+        ("map_(match('a').against(location())).onto('text')", "not a matcher; map one of its groups, such as .group(1)"),
+        ("map_(header('a')).onto('text')", "not a list of texts; map one of them with .first()"),
+        ("map_(digest('md5').add('a').result()).onto('text')", "not bytes; map their text with .to_hex_lower()"),
+        ("map_(ip2geo()).onto('text')", "not a place; map one of its parts, such as .country_code()"),
+        ("map_(location()).onto(5)", "onto takes the name of a field as a text, not 5"),
+        ("when(is_new_party())", "FILE:2: a block begins with `with`"),
+        ("import contextlib\nwith contextlib.nullcontext(): pass", "FILE:3: with takes when(...) or section()"),
+        ("not_(location())", "not_ takes a condition, not a text"),
+        ("header('a').get('b')", "get takes a whole number"),
+        ("cookie(location())", "a name is a constant text, not a text of the event"),
+        ("location().uri().query().value(5)", "a name is a constant text, not 5"),
+        ("ip2geo(5)", "ip2geo takes a text that holds an address, or nothing, not 5"),
+        ("digest('sha-257')", "there is no digest 'sha-257'; there are md5, sha-1, sha-224"),
+        ("digest('md5', 5)", "the seed of a digest is a constant text, not 5"),
+        ("digest('md5').add(viewport_width())", "a digest takes a text, another digest's result or a JSON value, not an int32"),
+        ("match('(a').against(location())", "'(a' is no regular expression: missing )"),
+        ("match(r'\\p{Greek}')", "\\p{Greek} is not known; known are Lower, Upper"),
+        ("match(r'a\\Z')", "\\Z has no counterpart in Python"),
+        ("match(5)", "match takes a regular expression as a text, not 5"),
+        ("match('(?<n>a)').against(location()).group('m')", "the expression has no group 'm'; it has 0 to 1, 'n'"),
+        ("match('a').against(location()).group(1)", "the expression has no group 1; it has 0 to 0"),
+        ("match('a').against(viewport_width())", "against takes a text of the event, not an int32"),
+        ("event_parameters().path(5)", "path takes a JSONPath as a text"),
+        ("event_parameters().path('$.a[?(@.b nin [1])]')", "is no JSONPath"),
+        ("location().ury()", "FILE:2: a text has no .ury(); did you mean .uri()?"),
+        ("user_agent().frobnicate()", "an agent has no .frobnicate(); it has .device_category()"),
+        ("page = location()\nmap_(pgae).onto('text')", "name 'pgae' is not defined; did you mean 'page'?"),
     ],
 )
 def test_a_mistake_in_the_language_is_told_with_its_line(tmp_path: Path, rules: str, fault: str) -> None:
     assert fault in "\n".join(faults(tmp_path, rules))
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        "path = location().ury()\nmap_(path).onto('text')\nmap_(path.uri().host()).onto('text')",
+        "with when(locatoin().is_present()):\n    map_('a').onto('text')",
+        "for name in ('a', 'b'):\n    map_(location().ury()).onto(name)",
+        "from collector.mapping import refferer as page\nmap_(page()).onto('text')",
+        "if locatoin():\n    map_('a').onto('txt')",
+    ],
+)
+def test_what_only_follows_from_a_fault_is_not_told(tmp_path: Path, rules: str) -> None:
+    assert len(faults(tmp_path, rules)) == 1
+
+
+def test_a_fault_on_the_line_of_a_block_hides_none_within(tmp_path: Path) -> None:
+    found = faults(
+        tmp_path, "with when(event_type()):\n    map_(1).onto('txt')\n    with when(1):\n        map_(location().ury()).onto('text')"
+    )
+    assert [fault.split(":")[1] for fault in found] == ["2", "3", "4", "5"]
+
+
+def test_a_field_that_a_faulty_rule_may_have_meant_is_not_told_again(tmp_path: Path) -> None:
+    schema = {"type": "record", "name": "Strict", "fields": [{"name": "must", "type": "string"}]}
+    assert len(faults(tmp_path, "map_(event_id().ury()).onto('must')", schema)) == 1
+
+
+@pytest.mark.parametrize(
+    ("avro", "value"),
+    [
+        (["null", "int", "string"], "event_parameters()"),
+        ({"type": "array", "items": ["int", "string"]}, "event_parameters()"),
+        ({"type": "array", "items": ["int", "string"]}, "header('a')"),
+        ({"type": "map", "values": {"type": "array", "items": ["null", "int", "long"]}}, "event_parameters()"),
+        ("int", "received_at()"),
+        ({"type": "array", "items": "int"}, "header('a')"),
+        ({"type": "map", "values": "string"}, "location().uri().query()"),
+        ({"type": "enum", "name": "E", "symbols": ["A"]}, "location()"),
+        ("null", "event_parameters()"),
+    ],
+)
+def test_a_type_that_does_not_fit_is_told_before_there_are_events(tmp_path: Path, avro: object, value: str) -> None:
+    schema = {"type": "record", "name": "Odd", "fields": [{"name": "odd", "type": avro}]}
+    assert "field 'odd' takes" in faults(tmp_path, f"map_({value}).onto('odd')", schema)[0]
 
 
 def test_faults_before_a_mistake_are_told_with_it(tmp_path: Path) -> None:
