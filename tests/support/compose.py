@@ -14,7 +14,7 @@ TEXT = (ROOT / "docker-compose.yml").read_text("utf-8")
 COMPOSE: dict[str, Any] = yaml.safe_load(VARIABLE.sub(r"\2", TEXT))  # with every variable at its default
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 TARGETS: dict[str, str] = dict(re.findall(r"^FROM service AS (\w+)\n((?:.+\n)+)", (ROOT / "Dockerfile").read_text("utf-8"), re.MULTILINE))
-EVALUATED = "clickstream_mapping.py"  # by the mapping's loader; what it imports is the collector's
+EVALUATED = {"clickstream_mapping.py", "default_mapping.py"}  # by the mapping's loader; what it imports is the collector's
 
 
 def target(service: str) -> str:
@@ -42,7 +42,7 @@ def imported(package: str, packages: frozenset[str]) -> set[str]:
 def _imports(folder: Path) -> set[str]:
     found = set[str]()
     for path in folder.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))) if path.name != EVALUATED else ():
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))) if path.name not in EVALUATED else ():
             if isinstance(node, ast.Import):
                 found |= {alias.name.partition(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module:
