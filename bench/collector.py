@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from support.waiting import wait_until
 
-from bench.collector_requests import BATCH, JSON_BATCH, divolte_get, json_batch, tracker_batch, tracker_post, write_requests
+from bench.collector_requests import BATCH, DISTINCT, JSON_BATCH, divolte_get, json_batch, tracker_batch, tracker_post, write_requests
 from collector.endpoints.divolte_browser import GIF, HEADERS
 from collector.sources import FILE
 
@@ -196,9 +196,10 @@ def compare(servers: dict[str, Running], requests: Path, connections: int, secon
     return statistics.median(ratios)
 
 
-def run(seconds: float, rounds: int, directory: Path) -> None:
+def run(seconds: float, rounds: int, distinct: int, directory: Path) -> None:
     findings = Findings()
-    gets, posts = write_requests(directory / "gets", divolte_get), write_requests(directory / "posts", tracker_post)
+    gets = write_requests(directory / "gets", divolte_get, distinct)
+    posts = write_requests(directory / "posts", tracker_post, distinct)
     with contextlib.ExitStack() as stack:
         servers = {"uvicorn": stack.enter_context(baseline()), "collector": stack.enter_context(collector(directory))}
         print("events of the tracker, POST:")
@@ -244,10 +245,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=4, help="length of each measurement")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument(
+        "--distinct", type=int, default=DISTINCT, help="requests that are sent in turn: the more, the less can be remembered"
+    )
     options = parser.parse_args()
     (ROOT / "var").mkdir(exist_ok=True)  # the disk that the topic would be on
     with tempfile.TemporaryDirectory(dir=ROOT / "var", prefix="bench-") as directory:
-        run(options.seconds, options.rounds, Path(directory))
+        run(options.seconds, options.rounds, options.distinct, Path(directory))
 
 
 if __name__ == "__main__":

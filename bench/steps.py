@@ -101,7 +101,9 @@ async def run(directory: Path, passes: int) -> None:
     show("append a message to the topic", lambda message: topic.append([message]), messages, passes)
     topic.close()
     connection = Connection(
-        Config(lambda: None, log_config=None), State(collector.app.public, Limits.of(Settings()), collector.app.metrics, ()), {}
+        Config(collector.app.public.others, log_config=None),
+        State(collector.app.public, Limits.of(Settings()), collector.app.metrics, ()),
+        {},
     )
     intake = collector.app.public.events["/csc-event"]
     intake.receive = lambda _, respond: respond(answer)  # type: ignore[method-assign, assignment]

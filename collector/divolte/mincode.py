@@ -18,6 +18,7 @@ _escaped_text = re.compile("((?:[^!~]|~.)*)!", re.DOTALL).match
 _is_integer = re.compile("[+-]?[0-9A-Za-z]+").fullmatch
 _is_decimal = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,9})?").fullmatch
 _escape = re.compile("~(.)", re.DOTALL)
+_closings = re.compile(r"\)|\.(?![0-9])").findall  # a digit stands behind the point of a number, and begins no value
 _exact = Context(prec=10_000)
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
@@ -46,7 +47,8 @@ def decode(text: str | None, is_strict: bool) -> object:
 def problem_of(text: str) -> str | None:
     """Say what is too large about the parameters in a text; None if nothing is, or if it is no mincode at all."""
     # Each container is closed by a sign of its own, each key by another, and no sign becomes more than six bytes of JSON.
-    if len(text) * 6 <= MAX_BYTES and text.count(")") + text.count(".") <= MAX_DEPTH and text.count("!") <= MAX_KEYS:
+    is_shallow = text.count(")") + text.count(".") <= MAX_DEPTH or len(_closings(text)) <= MAX_DEPTH
+    if is_shallow and len(text) * 6 <= MAX_BYTES and text.count("!") <= MAX_KEYS:
         return None
     try:
         value = _Parser(text, is_strict=False).value(0)[0]

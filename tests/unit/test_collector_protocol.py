@@ -37,9 +37,13 @@ class MemoryTransport(asyncio.Transport):
         self.is_cut = True
 
 
+async def an_application(scope: Any, receive: Any, send: Any) -> None:
+    """Is never asked."""
+
+
 def connect(state: State) -> tuple[Connection, MemoryTransport]:
     transport = MemoryTransport()
-    connection = Connection(Config(lambda: None, log_config=None), state, {})
+    connection = Connection(Config(an_application, interface="asgi3", log_config=None), state, {})
     connection.connection_made(transport)
     return connection, transport
 
