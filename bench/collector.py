@@ -192,7 +192,8 @@ def compare(servers: dict[str, Running], requests: Path, connections: int, secon
         print(f"{connections:4} connections, {name:>9}: {sorted(found, key=lambda load: load.per_second)[rounds // 2]}; {MEANINGS[name]}")
         findings.failed += sum(load.failed for load in found)
     ratios = [ours.per_second / constant.per_second for ours, constant in zip(loads["collector"], loads["uvicorn"], strict=True)]
-    print(f"     ratios to uvicorn: {' '.join(f'{ratio:.2f}' for ratio in ratios)}", flush=True)
+    by_processor = sum(load.cpu_us for load in loads["uvicorn"]) / sum(load.cpu_us for load in loads["collector"])
+    print(f"     ratios to uvicorn: {' '.join(f'{ratio:.2f}' for ratio in ratios)}; by processor time {by_processor:.2f}", flush=True)
     return statistics.median(ratios)
 
 

@@ -7,7 +7,6 @@ gives them. All but the paths of events is uvicorn's.
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from http import HTTPStatus
 from typing import Any, Final, TypeAlias
 from urllib.parse import unquote
 
@@ -17,7 +16,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol as UvicornCo
 
 from collector.connections import State
 from collector.event import Rejection, RejectReason
-from collector.exchange import CLOSE, Answer, Request
+from collector.exchange import Answer, Request
 from collector.intake import Intake, Respond
 from collector.limits import (
     BODY_TOO_LARGE,
@@ -29,18 +28,18 @@ from collector.limits import (
     Refusal,
     too_many_connections,
 )
+from collector.written import WRITTEN, write
 
 # A sender who is refused may still be sending: so much is thrown away for so long, that it can read why.
 DISCARDED_BYTES: Final = 1 << 20
 DISCARDED_SECONDS: Final = 2.0
-MOST_REMEMBERED: Final = 256
+MOST_BEFORE_UPGRADE: Final = 8  # of the same piece: each such request is read twice, one inside the other
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 # What of a request is being read.
 NONE, HEAD, BODY = 0, 1, 2
 
 Turn: TypeAlias = tuple[Callable[[Any, Respond], None], object, bool, bool]  # what to do with what; keeps alive; asks for the head only
-Wire: TypeAlias = tuple[Answer, bytes, bytes, int, bool]  # of an answer: heads with which the connection stays or goes, their body, goes
 
 
 class _Refused(Exception):
@@ -247,12 +246,13 @@ class Connection(UvicornConnection):
         self._is_busy = False
         if self.transport.is_closing():
             return
-        _, stays, goes, body_bytes, closes = _WIRES.get(id(answer)) or _render(answer)
-        if self._keeps_alive and not closes and not self.server_state.is_draining:
-            self.transport.write(stays[:-body_bytes] if self._is_head and body_bytes else stays)
+        written = WRITTEN.get(id(answer)) or write(answer)
+        stays = self._keeps_alive and not written.closes and not self.server_state.is_draining
+        content = written.stays if stays else written.goes
+        self.transport.write(content[: len(content) - len(answer.body)] if self._is_head else content)
+        if stays:
             self._end_turn()
         else:
-            self.transport.write(goes[:-body_bytes] if self._is_head and body_bytes else goes)
             self._part = NONE
             self._close()
 
@@ -344,15 +344,12 @@ class Connection(UvicornConnection):
 
     def _ask_for_body(self) -> None:
         fields = dict(self._fields)
-        if self._intake is not None and int(fields.get(b"content-length", b"0")) > self._intake.max_body_bytes:
+        if self._intake is None:  # uvicorn asks
+            return
+        if int(fields.get(b"content-length", b"0")) > self._intake.max_body_bytes:
             self._refuse_body(None)
-        elif self._intake is not None and fields.get(b"expect", b"").lower() == b"100-continue" and self.is_idle_but_for_this:
+        elif fields.get(b"expect", b"").lower() == b"100-continue" and not (self._is_busy or self._turns):
             self.transport.write(CONTINUE)
-
-    @property
-    def is_idle_but_for_this(self) -> bool:
-        """Whether no earlier request has its answer to come."""
-        return not (self._is_busy or self._turns)
 
     def _find(self) -> tuple[str, Intake] | None:
         """Find whose a request is that does not write its path as others do."""
@@ -387,7 +384,7 @@ class Connection(UvicornConnection):
         Java's client asks for HTTP/2 with its first request, which may have a body; the parser would take that for the other protocol.
         """
         method = self.parser.get_method()
-        if method == b"CONNECT":
+        if method == b"CONNECT" or len(self._turns) >= MOST_BEFORE_UPGRADE:
             self._refuse(MALFORMED)
             self.go_on()
             return
@@ -395,24 +392,3 @@ class Connection(UvicornConnection):
         head = b"\r\n".join((method + b" " + self.url + b" HTTP/" + self.parser.get_http_version().encode(), *lines, b"\r\n"))
         self.parser = httptools.HttpRequestParser(self)
         self.data_received(head + rest)
-
-
-def _render(answer: Answer) -> Wire:
-    """Write an answer as it goes over the wire; most are given again and again."""
-    status, headers, body = answer
-    lines = [
-        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}".encode(),
-        *(name + b": " + value for name, value in headers if name != CLOSE[0]),
-    ]
-    if status not in (204, 304):
-        lines.append(b"content-length: %d" % len(body))
-    closes = CLOSE in headers
-    stays = b"\r\n".join((*lines, b"connection: keep-alive", b"", body))
-    goes = b"\r\n".join((*lines, b"connection: close", b"", body))
-    if len(_WIRES) >= MOST_REMEMBERED:
-        _WIRES.clear()
-    wire = _WIRES[id(answer)] = (answer, stays, goes, len(body), closes)
-    return wire
-
-
-_WIRES: Final[dict[int, Wire]] = {}  # the answer itself is in there, so that no other can have its place

@@ -160,6 +160,14 @@ def test_a_broken_request_is_refused_behind_the_answers_to_those_before_it(colle
         assert wire.is_closed()
 
 
+def test_many_requests_for_another_protocol_at_once_are_refused(collector: RunningCollector) -> None:
+    with Wire(collector.port) as wire:
+        wire.send(a_request(BODY, b"Connection: Upgrade", b"Upgrade: h2c") * 500)
+        statuses = [wire.answer().status for _ in range(9)]
+        assert statuses == [200] * 8 + [400]
+        assert wire.is_closed()
+
+
 @pytest.mark.parametrize(("target", "status", "length"), [(b"/h", 405, "69"), (b"/headrace.js", 200, None), (b"/nowhere", 404, "9")])
 def test_the_answer_to_head_has_no_body(collector: RunningCollector, target: bytes, status: int, length: str | None) -> None:
     with Wire(collector.port) as wire:
