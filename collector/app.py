@@ -27,10 +27,8 @@ from collector.mapping.loader import load
 from collector.mapping.operations import FindPlace
 from collector.metrics import Metrics
 from collector.peers import Nobody, Others
-from collector.rates import Rates
 from collector.settings import Settings
 from collector.sources import Source
-from collector.trust import ANY, Trust
 from collector.urls import AddressRules
 from topics.local import Received
 from topics.topic import TopicWriter
@@ -118,13 +116,6 @@ def create_app(
     gate, metrics = Gate(), Metrics(topic.unread_bytes)
     addresses = AddressReader(settings.trusted_proxies)
 
-    rates = Rates(settings.rate_per_second, settings.rate_burst) if settings.rate_per_second else None
-
-    def trust_of(source: Source | None) -> Trust | None:
-        if source is None or (rates is None and ANY in source.allowed_origins):
-            return None
-        return Trust(source.allowed_origins, addresses, rates)
-
     def intake(events: EventSource, source: Source | None = None) -> Intake:
         copy = source and source.copy_to
         return Intake(
@@ -135,7 +126,6 @@ def create_app(
             now,
             max_body_bytes=max_body_bytes(source, settings.max_body_bytes),
             copy_topic=topics[copy.topic] if copy else None,
-            trust=trust_of(source),
         )
 
     def trouble() -> str:

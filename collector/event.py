@@ -29,8 +29,6 @@ class RejectReason(StrEnum):
     UNKNOWN_VERSION = "unknown_version"
     INVALID_SITE = "invalid_site"
     METHOD_NOT_ALLOWED = "method_not_allowed"
-    ORIGIN_NOT_ALLOWED = "origin_not_allowed"
-    TOO_MANY_REQUESTS = "too_many_requests"
     # an event, or every event of a batch
     INVALID_TIME = "invalid_time"
     INVALID_EVENT = "invalid_event"

@@ -9,7 +9,6 @@ from collector.event import Rejection, RejectReason
 from collector.exchange import Answer, EventSource, Outcome, Request, later
 from collector.gate import Gate
 from collector.metrics import Metrics
-from collector.trust import Trust
 from topics.topic import TopicError, TopicFull, TopicWriter
 
 Respond: TypeAlias = Callable[[Answer], None]
@@ -29,34 +28,22 @@ class Intake:
         *,
         max_body_bytes: int,
         copy_topic: TopicWriter | None = None,
-        trust: Trust | None = None,
     ) -> None:
         self.max_body_bytes = max_body_bytes
         self.metrics = metrics
         self._durable: asyncio.Future[None] | None = None
         self._waiting: list[_Waiting] = []
         self._source, self._topic, self._copy_topic, self._gate, self._now = source, topic, copy_topic, gate, now
-        self._trust = trust
 
     def receive(self, request: Request, respond: Respond) -> None:
         """Take a request; `respond` is called in the loop's thread, now or when its messages are durable."""
         began = self._now()
-        if self._trust is not None:
-            respond = self._readable(self._trust, request, respond)
-            if refused := self._trust.refusal(request, began):
-                self.metrics.refused[refused[0]] += 1
-                self._answer(refused[1], respond)
-                return
         if self._gate.closed_because:
             self._answer(later(self._gate.closed_because, 5), respond)
         elif len(request.body) > self.max_body_bytes:
             self.refuse(self.too_large(), respond)
         else:
             self._store(self._source.take(request, int(began * 1000)), began, respond)
-
-    @staticmethod
-    def _readable(trust: Trust, request: Request, respond: Respond) -> Respond:
-        return respond if trust.is_for_all else lambda answer: respond(trust.readable(request, answer))
 
     def too_large(self) -> Rejection:
         """Say that a body has too many bytes."""

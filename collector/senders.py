@@ -37,5 +37,5 @@ def read_sender(request: Request, fields: Mapping[bytes, bytes], addresses: Addr
     user_agent = None if not agent else _text(agent) if len(agent) <= LONGEST_REMEMBERED else header_text(agent)
     declines = hears_no and (fields.get(b"sec-gpc") == b"1" or fields.get(b"dnt") == b"1")
     headers = without_cookies(request.headers) if declines else request.headers
-    address, remote_host, _ = seen or (None, None, None)
+    address, remote_host = seen or (None, None)
     return Sender(address, remote_host, user_agent, headers, declines)

@@ -64,12 +64,6 @@ class Settings(ServiceSettings):
     max_connections_per_client: int = Field(
         default=256, ge=1, le=1 << 20, description="Connections that one address has open at most, unless it is a trusted proxy."
     )
-    rate_per_second: float = Field(
-        default=0, ge=0, le=1e6, description="Requests a second from one network (/24, /64) in the long run, 429 beyond; 0 is no limit."
-    )
-    rate_burst: int = Field(
-        default=200, ge=1, le=1_000_000, description="Requests that one network may make at once before its rate counts."
-    )
     header_timeout_seconds: float = Field(
         default=5, gt=0, le=600, description="Time within which a header must have come whole, from its first byte."
     )

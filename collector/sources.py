@@ -61,6 +61,7 @@ class Source(BaseModel):
     session_timeout_seconds: int = Field(default=1800, gt=0, le=2**31 - 1)
     cookie_domain: str = Field(default="", pattern=r"^[A-Za-z0-9.-]*$")
     auto_page_view: bool = True
+    server_cookie: CookieName | Literal[""] = ""
     party_parameter: str = Field(default="p", pattern=r"^[A-Za-z0-9_.-]{1,64}$")
     max_body_bytes: int = Field(default=4096, ge=1, le=16 << 20)
 
