@@ -88,7 +88,9 @@ async def run(directory: Path, passes: int) -> None:
         return memory.is_repeat(event_digest(query.first["p"], query.first["s"], query.first["e"]))
 
     def send(request: Request) -> object:
-        return read_sender(request, header_fields(request.headers), addresses, hears_no=True)
+        fields = header_fields(request.headers)  # an intake has the place before its source asks
+        request.seen = addresses.read(request.peer or "", fields.get(b"x-forwarded-for", b""))
+        return read_sender(request, hears_no=True)
 
     show("read the query", lambda request: read_query(request.query), requests, passes)
     show("check the checksum", check, queries, passes)
@@ -106,8 +108,8 @@ async def run(directory: Path, passes: int) -> None:
         {},
     )
     intake = collector.app.public.events["/csc-event"]
-    intake.receive = lambda _, respond: respond(answer)  # type: ignore[method-assign, assignment]
     answer = source.take(requests[0], now).answer
+    intake.receive = lambda _, respond, __=None: respond(answer)  # type: ignore[method-assign, assignment]
     connection.connection_made(NoTransport())
     show("protocol: parse a request, write its answer", connection.data_received, raw, passes)
 

@@ -1,6 +1,6 @@
 """Network addresses: whose a request is, and how much of it may be kept."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import NamedTuple, TypeAlias
@@ -9,6 +9,7 @@ Address: TypeAlias = IPv4Address | IPv6Address
 Network: TypeAlias = IPv4Network | IPv6Network
 
 KEPT_BITS = {4: 24, 6: 48}
+SENDER_BITS = {4: 24, 6: 64}
 
 
 def read_address(text: str) -> Address | None:
@@ -34,9 +35,9 @@ def client_address(peer: str, forwarded_for: str, proxies: Sequence[Network]) ->
     return address
 
 
-def cut(address: Address) -> str:
-    """Cut an address to what may be written: /24 of IPv4, /48 of IPv6."""
-    return str(ip_network((address, KEPT_BITS[address.version]), strict=False).network_address)
+def cut(address: Address, bits: Mapping[int, int] = KEPT_BITS) -> str:
+    """Cut an address, by default to what may be written: /24 of IPv4, /48 of IPv6."""
+    return str(ip_network((address, bits[address.version]), strict=False).network_address)
 
 
 def java_text(address: Address) -> str:
@@ -58,6 +59,7 @@ class Seen(NamedTuple):
 
     cut: str
     whole: str
+    prefix: str  # what one sender may have many of: /24 of IPv4, /64 of IPv6
 
 
 class AddressReader:
@@ -75,7 +77,7 @@ class AddressReader:
         except KeyError:
             pass
         address = client_address(peer, forwarded_for.decode("latin-1"), self._proxies)
-        answer = Seen(cut(address), java_text(address)) if address else None
+        answer = Seen(cut(address), java_text(address), cut(address, SENDER_BITS)) if address else None
         if len(forwarded_for) <= 128:  # an attacker's long headers are worked out each time
             if len(self._remembered) >= 8192:
                 self._remembered.clear()

@@ -26,7 +26,9 @@ from collector.mapping.compile import Encoder
 from collector.mapping.loader import load
 from collector.mapping.operations import FindPlace
 from collector.metrics import Metrics
+from collector.origins import Origins
 from collector.peers import Nobody, Others
+from collector.rates import Rates, make_rates
 from collector.settings import Settings
 from collector.sources import Source
 from collector.urls import AddressRules
@@ -115,6 +117,11 @@ def create_app(
     topic = topics[None]
     gate, metrics = Gate(), Metrics(topic.unread_bytes)
     addresses = AddressReader(settings.trusted_proxies)
+    shared = make_rates(settings.rate_per_second, settings.rate_burst)
+
+    def rates_of(source: Source) -> Rates | None:
+        own = source.rate_per_second
+        return shared if own is None else make_rates(own, settings.rate_burst)
 
     def intake(events: EventSource, source: Source | None = None) -> Intake:
         copy = source and source.copy_to
@@ -124,6 +131,9 @@ def create_app(
             metrics,
             gate,
             now,
+            addresses,
+            origins=Origins(source.allowed_origins) if source else Origins(),
+            rates=rates_of(source) if source else None,
             max_body_bytes=max_body_bytes(source, settings.max_body_bytes),
             copy_topic=topics[copy.topic] if copy else None,
         )
@@ -132,7 +142,7 @@ def create_app(
         return gate.trouble() or next(filter(None, (one.trouble() for one in topics.values())), "")
 
     internal = Internal(metrics, others, trouble=trouble, halves=lambda: Halves(topic.ledger(), accounts()), now=now)
-    event_sources = EventSources(encoders, partition_key_function(secret), addresses, DuplicateMemory(settings.duplicate_memory))
+    event_sources = EventSources(encoders, partition_key_function(secret), DuplicateMemory(settings.duplicate_memory))
     scripts = [Route(source.script_path, Script(source).answer) for source in sources if source.script_path and source.kind != "json"]
     events: dict[str, Intake] = {}
     for source in sources:

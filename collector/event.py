@@ -28,7 +28,10 @@ class RejectReason(StrEnum):
     INVALID_BATCH = "invalid_batch"
     UNKNOWN_VERSION = "unknown_version"
     INVALID_SITE = "invalid_site"
+    INVALID_CONTENT_ENCODING = "invalid_content_encoding"
     METHOD_NOT_ALLOWED = "method_not_allowed"
+    ORIGIN_NOT_ALLOWED = "origin_not_allowed"
+    TOO_MANY_REQUESTS = "too_many_requests"
     # an event, or every event of a batch
     INVALID_TIME = "invalid_time"
     INVALID_EVENT = "invalid_event"

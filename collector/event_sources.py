@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final, NamedTuple, TypeAlias
 
-from collector.addresses import AddressReader, cut_text
+from collector.addresses import cut_text
 from collector.divolte.identifiers import BATCHES
 from collector.divolte.writer import EventWriter
 from collector.duplicates import DuplicateMemory
@@ -40,7 +40,6 @@ class EventSources(NamedTuple):
 
     encoders: Encoders
     partition_key: PartitionKey
-    addresses: AddressReader
     memory: DuplicateMemory
 
     def make(self, source: Source) -> EventSource:
@@ -49,14 +48,14 @@ class EventSources(NamedTuple):
             return self._tracker(source)
         writer = self._writer(source)
         if source.kind == "json":
-            return JsonSource(source, writer, self.addresses)
-        return BrowserSource(source, writer, self._tracker(source), self.addresses)
+            return JsonSource(source, writer)
+        return BrowserSource(source, writer, self._tracker(source))
 
     def make_trusted(self) -> EventSource:
         """Make the source of the internal port."""
         encode = self.encoders[Use(TRUSTED, "tracker")]
         pipeline = Pipeline(encode, self.partition_key, source=TRUSTED, is_trusted=True, cut_address=cut_text)
-        return TrackerSource(TRUSTED, pipeline, self.addresses)
+        return TrackerSource(TRUSTED, pipeline)
 
     def _tracker(self, source: Source) -> TrackerSource:
         is_divolte = source.kind == "browser"
@@ -71,7 +70,7 @@ class EventSources(NamedTuple):
             site=source.site if is_divolte else None,
             event_prefix=source.event_prefix,
         )
-        return TrackerSource(source.name, pipeline, self.addresses, hears_no=not source.is_strict)
+        return TrackerSource(source.name, pipeline, hears_no=not source.is_strict)
 
     def _writer(self, source: Source) -> EventWriter:
         encode, encode_copy = self.encoders[Use(source.name, source.kind)], self.encoders.get(Use(source.name, source.kind, is_copy=True))

@@ -2,17 +2,23 @@
 
 import secrets
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Protocol, TypeAlias
+from functools import cache, lru_cache
+from typing import Final, NamedTuple, Protocol, TypeAlias
 
 import msgspec
 
+from collector.addresses import Seen
 from collector.event import Rejection, RejectReason
 from topics.topic import Message
 
 Header: TypeAlias = tuple[bytes, bytes]
 
-# Any page may send, none can read more than the result of its own events; Retry-After is not on the list that scripts may read by default.
-CORS: tuple[Header, ...] = ((b"access-control-allow-origin", b"*"), (b"access-control-expose-headers", b"Retry-After"))
+# What scripts may read by default has no Retry-After.
+EXPOSED: Final[Header] = (b"access-control-expose-headers", b"Retry-After")
+CORS: Final[tuple[Header, ...]] = (
+    (b"access-control-allow-origin", b"*"),
+    EXPOSED,
+)  # any page may read it, and nothing of its visitor is in it
 JSON: Header = (b"content-type", b"application/json")
 CLOSE: Header = (b"connection", b"close")
 
@@ -20,14 +26,16 @@ CLOSE: Header = (b"connection", b"close")
 class Request:
     """One request, its body whole; header names are lower case."""
 
-    __slots__ = ("body", "headers", "method", "path", "peer", "query")
+    __slots__ = ("body", "fields", "headers", "method", "path", "peer", "query", "seen")
 
     def __init__(self, method: str, path: str, query: bytes, headers: Sequence[Header], peer: str | None, body: bytes) -> None:
         self.method, self.path, self.query, self.headers, self.peer, self.body = method, path, query, headers, peer, body
+        self.fields = header_fields(headers)
+        self.seen: Seen | None = None  # whose it is, as soon as an intake has found that out
 
 
 class Answer(NamedTuple):
-    """What is answered; the wire adds Content-Length."""
+    """What is answered; the intake adds what lets pages read it (CORS), the wire Content-Length."""
 
     status: int
     headers: tuple[Header, ...]
@@ -64,19 +72,32 @@ def later(text: str, seconds: int) -> Answer:
     """Ask to send the same again, each caller at another moment."""
     body = msgspec.json.encode({"reason": "unavailable", "message": f"{text}; send the same batch again later"})
     wait = str(seconds + secrets.randbelow(5)).encode()
-    return Answer(503, (JSON, *CORS, (b"retry-after", wait)), body)
+    return Answer(503, (JSON, (b"retry-after", wait)), body)
 
 
 def method_not_allowed(allowed: bytes, message: str) -> Outcome:
     """Refuse a method; nothing is stored."""
     body = msgspec.json.encode({"reason": RejectReason.METHOD_NOT_ALLOWED, "message": message})
-    return Outcome(Answer(405, (JSON, *CORS, (b"allow", allowed)), body), (), refused=RejectReason.METHOD_NOT_ALLOWED)
+    return Outcome(Answer(405, (JSON, (b"allow", allowed)), body), (), refused=RejectReason.METHOD_NOT_ALLOWED)
 
 
+def turned_away(status: int, reason: RejectReason, message: str, *headers: Header) -> Answer:
+    """Refuse a request that no source sees; nothing of it is stored."""
+    return Answer(status, (JSON, *headers), msgspec.json.encode({"reason": reason, "message": message}))
+
+
+@lru_cache(64)
+def too_many_requests(seconds: int) -> Answer:
+    """Send away who sends too much, until there is room for one more."""
+    message = f"too many requests come from this network; send the same batch again in {seconds} s"
+    return turned_away(429, RejectReason.TOO_MANY_REQUESTS, message, (b"retry-after", str(seconds).encode()))
+
+
+@cache
 def preflight(methods: bytes) -> Outcome:
     """Allow what a page may send (Fetch Standard, CORS-preflight)."""
     allowed = ((b"access-control-allow-methods", methods), (b"access-control-allow-headers", b"Content-Type"))
-    return Outcome(Answer(204, (*CORS, *allowed, (b"access-control-max-age", b"86400")), b""), ())
+    return Outcome(Answer(204, (*allowed, (b"access-control-max-age", b"86400")), b""), ())
 
 
 def header_fields(headers: Sequence[Header]) -> Mapping[bytes, bytes]:

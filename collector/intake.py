@@ -3,16 +3,21 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
+from collector.addresses import AddressReader
 from collector.event import Rejection, RejectReason
-from collector.exchange import Answer, EventSource, Outcome, Request, later
+from collector.exchange import Answer, EventSource, Outcome, Request, later, too_many_requests, turned_away
 from collector.gate import Gate
 from collector.metrics import Metrics
+from collector.origins import Origins, Readers
+from collector.rates import Rates
 from topics.topic import TopicError, TopicFull, TopicWriter
 
 Respond: TypeAlias = Callable[[Answer], None]
-_Waiting: TypeAlias = tuple[Outcome, float, Respond]  # since when
+_Waiting: TypeAlias = tuple[Outcome, Readers, float, Respond]  # since when
+
+FOREIGN: Final = turned_away(403, RejectReason.ORIGIN_NOT_ALLOWED, "this source takes no events of pages of this origin")
 
 
 class Intake:
@@ -25,7 +30,10 @@ class Intake:
         metrics: Metrics,
         gate: Gate,
         now: Callable[[], float],
+        addresses: AddressReader,
         *,
+        origins: Origins,
+        rates: Rates | None,
         max_body_bytes: int,
         copy_topic: TopicWriter | None = None,
     ) -> None:
@@ -34,40 +42,60 @@ class Intake:
         self._durable: asyncio.Future[None] | None = None
         self._waiting: list[_Waiting] = []
         self._source, self._topic, self._copy_topic, self._gate, self._now = source, topic, copy_topic, gate, now
+        self._addresses, self._origins, self._rates = addresses, origins, rates
 
-    def receive(self, request: Request, respond: Respond) -> None:
-        """Take a request; `respond` is called in the loop's thread, now or when its messages are durable."""
+    def receive(self, request: Request, respond: Respond, refusal: Rejection | None = None) -> None:
+        """Take a request, or refuse it for its body; `respond` is called in the loop's thread, now or when its messages are durable."""
         began = self._now()
-        if self._gate.closed_because:
-            self._answer(later(self._gate.closed_because, 5), respond)
-        elif len(request.body) > self.max_body_bytes:
-            self.refuse(self.too_large(), respond)
-        else:
-            self._store(self._source.take(request, int(began * 1000)), began, respond)
+        readers = self._origins.readers(request.fields)
+        if (answer := self._turn_away(request, readers, began)) is not None:
+            self._answer(answer, readers or self._origins.strangers, respond)
+            return
+        received_at = int(began * 1000)
+        refusal = refusal or self._fault(request)
+        outcome = self._source.take(request, received_at) if refusal is None else self._source.refuse(refusal, received_at)
+        self._store(outcome, readers or self._origins.strangers, began, respond)
 
     def too_large(self) -> Rejection:
         """Say that a body has too many bytes."""
         return Rejection(RejectReason.BODY_TOO_LARGE, f"a body has at most {self.max_body_bytes} bytes")
 
-    def refuse(self, refusal: Rejection, respond: Respond) -> None:
-        """Refuse a request whose body could not be had; the refusal is stored before it is told."""
-        began = self._now()
-        self._store(self._source.refuse(refusal, int(began * 1000)), began, respond)
+    def _turn_away(self, request: Request, readers: Readers | None, now: float) -> Answer | None:
+        """Answer what the source is not to see at all; else say whose the request is."""
+        if self._gate.closed_because:
+            return later(self._gate.closed_because, 5)
+        request.seen = seen = self._addresses.read(request.peer or "", request.fields.get(b"x-forwarded-for", b""))
+        if self._rates is not None and (seconds := self._rates.take(seen.prefix if seen else "", now)):
+            self.metrics.refused[RejectReason.TOO_MANY_REQUESTS] += 1
+            return too_many_requests(seconds)
+        if readers is None:
+            self.metrics.refused[RejectReason.ORIGIN_NOT_ALLOWED] += 1
+            return FOREIGN
+        return None
 
-    def _store(self, outcome: Outcome, began: float, respond: Respond) -> None:
+    def _fault(self, request: Request) -> Rejection | None:
+        if not request.body:
+            return None
+        if len(request.body) > self.max_body_bytes:
+            return self.too_large()
+        if request.fields.get(b"content-encoding", b"identity").strip().lower() != b"identity":
+            return Rejection(RejectReason.INVALID_CONTENT_ENCODING, "a body is sent as it is, without Content-Encoding")
+        return None
+
+    def _store(self, outcome: Outcome, readers: Readers, began: float, respond: Respond) -> None:
         if not outcome.messages:
             self._count(outcome, self._now() - began)
-            respond(outcome.answer)
+            respond(readers.answer(outcome.answer))
             return
         try:
             durable = self._append(outcome)
         except TopicError as error:
-            self._give_up(outcome, error, respond)
+            self._give_up(outcome, error, readers, respond)
             return
         if durable is not self._durable:  # all that become durable together wait for the same
             self._durable, self._waiting = durable, []
             durable.add_done_callback(partial(self._tell, self._waiting))
-        self._waiting.append((outcome, began, respond))
+        self._waiting.append((outcome, readers, began, respond))
 
     def _tell(self, waiting: list[_Waiting], durable: asyncio.Future[None]) -> None:
         """Answer all that have waited for this."""
@@ -76,12 +104,12 @@ class Intake:
         error = durable.exception()
         if error is None:
             now = self._now()
-            for outcome, began, respond in waiting:
+            for outcome, readers, began, respond in waiting:
                 self._count(outcome, now - began)
-                respond(outcome.answer)
+                respond(readers.answer(outcome.answer))
         elif isinstance(error, TopicError):
-            for outcome, _, respond in waiting:
-                self._give_up(outcome, error, respond)
+            for outcome, readers, _, respond in waiting:
+                self._give_up(outcome, error, readers, respond)
         else:
             raise error
 
@@ -102,13 +130,13 @@ class Intake:
         if messages:
             metrics.count_durable(self._source.name, results, seconds)
 
-    def _give_up(self, outcome: Outcome, error: TopicError, respond: Respond) -> None:
+    def _give_up(self, outcome: Outcome, error: TopicError, readers: Readers, respond: Respond) -> None:
         self._source.forget(outcome)
-        self._answer(_unavailable(error), respond)
+        self._answer(_unavailable(error), readers, respond)
 
-    def _answer(self, answer: Answer, respond: Respond) -> None:
+    def _answer(self, answer: Answer, readers: Readers, respond: Respond) -> None:
         self.metrics.answers[answer.status] += 1
-        respond(answer)
+        respond(readers.answer(answer))
 
 
 async def _all(futures: Sequence[asyncio.Future[None]]) -> None:

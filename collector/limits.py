@@ -52,4 +52,4 @@ HEADER_TOO_LARGE: Final = _refusal(431, "header_too_large", "the header has too 
 def too_many_connections() -> Refusal:
     """Send a connection away for a while."""
     status, headers, body = later("there are too many connections", 5)
-    return Refusal("too_many_connections", Answer(status, (*headers, CLOSE), body))
+    return Refusal("too_many_connections", Answer(status, (*headers, *CORS, CLOSE), body))

@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeAlias
 import msgspec
 
 from collector.event import LATEST, Batch, Event, Rejection, RejectReason, TrustedBatch, TrustedEvent
-from collector.exchange import CLOSE, CORS, JSON, Answer, Outcome
+from collector.exchange import CLOSE, JSON, Answer, Outcome
 from collector.identifiers import PLAIN, IdentifierRules, is_identifier, is_site
 from collector.mapping.avro import Remembered
 from collector.mapping.compile import Encoder
@@ -28,7 +28,12 @@ Readable: TypeAlias = Batch | TrustedBatch | Reading
 Likeness: TypeAlias = tuple[str, str | None, str | None]  # site, cut address, agent
 PartitionKey: TypeAlias = Callable[[Likeness], bytes]
 
-_STATUS = {RejectReason.BODY_TOO_LARGE: 413, RejectReason.TOO_MANY_EVENTS: 413, RejectReason.BODY_TOO_SLOW: 408}
+_STATUS = {
+    RejectReason.BODY_TOO_LARGE: 413,
+    RejectReason.TOO_MANY_EVENTS: 413,
+    RejectReason.BODY_TOO_SLOW: 408,
+    RejectReason.INVALID_CONTENT_ENCODING: 415,
+}
 _TEXTS = ("type", "url", "title", "referrer", "language", "time_zone", "target", "currency", "product_id")
 _TRUSTED_TEXTS = (*_TEXTS, "address", "user_agent")
 _encode_json = msgspec.json.Encoder().encode
@@ -45,7 +50,7 @@ class _Beacon(NamedTuple):
 
 
 _ONE_OK = (OK,)
-_HEADERS = (JSON, *CORS)
+_HEADERS = (JSON,)
 _ALL_OK = [Answer(200, _HEADERS, _encode_json({"results": [OK] * count})) for count in range(51)]
 
 

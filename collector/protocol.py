@@ -7,6 +7,7 @@ gives them. All but the paths of events is uvicorn's.
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final, TypeAlias
 from urllib.parse import unquote
 
@@ -187,9 +188,8 @@ class Connection(UvicornConnection):
         if intake is None:
             super().on_message_complete()
             return
-        method = self.parser.get_method().decode()
-        request = Request(method, self._path, self._query, self._fields, self._peer, bytes(self._body))
-        self._turns.append((intake.receive, request, self.parser.should_keep_alive(), method == "HEAD"))
+        request = self._request(bytes(self._body))
+        self._turns.append((intake.receive, request, self.parser.should_keep_alive(), request.method == "HEAD"))
 
     # What goes on
 
@@ -308,11 +308,15 @@ class Connection(UvicornConnection):
         self._is_deaf = True
         self._part = NONE
         if self._intake is not None:
-            self._turns.append((self._intake.refuse, rejection or self._intake.too_large(), False, False))
+            refuse = partial(self._intake.receive, refusal=rejection or self._intake.too_large())
+            self._turns.append((refuse, self._request(b""), False, False))
         elif self._is_busy:
             self.cycle.keep_alive = False
         else:
             self.transport.close()
+
+    def _request(self, body: bytes) -> Request:
+        return Request(self.parser.get_method().decode(), self._path, self._query, self._fields, self._peer, body)
 
     # What is rare
 

@@ -1,10 +1,9 @@
 """Who sent a request, as far as its headers say and may be known."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from collector.addresses import AddressReader
 from collector.exchange import Header, Request
 from collector.texts import header_text
 
@@ -30,12 +29,12 @@ def without_cookies(headers: Sequence[Header]) -> Sequence[Header]:
     return [header for header in headers if header[0] != b"cookie"]
 
 
-def read_sender(request: Request, fields: Mapping[bytes, bytes], addresses: AddressReader, *, hears_no: bool) -> Sender:
+def read_sender(request: Request, *, hears_no: bool) -> Sender:
     """Read the sender; if a no is heard, its cookies are not told."""
-    seen = addresses.read(request.peer, fields.get(b"x-forwarded-for", b"")) if request.peer else None
+    fields, seen = request.fields, request.seen
     agent = fields.get(b"user-agent")
     user_agent = None if not agent else _text(agent) if len(agent) <= LONGEST_REMEMBERED else header_text(agent)
     declines = hears_no and (fields.get(b"sec-gpc") == b"1" or fields.get(b"dnt") == b"1")
     headers = without_cookies(request.headers) if declines else request.headers
-    address, remote_host = seen or (None, None)
+    address, remote_host, _ = seen or (None, None, None)
     return Sender(address, remote_host, user_agent, headers, declines)

@@ -64,6 +64,12 @@ class Settings(ServiceSettings):
     max_connections_per_client: int = Field(
         default=256, ge=1, le=1 << 20, description="Connections that one address has open at most, unless it is a trusted proxy."
     )
+    rate_per_second: float = Field(
+        default=0,
+        ge=0,
+        description="Requests a second that one network (/24 of IPv4, /64 of IPv6) may send in the long run; 0: any number.",
+    )
+    rate_burst: int = Field(default=200, ge=1, description="Requests that it may send at once after a silence.")
     header_timeout_seconds: float = Field(
         default=5, gt=0, le=600, description="Time within which a header must have come whole, from its first byte."
     )

@@ -52,6 +52,7 @@ class Source(BaseModel):
     drop_duplicates: bool = False
     event_prefix: str = Field(default="", pattern=r"^([A-Za-z][A-Za-z0-9_.:/-]{0,31})?$")
     allowed_origins: tuple[Origin, ...] = Field(default=("*",), min_length=1)
+    rate_per_second: float | None = Field(default=None, ge=0)
     script_path: HttpPath | None = None
     full_script: bool = False
     custom_script: Path | None = None
@@ -61,7 +62,6 @@ class Source(BaseModel):
     session_timeout_seconds: int = Field(default=1800, gt=0, le=2**31 - 1)
     cookie_domain: str = Field(default="", pattern=r"^[A-Za-z0-9.-]*$")
     auto_page_view: bool = True
-    server_cookie: CookieName | Literal[""] = ""
     party_parameter: str = Field(default="p", pattern=r"^[A-Za-z0-9_.-]{1,64}$")
     max_body_bytes: int = Field(default=4096, ge=1, le=16 << 20)
 

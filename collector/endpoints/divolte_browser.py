@@ -2,7 +2,6 @@
 
 from typing import Final
 
-from collector.addresses import AddressReader
 from collector.divolte import mincode
 from collector.divolte.answers import method_not_allowed
 from collector.divolte.checksum import canonical_text, is_corrupt
@@ -12,7 +11,7 @@ from collector.divolte.query import Query, read_query
 from collector.divolte.writer import EventWriter, Identity
 from collector.endpoints.tracker import TrackerSource
 from collector.event import LATEST, Rejection, RejectReason
-from collector.exchange import Answer, Outcome, Request, header_fields, preflight
+from collector.exchange import Answer, Outcome, Request, preflight
 from collector.senders import Sender, read_sender
 from collector.sources import Source
 from collector.texts import CONTROL
@@ -46,21 +45,20 @@ _REQUIRED: Final = {
 class BrowserSource:
     """Takes the events of one source."""
 
-    def __init__(self, source: Source, writer: EventWriter, batches: TrackerSource, addresses: AddressReader) -> None:
+    def __init__(self, source: Source, writer: EventWriter, batches: TrackerSource) -> None:
         self.name = source.name
         self._is_strict = source.is_strict
         self._prefix = source.event_prefix
-        self._writer, self._batches, self._addresses = writer, batches, addresses
+        self._writer, self._batches = writer, batches
 
     def take(self, request: Request, received_at: int) -> Outcome:
         """Take one request."""
         if request.method != "GET":
             return self._take_other(request, received_at)
-        fields = header_fields(request.headers)
-        if TAG in fields.get(b"if-none-match", b""):
+        if TAG in request.fields.get(b"if-none-match", b""):
             return NOT_MODIFIED
         query = read_query(request.query)
-        made = self._write(query, read_sender(request, fields, self._addresses, hears_no=not self._is_strict), received_at)
+        made = self._write(query, read_sender(request, hears_no=not self._is_strict), received_at)
         if isinstance(made, Rejection):
             return Outcome(REJECTED[made.reason], (self._writer.rejected(made, received_at),), (made.reason,))
         return Outcome(PIXEL, made, _ONE_OK) if len(made) == 1 else Outcome(PIXEL, made[:1], _ONE_OK, copies=made[1:])

@@ -4,7 +4,6 @@ from typing import Final
 
 import msgspec
 
-from collector.addresses import AddressReader
 from collector.divolte.answers import TEXT, method_not_allowed
 from collector.divolte.identifiers import canonical
 from collector.divolte.json_body import MAX_EVENTS, JsonEvent, Reading, read_all, read_one
@@ -12,7 +11,7 @@ from collector.divolte.json_event import check
 from collector.divolte.query import read_query
 from collector.divolte.writer import EventWriter
 from collector.event import Rejection, RejectReason
-from collector.exchange import CLOSE, CORS, JSON, Answer, Header, Outcome, Request, header_fields, preflight
+from collector.exchange import CLOSE, JSON, Answer, Header, Outcome, Request, preflight
 from collector.senders import Sender, read_sender
 from collector.sources import Source
 from collector.texts import may_hold_controls
@@ -25,10 +24,11 @@ _STATUS: Final = {
     RejectReason.BODY_TOO_LARGE: 413,
     RejectReason.TOO_MANY_EVENTS: 413,
     RejectReason.BODY_TOO_SLOW: 408,
+    RejectReason.INVALID_CONTENT_ENCODING: 415,
     RejectReason.INVALID_CONTENT_TYPE: 415,
 }
 _ONE_OK: Final = ("ok",)
-_HEADERS: Final = (JSON, *CORS)
+_HEADERS: Final = (JSON,)
 _encode = msgspec.json.Encoder().encode
 _ALL_OK: Final = [Answer(200, _HEADERS, _encode({"results": ["ok"] * count})) for count in range(MAX_EVENTS + 1)]
 
@@ -48,24 +48,23 @@ def max_body_bytes(source: Source | None, most: int) -> int:
 class JsonSource:
     """Takes the events of one source."""
 
-    def __init__(self, source: Source, writer: EventWriter, addresses: AddressReader) -> None:
+    def __init__(self, source: Source, writer: EventWriter) -> None:
         self.name = source.name
         self._is_strict = source.is_strict
         self._prefix, self._party_parameter = source.event_prefix, source.party_parameter
         self._max_event_bytes = max_event_bytes(source)
-        self._writer, self._addresses = writer, addresses
+        self._writer = writer
 
     def take(self, request: Request, received_at: int) -> Outcome:
         """Take one request."""
         if request.method != "POST":
             is_preflight = request.method == "OPTIONS" and not self._is_strict
             return preflight(b"POST") if is_preflight else method_not_allowed(request.method, b"POST")
-        fields = header_fields(request.headers)
         party = read_query(request.query).first.get(self._party_parameter)
         party_id = canonical(party) if party is not None else None
         if refusal := self._check(request, party, party_id):
             return self.refuse(refusal, received_at)
-        sender = read_sender(request, fields, self._addresses, hears_no=not self._is_strict)
+        sender = read_sender(request, hears_no=not self._is_strict)
         return self._read(request.body, party_id, sender, received_at)
 
     def refuse(self, refusal: Rejection, received_at: int) -> Outcome:

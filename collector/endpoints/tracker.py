@@ -1,8 +1,7 @@
 """The source of the tracker, and of what is trusted: `POST` of a batch."""
 
-from collector.addresses import AddressReader
 from collector.event import Rejection
-from collector.exchange import Outcome, Request, header_fields, method_not_allowed, preflight
+from collector.exchange import Outcome, Request, method_not_allowed, preflight
 from collector.pipeline import Pipeline
 from collector.senders import read_sender
 
@@ -10,14 +9,14 @@ from collector.senders import read_sender
 class TrackerSource:
     """Takes the batches of one source."""
 
-    def __init__(self, name: str, pipeline: Pipeline, addresses: AddressReader, *, hears_no: bool = True) -> None:
-        self.name, self._pipeline, self._addresses, self._hears_no = name, pipeline, addresses, hears_no
+    def __init__(self, name: str, pipeline: Pipeline, *, hears_no: bool = True) -> None:
+        self.name, self._pipeline, self._hears_no = name, pipeline, hears_no
 
     def take(self, request: Request, received_at: int) -> Outcome:
         """Take one request."""
         if request.method != "POST":
             return preflight(b"POST") if request.method == "OPTIONS" else method_not_allowed(b"POST, OPTIONS", "events are sent with POST")
-        sender = read_sender(request, header_fields(request.headers), self._addresses, hears_no=self._hears_no)
+        sender = read_sender(request, hears_no=self._hears_no)
         return self._pipeline.take(request.body, received_at, sender)
 
     def refuse(self, refusal: Rejection, received_at: int) -> Outcome:

@@ -52,6 +52,7 @@ SOURCES = {
         Source(name="old", kind="json", event_path="/o", compatibility="strict"),
     )
 }
+ADDRESSES = AddressReader(SETTINGS.trusted_proxies)
 DECODER = Decoder([load_schema()])
 REASONS = {reason.value for reason in RejectReason}
 WHO = b"p=0%3Aloyw3v28%3Aq0tO&s=0%3Aloyw3v28%3ADy6t&v=0%3AroTl&e=0%3AroTl0&c=loyw3wvd&n=f&f=f"
@@ -60,7 +61,7 @@ WHO = b"p=0%3Aloyw3v28%3Aq0tO&s=0%3Aloyw3v28%3ADy6t&v=0%3AroTl&e=0%3AroTl0&c=loy
 def made_sources() -> dict[str, EventSource]:
     """Every source, with the default mapping."""
     encoders = load_encoders(SETTINGS, tuple(SOURCES.values()))
-    makers = EventSources(encoders, partition_key_function(b"secret"), AddressReader(SETTINGS.trusted_proxies), DuplicateMemory(1000))
+    makers = EventSources(encoders, partition_key_function(b"secret"), DuplicateMemory(1000))
     return {name: makers.make(source) for name, source in SOURCES.items()}
 
 
@@ -70,7 +71,9 @@ def with_checksum(query: bytes) -> bytes:
 
 
 def get(query: bytes, headers: Sequence[tuple[bytes, bytes]] = ()) -> Request:
-    return Request("GET", "/", query, headers, "192.0.2.1", b"")
+    request = Request("GET", "/", query, headers, "127.0.0.1", b"")
+    request.seen = ADDRESSES.read("127.0.0.1", request.fields.get(b"x-forwarded-for", b""))
+    return request
 
 
 def post(body: bytes, query: bytes = WHO) -> Request:

@@ -10,6 +10,7 @@ from support.divolte import PARTY, SESSION, DivolteCollector, a_query
 
 from collector.divolte.numbers import text36
 from collector.endpoints.divolte_browser import GIF, HEADERS, TAG
+from collector.exchange import CORS
 from topics.topic import Kind
 
 
@@ -21,7 +22,7 @@ def collector() -> DivolteCollector:
 def test_an_event_is_answered_with_the_pixel_and_its_headers(collector: DivolteCollector) -> None:
     answer = collector.get()
     assert (answer.status, answer.body, len(GIF)) == (200, GIF, 37)
-    assert answer.headers == {name.decode(): value.decode() for name, value in HEADERS}
+    assert answer.headers == {name.decode(): value.decode() for name, value in (*HEADERS, *CORS)}
 
 
 def test_an_event_is_known_by_all_that_it_says(collector: DivolteCollector) -> None:
