@@ -13,6 +13,7 @@ from support.collector import NOW, Answer, LocalCollector
 
 from collector.divolte.numbers import text36
 from collector.event_sources import TRUSTED, Use, kinds_of
+from collector.mapping.inputs import ARGUMENTS
 from collector.sources import Source
 from topics.topic import Kind
 
@@ -28,30 +29,6 @@ def vectors(name: str) -> list[dict[str, Any]]:
     """Read a file of vectors."""
     found: list[dict[str, Any]] = json.loads((DATA / name).read_text("utf-8"))
     return found
-
-
-ARGUMENTS = (
-    "event",
-    "site",
-    "source",
-    "received_at",
-    "occurred_at",
-    "created_at",
-    "party_kind",
-    "party_id",
-    "session_id",
-    "address",
-    "user_agent",
-    "is_skewed",
-    "is_cleaned",
-    "parameters",
-    "parameters_text",
-    "event_key",
-    "remote_host",
-    "headers",
-    "is_corrupt",
-    "is_duplicate",
-)
 
 
 def facts_as_json(*facts: object) -> bytes:
