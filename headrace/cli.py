@@ -233,11 +233,15 @@ def secrets(
 
 
 @mapping_app.command("check")
-def mapping_check(file: MappingArgument, schema: SchemaOption = None) -> None:
+def mapping_check(
+    file: MappingArgument,
+    schema: SchemaOption = None,
+    kind: Annotated[Literal["tracker", "browser", "json"], typer.Option(help="Kind of the source that it is for.")] = "tracker",
+) -> None:
     """Check a mapping as a whole against the schema; exit status 2 and all faults if it has any."""
     from headrace.mapping import check
 
-    check(file, schema, console)
+    check(file, schema, kind, console)
 
 
 @mapping_app.command("test")

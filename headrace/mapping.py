@@ -12,9 +12,9 @@ from headrace.errors import CommandError
 from schemas.contract import SCHEMA_PATH
 
 
-def check(mapping: Path, schema: Path | None, console: Console) -> None:
-    """Say that a mapping fits its schema; raises CommandError with all its faults."""
-    if faults := tool.check(mapping, schema or SCHEMA_PATH):
+def check(mapping: Path, schema: Path | None, kind: str, console: Console) -> None:
+    """Say that a mapping fits its schema for events of this kind of source; raises CommandError with all its faults."""
+    if faults := tool.check(mapping, schema or SCHEMA_PATH, kind):
         raise CommandError("\n".join((f"{len(faults)} fault{'' if len(faults) == 1 else 's'} in {mapping}", *faults)))
     console.print(f"{mapping} fits {schema or SCHEMA_PATH}", highlight=False, markup=False, soft_wrap=True)
 

@@ -20,10 +20,10 @@ from topics.topic import Kind, Message
 SITE = "test"
 
 
-def check(mapping: Path, schema: Path = SCHEMA_PATH) -> list[str]:
-    """Give everything that is wrong with a mapping, one line each; nothing if it can be used."""
+def check(mapping: Path, schema: Path = SCHEMA_PATH, kind: str = "tracker") -> list[str]:
+    """Give everything that is wrong with a mapping for this kind of source, one line each; nothing if it can be used."""
     try:
-        return checks.faults(read_plan(mapping), read_schema(schema))
+        return checks.faults(read_plan(mapping), read_schema(schema), kind)
     except MappingError as error:
         return list(error.faults)
 

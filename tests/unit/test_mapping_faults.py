@@ -194,6 +194,7 @@ def test_files_that_are_missing_are_told(tmp_path: Path) -> None:
 
 def test_the_default_mapping_has_no_fault() -> None:
     assert tool.check(SCHEMAS / "clickstream_mapping.py", SCHEMAS / "clickstream.avsc") == []
+    assert tool.check(SCHEMAS / "clickstream_mapping.py", SCHEMAS / "clickstream.avsc", "browser") == []
 
 
 def test_a_mapping_can_be_tried_on_events(tmp_path: Path) -> None:
