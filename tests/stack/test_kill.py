@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 from support.sender import Senders, an_event_of_many_parties, new_ids
-from support.stack import Stack, pass_by
+from support.stack import Stack
 from support.waiting import wait_until
 
 SITE = "kill"
@@ -39,6 +39,7 @@ class Disaster:
         self._rate = min(events / SENDING_SECONDS, MOST_PER_SECOND)
         self._next = 0
         self.kills: list[str] = []
+        self.ended: list[str] = []  # by themselves, as a converter does whose client is stuck
         self.away_from = self.away_until = self.drained_at = 0.0
 
     def may_send(self, share: float) -> bool:
@@ -50,7 +51,7 @@ class Disaster:
         """Let all of it happen."""
         for number, (share, name) in enumerate(PLAN):
             self._next = number
-            wait_until(lambda share=share: self._acknowledged() >= share * self._events, within_seconds=900, every_seconds=0.1)  # type: ignore[misc]
+            self._wait_until(lambda share=share: self._acknowledged() >= share * self._events, within_seconds=900)  # type: ignore[misc]
             if name == AWAY:
                 self._take_kafka_away()
             else:
@@ -64,13 +65,22 @@ class Disaster:
     def _take_kafka_away(self) -> None:
         self.away_from = time.monotonic()
         self._stack.engines.pause("kafka")
-        pass_by(AWAY_SECONDS / 2)
+        self._wait_until(lambda: time.monotonic() >= self.away_from + AWAY_SECONDS / 2, within_seconds=AWAY_SECONDS)
         self._kill("forwarder", wait=False)  # starts while nobody answers
-        pass_by(self.away_from + AWAY_SECONDS - time.monotonic())
+        self._wait_until(lambda: time.monotonic() >= self.away_from + AWAY_SECONDS, within_seconds=AWAY_SECONDS)
         self._stack.engines.resume("kafka")
         self.away_until, waiting = time.monotonic(), self._acknowledged()
-        wait_until(lambda: self._stack.count(SITE) >= waiting, within_seconds=300, every_seconds=0.25)
+        self._wait_until(lambda: self._stack.count(SITE) >= waiting, within_seconds=300)
         self.drained_at = time.monotonic()
+
+    def _wait_until(self, condition: Callable[[], bool], *, within_seconds: float) -> None:
+        """Wait as an installation does: what ends by itself is started again."""
+
+        def is_met() -> bool:
+            self.ended += self._stack.engines.supervisor.restart_dead()
+            return condition()
+
+        wait_until(is_met, within_seconds=within_seconds, every_seconds=0.1)
 
 
 @pytest.mark.timeout(3600)
@@ -93,7 +103,8 @@ def test_each_acknowledged_event_is_exactly_one_row_after_kills_of_everything_an
     findings.append(
         f"{events:,} events, {len(disaster.kills)} kills: sent in {sent_at - began_at:.0f} s, "
         f"all rows {done_at - sent_at:.0f} s later; {len(senders.failed_at)} requests sent again; "
-        f"Kafka away {away_seconds:.0f} s, what had waited drained in {drain_seconds:.1f} s"
+        f"Kafka away {away_seconds:.0f} s, what had waited drained in {drain_seconds:.1f} s; "
+        f"ended by themselves and started again: {', '.join(disaster.ended) or 'none'}"
     )
     assert senders.acknowledged == events
     assert len(disaster.kills) >= 10

@@ -43,6 +43,25 @@ def test_a_client_that_does_not_come_back_ends_the_wait(monkeypatch: pytest.Monk
     producer.comes_back.set()
 
 
+def test_a_producer_that_does_not_close_ends_the_wait_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transactions, "CLOSE_SECONDS", 0.05)
+    consumer, producer = Client(), Unclosing()
+    transaction = Transactions(consumer, producer, "clickstream-avro", lambda _: None)  # type: ignore[arg-type]
+    with pytest.raises(ClientStuck, match="closed its producer over clickstream-avro within"):
+        transaction.close()
+    assert consumer.is_closed
+    producer.comes_back.set()
+
+
+class Unclosing(Client):
+    """A producer with an open transaction, whose coordinator was away: librdkafka ends that transaction first, and never comes back."""
+
+    def purge(self) -> None: ...
+
+    def close(self) -> None:
+        self.comes_back.wait()
+
+
 class Fenced:
     """A consumer whose place another one has taken, as librdkafka tells it: a message with an error that does not call itself fatal."""
 

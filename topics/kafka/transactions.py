@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from queue import Empty, SimpleQueue
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 import msgspec
 import structlog
@@ -23,10 +23,13 @@ log = structlog.get_logger("kafka")
 START_SECONDS: Final = 30.0  # for the coordinator to end what an earlier producer of the same name left open
 COMMIT_SECONDS: Final = 20.0
 STUCK_SECONDS: Final = 2 * COMMIT_SECONDS
+CLOSE_SECONDS: Final = 10.0
 COMMITTED_SECONDS: Final = 30.0
 QUIET_SECONDS: Final = 10.0  # without a message or an end, a partition that is being read counts as unreachable
 AT_ONCE: Final = 10_000
 FROM_BEGINNING: Final = -2  # Kafka's own code for the earliest offset
+
+Result = TypeVar("Result")
 
 
 class TransactionFailed(TopicError):
@@ -135,14 +138,7 @@ class Transactions:
         Raises ClientStuck when the client does not come back: it has no bound of its own where the group's coordinator goes away just then
         (librdkafka's issues 5456 and 5511).
         """
-        ended: SimpleQueue[TransactionFailed | None] = SimpleQueue()
-        threading.Thread(target=lambda: ended.put(self._commit(outputs, offsets)), name="transaction", daemon=True).start()
-        try:
-            failure = ended.get(timeout=STUCK_SECONDS)
-        except Empty:
-            self._is_stuck = True
-            raise ClientStuck(f"the Kafka client has not ended a transaction over {self._topic} within {STUCK_SECONDS:.0f} s") from None
-        if failure is not None:
+        if (failure := self._within(STUCK_SECONDS, lambda: self._commit(outputs, offsets), "ended a transaction")) is not None:
             raise failure
 
     def _commit(self, outputs: Iterable[Output], offsets: Mapping[int, int]) -> TransactionFailed | None:
@@ -169,13 +165,29 @@ class Transactions:
         return ends
 
     def close(self) -> None:
-        """Leave; what is not committed did not happen. A static member keeps its partitions until its session ends or it comes back."""
+        """Leave; what is not committed did not happen. A static member keeps its partitions until its session ends or it comes back.
+
+        Raises ClientStuck as `commit` does: the client ends the transaction that is open, and waits for its coordinator without end.
+        """
         with suppress(KafkaException, RuntimeError):
             self._consumer.close()
         if not self._is_stuck:  # that one never comes back: it ends with the process
-            with suppress(KafkaException):
-                self._producer.purge()
-                self._producer.close()
+            self._within(CLOSE_SECONDS, self._close_producer, "closed its producer")
+
+    def _close_producer(self) -> None:
+        with suppress(KafkaException):
+            self._producer.purge()
+            self._producer.close()
+
+    def _within(self, seconds: float, act: Callable[[], Result], done: str) -> Result:
+        """Do what may never come back, in a thread of its own; raises ClientStuck when it does not within the time."""
+        ended: SimpleQueue[Result] = SimpleQueue()
+        threading.Thread(target=lambda: ended.put(act()), name="transaction", daemon=True).start()
+        try:
+            return ended.get(timeout=seconds)
+        except Empty:
+            self._is_stuck = True
+            raise ClientStuck(f"the Kafka client has not {done} over {self._topic} within {seconds:.0f} s") from None
 
     def _abort(self) -> None:
         with suppress(KafkaException):
