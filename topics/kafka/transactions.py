@@ -21,8 +21,8 @@ from topics.topic import TopicError
 log = structlog.get_logger("kafka")
 
 START_SECONDS: Final = 30.0  # for the coordinator to end what an earlier producer of the same name left open
-COMMIT_SECONDS: Final = 20.0
-STUCK_SECONDS: Final = 2 * COMMIT_SECONDS
+COMMIT_SECONDS: Final = 10.0
+STUCK_SECONDS: Final = 2.5 * COMMIT_SECONDS  # offsets, commit, abort
 CLOSE_SECONDS: Final = 10.0
 COMMITTED_SECONDS: Final = 30.0
 QUIET_SECONDS: Final = 10.0  # without a message or an end, a partition that is being read counts as unreachable
