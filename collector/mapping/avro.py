@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from itertools import islice
 from struct import Struct
 from typing import Generic, TypeVar
 
@@ -64,7 +65,7 @@ def text(content: str) -> bytes:
 
 
 class Remembered(Generic[Key, Made]):
-    """What follows from a text that repeats; bounded in bytes, so that ever new texts cost time and no memory."""
+    """What follows from a text that repeats; bounded in bytes, so that ever new texts cost time and no memory: the oldest quarter goes."""
 
     def __init__(self, make: Callable[[Key], Made], *, max_bytes: int = 2 << 20, max_key_bytes: int = 4096) -> None:
         self.known: dict[Key, Made] = {}
@@ -80,7 +81,14 @@ class Remembered(Generic[Key, Made]):
         if size <= self._max_key_bytes:
             self._bytes += size + 150 + sum(map(sys.getsizeof, made if isinstance(made, tuple) else (made,)))
             if self._bytes > self._max_bytes:
-                self.known.clear()
-                self._bytes = 0
+                self._forget()
             self.known[key] = made
         return made
+
+    def _forget(self) -> None:
+        """Forget what has been known longest; what is asked for again is made anew."""
+        known = self.known
+        going = list(islice(known, len(known) // 4 + 1))
+        self._bytes -= self._bytes * len(going) // (len(known) + 1)
+        for key in going:
+            del known[key]

@@ -5,7 +5,7 @@ from typing import Final, NamedTuple, TypeAlias
 from urllib.parse import unquote, urlsplit
 
 from collector.texts import CONTROL
-from collector.urls import decode_percent, query_pairs
+from collector.urls import decode_percent, query_pairs, split_plain
 
 Pairs: TypeAlias = list[tuple[str, str]]
 
@@ -23,6 +23,8 @@ class Uri(NamedTuple):
 
 def lenient(text: str) -> Uri | None:
     """Take an address apart (RFC 3986), whatever characters stand in it."""
+    if plain := split_plain(text):
+        return Uri(plain.scheme, plain.netloc, None, plain.path, plain.query or None, None)
     try:
         parts = urlsplit(text)
         port = parts.port  # raises for what is no port

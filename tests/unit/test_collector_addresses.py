@@ -2,13 +2,14 @@
 
 import time
 from ipaddress import ip_network
+from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.addresses import AddressReader, cut_text
-from collector.urls import AddressRules, decode_percent
+from collector.urls import AddressRules, decode_percent, split_plain
 
 PROXIES = [ip_network("127.0.0.0/8"), ip_network("10.0.0.0/8"), ip_network("::1/128")]
 
@@ -46,6 +47,23 @@ def test_what_is_remembered_of_addresses_is_bounded() -> None:
     for number in range(9000):
         reader.cut_address("127.0.0.1", b"203.0.%d.%d" % divmod(number, 256))
     assert len(reader._remembered) <= 8192
+
+
+ADDRESSES = st.builds(
+    "{}://{}{}{}{}".format, *(st.text(alphabet, max_size=6) for alphabet in ("htps", "a.-é[", "/b ~\u00a0", "?q=&", "#:1@\x1f"))
+)
+
+
+@given(ADDRESSES | st.sampled_from(["https://a.example?q", "http://a.example/b?c?d/e", "https://a.example/é?ü", "https://a.example/\n"]))
+def test_a_plain_address_is_taken_apart_as_any_other(text: str) -> None:
+    plain = split_plain(text)
+    if plain is not None:
+        assert plain == urlsplit(text.strip())
+        assert (plain.hostname, plain.port) == (plain.netloc, None)
+
+
+def test_most_addresses_are_plain() -> None:
+    assert all(map(split_plain, ("https://a.example", "http://a.example/b/c", "https://www.a-b.example/c?d=e&f")))
 
 
 @given(st.text(max_size=80))

@@ -203,9 +203,14 @@ def test_a_terminal_gets_plain_text() -> None:
 
 def test_what_is_remembered_of_texts_is_bounded_in_bytes() -> None:
     made = Remembered[str, bytes](lambda key: key.encode(), max_bytes=100_000)
+    kept = []
     for number in range(10_000):
         assert made.make(f"text {number}") == b"text %d" % number
-    assert sum(len(key) for key in made.known) < 100_000
+        kept.append(len(made.known))
+    assert max(kept) <= 100_000 / 200, "each text is more than 200 bytes with all that belongs to it"
+    assert min(kept[1000:]) > max(kept) / 2, "only the oldest go"
+    assert f"text {number}" in made.known
+    assert "text 0" not in made.known
     assert made.make("x" * 5000) == b"x" * 5000
     assert "x" * 5000 not in made.known
 
