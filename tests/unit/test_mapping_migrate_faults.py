@@ -29,6 +29,7 @@ from collector.mapping.migrate.names import FUNCTIONS
         ("map eventType().length() onto 'f'", "a text of the event has no 'length'; it has isPresent, isAbsent, equalTo"),
         ("map userAgent().famly() onto 'f'", "a user agent has no 'famly'; did you mean 'family'?"),
         ("map userAgent() onto 'f'", "a user agent fits no field; map a value that is derived of it"),
+        ("map match(42).against(eventType()).group(0) onto 'f'", "match takes a regular expression as a text, not 42"),
         ("map cookie() onto 'f'", "cookie takes 1 argument, not 0"),
         ("map digest() onto 'f'", "digest takes 1 or 2 arguments, not 0"),
         ("map parse(eventType()).to(int16) onto 'f'", "there is no type 'int16' to parse to; did you mean 'int64'?"),

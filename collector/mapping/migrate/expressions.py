@@ -161,6 +161,8 @@ class Expressions:
             if isinstance(pattern, Literal):
                 try:
                     patterns.read(pattern.value)
+                except TypeError as error:
+                    self.fault(node.line, str(error))
                 except ValueError as error:
                     self.fault(node.line, f"{error}; write it as Python's re has it")
 
