@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from support.collector import RunningCollector, a_body, an_event, an_id, start_collector
+from support.collector import DECODER, RunningCollector, a_body, an_event, an_id, start_collector
 from support.topics import read_all
 from support.waiting import wait_until
 from support.wire import Wire, a_chunked_request, a_request, ask
@@ -148,6 +148,21 @@ def test_what_stands_behind_a_body_is_no_header(collector: RunningCollector) -> 
     ask(collector.port, a_chunked_request(BODY, end=b"0\r\nX-Forwarded-For: 203.0.113.9\r\nDNT: 1\r\n\r\n"))
     (message,) = read_all(collector.topic_directory)[before:]
     assert b"127.0.0.0" in message.value
+
+
+@pytest.mark.parametrize(
+    ("lines", "kept"),
+    [
+        ([b"X-Forwarded-For: " + b"192.0.2.66, " * 900 + b"203.0.113.9"], "203.0.113.0"),
+        ([b"X-Forwarded-For: 192.0.2.66", b"X-Forwarded-For: [2001:db8:1::2]:443"], "2001:db8:1::"),
+        ([b"X-Forwarded-For: 203.0.113.9, unknown"], None),
+    ],
+)
+def test_whose_a_request_is_is_what_the_last_proxy_says(collector: RunningCollector, lines: list[bytes], kept: str | None) -> None:
+    before = len(read_all(collector.topic_directory))
+    assert ask(collector.port, a_request(BODY, *lines)).body == OK
+    (message,) = read_all(collector.topic_directory)[before:]
+    assert DECODER.decode(message.value)["address"] == kept
 
 
 @pytest.mark.parametrize("size", [1, 7, 1000, 1 << 20])
