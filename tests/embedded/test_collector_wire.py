@@ -209,6 +209,12 @@ def test_the_answer_to_head_has_no_body(collector: RunningCollector, target: byt
         assert wire.send(a_request(BODY)).answer().body == OK
 
 
+@pytest.mark.parametrize(("accepted", "encoding"), [(b"gzip;q=0", None), (b"br, gzip;q=0.5", "gzip")])
+def test_the_script_is_compressed_for_who_takes_that(collector: RunningCollector, accepted: bytes, encoding: str | None) -> None:
+    answer = ask(collector.port, a_request(b"", b"Accept-Encoding: " + accepted, method=b"GET", target=b"/headrace.js"))
+    assert (answer.status, answer.headers.get("content-encoding"), answer.headers["vary"]) == (200, encoding, "Accept-Encoding")
+
+
 def test_a_sender_who_waits_to_be_asked_for_the_body_is_asked(collector: RunningCollector) -> None:
     with Wire(collector.port) as wire:
         assert wire.send(a_request(b"", b"Expect: 100-continue", length=len(BODY))).answer().status == 100
