@@ -1,24 +1,24 @@
 """Network addresses: whose a request is, and how much of it may be kept."""
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 Address: TypeAlias = IPv4Address | IPv6Address
 Network: TypeAlias = IPv4Network | IPv6Network
 
 KEPT_BITS = {4: 24, 6: 48}
 SENDER_BITS = {4: 24, 6: 64}
+_WITH_PORT: Final = re.compile(r"\[([^\]]+)\](?::\d{1,5})?|([^:]+):\d{1,5}")
 
 
 def read_address(text: str) -> Address | None:
     """Read an address as proxies write it, a port or brackets around it included; None if it is none."""
     text = text.strip()
-    if text.startswith("["):
-        text = text[1:].partition("]")[0]
-    elif text.count(":") == 1:
-        text = text.partition(":")[0]
+    if match := _WITH_PORT.fullmatch(text):
+        text = match[1] or match[2]
     try:
         address = ip_address(text.partition("%")[0])
     except ValueError:
@@ -27,7 +27,10 @@ def read_address(text: str) -> Address | None:
 
 
 def client_address(peer: str, forwarded_for: str, proxies: Sequence[Network]) -> Address | None:
-    """Find who sent a request: X-Forwarded-For is read from the right for as long as the one who wrote it is a listed proxy."""
+    """Find who sent a request: X-Forwarded-For is read from the right for as long as the one who wrote it is a listed proxy.
+
+    What is no address ends that too: the proxy before it does not know whose the request is, and so nobody does.
+    """
     hops = forwarded_for.split(",") if forwarded_for else []
     address = read_address(peer)
     while hops and address is not None and any(address in network for network in proxies):

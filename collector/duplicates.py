@@ -2,8 +2,11 @@
 
 from array import array
 from struct import Struct
+from typing import Final
 
 import mmh3
+
+REPEATED: Final = "the event was seen a moment ago; the source drops repeats"
 
 _slot_and_signature = Struct(">i4xq").unpack
 
@@ -24,7 +27,7 @@ class DuplicateMemory:
         """Tell whether an event was seen before, and remember it."""
         number, signature = _slot_and_signature(digest)
         slot = (number & 0x7FFFFFFF) % self._slots
-        if self._signatures[slot] == signature:
+        if self._signatures[slot] == signature and signature:  # 0 is that of a slot which holds nothing
             return True
         self._signatures[slot] = signature
         return False

@@ -69,6 +69,8 @@ class EventSources(NamedTuple):
             rules=BATCHES if is_divolte else PLAIN,
             site=source.site if is_divolte else None,
             event_prefix=source.event_prefix,
+            memory=self.memory if is_divolte else None,
+            drops_duplicates=source.drop_duplicates,
         )
         return TrackerSource(source.name, pipeline, hears_no=not source.is_strict)
 

@@ -42,6 +42,7 @@ def _refusal(status: int, reason: str, message: str) -> Refusal:
 
 
 MALFORMED: Final = _refusal(400, "malformed_request", "this is no request of HTTP/1.1")
+NO_HOST: Final = _refusal(400, "malformed_request", "a request has one Host header, and a valid one; only HTTP/1.0 may leave it out")
 NOT_FOR_PAGES: Final = _refusal(403, "not_for_pages", "this port is not for pages; they send their events to the public one")
 HEADER_TOO_SLOW: Final = _refusal(408, "header_too_slow", "the header of a request must come within some seconds")
 BODY_TOO_LARGE: Final = _refusal(413, "body_too_large", "no request to this path has such a body")

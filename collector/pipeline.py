@@ -1,7 +1,7 @@
 """The way of a beacon: from the bytes of a body to messages for the topic and the answer for the page.
 
 The order of the steps is that of `Pipeline.take`: read, check the batch, then for each event: clean, check, find the time, find the
-party, map and encode. No framework knows of it, and it knows of none.
+party, look whether it is a repeat, map and encode. No framework knows of it, and it knows of none.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,6 +9,7 @@ from typing import NamedTuple, TypeAlias
 
 import msgspec
 
+from collector.duplicates import REPEATED, DuplicateMemory
 from collector.event import LATEST, Batch, Event, Rejection, RejectReason, TrustedBatch, TrustedEvent
 from collector.exchange import CLOSE, JSON, Answer, Outcome
 from collector.identifiers import PLAIN, IdentifierRules, is_identifier, is_site
@@ -69,6 +70,8 @@ class Pipeline:
         rules: IdentifierRules = PLAIN,
         site: str | None = None,
         event_prefix: str = "",
+        memory: DuplicateMemory | None = None,
+        drops_duplicates: bool = False,
     ) -> None:
         self._encode: Encoder = encode
         self._encode_copy: Encoder | None = encode_copy
@@ -76,6 +79,7 @@ class Pipeline:
         self._is_trusted = is_trusted
         self._cut_address = cut_address
         self._rules, self._site, self._event_prefix = rules, site, event_prefix
+        self._memory, self._drops_duplicates = memory, drops_duplicates
         self._reader = BodyReader(is_trusted=is_trusted)
         self._keys = Remembered[Likeness, bytes](partition_key)
         self._texts = _TRUSTED_TEXTS if is_trusted else _TEXTS
@@ -161,6 +165,9 @@ class Pipeline:
         if party_kind == "none":  # having been here before is not to be known either
             event.is_new_party = event.is_first_in_session = None
             headers = without_cookies(headers)
+        is_repeat = self._memory is not None and self._memory.is_repeat(bytes.fromhex(event_key))
+        if is_repeat and self._drops_duplicates:
+            return Rejection(RejectReason.DUPLICATE, REPEATED, event_key)
         facts = (
             event,
             site,
@@ -180,8 +187,8 @@ class Pipeline:
             event_key,
             remote_host,
             headers,
-            False,  # this form has no checksum,
-            False,  # and its repeats are removed by the converter
+            False,  # this form has no checksum
+            is_repeat,  # where there is no memory, the converter alone knows repeats
         )
         key = self._key((site, address, user_agent)) if party_id is None else party_id.encode()
         if self._encode_copy is not None:

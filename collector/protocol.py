@@ -18,12 +18,14 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol as UvicornCo
 from collector.connections import State
 from collector.event import Rejection, RejectReason
 from collector.exchange import Answer, Request
+from collector.hosts import names_its_host
 from collector.intake import Intake, Respond
 from collector.limits import (
     BODY_TOO_LARGE,
     HEADER_TOO_LARGE,
     HEADER_TOO_SLOW,
     MALFORMED,
+    NO_HOST,
     NOT_FOR_PAGES,
     URL_TOO_LONG,
     Refusal,
@@ -149,14 +151,14 @@ class Connection(UvicornConnection):
         self.headers = []  # lines that come behind the body are nobody's
         if len(headers) > self._limits.max_headers or self._has_large_header():
             self._stop(HEADER_TOO_LARGE)
+        if not names_its_host(headers, self.parser.get_http_version):
+            self._stop(NO_HOST)
         if not self.server_state.is_for_pages and any(name == b"origin" for name, _ in headers):
             self._stop(NOT_FOR_PAGES)
         if self.parser.should_upgrade():
             return
         path, _, self._query = self.url.partition(b"?")
-        found = self._events.get(path) if 35 not in self.url else None  # a fragment is no part of a query
-        if found is None:
-            found = self._find()
+        found = (self._events.get(path) if 35 not in self.url else None) or self._find()  # a fragment is no part of a query
         if found is None:
             self._intake = None
             self._begin_other()
@@ -182,10 +184,9 @@ class Connection(UvicornConnection):
     def on_message_complete(self) -> None:
         """Put the request in its turn."""
         self._part = NONE
-        intake = self._intake
         if self.parser.should_upgrade():
             return
-        if intake is None:
+        if (intake := self._intake) is None:
             super().on_message_complete()
             return
         request = self._request(bytes(self._body))

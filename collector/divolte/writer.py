@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from collector.duplicates import DuplicateMemory, event_digest
+from collector.duplicates import REPEATED, DuplicateMemory, event_digest
 from collector.event import Rejection, RejectReason
 from collector.mapping.avro import Remembered
 from collector.mapping.compile import Encoder
@@ -15,7 +15,6 @@ from collector.sources import Source
 from topics.topic import Kind, Message
 
 _CORRUPT = "the checksum does not match; the source drops such events"
-_REPEATED = "the event was seen a moment ago; the source drops repeats"
 
 
 class Identity(NamedTuple):
@@ -58,7 +57,7 @@ class EventWriter:
             return Rejection(RejectReason.CORRUPT, _CORRUPT, event_key)
         is_repeat = self._memory.is_repeat(digest)
         if is_repeat and self._drops_duplicates:
-            return Rejection(RejectReason.DUPLICATE, _REPEATED, event_key)
+            return Rejection(RejectReason.DUPLICATE, REPEATED, event_key)
         party_kind, party_id, session_id = (
             ("none", None, None) if sender.declines else ("consented", identity.party_id, identity.session_id)
         )

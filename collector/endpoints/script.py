@@ -10,6 +10,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
+from collector.encodings import prefers_gzip
 from collector.errors import StartError
 from collector.sources import Source
 
@@ -29,7 +30,7 @@ class Script:
 
     async def answer(self, request: Request) -> Response:
         """Give the script, or 304 to a browser that has it."""
-        is_compressed = "gzip" in request.headers.get("accept-encoding", "")
+        is_compressed = prefers_gzip(",".join(request.headers.getlist("accept-encoding")))
         headers = {
             "ETag": f'"{self._tag}{"-gzip" if is_compressed else ""}"',
             "Cache-Control": "public, max-age=3600",

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from support.collector import DECODER, RunningCollector, a_body, an_event, milliseconds, start_collector
+from support.collector import DECODER, DEFAULTS, RunningCollector, a_body, an_event, milliseconds, start_collector
 from support.divolte import PAGE_VIEW, PARTY, SESSION, Page, a_json_event, a_query
 from support.topics import read_all
 
@@ -31,13 +31,20 @@ kind = "browser"
 event_path = "/old/csc-event"
 compatibility = "strict"
 drop_corrupted = true
+
+[copied]
+kind = "browser"
+event_path = "/copied"
+drop_duplicates = true
+copy = {{topic = "copies", mapping_file = "{mapping_file}", schema_file = "{schema_file}"}}
 """
+IDS: dict[str, Any] = {"id": PAGE_VIEW + "0", "page_view_id": PAGE_VIEW, "party_id": PARTY, "session_id": SESSION}
 TAG_HEADER = {"If-None-Match": TAG.decode()}
 
 
 @pytest.fixture
 def collector(tmp_path: Path) -> Iterator[RunningCollector]:
-    (tmp_path / "sources.toml").write_text(SOURCES)
+    (tmp_path / "sources.toml").write_text(SOURCES.format(mapping_file=DEFAULTS.mapping_file, schema_file=DEFAULTS.schema_file))
     running = start_collector(tmp_path, sources_file=tmp_path / "sources.toml")
     yield running
     running.stop()
@@ -74,10 +81,21 @@ def test_a_pixel_is_answered_when_its_event_is_in_the_topic(collector: RunningCo
 
 def test_a_pixel_and_a_batch_of_one_event_are_one_row(collector: RunningCollector, browser: httpx.Client) -> None:
     browser.get(f"/csc-event?{a_query()}")
-    ids: dict[str, Any] = {"id": PAGE_VIEW + "0", "page_view_id": PAGE_VIEW, "party_id": PARTY, "session_id": SESSION}
-    assert browser.post("/csc-event", content=a_body(an_event(**ids))).json() == {"results": ["ok"]}
+    assert browser.post("/csc-event", content=a_body(an_event(**IDS))).json() == {"results": ["ok"]}
     first, second = records(collector)
     assert (first["event_id"], first["site"]) == (second["event_id"], second["site"])
+    assert (first["is_duplicate"], second["is_duplicate"]) == (False, True)
+
+
+def test_batches_are_copied_and_repeats_in_them_dropped_as_pixels_are(collector: RunningCollector, browser: httpx.Client) -> None:
+    browser.get(f"/copied?{a_query()}")
+    assert browser.post("/copied", content=a_body(an_event(**IDS), an_event(7))).json() == {"results": ["duplicate", "ok"]}
+    assert browser.post("/copied", content=a_body(an_event(7))).json()["reason"] == "duplicate"
+    copies = read_all(collector.directory / "copies")
+    assert [message.event_id for message in copies] == [record["event_id"] for record in records(collector)]
+    assert [DECODER.decode(message.value)["site"] for message in copies] == ["copied"] * 2
+    metrics = httpx.get(collector.internal_url + "/metrics", trust_env=False).text
+    assert 'clickstream_collector_events_total{result="duplicate",source="copied"} 2.0' in metrics
 
 
 def test_a_refusal_is_told_in_a_header_and_counted(collector: RunningCollector, browser: httpx.Client) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from support.collector import RunningCollector, a_body, an_event, an_id, start_collector
+from support.collector import DECODER, RunningCollector, a_body, an_event, an_id, start_collector
 from support.topics import read_all
 from support.waiting import wait_until
 from support.wire import Wire, a_chunked_request, a_request, ask
@@ -12,6 +12,7 @@ from support.wire import Wire, a_chunked_request, a_request, ask
 BODY = a_body()
 OK = b'{"results":["ok"]}'
 POST = b"POST /h HTTP/1.1\r\nHost: a\r\n"
+HOSTS = (b"", b"\tShop.Example:8290 ", b"192.0.2.1:", b"[2001:db8::1]:443", b"[::ffff:192.0.2.1]", b"my_shop", b"a%20b")
 CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
 
 
@@ -77,6 +78,21 @@ def metric(collector: RunningCollector, line: str) -> int:
         b"CONNECT a:80 HTTP/1.1\r\nHost: a\r\n\r\n",
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
         bytes.fromhex("16030100f1010000ed0303"),
+        b"GET /h HTTP/1.1\r\n\r\n",
+        b"GET /headrace.js HTTP/1.1\r\n\r\n",
+        b"GET http://a/h HTTP/1.1\r\n\r\n",
+        b"POST /h HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}",
+        b"GET /h HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n",
+        POST + b"Host: a\r\n\r\n",
+        b"GET /h HTTP/1.0\r\nHost: a\r\nhost: b\r\n\r\n",
+        b"GET /h HTTP/1.0\r\nHost: a/b\r\n\r\n",
+        b"GET /h HTTP/1.1\r\nHost: a, b\r\n\r\n",
+        b"GET /h HTTP/1.1\r\nHost: jo@a\r\n\r\n",
+        b"GET /h HTTP/1.1\r\nHost: a:port\r\n\r\n",
+        b"GET /h HTTP/1.1\r\nHost: a%zz\r\n\r\n",
+        b"GET /h HTTP/1.1\r\nHost: [::1\r\n\r\n",
+        b"GET /h HTTP/1.1\r\nHost: ::1\r\n\r\n",
+        b"GET /h HTTP/1.1\r\nHost: \xc3\xa9.example\r\n\r\n",
     ],
 )
 def test_what_is_no_request_is_refused_and_the_connection_closed(collector: RunningCollector, request_bytes: bytes) -> None:
@@ -101,6 +117,8 @@ def test_what_is_no_request_is_refused_and_the_connection_closed(collector: Runn
         ([a_request(BODY, target=b"http://a/h?x=1#y")], "keep-alive"),
         ([a_request(BODY, target=b"/%68")], "keep-alive"),
         ([a_request(BODY, b"Connection: close")], "close"),
+        *(([a_request(BODY).replace(b"Host: a", b"Host:" + host)], "keep-alive") for host in HOSTS),
+        ([a_request(BODY, version=b"1.0").replace(b"Host: a\r\n", b"")], "close"),
         ([a_request(BODY, version=b"1.0")], "close"),
         ([a_request(BODY, b"Connection: keep-alive", version=b"1.0")], "keep-alive"),
         ([a_request(BODY, b"Connection: Upgrade, HTTP2-Settings", b"Upgrade: h2c", b"HTTP2-Settings: AAMAAABk")], "keep-alive"),
@@ -132,6 +150,21 @@ def test_what_stands_behind_a_body_is_no_header(collector: RunningCollector) -> 
     assert b"127.0.0.0" in message.value
 
 
+@pytest.mark.parametrize(
+    ("lines", "kept"),
+    [
+        ([b"X-Forwarded-For: " + b"192.0.2.66, " * 900 + b"203.0.113.9"], "203.0.113.0"),
+        ([b"X-Forwarded-For: 192.0.2.66", b"X-Forwarded-For: [2001:db8:1::2]:443"], "2001:db8:1::"),
+        ([b"X-Forwarded-For: 203.0.113.9, unknown"], None),
+    ],
+)
+def test_whose_a_request_is_is_what_the_last_proxy_says(collector: RunningCollector, lines: list[bytes], kept: str | None) -> None:
+    before = len(read_all(collector.topic_directory))
+    assert ask(collector.port, a_request(BODY, *lines)).body == OK
+    (message,) = read_all(collector.topic_directory)[before:]
+    assert DECODER.decode(message.value)["address"] == kept
+
+
 @pytest.mark.parametrize("size", [1, 7, 1000, 1 << 20])
 def test_answers_come_in_the_order_of_the_requests_whoever_gives_them(collector: RunningCollector, size: int) -> None:
     wanted = [
@@ -155,7 +188,7 @@ def test_answers_come_in_the_order_of_the_requests_whoever_gives_them(collector:
 
 def test_a_broken_request_is_refused_behind_the_answers_to_those_before_it(collector: RunningCollector) -> None:
     with Wire(collector.port) as wire:
-        wire.send(a_request(BODY) * 2 + b"GET /headrace.js HTTP/1.1\r\n\r\n" + b"\0" + a_request(BODY))
+        wire.send(a_request(BODY) * 2 + b"GET /headrace.js HTTP/1.1\r\nHost: a\r\n\r\n" + b"\0" + a_request(BODY))
         assert [wire.answer().status for _ in range(4)] == [200, 200, 200, 400]
         assert wire.is_closed()
 
@@ -176,6 +209,12 @@ def test_the_answer_to_head_has_no_body(collector: RunningCollector, target: byt
         assert wire.send(a_request(BODY)).answer().body == OK
 
 
+@pytest.mark.parametrize(("accepted", "encoding"), [(b"gzip;q=0", None), (b"br, gzip;q=0.5", "gzip")])
+def test_the_script_is_compressed_for_who_takes_that(collector: RunningCollector, accepted: bytes, encoding: str | None) -> None:
+    answer = ask(collector.port, a_request(b"", b"Accept-Encoding: " + accepted, method=b"GET", target=b"/headrace.js"))
+    assert (answer.status, answer.headers.get("content-encoding"), answer.headers["vary"]) == (200, encoding, "Accept-Encoding")
+
+
 def test_a_sender_who_waits_to_be_asked_for_the_body_is_asked(collector: RunningCollector) -> None:
     with Wire(collector.port) as wire:
         assert wire.send(a_request(b"", b"Expect: 100-continue", length=len(BODY))).answer().status == 100
@@ -190,7 +229,7 @@ def test_divoltes_path_may_end_with_a_slash_and_the_trackers_may_not(collector: 
 
 
 @pytest.mark.parametrize(
-    "request_bytes", [a_request(BODY, b"Origin: null"), b"GET /ledger HTTP/1.1\r\nOrigin: https://evil.example\r\n\r\n"]
+    "request_bytes", [a_request(BODY, b"Origin: null"), b"GET /ledger HTTP/1.1\r\nHost: a\r\nOrigin: https://evil.example\r\n\r\n"]
 )
 def test_a_page_is_no_trusted_source_even_on_the_same_machine(collector: RunningCollector, request_bytes: bytes) -> None:
     before = len(read_all(collector.topic_directory))

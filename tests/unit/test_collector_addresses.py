@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.addresses import AddressReader, cut_text
+from collector.addresses import AddressReader, cut_text, read_address
 from collector.urls import AddressRules, decode_percent, split_plain
 
 PROXIES = [ip_network("127.0.0.0/8"), ip_network("10.0.0.0/8"), ip_network("::1/128")]
@@ -34,12 +34,62 @@ PROXIES = [ip_network("127.0.0.0/8"), ip_network("10.0.0.0/8"), ip_network("::1/
         ("::1", "203.0.113.9", "203.0.113.0"),
         ("fe80::1%eth0", "203.0.113.9", "fe80::"),
         ("127.0.0.1", "é" * 300, None),
+        ("127.0.0.1", ",".join(["192.0.2.66", "203.0.113.9", *["10.1.1.1"] * 98]), "203.0.113.0"),
+        ("127.0.0.1", "192.0.2.66, " * 900 + "203.0.113.9", "203.0.113.0"),  # more than 10 KB
+        ("127.0.0.1", "a" * 10_240, None),
+        ("127.0.0.1", "," * 10_240 + "203.0.113.9", "203.0.113.0"),
+        ("127.0.0.1", "203.0.113.9" + "," * 10_240, None),
+        ("127.0.0.1", "\t203.0.113.9  ,  10.1.1.1:80 ", "203.0.113.0"),
+        ("127.0.0.1", "203.0.113.9, , 10.1.1.1", None),
+        ("127.0.0.1", "203.0.113.9, proxy.example, 10.1.1.1", None),
+        ("127.0.0.1", "203.0.113.9, _hidden", None),
+        ("127.0.0.1", "203.0.113.9 10.1.1.1", None),
+        ("127.0.0.1", "203.0.113.9, 10.1.1.1:port", None),
+        ("127.0.0.1", "203.0.113.9, 10.1.1.1:", None),
+        ("127.0.0.1", "203.0.113.9, [::1]x", None),
+        ("127.0.0.1", "203.0.113.9, [::1", None),
+        ("127.0.0.1", "203.0.113.9, ::1:443:", None),
+        ("127.0.0.1", "203.0.113.9, 010.1.1.1", None),
+        ("127.0.0.1", "203.0.113.9, \xb9\xb2\xb3.0.0.1", None),
+        ("127.0.0.1", "203.0.113.9, [::1]:443", "203.0.113.0"),
+        ("127.0.0.1", "[2001:db8:1:2::3]", "2001:db8:1::"),
+        ("127.0.0.1", "[2001:db8:1:2::3%25eth0]:4711", "2001:db8:1::"),
+        ("127.0.0.1", "fe80::1%eth0", "fe80::"),
+        ("127.0.0.1", "[::ffff:203.0.113.9]:4711", "203.0.113.0"),
+        ("127.0.0.1", "203.0.113.9, ::ffff:10.1.1.1", "203.0.113.0"),
+        ("::ffff:127.0.0.1", "203.0.113.9", "203.0.113.0"),
+        ("", "203.0.113.9", None),
     ],
 )
 def test_the_client_is_read_from_the_right_through_listed_proxies_and_cut(peer: str, forwarded: str, expected: str | None) -> None:
     reader = AddressReader(PROXIES)
     assert reader.cut_address(peer, forwarded.encode("latin-1")) == expected
     assert reader.cut_address(peer, forwarded.encode("latin-1")) == expected  # as remembered
+
+
+def is_trusted(hop: str) -> bool:
+    address = read_address(hop)
+    return address is not None and any(address in network for network in PROXIES)
+
+
+ADDRESSES = st.ip_addresses().map(str)
+ANYTHING = st.text(st.characters(max_codepoint=255), max_size=60)
+TRUSTED = st.sampled_from(["10.1.1.1", " 127.0.0.1:80 ", "[::1]:443", "::ffff:10.9.9.9"])
+HOPS = ADDRESSES | TRUSTED | ANYTHING.map(lambda text: text.replace(",", "."))
+FORWARDED = ANYTHING | st.lists(HOPS).map(",".join)
+
+
+@given(ANYTHING | ADDRESSES | TRUSTED, FORWARDED)
+def test_whatever_is_forwarded_leads_to_an_address_or_to_none(peer: str, forwarded: str) -> None:
+    seen = AddressReader(PROXIES).read(peer, forwarded.encode("latin-1"))
+    assert seen is None or cut_text(seen.whole) == seen.cut
+
+
+@given(FORWARDED, FORWARDED, HOPS.filter(lambda hop: not is_trusted(hop)), st.lists(TRUSTED))
+def test_what_stands_left_of_the_first_hop_that_is_not_trusted_never_matters(left: str, other: str, hop: str, right: list[str]) -> None:
+    one, another = (AddressReader(PROXIES).read("127.0.0.1", ",".join((start, hop, *right)).encode("latin-1")) for start in (left, other))
+    assert one == another
+    assert (one and one.cut) == cut_text(hop)
 
 
 def test_what_is_remembered_of_addresses_is_bounded() -> None:

@@ -40,9 +40,38 @@ def test_the_script_is_the_built_file_and_can_be_taken_by_any_page() -> None:
     assert answer.headers["etag"] == f'"{hashlib.sha256(CORE).hexdigest()[:32]}"'
 
 
-def test_the_script_comes_compressed_where_that_is_understood() -> None:
-    answer = LocalCollector().send(method="GET", path="/headrace.js", headers=[("accept-encoding", "gzip, br")])
-    assert (answer.headers["content-encoding"], gzip.decompress(answer.body)) == ("gzip", CORE)
+@pytest.mark.parametrize(
+    ("accepted", "is_compressed"),
+    [
+        ([], False),
+        ([""], False),
+        (["gzip, br"], True),
+        (["GZIP"], True),
+        (["x-gzip"], True),
+        (["br", "gzip"], True),
+        (["br;q=1.0, gzip;q=0.001"], True),
+        (["br , gzip ; q=1 "], True),
+        (["*"], True),
+        (["identity;q=0, *"], True),
+        (["identity;q=0.5, gzip;q=0.5"], True),
+        (["gzip;q=0"], False),
+        (["gzip;Q=0.000, *"], False),
+        (["gzip;q=0", "br"], False),
+        (["*;q=0"], False),
+        (["br, *;q=0"], False),
+        (["identity, gzip;q=0.9"], False),
+        (["identity;q=0"], False),  # nothing we have is taken
+        (["br, notgzip"], False),
+        (["gzip;q=x"], False),
+        (["gzip;level=9"], False),
+        (["gzip\xe9"], False),
+    ],
+)
+def test_the_script_comes_compressed_where_that_is_wanted(accepted: list[str], is_compressed: bool) -> None:
+    answer = LocalCollector().send(method="GET", path="/headrace.js", headers=[("accept-encoding", line) for line in accepted])
+    assert (answer.status, answer.headers["vary"]) == (200, "Accept-Encoding")
+    assert answer.headers.get("content-encoding") == ("gzip" if is_compressed else None)
+    assert (gzip.decompress(answer.body) if is_compressed else answer.body) == CORE
 
 
 @pytest.mark.parametrize("encoding", ["", "gzip"])
@@ -51,7 +80,7 @@ def test_a_browser_that_has_the_script_is_told_so(encoding: str) -> None:
     headers = [("accept-encoding", encoding)]
     tag = collector.send(method="GET", path="/headrace.js", headers=headers).headers["etag"]
     answer = collector.send(method="GET", path="/headrace.js", headers=[*headers, ("if-none-match", f'W/"other", {tag}')])
-    assert (answer.status, answer.body) == (304, b"")
+    assert (answer.status, answer.body, answer.headers["vary"]) == (304, b"", "Accept-Encoding")
 
 
 def test_a_source_may_have_the_full_build() -> None:

@@ -62,6 +62,49 @@ def test_an_event_that_stands_twice_in_a_batch_is_told_with_its_key(collector: D
     assert keys[2] == keys[3] == an_id(7)
 
 
+def test_an_event_that_was_seen_a_moment_ago_is_flagged_whichever_way_it_comes(collector: DivolteCollector) -> None:
+    copy, plain = an_event(**IDS | {"party_id": PARTY.replace("loyw", "LOYW")}), an_event(7)
+    collector.get(a_query())
+    assert [post(collector, *events).results for events in ([copy], [plain], [plain, an_event(8)], [copy])] == [
+        ["ok"],
+        ["ok"],
+        ["ok", "ok"],
+        ["ok"],
+    ]
+    collector.get(a_query())
+    assert [facts["is_duplicate"] for facts in collector.facts] == [False, True, False, True, False, True, True]
+
+
+def test_repeats_in_batches_are_dropped_where_the_source_says_so() -> None:
+    collector = DivolteCollector(drop_duplicates=True)
+    collector.get(a_query())
+    assert post(collector, an_event(**IDS), an_event(7)).results == ["duplicate", "ok"]
+    answer = post(collector, an_event(7))
+    assert (answer.status, answer.results) == (422, ["duplicate"])
+    assert collector.get(a_query()).headers["x-event-rejected"] == "duplicate"
+    assert [facts["is_duplicate"] for facts in collector.facts] == [False, False]
+    assert collector.rejections == ["duplicate"] * 3
+    assert {message.event_id for message in collector.topic.messages if message.key == b"duplicate"} == {
+        collector.facts[0]["event_key"],
+        an_id(7),
+    }
+
+
+def test_events_that_were_refused_or_not_stored_are_no_repeats_when_they_come_again() -> None:
+    collector = DivolteCollector(drop_duplicates=True)
+    assert post(collector, an_event(**IDS | {"type": ""}), an_event(7)).results == ["invalid_event_type", "ok"]
+    collector.topic.is_full = True
+    assert post(collector, an_event(**IDS), an_event(8)).status == 503
+    collector.topic.is_full = False
+    assert post(collector, an_event(**IDS), an_event(8)).results == ["ok", "ok"]
+
+
+@pytest.mark.parametrize("event_id", ["0" * 32, "1" * 16 + "0" * 16])
+def test_no_identifier_is_known_before_it_came(collector: DivolteCollector, event_id: str) -> None:
+    post(collector, an_event(id=event_id))
+    assert not collector.facts[0]["is_duplicate"]
+
+
 def test_who_is_private_shows_no_cookies(collector: DivolteCollector) -> None:
     post(collector, an_event(**IDS, is_private=True), headers=[("Cookie", f"_dvp={PARTY}"), ("Accept", "*/*")])
     assert collector.facts[0]["headers"] == [["accept", "*/*"]]
@@ -87,6 +130,7 @@ def test_a_copy_of_each_event_goes_to_the_topic_of_the_copy() -> None:
     collector = DivolteCollector(copy={"topic": "old", "mapping_file": "m.py", "schema_file": "s.avsc"})
     post(collector, an_event(**IDS))
     post(collector, an_event(**IDS), an_event(id=""), an_event(3))
+    assert [facts["is_duplicate"] for facts in collector.facts] == [False, True, False]
     assert collector.topics["old"].messages == [message for message in collector.topic.messages if message.kind == 0]
 
 

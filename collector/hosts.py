@@ -1,0 +1,19 @@
+"""The `Host` of a request: which service was asked for (RFC 9112, section 3.2)."""
+
+import re
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Final
+
+from collector.exchange import Header
+
+_HOST: Final = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*)(?::[0-9]*)?")
+_is_host = lru_cache(1024)(_HOST.fullmatch)  # most requests name one of a few
+
+
+def names_its_host(headers: Sequence[Header], version: Callable[[], str]) -> bool:
+    """Tell whether a request has one Host, and a valid one; that of HTTP/1.0 may have none."""
+    hosts = [value for name, value in headers if name == b"host"]
+    if len(hosts) == 1:
+        return _is_host(hosts[0].rstrip(b" \t")) is not None
+    return not hosts and version() < "1.1"
