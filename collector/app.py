@@ -132,7 +132,7 @@ def create_app(
             gate,
             now,
             addresses,
-            origins=Origins(source.allowed_origins) if source else Origins(),
+            origins=Origins(source.allowed_origins, with_cookies=bool(source.server_cookie)) if source else Origins(),
             rates=rates_of(source) if source else None,
             max_body_bytes=max_body_bytes(source, settings.max_body_bytes),
             copy_topic=topics[copy.topic] if copy else None,

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple, TypeAlias
 
 from collector.addresses import cut_text
+from collector.cookies import PartyCookie
 from collector.divolte.identifiers import BATCHES
 from collector.divolte.writer import EventWriter
 from collector.duplicates import DuplicateMemory
@@ -11,7 +12,7 @@ from collector.endpoints.divolte_browser import BrowserSource
 from collector.endpoints.divolte_json import JsonSource
 from collector.endpoints.tracker import TrackerSource
 from collector.exchange import EventSource
-from collector.identifiers import PLAIN
+from collector.identifiers import PLAIN, IdentifierRules
 from collector.mapping.compile import Encoder
 from collector.pipeline import PartitionKey, Pipeline
 from collector.sources import Source
@@ -49,7 +50,7 @@ class EventSources(NamedTuple):
         writer = self._writer(source)
         if source.kind == "json":
             return JsonSource(source, writer)
-        return BrowserSource(source, writer, self._tracker(source))
+        return BrowserSource(source, writer, self._tracker(source), _cookie(source))
 
     def make_trusted(self) -> EventSource:
         """Make the source of the internal port."""
@@ -66,14 +67,22 @@ class EventSources(NamedTuple):
             is_trusted=False,
             cut_address=cut_text,
             encode_copy=self.encoders.get(Use(source.name, "tracker", is_copy=True)),
-            rules=BATCHES if is_divolte else PLAIN,
+            rules=_rules(source),
             site=source.site if is_divolte else None,
             event_prefix=source.event_prefix,
             memory=self.memory if is_divolte else None,
             drops_duplicates=source.drop_duplicates,
         )
-        return TrackerSource(source.name, pipeline, hears_no=not source.is_strict)
+        return TrackerSource(source.name, pipeline, hears_no=not source.is_strict, cookie=_cookie(source))
 
     def _writer(self, source: Source) -> EventWriter:
         encode, encode_copy = self.encoders[Use(source.name, source.kind)], self.encoders.get(Use(source.name, source.kind, is_copy=True))
         return EventWriter(source, encode, encode_copy, self.partition_key, self.memory)
+
+
+def _rules(source: Source) -> IdentifierRules:
+    return BATCHES if source.kind == "browser" else PLAIN
+
+
+def _cookie(source: Source) -> PartyCookie | None:
+    return PartyCookie(source.server_cookie, source.cookie_domain, _rules(source)) if source.server_cookie else None

@@ -35,10 +35,10 @@ class Readers:
 class Origins:
     """The origins that one source is for."""
 
-    def __init__(self, allowed: Sequence[str] = (ANY,)) -> None:
+    def __init__(self, allowed: Sequence[str] = (ANY,), *, with_cookies: bool = False) -> None:
         self.strangers = Readers(*CORS)  # a page that may not send can read why, and stops; nothing of its visitor goes with that
         self._others = Readers((b"vary", b"Origin"))
-        self._listed = {} if ANY in allowed else {_normal(origin): _readers(_normal(origin)) for origin in allowed}
+        self._listed = {} if ANY in allowed else {_normal(origin): _readers(_normal(origin), with_cookies) for origin in allowed}
 
     def readers(self, fields: Mapping[bytes, bytes]) -> Readers | None:
         """Give who can read the answer; None if such a page may not send. Servers and old images name no origin, images a referrer."""
@@ -51,8 +51,9 @@ class Origins:
         return self._others if not referrer or _origin_of(referrer) in self._listed else None
 
 
-def _readers(origin: bytes) -> Readers:
-    return Readers((b"access-control-allow-origin", origin), EXPOSED, (b"vary", b"Origin"))
+def _readers(origin: bytes, with_cookies: bool) -> Readers:
+    credentials = ((b"access-control-allow-credentials", b"true"),) if with_cookies else ()
+    return Readers((b"access-control-allow-origin", origin), *credentials, EXPOSED, (b"vary", b"Origin"))
 
 
 def _normal(origin: str) -> bytes:

@@ -143,7 +143,7 @@ class Pipeline:
 
     def _message(self, event: Event, beacon: _Beacon, copies: list[Message]) -> Message | Rejection:
         site, received_at, sent_at, sender, has_controls = beacon
-        address, remote_host, user_agent, headers, declines = sender
+        address, remote_host, user_agent, headers, _, _ = sender
         is_cleaned = _clean(event, self._texts) if has_controls else False
         if isinstance(is_cleaned, Rejection):
             return is_cleaned
@@ -161,9 +161,8 @@ class Pipeline:
         occurred_at, is_skewed = _instant(event, created_at, received_at, sent_at)
         if isinstance(event, TrustedEvent):
             address, user_agent = self._cut_address(event.address) if event.address else None, event.user_agent
-        party_kind, party_id, session_id = _party(event, declines)
-        if party_kind == "none":  # having been here before is not to be known either
-            event.is_new_party = event.is_first_in_session = None
+        party_kind, party_id, session_id = _party(event, sender)
+        if party_kind == "none":
             headers = without_cookies(headers)
         is_repeat = self._memory is not None and self._memory.is_repeat(bytes.fromhex(event_key))
         if is_repeat and self._drops_duplicates:
@@ -221,13 +220,17 @@ def _instant(event: Event, created_at: int | None, received_at: int, sent_at: in
     return min(max(occurred_at, 0), received_at), not -SKEW_MS <= received_at - sent_at <= SKEW_MS
 
 
-def _party(event: Event, declines: bool) -> tuple[str, str | None, str | None]:
+def _party(event: Event, sender: Sender) -> tuple[str, str | None, str | None]:
     """Give kind, party id and session id: ids only where there is consent and no signal against it."""
-    if declines or event.is_private:
-        return "none", None, None
-    if event.party_id is None:
-        return "private", None, None
-    return "consented", event.party_id, event.session_id
+    party_kind, party_id, session_id = "consented", event.party_id, event.session_id
+    if sender.declines or event.is_private:
+        party_kind, party_id, session_id = "none", None, None
+        event.is_new_party = event.is_first_in_session = None  # having been here before is not to be known either
+    elif party_id is None:
+        party_kind, session_id = "private", None
+    if sender.visitor is not None and (known := sender.visitor.party_of(party_kind, party_id)) != party_id:
+        party_id, event.is_new_party = known, False
+    return party_kind, party_id, session_id
 
 
 def _check_batch(batch: Readable, is_trusted: bool) -> Rejection | None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+from collector.cookies import PartyCookie, Visitor
 from collector.exchange import Header, Request
 from collector.texts import header_text
 
@@ -19,6 +20,7 @@ class Sender(NamedTuple):
     user_agent: str | None
     headers: Sequence[Header]
     declines: bool  # the browser's word (GPC, DNT) that nobody is to be recognised
+    visitor: Visitor | None = None  # where the source has a cookie
 
 
 NOBODY: Final = Sender(None, None, None, (), declines=False)
@@ -29,12 +31,13 @@ def without_cookies(headers: Sequence[Header]) -> Sequence[Header]:
     return [header for header in headers if header[0] != b"cookie"]
 
 
-def read_sender(request: Request, *, hears_no: bool) -> Sender:
-    """Read the sender; if a no is heard, its cookies are not told."""
+def read_sender(request: Request, *, hears_no: bool, cookie: PartyCookie | None = None) -> Sender:
+    """Read the sender, by the source's cookie too if it has one; if a no is heard, no cookies are told."""
     fields, seen = request.fields, request.seen
     agent = fields.get(b"user-agent")
     user_agent = None if not agent else _text(agent) if len(agent) <= LONGEST_REMEMBERED else header_text(agent)
     declines = hears_no and (fields.get(b"sec-gpc") == b"1" or fields.get(b"dnt") == b"1")
     headers = without_cookies(request.headers) if declines else request.headers
     address, remote_host, _ = seen or (None, None, None)
-    return Sender(address, remote_host, user_agent, headers, declines)
+    visitor = None if cookie is None else cookie.visitor(request.headers)
+    return Sender(address, remote_host, user_agent, headers, declines, visitor)

@@ -61,6 +61,7 @@ class Source(BaseModel):
     session_cookie: CookieName = "_dvs"
     session_timeout_seconds: int = Field(default=1800, gt=0, le=2**31 - 1)
     cookie_domain: str = Field(default="", pattern=r"^[A-Za-z0-9.-]*$")
+    server_cookie: CookieName | None = None
     auto_page_view: bool = True
     party_parameter: str = Field(default="p", pattern=r"^[A-Za-z0-9_.-]{1,64}$")
     max_body_bytes: int = Field(default=4096, ge=1, le=16 << 20)
@@ -74,6 +75,22 @@ class Source(BaseModel):
     def is_strict(self) -> bool:
         """Whether it does as Divolte does, to the letter."""
         return self.compatibility == "strict"
+
+    @field_validator("server_cookie")
+    @classmethod
+    def _can_be_set(cls, value: str | None, info: Any) -> str | None:
+        known = info.data
+        if value is None:
+            return value
+        if known.get("kind") == "json":
+            raise ValueError("a server has no cookies; sources of kind tracker and browser can set one")
+        if "*" in known.get("allowed_origins", "*"):
+            raise ValueError("a source that sets a cookie lists the origins it is for in allowed_origins; browsers send none to '*'")
+        if value.startswith("__Host-") and known.get("cookie_domain"):
+            raise ValueError("a cookie of this name has no domain; take __Secure-, or leave out cookie_domain")
+        if known.get("kind") == "browser" and value in (known.get("party_cookie"), known.get("session_cookie")):
+            raise ValueError("the script keeps its own cookie of this name, and could not write one of the server's; take another")
+        return value
 
     @field_validator("copy_to")
     @classmethod

@@ -61,7 +61,9 @@ class EventWriter:
         party_kind, party_id, session_id = (
             ("none", None, None) if sender.declines else ("consented", identity.party_id, identity.session_id)
         )
-        address, remote_host, user_agent, headers, _ = sender
+        address, remote_host, user_agent, headers, _, visitor = sender
+        if visitor is not None:
+            party_id = visitor.party_of(party_kind, party_id)
         facts = (
             event,
             self._site,

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from collector.cookies import PartyCookie
 from collector.divolte import mincode
 from collector.divolte.answers import method_not_allowed
 from collector.divolte.checksum import canonical_text, is_corrupt
@@ -45,11 +46,11 @@ _REQUIRED: Final = {
 class BrowserSource:
     """Takes the events of one source."""
 
-    def __init__(self, source: Source, writer: EventWriter, batches: TrackerSource) -> None:
+    def __init__(self, source: Source, writer: EventWriter, batches: TrackerSource, cookie: PartyCookie | None = None) -> None:
         self.name = source.name
         self._is_strict = source.is_strict
         self._prefix = source.event_prefix
-        self._writer, self._batches = writer, batches
+        self._writer, self._batches, self._cookie = writer, batches, cookie
 
     def take(self, request: Request, received_at: int) -> Outcome:
         """Take one request."""
@@ -58,10 +59,12 @@ class BrowserSource:
         if TAG in request.fields.get(b"if-none-match", b""):
             return NOT_MODIFIED
         query = read_query(request.query)
-        made = self._write(query, read_sender(request, hears_no=not self._is_strict), received_at)
+        sender = read_sender(request, hears_no=not self._is_strict, cookie=self._cookie)
+        made = self._write(query, sender, received_at)
         if isinstance(made, Rejection):
             return Outcome(REJECTED[made.reason], (self._writer.rejected(made, received_at),), (made.reason,))
-        return Outcome(PIXEL, made, _ONE_OK) if len(made) == 1 else Outcome(PIXEL, made[:1], _ONE_OK, copies=made[1:])
+        outcome = Outcome(PIXEL, made, _ONE_OK) if len(made) == 1 else Outcome(PIXEL, made[:1], _ONE_OK, copies=made[1:])
+        return outcome if sender.visitor is None else sender.visitor.told(outcome)
 
     def refuse(self, refusal: Rejection, received_at: int) -> Outcome:
         """Refuse a request whose body could not be had."""
@@ -99,6 +102,8 @@ class BrowserSource:
             return Rejection(RejectReason.INVALID_PARAMETERS, problem)
         if self._prefix and "t" in event:
             event["t"] = self._prefix + event["t"]
+        if sender.visitor is not None and sender.visitor.known not in (None, identity.party_id):
+            event["n"] = "f"
         if sender.declines:  # having been here before is not to be known either
             for name in "psnf":
                 del event[name]

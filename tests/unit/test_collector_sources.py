@@ -95,3 +95,23 @@ def test_a_source_has_a_topic_of_its_own() -> None:
     collector = LocalCollector(sources=[source])
     assert collector.send(a_body(), path="/shop").status == 200
     assert [len(collector.topics[name].messages) for name in (None, "orders")] == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("keys", "told"),
+    [
+        ('kind = "json"', "a server has no cookies"),
+        ('kind = "tracker"', "lists the origins it is for in allowed_origins"),
+        ('kind = "tracker"\nallowed_origins = ["*", "https://a.example"]', "lists the origins it is for in allowed_origins"),
+        ('kind = "browser"\nallowed_origins = ["https://a.example"]\nparty_cookie = "__Host-party"', "take another"),
+        ('kind = "tracker"\nallowed_origins = ["https://a.example"]\ncookie_domain = "a.example"', "leave out cookie_domain"),
+    ],
+)
+def test_a_cookie_that_could_not_work_is_a_fault(tmp_path: Path, keys: str, told: str) -> None:
+    with pytest.raises(SettingsError, match=told):
+        sources_of(tmp_path, f'[a]\n{keys}\nevent_path = "/a"\nserver_cookie = "__Host-party"')
+
+
+def test_a_name_of_a_cookie_is_one(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="server_cookie: "):
+        sources_of(tmp_path, '[a]\nkind = "tracker"\nevent_path = "/a"\nserver_cookie = "a;b"')

@@ -1,0 +1,112 @@
+"""The cookie of a collector in a browser: page and collector are two origins of one site."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.browser import Visitor
+from support.collector import DECODER, RunningCollector, start_collector
+from support.recorder import Recorder
+from support.topics import read_all
+from support.waiting import wait_until
+
+from schemas.codec import Record
+from topics.topic import Kind
+
+SOURCES = """
+[shop]
+kind = "tracker"
+event_path = "/h"
+script_path = "/headrace.js"
+full_script = true
+allowed_origins = ["{site}"]
+server_cookie = "__Host-party"
+
+[divolte]
+kind = "browser"
+event_path = "/csc-event"
+script_path = "/divolte.js"
+allowed_origins = ["{site}"]
+server_cookie = "party"
+"""
+
+
+@pytest.fixture
+def collector(tmp_path: Path, recorder: Recorder) -> Iterator[RunningCollector]:
+    (tmp_path / "sources.toml").write_text(SOURCES.format(site=recorder.site))
+    running = start_collector(tmp_path, sources_file=tmp_path / "sources.toml")
+    yield running
+    running.stop()
+
+
+def records(collector: RunningCollector) -> list[Record]:
+    return [DECODER.decode(message.value) for message in read_all(collector.topic_directory) if message.kind is Kind.EVENT]
+
+
+def open_page(visitor: Visitor, collector: RunningCollector) -> None:
+    visitor.open("/a", tag=f'<script src="{collector.url}/headrace.js" data-site="shop" data-cookie></script>')
+
+
+def tell(visitor: Visitor, collector: RunningCollector, name: str) -> Record:
+    """Tell of an event, and give its record once its answer is there."""
+    visitor.tell(name)
+    visitor.wait_for_answer()
+    (record,) = (record for record in records(collector) if record["event_type"] == name)
+    return record
+
+
+def forget(visitor: Visitor) -> None:
+    """Empty the storage while no page with the tracker is open, as Safari does after a week."""
+    visitor.page.goto(visitor.recorder.site + "/without-tracker")
+    visitor.page.evaluate("localStorage.clear()")
+
+
+def cookies(visitor: Visitor) -> list[Any]:
+    return [(cookie.get("name"), cookie.get("value"), cookie.get("httpOnly"), cookie.get("secure")) for cookie in visitor.context.cookies()]
+
+
+def test_a_party_lasts_without_the_browsers_storage_until_it_says_no(visitor: Visitor, collector: RunningCollector) -> None:
+    open_page(visitor, collector)
+    assert tell(visitor, collector, "unasked")["party_kind"] == "private"
+    assert cookies(visitor) == []
+
+    visitor.consent("granted")
+    granted = tell(visitor, collector, "granted")
+    assert granted["party_kind"] == "consented"
+    assert cookies(visitor) == [("__Host-party", granted["party_id"], True, True)]
+    assert visitor.page.evaluate("document.cookie") == "", "no script reads it"
+
+    forget(visitor)
+    open_page(visitor, collector)
+    visitor.consent("granted")
+    returned = tell(visitor, collector, "returned")
+    assert returned["party_id"] == granted["party_id"]
+    assert returned["is_new_party"] is False
+    assert returned["session_id"] != granted["session_id"]
+
+    visitor.consent("denied")
+    assert tell(visitor, collector, "denied")["party_kind"] == "none"
+    assert cookies(visitor) == []
+
+    visitor.settle()
+    ids = [record["event_id"] for record in records(collector)]
+    assert len(ids) == len(set(ids)), "every answer was read: nothing came twice"
+
+
+def test_divoltes_tag_gets_it_too(visitor: Visitor, collector: RunningCollector, recorder: Recorder) -> None:
+    tag = f'<script src="{collector.url}/divolte.js" data-cookie></script>'
+    visitor.page.goto(recorder.page("/a", tag=tag))
+    visitor.wait()
+    wait_until(lambda: records(collector))
+    (view,) = records(collector)
+    wait_until(lambda: any(cookie.get("name") == "party" for cookie in visitor.context.cookies()))
+    assert ("party", view["party_id"], True, True) in cookies(visitor)
+
+    visitor.page.evaluate("document.cookie = '_dvp=; max-age=0; path=/'")
+    visitor.page.goto(recorder.page("/b", tag=tag))
+    visitor.wait()
+    wait_until(lambda: len(records(collector)) == 2)
+    again = records(collector)[1]
+    assert (again["party_id"], again["is_new_party"]) == (view["party_id"], False)
+    assert visitor.page.evaluate("divolte.partyId") != view["party_id"], "what Safari does to a script's cookie after a week"
