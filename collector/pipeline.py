@@ -18,7 +18,7 @@ from collector.mapping.compile import Encoder
 from collector.parameters import cleaned, has_nul, nesting_problem, parameters_text, problem_of
 from collector.reading import BodyReader, Reading
 from collector.senders import Sender, without_cookies
-from collector.texts import CONTROL, may_hold_controls
+from collector.texts import CONTROL, is_longer, may_hold_controls
 from topics.topic import Kind, Message
 
 VERSION = 1
@@ -48,6 +48,7 @@ class _Beacon(NamedTuple):
     sent_at: int
     sender: Sender
     has_controls: bool
+    is_long: bool  # or else no text in it can be too long
 
 
 _ONE_OK = (OK,)
@@ -92,7 +93,8 @@ class Pipeline:
         if refusal := _check_batch(batch, self._is_trusted):
             return self.refuse(refusal, received_at)
         sent_at = received_at if batch.sent_at is None else int(batch.sent_at)
-        beacon = _Beacon(self._site or batch.site, received_at, sent_at, sender, may_hold_controls(body))
+        is_long = len(body) > self._rules.max_text_bytes
+        beacon = _Beacon(self._site or batch.site, received_at, sent_at, sender, may_hold_controls(body), is_long)
         unknown_keys = batch.unknown_keys if isinstance(batch, Reading) else 0
         events: Sequence[Event | Rejection] = batch.events
         copies: list[Message] = []
@@ -142,12 +144,13 @@ class Pipeline:
         )
 
     def _message(self, event: Event, beacon: _Beacon, copies: list[Message]) -> Message | Rejection:
-        site, received_at, sent_at, sender, has_controls = beacon
+        site, received_at, sent_at, sender, has_controls, is_long = beacon
         address, remote_host, user_agent, headers, _, _ = sender
         is_cleaned = _clean(event, self._texts) if has_controls else False
         if isinstance(is_cleaned, Rejection):
             return is_cleaned
-        if refusal := _check(event, self._rules):
+        texts = self._texts if is_long else ()
+        if refusal := _check(event, self._rules) or _check_lengths(event, texts, self._rules.max_text_bytes):
             return refusal
         event_key = self._event_key(event)
         if self._event_prefix:
@@ -155,7 +158,7 @@ class Pipeline:
         text = None
         if event.parameters is not None:
             text = parameters_text(event.parameters)
-            if problem := problem_of(event.parameters, text):
+            if problem := problem_of(event.parameters, text, self._rules.max_text_bytes):
                 return Rejection(RejectReason.INVALID_PARAMETERS, problem, event_key)
         created_at = None if event.created_at is None else int(event.created_at)
         occurred_at, is_skewed = _instant(event, created_at, received_at, sent_at)
@@ -265,6 +268,11 @@ def _check(event: Event, rules: IdentifierRules) -> Rejection | None:
     if instant is None or not 0 <= instant <= LATEST or (event.created_at is not None and not 0 <= event.created_at <= LATEST):
         return Rejection(RejectReason.INVALID_TIME, "created_at must be milliseconds since 1970, before the year 10000", event.id)
     return None
+
+
+def _check_lengths(event: Event, texts: Sequence[str], most: int) -> Rejection | None:
+    too_long = next((name for name in texts if is_longer(getattr(event, name) or "", most)), None)
+    return Rejection(RejectReason.INVALID_TEXT, f"{too_long} has at most {most} bytes", _valid_id(event)) if too_long else None
 
 
 def _valid_id(event: Event) -> str:

@@ -18,6 +18,11 @@ def mark_lone_surrogates(body: bytes) -> bytes:
     return _ESCAPE.sub(lambda match: b"\\u0000" if match[1] else match[0], body)
 
 
+def is_longer(text: str, max_bytes: int) -> bool:
+    """Tell whether a text has more bytes of UTF-8 than it may have."""
+    return 4 * len(text) > max_bytes and len(text.encode()) > max_bytes
+
+
 def without_controls(text: str) -> str:
     """Remove control characters."""
     return text if text.isprintable() else CONTROL.sub("", text)

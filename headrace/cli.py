@@ -37,6 +37,7 @@ app.add_typer(druid_app, name="druid")
 StateOption = Annotated[Path, typer.Option("--state", help="Folder that holds everything headrace keeps on this machine.")]
 MappingArgument = Annotated[Path, typer.Argument(help="Mapping, in Python.")]
 SchemaOption = Annotated[Path | None, typer.Option(help="Avro schema; schemas/clickstream.avsc if left out.")]
+KindOption = Annotated[Literal["tracker", "browser", "json"], typer.Option(help="Kind of the source that it is for.")]
 EnginePortOption = Annotated[
     list[str], typer.Option("--engine-port", metavar="NAME=NUMBER", help="Port of one of Kafka's and Druid's processes; can be repeated.")
 ]
@@ -236,7 +237,7 @@ def secrets(
 def mapping_check(
     file: MappingArgument,
     schema: SchemaOption = None,
-    kind: Annotated[Literal["tracker", "browser", "json"], typer.Option(help="Kind of the source that it is for.")] = "tracker",
+    kind: KindOption = "tracker",
 ) -> None:
     """Check a mapping as a whole against the schema; exit status 2 and all faults if it has any."""
     from headrace.mapping import check
@@ -247,13 +248,14 @@ def mapping_check(
 @mapping_app.command("test")
 def mapping_test(
     file: MappingArgument,
-    events: Annotated[Path, typer.Argument(help="Events as the tracker sends them, one JSON object a line.")],
+    events: Annotated[Path, typer.Argument(help="Events as such a source gets them, one a line: JSON, or the address of a pixel.")],
     schema: SchemaOption = None,
+    kind: KindOption = "tracker",
 ) -> None:
     """Print the record that a mapping makes of each event."""
     from headrace.mapping import test
 
-    test(file, events, schema, console)
+    test(file, events, schema, kind, console)
 
 
 @schema_app.command("check")

@@ -19,12 +19,12 @@ def check(mapping: Path, schema: Path | None, kind: str, console: Console) -> No
     console.print(f"{mapping} fits {schema or SCHEMA_PATH}", highlight=False, markup=False, soft_wrap=True)
 
 
-def test(mapping: Path, events: Path, schema: Path | None, console: Console) -> None:
-    """Print the record of each event, one JSON object a line."""
+def test(mapping: Path, events: Path, schema: Path | None, kind: str, console: Console) -> None:
+    """Print the record of each event of this kind of source, one JSON object a line."""
     if not events.is_file():
         raise CommandError(f"there is no file of events {events}")
     try:
-        for record in tool.try_events(mapping, schema or SCHEMA_PATH, events):
+        for record in tool.try_events(mapping, schema or SCHEMA_PATH, events, kind):
             console.out(json.dumps(record, ensure_ascii=False), highlight=False)
     except MappingError as error:
         raise CommandError(str(error)) from error

@@ -12,7 +12,7 @@ from typing import cast
 import httpx
 import psutil
 import pytest
-from support.collector import RunningCollector, a_body, start_collector
+from support.collector import RunningCollector, a_body, an_event, start_collector
 from support.load import Load
 from support.topics import read_all
 from support.waiting import wait_until
@@ -135,6 +135,11 @@ def test_what_is_just_not_too_long_is_taken(collector: RunningCollector) -> None
     assert ask(collector.port, a_request(BODY, *[b"X: a"] * 62)).body == OK
     assert ask(collector.port, a_request(BODY, *[b"X: " + b"a" * 1000] * 15)).body == OK
     assert ask(collector.port, a_request(BODY + b" " * (256 * 1024 - len(BODY)))).body == OK
+
+
+def test_a_text_that_is_too_long_is_refused_and_the_events_beside_it_are_taken(collector: RunningCollector) -> None:
+    events = (an_event(title="a" * 4096), an_event(2, title="a" * 4097), an_event(3, parameters={"a": "b" * 4097}))
+    assert ask(collector.port, a_request(a_body(*events))).json["results"] == ["ok", "invalid_text", "invalid_parameters"]
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from typing import Any
 import crawleruseragents  # type: ignore[import-untyped]  # the package carries no types
 import httpx
 import pytest
+from support.divolte import PARTY, a_query
 from support.events import a_batch, an_event, send
 from support.installation import HEADRACE, Installation, run_command
 from support.ports import free_ports
@@ -169,6 +170,8 @@ def test_a_mapping_is_checked_and_tried_without_a_running_headrace(tmp_path: Pat
     assert (record["event_id"], record["page_path"], record["utm_source"]) == ("0" * 32, "/products/1", "letter")
     assert (refusal["line"], refusal["reason"]) == (2, "invalid_event_id")
     assert "did you mean 'event_id'?" in run_command("mapping", "test", faulty, events, status=2)
+    events.write_text("https://collect.example/csc-event?" + a_query())
+    assert json.loads(run_command("mapping", "test", "--kind", "browser", mapping, events))["party_id"] == PARTY
     assert "there is no file of events" in run_command("mapping", "test", mapping, tmp_path / "none", status=2)
 
 

@@ -120,6 +120,19 @@ def test_parameters_are_free_as_in_a_pixel(collector: DivolteCollector, paramete
     assert collector.facts[0]["parameters"] == parameters
 
 
+@pytest.mark.parametrize(
+    ("changes", "result"),
+    [
+        ({"url": "https://shop.example/" + "a" * 8171}, "ok"),
+        ({"parameters": {"a": "b" * 8000}}, "ok"),
+        ({"url": "https://shop.example/" + "a" * 8172}, "invalid_text"),
+        ({"parameters": {"a": "b" * 8192}}, "invalid_parameters"),
+    ],
+)
+def test_a_text_may_be_as_long_as_in_the_address_of_a_pixel(collector: DivolteCollector, changes: dict[str, Any], result: str) -> None:
+    assert post(collector, an_event(**IDS | changes)).results == [result]
+
+
 def test_the_prefix_of_the_source_stands_before_each_event_type() -> None:
     collector = DivolteCollector(event_prefix="web.")
     post(collector, an_event(**IDS))

@@ -244,6 +244,12 @@ def test_repeats_are_dropped_where_the_source_says_so() -> None:
     assert collector.post(a_json_event()).headers["x-event-rejected"] == "duplicate"
 
 
+@pytest.mark.parametrize("name", ["event_id", "event_type"])
+def test_a_text_has_at_most_8_kib(name: str) -> None:
+    events = [a_json_event(**{name: "a" * size}) for size in (8192, 8193)]
+    assert DivolteCollector("json").post(events).results == ["ok", "invalid_text"]
+
+
 def test_a_list_that_could_not_be_stored_holds_no_repeats_when_it_comes_again() -> None:
     collector = DivolteCollector("json", drop_duplicates=True)
     collector.topic.is_full = True

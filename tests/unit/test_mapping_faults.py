@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.mapping import ID, SCHEMA, SCHEMAS, write
+from support.mapping import SCHEMA, SCHEMAS, write
 
 from collector import mapping
 from collector.errors import MappingError
@@ -195,21 +195,6 @@ def test_files_that_are_missing_are_told(tmp_path: Path) -> None:
 def test_the_default_mapping_has_no_fault() -> None:
     assert tool.check(SCHEMAS / "clickstream_mapping.py", SCHEMAS / "clickstream.avsc") == []
     assert tool.check(SCHEMAS / "clickstream_mapping.py", SCHEMAS / "clickstream.avsc", "browser") == []
-
-
-def test_a_mapping_can_be_tried_on_events(tmp_path: Path) -> None:
-    events = tmp_path / "events.jsonl"
-    events.write_text(
-        f'{{"id":"{ID}","type":"pageView","created_at":1767225600000,"url":"http://a.example/b?utm_source=x"}}\n\n'
-        '{"id":"forged"}\nno JSON\n',
-        "utf-8",
-    )
-    taken, refused, broken = tool.try_events(SCHEMAS / "clickstream_mapping.py", SCHEMAS / "clickstream.avsc", events)
-    assert taken["page_path"] == "/b"
-    assert taken["utm_source"] == "x"
-    assert taken["occurred_at"] == 1767225600000
-    assert refused == {"line": 3, "reason": "invalid_event_id", "message": "id must be 32 digits of 0-9 and a-f"}
-    assert broken["reason"] == "invalid_json"
 
 
 def test_the_names_of_the_language_are_those_of_its_package() -> None:
