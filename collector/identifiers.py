@@ -9,14 +9,13 @@ from typing import NamedTuple
 
 from collector.event import Event
 
-MAX_TEXT_BYTES = 4096
 is_identifier = re.compile("[0-9a-f]{32}").fullmatch
 is_event_type = re.compile("[A-Za-z][A-Za-z0-9_.:/-]{0,63}").fullmatch
 is_site = re.compile("[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}").fullmatch
 
 
 class IdentifierRules(NamedTuple):
-    """What the identifiers, types, texts and parameters of a source's batches may look like."""
+    """What the identifiers, types and parameters of a source's batches may look like."""
 
     is_event_id: Callable[[str], object]
     is_page_view_id: Callable[[str], object]
@@ -25,7 +24,6 @@ class IdentifierRules(NamedTuple):
     event_key: Callable[[Event], str]  # what the converter knows an event by whose id has other than 32 digits
     told: str  # what identifiers would be right
     parameters: type = dict  # what a page may send of its own
-    max_text_bytes: int = MAX_TEXT_BYTES  # of each text of an event, those in parameters included
 
 
 def _none(_: str) -> None:

@@ -1,10 +1,10 @@
 """The page's own parameters of an event: how large they may be, and the one form in which they are kept."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import msgspec
 
-from collector.texts import CONTROL, is_longer
+from collector.texts import CONTROL
 
 MAX_BYTES, MAX_DEPTH, MAX_KEYS = 8192, 8, 200
 
@@ -17,15 +17,9 @@ def parameters_text(parameters: object) -> bytes:
     return _encode(parameters)
 
 
-def problem_of(parameters: object, text: bytes, max_text_bytes: int = MAX_BYTES) -> str | None:
+def problem_of(parameters: object, text: bytes) -> str | None:
     """Say what is too large about parameters; None if nothing is."""
-    return size_problem(text) or nesting_problem(parameters) or _text_problem(parameters, text, max_text_bytes)
-
-
-def _text_problem(parameters: object, text: bytes, max_bytes: int) -> str | None:
-    """Say that a text in parameters is too long; none is if all of them together are not."""
-    is_too_long = len(text) > max_bytes and _has_text(parameters, lambda one: is_longer(one, max_bytes))
-    return f"a text in parameters has at most {max_bytes} bytes" if is_too_long else None
+    return size_problem(text) or nesting_problem(parameters)
 
 
 def size_problem(text: bytes) -> str | None:
@@ -55,15 +49,11 @@ def nesting_problem(parameters: object) -> str | None:
 
 def has_nul(value: object) -> bool:
     """Tell whether a text in a JSON value holds NUL."""
-    return _has_text(value, lambda text: "\0" in text)
-
-
-def _has_text(value: object, is_wanted: Callable[[str], bool]) -> bool:
     if isinstance(value, str):
-        return is_wanted(value)
+        return "\0" in value
     if isinstance(value, dict):
-        return any(is_wanted(key) or _has_text(inner, is_wanted) for key, inner in value.items())
-    return isinstance(value, list) and any(_has_text(inner, is_wanted) for inner in value)
+        return any("\0" in key or has_nul(inner) for key, inner in value.items())
+    return isinstance(value, list) and any(has_nul(inner) for inner in value)
 
 
 def cleaned(value: object) -> object:

@@ -18,7 +18,7 @@ from collector.mapping.compile import Encoder
 from collector.parameters import cleaned, has_nul, nesting_problem, parameters_text, problem_of
 from collector.reading import BodyReader, Reading
 from collector.senders import Sender, without_cookies
-from collector.texts import CONTROL, is_longer, may_hold_controls
+from collector.texts import CONTROL, MAX_TEXT_BYTES, is_too_long, may_hold_controls
 from topics.topic import Kind, Message
 
 VERSION = 1
@@ -93,7 +93,7 @@ class Pipeline:
         if refusal := _check_batch(batch, self._is_trusted):
             return self.refuse(refusal, received_at)
         sent_at = received_at if batch.sent_at is None else int(batch.sent_at)
-        is_long = len(body) > self._rules.max_text_bytes
+        is_long = len(body) > MAX_TEXT_BYTES
         beacon = _Beacon(self._site or batch.site, received_at, sent_at, sender, may_hold_controls(body), is_long)
         unknown_keys = batch.unknown_keys if isinstance(batch, Reading) else 0
         events: Sequence[Event | Rejection] = batch.events
@@ -150,7 +150,7 @@ class Pipeline:
         if isinstance(is_cleaned, Rejection):
             return is_cleaned
         texts = self._texts if is_long else ()
-        if refusal := _check(event, self._rules) or _check_lengths(event, texts, self._rules.max_text_bytes):
+        if refusal := _check(event, self._rules) or _check_lengths(event, texts):
             return refusal
         event_key = self._event_key(event)
         if self._event_prefix:
@@ -158,7 +158,7 @@ class Pipeline:
         text = None
         if event.parameters is not None:
             text = parameters_text(event.parameters)
-            if problem := problem_of(event.parameters, text, self._rules.max_text_bytes):
+            if problem := problem_of(event.parameters, text):
                 return Rejection(RejectReason.INVALID_PARAMETERS, problem, event_key)
         created_at = None if event.created_at is None else int(event.created_at)
         occurred_at, is_skewed = _instant(event, created_at, received_at, sent_at)
@@ -270,9 +270,9 @@ def _check(event: Event, rules: IdentifierRules) -> Rejection | None:
     return None
 
 
-def _check_lengths(event: Event, texts: Sequence[str], most: int) -> Rejection | None:
-    too_long = next((name for name in texts if is_longer(getattr(event, name) or "", most)), None)
-    return Rejection(RejectReason.INVALID_TEXT, f"{too_long} has at most {most} bytes", _valid_id(event)) if too_long else None
+def _check_lengths(event: Event, texts: Sequence[str]) -> Rejection | None:
+    too_long = next((name for name in texts if is_too_long(getattr(event, name) or "")), None)
+    return Rejection(RejectReason.INVALID_TEXT, f"{too_long} has at most {MAX_TEXT_BYTES} bytes", _valid_id(event)) if too_long else None
 
 
 def _valid_id(event: Event) -> str:

@@ -2,6 +2,7 @@
 
 import re
 
+MAX_TEXT_BYTES = 8192  # as much as the address of a request, which bounds the texts of a pixel
 CONTROL = re.compile("[\x01-\x1f\x7f-\x9f]")
 
 # JSON escapes, one at a time from the left, so that the backslash of an escaped backslash is never taken for another's.
@@ -18,9 +19,9 @@ def mark_lone_surrogates(body: bytes) -> bytes:
     return _ESCAPE.sub(lambda match: b"\\u0000" if match[1] else match[0], body)
 
 
-def is_longer(text: str, max_bytes: int) -> bool:
+def is_too_long(text: str) -> bool:
     """Tell whether a text has more bytes of UTF-8 than it may have."""
-    return 4 * len(text) > max_bytes and len(text.encode()) > max_bytes
+    return 4 * len(text) > MAX_TEXT_BYTES and len(text.encode()) > MAX_TEXT_BYTES
 
 
 def without_controls(text: str) -> str:

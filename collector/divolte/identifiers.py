@@ -9,7 +9,6 @@ from collector.identifiers import IdentifierRules
 from collector.texts import CONTROL
 
 MAX_BYTES = 255  # a partition key can have no more
-MAX_TEXT_BYTES = 8192  # what an address has room for, in which the original's tag sends all of an event
 
 _is_canonical = re.compile("0:(?:0|-?[1-9a-z][0-9a-z]{0,11}):[A-Za-z0-9~_!-]{0,200}").fullmatch
 
@@ -47,5 +46,4 @@ BATCHES = IdentifierRules(
     event_key=_event_key,
     told="up to 255 bytes; of a party and a session 0:time:unique",
     parameters=object,
-    max_text_bytes=MAX_TEXT_BYTES,
 )

@@ -4,12 +4,12 @@ import re
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
-from collector.divolte.identifiers import MAX_TEXT_BYTES, canonical
+from collector.divolte.identifiers import canonical
 from collector.divolte.json_body import Flag, JsonEvent, PartyEvent
 from collector.divolte.writer import Identity
 from collector.event import LATEST, Rejection, RejectReason
 from collector.parameters import cleaned, has_nul, nesting_problem, parameters_text, size_problem
-from collector.texts import CONTROL, is_longer
+from collector.texts import CONTROL, MAX_TEXT_BYTES, is_too_long
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _FLAGS: Final = {"true": True, "false": False, "True": True, "False": False, "TRUE": True, "FALSE": False}
@@ -47,7 +47,7 @@ def check(event: JsonEvent, party_id: str | None, *, has_controls: bool, is_stri
         problem = size_problem(text)
     if problem is not None:
         return Rejection(RejectReason.INVALID_PARAMETERS, problem)
-    if any(is_longer(getattr(event, name) or "", MAX_TEXT_BYTES) for name in _TEXTS):
+    if any(is_too_long(getattr(event, name) or "") for name in _TEXTS):
         return Rejection(RejectReason.INVALID_TEXT, f"event_id and event_type have at most {MAX_TEXT_BYTES} bytes")
     event.session_id = session_id
     return Checked(Identity(party_id, session_id, event.event_id or ""), created_at, is_cleaned, text)

@@ -138,7 +138,7 @@ def test_what_is_just_not_too_long_is_taken(collector: RunningCollector) -> None
 
 
 def test_a_text_that_is_too_long_is_refused_and_the_events_beside_it_are_taken(collector: RunningCollector) -> None:
-    events = (an_event(title="a" * 4096), an_event(2, title="a" * 4097), an_event(3, parameters={"a": "b" * 4097}))
+    events = (an_event(title="a" * 8192), an_event(2, title="a" * 8193), an_event(3, parameters={"a": "b" * 8192}))
     assert ask(collector.port, a_request(a_body(*events))).json["results"] == ["ok", "invalid_text", "invalid_parameters"]
 
 

@@ -189,7 +189,7 @@ def test_a_text_with_escapes_and_no_control_characters_is_not_flagged() -> None:
 
 
 def test_long_texts_are_cut() -> None:
-    record = record_of(an_event(title="t" * 4096, url="https://a.example/" + "p" * 4000), headers=[("user-agent", "u" * 9000)])
+    record = record_of(an_event(title="t" * 8000, url="https://a.example/" + "p" * 8000), headers=[("user-agent", "u" * 9000)])
     assert (len(record["page_title"]), len(record["page_url"]), len(record["user_agent"])) == (512, 2048, 512)
 
 
