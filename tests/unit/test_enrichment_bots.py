@@ -7,7 +7,7 @@ from pathlib import Path
 
 import crawleruseragents  # type: ignore[import-untyped]  # the package carries no types
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from enrichment.bots import BotReason, PatternIndex, find_bot_reasons, reasons_of_tags, required_literal
@@ -55,7 +55,6 @@ def test_the_bots_of_a_real_log_are_exactly_those_that_the_list_names() -> None:
     assert flagged
 
 
-@settings(deadline=None)  # the first question compiles the patterns
 @given(st.sampled_from(CRAWLERS), st.text(max_size=20), st.text(max_size=20))
 def test_a_crawler_is_found_wherever_its_name_stands(crawler: dict[str, list[str]], before: str, after: str) -> None:
     for example in crawler["instances"][:2]:
@@ -63,7 +62,6 @@ def test_a_crawler_is_found_wherever_its_name_stands(crawler: dict[str, list[str
         assert index().find(agent) == matching(agent)
 
 
-@settings(deadline=None)  # the first question compiles the patterns
 @given(st.text(alphabet="aBot/ .;+(-)Crawlsidep12", max_size=60))
 def test_any_text_is_judged_as_the_list_judges_it(agent: str) -> None:
     assert index().find(agent) == matching(agent)

@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from enrichment.bots import find_bot_reasons
@@ -80,7 +80,6 @@ def test_a_bot_has_no_maker() -> None:
     assert (device.device_brand, device.device_model, device.browser) == (None, None, "Googlebot")
 
 
-@settings(deadline=None)  # the first question compiles the patterns
 @given(st.text(max_size=300))
 def test_any_text_is_a_device_and_a_bot_exactly_where_there_are_reasons(agent: str) -> None:
     device = find_device(agent)

@@ -147,7 +147,7 @@ def test_a_refusal_says_why(sql: str, message: str, engine: Engine) -> None:
     assert refused.value.refusal.status in (400, 501)
 
 
-QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+QUICK = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 WRITTEN = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20)
 
 

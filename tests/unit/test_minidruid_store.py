@@ -248,7 +248,7 @@ def test_even_duckdbs_own_sql_reaches_no_file_and_no_setting(sql: str, store: St
 # The memory of taken keys
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.binary(min_size=16, max_size=16), max_size=200))
 def test_a_taken_key_is_never_forgotten(keys: list[bytes]) -> None:
     memory = TakenKeys.of_size(1 << 10)  # far too small: more filters follow, each of them full

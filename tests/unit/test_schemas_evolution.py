@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import fastavro
 import pytest
 from fastavro.utils import generate_one
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.contract import load_schema
@@ -155,7 +155,6 @@ TYPES = (
 )
 
 
-@settings(deadline=None)
 @given(TYPES, TYPES)
 def test_what_we_hold_for_readable_fastavro_reads(written: Any, read: Any) -> None:
     old, new = json.loads(json.dumps([of(written), of(read)]))

@@ -170,7 +170,5 @@ class TopicMachine(RuleBasedStateMachine):
         shutil.rmtree(self.path)
 
 
-TopicMachine.TestCase.settings = settings(
-    max_examples=40, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+TopicMachine.TestCase.settings = settings(max_examples=40, stateful_step_count=30, suppress_health_check=[HealthCheck.too_slow])
 TestAnyOrder = TopicMachine.TestCase
