@@ -64,7 +64,7 @@ def split(requests: Iterable[bytes]) -> list[Request]:
         head, *lines = request.removesuffix(b"\r\n\r\n").split(b"\r\n")
         query = head.split(b" ")[1].partition(b"?")[2]
         headers = [(name.lower(), value) for name, _, value in (line.partition(b": ") for line in lines)]
-        found.append(Request("GET", "/csc-event", query, headers, "127.0.0.1", b""))
+        found.append(Request.of("GET", "/csc-event", query, headers, "127.0.0.1", b""))
     return found
 
 

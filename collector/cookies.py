@@ -4,6 +4,8 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from msgspec.structs import replace
+
 from collector.exchange import Header, Outcome
 from collector.identifiers import IdentifierRules, is_identifier
 from collector.mapping.headers import cookie
@@ -59,4 +61,4 @@ class Visitor:
         else:
             return outcome
         kept = (header for header in outcome.answer.headers if header[0] != NO_STORE[0])
-        return outcome._replace(answer=outcome.answer._replace(headers=(*kept, NO_STORE, line)))
+        return replace(outcome, answer=outcome.answer._replace(headers=(*kept, NO_STORE, line)))

@@ -23,15 +23,22 @@ JSON: Header = (b"content-type", b"application/json")
 CLOSE: Header = (b"connection", b"close")
 
 
-class Request:
+class Request(msgspec.Struct, gc=False):
     """One request, its body whole; header names are lower case."""
 
-    __slots__ = ("body", "fields", "headers", "method", "path", "peer", "query", "seen")
+    method: str
+    path: str
+    query: bytes
+    headers: Sequence[Header]
+    peer: str | None
+    body: bytes
+    fields: Mapping[bytes, bytes]  # the headers by name
+    seen: Seen | None = None  # whose it is, as soon as an intake has found that out
 
-    def __init__(self, method: str, path: str, query: bytes, headers: Sequence[Header], peer: str | None, body: bytes) -> None:
-        self.method, self.path, self.query, self.headers, self.peer, self.body = method, path, query, headers, peer, body
-        self.fields = header_fields(headers)
-        self.seen: Seen | None = None  # whose it is, as soon as an intake has found that out
+    @classmethod
+    def of(cls, method: str, path: str, query: bytes, headers: Sequence[Header], peer: str | None, body: bytes) -> "Request":
+        """Make a request whose headers nobody has looked at."""
+        return cls(method, path, query, headers, peer, body, header_fields(headers))
 
 
 class Answer(NamedTuple):
@@ -42,7 +49,7 @@ class Answer(NamedTuple):
     body: bytes
 
 
-class Outcome(NamedTuple):
+class Outcome(msgspec.Struct, frozen=True, gc=False):
     """What becomes of a request: the messages to store, and what to answer once they are durable."""
 
     answer: Answer

@@ -121,14 +121,13 @@ class Intake:
         return asyncio.ensure_future(_all(both))
 
     def _count(self, outcome: Outcome, seconds: float) -> None:
-        answer, messages, results, unknown_keys, refused, _ = outcome
         metrics = self.metrics
-        metrics.answers[answer.status] += 1
-        metrics.unknown_keys += unknown_keys
-        if refused:
-            metrics.refused[refused] += 1
-        if messages:
-            metrics.count_durable(self._source.name, results, seconds)
+        metrics.answers[outcome.answer.status] += 1
+        metrics.unknown_keys += outcome.unknown_keys
+        if outcome.refused:
+            metrics.refused[outcome.refused] += 1
+        if outcome.messages:
+            metrics.count_durable(self._source.name, outcome.results, seconds)
 
     def _give_up(self, outcome: Outcome, error: TopicError, readers: Readers, respond: Respond) -> None:
         self._source.forget(outcome)

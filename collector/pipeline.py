@@ -121,7 +121,7 @@ class Pipeline:
                 event = made  # noqa: PLW2901 - refused now as others were while reading
             messages.append(self._rejected(event, received_at))
             results.append(event.reason)
-        return _outcome(messages, results, len(seen), unknown_keys)._replace(copies=copies)
+        return _outcome(messages, results, len(seen), unknown_keys, copies)
 
     def refuse(self, refusal: Rejection, received_at: int) -> Outcome:
         """Refuse a beacon as a whole: one received, one rejected, nothing of it stored."""
@@ -145,7 +145,7 @@ class Pipeline:
 
     def _message(self, event: Event, beacon: _Beacon, copies: list[Message]) -> Message | Rejection:
         site, received_at, sent_at, sender, has_controls, is_long = beacon
-        address, remote_host, user_agent, headers, _, _ = sender
+        address, user_agent, headers = sender.address, sender.user_agent, sender.headers
         is_cleaned = _clean(event, self._texts) if has_controls else False
         if isinstance(is_cleaned, Rejection):
             return is_cleaned
@@ -187,7 +187,7 @@ class Pipeline:
             event.parameters,
             text,
             event_key,
-            remote_host,
+            sender.remote_host,
             headers,
             False,  # this form has no checksum
             is_repeat,  # where there is no memory, the converter alone knows repeats
@@ -205,11 +205,11 @@ class Pipeline:
         return self._keys.known.get(likeness) or self._keys.make(likeness)
 
 
-def _outcome(messages: list[Message], results: list[str], taken: int, unknown_keys: int) -> Outcome:
+def _outcome(messages: list[Message], results: list[str], taken: int, unknown_keys: int, copies: list[Message]) -> Outcome:
     if taken == len(results):
-        return Outcome(_ALL_OK[taken], messages, results, unknown_keys)
+        return Outcome(_ALL_OK[taken], messages, results, unknown_keys, copies=copies)
     if taken:
-        return Outcome(Answer(200, _HEADERS, _encode_json({"results": results})), messages, results, unknown_keys)
+        return Outcome(Answer(200, _HEADERS, _encode_json({"results": results})), messages, results, unknown_keys, copies=copies)
     detail = msgspec.json.decode(messages[0].value)
     answer = {"results": results, "reason": results[0], "message": detail["message"]}
     return Outcome(Answer(422, _HEADERS, _encode_json(answer)), messages, results, unknown_keys)

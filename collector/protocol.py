@@ -6,7 +6,7 @@ gives them. All but the paths of events is uvicorn's.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final, TypeAlias
 from urllib.parse import unquote
@@ -17,7 +17,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol as UvicornCo
 
 from collector.connections import State
 from collector.event import Rejection, RejectReason
-from collector.exchange import Answer, Request
+from collector.exchange import Answer, Request, header_fields
 from collector.hosts import names_its_host
 from collector.intake import Intake, Respond
 from collector.limits import (
@@ -68,6 +68,7 @@ class Connection(UvicornConnection):
         self._is_admitted = self._is_busy = self._is_deaf = self._has_ended = self._is_asked_for = False
         self._is_going_on = self._keeps_alive = self._is_head = False
         self._fields: list[tuple[bytes, bytes]] = []
+        self._by_name: Mapping[bytes, bytes] = {}
         self._path = ""
         self._query: bytes = b""
         self._intake: Intake | None = None
@@ -151,9 +152,10 @@ class Connection(UvicornConnection):
         self.headers = []  # lines that come behind the body are nobody's
         if len(headers) > self._limits.max_headers or self._has_large_header():
             self._stop(HEADER_TOO_LARGE)
-        if not names_its_host(headers, self.parser.get_http_version):
+        fields = self._by_name = header_fields(headers)
+        if not names_its_host(headers, fields, self.parser.get_http_version):
             self._stop(NO_HOST)
-        if not self.server_state.is_for_pages and any(name == b"origin" for name, _ in headers):
+        if not self.server_state.is_for_pages and b"origin" in fields:
             self._stop(NOT_FOR_PAGES)
         if self.parser.should_upgrade():
             return
@@ -317,7 +319,7 @@ class Connection(UvicornConnection):
             self.transport.close()
 
     def _request(self, body: bytes) -> Request:
-        return Request(self.parser.get_method().decode(), self._path, self._query, self._fields, self._peer, body)
+        return Request(self.parser.get_method().decode(), self._path, self._query, self._fields, self._peer, body, self._by_name)
 
     # What is rare
 
@@ -348,12 +350,11 @@ class Connection(UvicornConnection):
             self._refuse_body(None)
 
     def _ask_for_body(self) -> None:
-        fields = dict(self._fields)
         if self._intake is None:  # uvicorn asks
             return
-        if int(fields.get(b"content-length", b"0")) > self._intake.max_body_bytes:
+        if int(self._by_name.get(b"content-length", b"0")) > self._intake.max_body_bytes:
             self._refuse_body(None)
-        elif fields.get(b"expect", b"").lower() == b"100-continue" and not (self._is_busy or self._turns):
+        elif self._by_name.get(b"expect", b"").lower() == b"100-continue" and not (self._is_busy or self._turns):
             self.transport.write(CONTINUE)
 
     def _find(self) -> tuple[str, Intake] | None:
@@ -365,7 +366,7 @@ class Connection(UvicornConnection):
     def _begin_other(self) -> None:
         """Leave a request to uvicorn."""
         url, headers = self.url, self._fields
-        if int(dict(headers).get(b"content-length", b"0")) > self._limits.max_body_bytes:
+        if int(self._by_name.get(b"content-length", b"0")) > self._limits.max_body_bytes:
             self._stop(BODY_TOO_LARGE)
         super().on_message_begin()
         self.cycle = None  # type: ignore[assignment]  # whether its turn has come is not uvicorn's to say

@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
 
 from collector.cookies import PartyCookie, Visitor
 from collector.exchange import Header, Request
@@ -12,7 +14,7 @@ LONGEST_REMEMBERED: Final = 512
 _text = lru_cache(4096)(header_text)  # most agents come again and again
 
 
-class Sender(NamedTuple):
+class Sender(msgspec.Struct, frozen=True, gc=False):
     """What mappings may be told of who sent a request."""
 
     address: str | None  # cut

@@ -2,21 +2,25 @@
 
 import re
 from binascii import a2b_qp
-from typing import Final, NamedTuple
+from typing import Final
 from urllib.parse import unquote as unquote_slowly
+
+import msgspec
 
 _BETWEEN: Final = "\x1e"
 _ALTERNATING: Final = b"=&" * 4096
 _CONTENT: Final = bytes(set(range(256)) - set(b"=&"))
 _MARKED: Final = bytes.maketrans(b"+&=%", b" \x1e\x1e=")
+_NO_CONTROL: Final = bytes({*range(32, 256)} - {127, 194})  # 194 is the lead byte of a C1
 _is_unusual = re.compile("%(?![0-9A-Fa-f]{2})|[^\x20-\x7e]").search
 
 
-class Query(NamedTuple):
+class Query(msgspec.Struct, frozen=True, gc=False):
     """The parameters of a query."""
 
     first: dict[str, str]
     repeated: dict[str, list[str]] | None = None  # all values of all names, if one of them came twice
+    may_hold_controls: bool = True  # or else no text can hold a control character
 
 
 def unquote(text: str) -> str:
@@ -39,7 +43,7 @@ def read_query(query: bytes) -> Query:
     first = dict(zip(texts[::2], texts[1::2]))  # noqa: B905  (their number is even)
     if decoded.count(61) != query.count(b"%3D") or len(texts) != count or 2 * len(first) != count or "" in first or query[-1] == 37:
         return _read_unusual(query)  # something is no escape, or comes more than once
-    return Query(first)
+    return Query(first, None, len(decoded.translate(None, _NO_CONTROL)) >= count)
 
 
 def _read_unusual(query: bytes) -> Query:

@@ -1,7 +1,6 @@
 """The last steps of an event in Divolte's form: known already? to whom? then mapped, encoded, and a message."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import msgspec
 
@@ -17,7 +16,7 @@ from topics.topic import Kind, Message
 _CORRUPT = "the checksum does not match; the source drops such events"
 
 
-class Identity(NamedTuple):
+class Identity(msgspec.Struct, frozen=True, gc=False):
     """What tells one event from all others: the identifiers of party and session in canonical form."""
 
     party_id: str
@@ -51,7 +50,7 @@ class EventWriter:
         parameters_text: bytes | None = None,
     ) -> tuple[Message, ...] | Rejection:
         """Make the message of an event, with the one for the source's copy if there is one; or say why it is dropped."""
-        digest = event_digest(*identity)
+        digest = event_digest(identity.party_id, identity.session_id, identity.event_id)
         event_key = digest.hex()
         if is_corrupt and self._drops_corrupted:
             return Rejection(RejectReason.CORRUPT, _CORRUPT, event_key)
@@ -61,9 +60,8 @@ class EventWriter:
         party_kind, party_id, session_id = (
             ("none", None, None) if sender.declines else ("consented", identity.party_id, identity.session_id)
         )
-        address, remote_host, user_agent, headers, _, visitor = sender
-        if visitor is not None:
-            party_id = visitor.party_of(party_kind, party_id)
+        if sender.visitor is not None:
+            party_id = sender.visitor.party_of(party_kind, party_id)
         facts = (
             event,
             self._site,
@@ -74,15 +72,15 @@ class EventWriter:
             party_kind,
             party_id,
             session_id,
-            address,
-            user_agent,
+            sender.address,
+            sender.user_agent,
             not -SKEW_MS <= received_at - created_at <= SKEW_MS,
             is_cleaned,
             parameters,
             parameters_text,
             event_key,
-            remote_host,
-            headers,
+            sender.remote_host,
+            sender.headers,
             is_corrupt,
             is_repeat,
         )

@@ -94,7 +94,7 @@ class BrowserSource:
         text = canonical_text(query)
         is_changed = is_corrupt(query, text, is_strict=self._is_strict)
         is_cleaned = False
-        if not text.isprintable():
+        if query.may_hold_controls:
             if any("\0" in value for value in event.values()):
                 return Rejection(RejectReason.INVALID_TEXT, "a parameter holds NUL")
             is_cleaned = not self._is_strict and _clean(event)

@@ -75,7 +75,7 @@ def _in_batch(line: bytes) -> _Sent:
     created_at = _key(line, "created_at")
     now = int(created_at) if isinstance(created_at, int | float) else 0
     body = b'{"version":1,"site":"%s","sent_at":%d,"events":[%s]}' % (NAME.encode(), now, line)
-    return _Sent(Request("POST", "/", b"", (), None, body), now)
+    return _Sent(Request.of("POST", "/", b"", (), None, body), now)
 
 
 def _of_browser(line: bytes) -> _Sent:
@@ -83,12 +83,12 @@ def _of_browser(line: bytes) -> _Sent:
     if line.startswith(b"{"):
         return _in_batch(line)
     query = line.partition(b"?")[2] or line
-    return _Sent(Request("GET", "/", query, (), None, b""), number36(read_query(query).first.get("c")) or 0)
+    return _Sent(Request.of("GET", "/", query, (), None, b""), number36(read_query(query).first.get("c")) or 0)
 
 
 def _of_server(line: bytes) -> _Sent:
     now = milliseconds(str(_key(line, "client_timestamp_iso")), needs_offset=False) or 0
-    return _Sent(Request("POST", "/", b"", (JSON,), None, line), now)
+    return _Sent(Request.of("POST", "/", b"", (JSON,), None, line), now)
 
 
 def _key(line: bytes, name: str) -> object:

@@ -71,13 +71,13 @@ def with_checksum(query: bytes) -> bytes:
 
 
 def get(query: bytes, headers: Sequence[tuple[bytes, bytes]] = ()) -> Request:
-    request = Request("GET", "/", query, headers, "127.0.0.1", b"")
+    request = Request.of("GET", "/", query, headers, "127.0.0.1", b"")
     request.seen = ADDRESSES.read("127.0.0.1", request.fields.get(b"x-forwarded-for", b""))
     return request
 
 
 def post(body: bytes, query: bytes = WHO) -> Request:
-    return Request("POST", "/", query, [(b"content-type", b"application/json")], "192.0.2.1", body)
+    return Request.of("POST", "/", query, [(b"content-type", b"application/json")], "192.0.2.1", body)
 
 
 def any_query(text: bytes) -> Request:

@@ -154,7 +154,7 @@ class LocalCollector:
         if (intake := paths.events.get(path)) is None:
             return await _ask(paths.others, method, path, query, fields)
         answered: asyncio.Future[exchange.Answer] = asyncio.get_running_loop().create_future()
-        request = exchange.Request(method, path, query.encode(), fields, client and client[0], body)
+        request = exchange.Request.of(method, path, query.encode(), fields, client and client[0], body)
         intake.receive(request, answered.set_result)
         status, lines, content = await answered
         return Answer(status, {name.decode(): value.decode() for name, value in lines}, content)
