@@ -56,7 +56,7 @@ class Settings(ServiceSettings):
     schema_file: Path = Field(default=_SCHEMAS / "clickstream.avsc", description="Avro schema of the records.")
     mapping_file: Path = Field(default=_SCHEMAS / "clickstream_mapping.py", description="Mapping from events to records, in Python.")
     places: Path | None = Field(default=None, description="Place database (.mmdb) for mappings that ask where an address is.")
-    max_url_bytes: int = Field(default=8192, ge=256, le=1 << 20, description="Longest address of a request.")
+    max_url_bytes: int = Field(default=32768, ge=256, le=1 << 20, description="Longest address of a request.")
     max_header_bytes: int = Field(default=16384, ge=256, le=1 << 20, description="Largest header of a request.")
     max_headers: int = Field(default=64, ge=1, le=4096, description="Most lines of a request's header.")
     max_body_bytes: int = Field(default=256 * 1024, ge=1024, le=16 << 20, description="Largest body of a request.")

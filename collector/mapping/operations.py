@@ -50,10 +50,11 @@ def flag(text: str | None) -> bool | None:
 
 
 def ratio36(text: str | None) -> float | None:
-    """Read a number in base 36 that may have a fraction."""
+    """Read a number in base 36 that may have a fraction: to the last digit that a double holds."""
     whole, _, fraction = (text or "").partition(".")
-    numerator = number36(whole + fraction[:8])
-    return None if numerator is None else numerator / 36 ** len(fraction[:8])
+    digits = fraction[:12]
+    numerator = number36(whole + digits, INT32 * 36**12)
+    return None if numerator is None else numerator / 36 ** len(digits)
 
 
 def mincode_value(text: str | None, is_strict: bool) -> object:
