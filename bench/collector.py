@@ -102,7 +102,8 @@ def collector(directory: Path) -> Iterator[Running]:
         "SOURCES_FILE": str(sources),
         "MAX_UNREAD_BYTES": str(1 << 36),
     }
-    settings["RATE_PER_SECOND"] = str(1 << 20)  # counted, and never reached: all of it comes from one network
+    # Counted, and never reached: all of it comes from one network, which is no trusted proxy's.
+    settings |= {"RATE_PER_SECOND": str(1 << 20), "TRUSTED_PROXIES": "192.0.2.1"}
     with server([sys.executable, "-m", "collector"], port, {f"HEADRACE_COLLECTOR_{name}": text for name, text in settings.items()}) as run:
         yield run
     shutil.rmtree(directory / "topic", ignore_errors=True)

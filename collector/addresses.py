@@ -26,6 +26,11 @@ def read_address(text: str) -> Address | None:
     return address.ipv4_mapped or address if isinstance(address, IPv6Address) else address
 
 
+def is_listed(address: Address, networks: Sequence[Network]) -> bool:
+    """Tell whether an address is one of these networks'."""
+    return any(address in network for network in networks)
+
+
 def client_address(peer: str, forwarded_for: str, proxies: Sequence[Network]) -> Address | None:
     """Find who sent a request: X-Forwarded-For is read from the right for as long as the one who wrote it is a listed proxy.
 
@@ -33,7 +38,7 @@ def client_address(peer: str, forwarded_for: str, proxies: Sequence[Network]) ->
     """
     hops = forwarded_for.split(",") if forwarded_for else []
     address = read_address(peer)
-    while hops and address is not None and any(address in network for network in proxies):
+    while hops and address is not None and is_listed(address, proxies):
         address = read_address(hops.pop())
     return address
 
@@ -62,7 +67,7 @@ class Seen(NamedTuple):
 
     cut: str
     whole: str
-    prefix: str  # what one sender may have many of: /24 of IPv4, /64 of IPv6
+    prefix: str | None  # what one sender may have many of, /24 of IPv4, /64 of IPv6; none of a listed proxy, which could name any
 
 
 class AddressReader:
@@ -80,12 +85,16 @@ class AddressReader:
         except KeyError:
             pass
         address = client_address(peer, forwarded_for.decode("latin-1"), self._proxies)
-        answer = Seen(cut(address), java_text(address), cut(address, SENDER_BITS)) if address else None
+        answer = self._seen(address) if address else None
         if len(forwarded_for) <= 128:  # an attacker's long headers are worked out each time
             if len(self._remembered) >= 8192:
                 self._remembered.clear()
             self._remembered[key] = answer
         return answer
+
+    def _seen(self, address: Address) -> Seen:
+        prefix = None if is_listed(address, self._proxies) else cut(address, SENDER_BITS)
+        return Seen(cut(address), java_text(address), prefix)
 
     def cut_address(self, peer: str, forwarded_for: bytes) -> str | None:
         """Give the cut address of the client alone."""

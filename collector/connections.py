@@ -8,7 +8,7 @@ from typing import Final, Protocol, cast
 import structlog
 from uvicorn.server import ServerState
 
-from collector.addresses import Network, read_address
+from collector.addresses import Network, is_listed, read_address
 from collector.app import Paths
 from collector.limits import Limits
 from collector.metrics import Metrics
@@ -92,4 +92,4 @@ class State(ServerState):
 
     def _is_proxy(self, client: str | None) -> bool:
         address = read_address(client or "")
-        return address is not None and any(address in network for network in self._proxies)
+        return address is not None and is_listed(address, self._proxies)

@@ -65,7 +65,8 @@ class Intake:
         if self._gate.closed_because:
             return later(self._gate.closed_because, 5)
         request.seen = seen = self._addresses.read(request.peer or "", request.fields.get(b"x-forwarded-for", b""))
-        if self._rates is not None and (seconds := self._rates.take(seen.prefix if seen else "", now)):
+        prefix = seen.prefix if seen else ""
+        if self._rates is not None and prefix is not None and (seconds := self._rates.take(prefix, now)):
             self.metrics.refused[RejectReason.TOO_MANY_REQUESTS] += 1
             return too_many_requests(seconds)
         if readers is None:

@@ -65,9 +65,10 @@ class Settings(ServiceSettings):
         default=256, ge=1, le=1 << 20, description="Connections that one address has open at most, unless it is a trusted proxy."
     )
     rate_per_second: float = Field(
-        default=0,
+        default=20,
         ge=0,
-        description="Requests a second that one network (/24 of IPv4, /64 of IPv6) may send in the long run; 0: any number.",
+        description="Requests a second that one network (/24 of IPv4, /64 of IPv6) may send in the long run, unless it is a trusted proxy; "
+        "0: any number.",
     )
     rate_burst: int = Field(default=200, ge=1, description="Requests that it may send at once after a silence.")
     header_timeout_seconds: float = Field(

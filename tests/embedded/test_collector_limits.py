@@ -12,7 +12,7 @@ from typing import cast
 import httpx
 import psutil
 import pytest
-from support.collector import RunningCollector, a_body, an_event, start_collector
+from support.collector import Answer, RunningCollector, a_body, an_event, start_collector
 from support.load import Load
 from support.topics import read_all
 from support.waiting import wait_until
@@ -198,6 +198,34 @@ def test_all_together_have_so_many_connections(collector: RunningCollector) -> N
         assert ask(collector.port, b"").status == 503
         first.close()
         wait_until(lambda: ask(collector.port, a_request(BODY)).status == 200)
+
+
+def flood(collector: RunningCollector, client: str, *headers: bytes) -> list[Answer]:
+    """Send 300 requests at once."""
+    with Wire(collector.port, client=client) as wire:
+        wire.send(a_request(BODY, *headers) * 300)
+        return [wire.answer() for _ in range(300)]
+
+
+def told_to_wait(answers: list[Answer]) -> int:
+    return sum(answer.status == 429 for answer in answers)
+
+
+def test_a_network_that_sends_too_much_is_told_to_wait_and_the_others_are_not(collector: RunningCollector) -> None:
+    before = refused(collector, "too_many_requests")
+    first, neighbour, other = (flood(collector, client) for client in ("127.0.7.1", "127.0.7.2", "127.0.8.1"))
+    assert told_to_wait(first[:200]) == told_to_wait(other[:200]) == 0
+    assert told_to_wait(first) > 50  # the bucket fills while they come
+    assert told_to_wait(neighbour) > 200
+    assert {(answer.json["reason"], answer.headers["retry-after"]) for answer in first if answer.status == 429} == {
+        ("too_many_requests", "1")
+    }
+    assert refused(collector, "too_many_requests") == before + sum(map(told_to_wait, (first, neighbour, other)))
+
+
+def test_a_proxy_that_names_no_client_is_not_told_to_wait_and_a_client_that_it_names_is(collector: RunningCollector) -> None:
+    assert told_to_wait(flood(collector, "127.0.0.9")) == 0
+    assert told_to_wait(flood(collector, "127.0.0.9", b"X-Forwarded-For: 203.0.113.9")) > 50
 
 
 class SlowOnes:

@@ -8,6 +8,7 @@ from support.collector import DEFAULTS, LocalCollector, a_body, an_event
 from collector import rates
 from collector.addresses import AddressReader
 from collector.rates import Rates
+from collector.settings import Settings
 from collector.sources import Source
 
 FEW = DEFAULTS.model_copy(update={"rate_per_second": 0.5, "rate_burst": 2})
@@ -88,6 +89,18 @@ def test_visitors_behind_a_proxy_have_buckets_of_their_own() -> None:
     collector = LocalCollector(FEW)
     visitors = [[("x-forwarded-for", f"203.0.{number}.9")] for number in range(9)]
     assert {collector.send(a_body(), client=("127.0.0.1", 1), headers=headers).status for headers in visitors} == {200}
+
+
+@pytest.mark.parametrize("forwarded", [None, "", "127.9.9.9"])
+def test_a_listed_proxy_that_names_no_client_has_no_bound(forwarded: str | None) -> None:
+    collector = LocalCollector(FEW)
+    headers = [] if forwarded is None else [("x-forwarded-for", forwarded)]
+    assert {collector.send(a_body(), client=("127.0.0.1", 1), headers=headers).status for _ in range(9)} == {200}
+
+
+def test_there_is_a_bound_unless_the_operator_takes_it_away() -> None:
+    answers = statuses(LocalCollector(Settings()), ["192.0.2.1"] * 210)
+    assert answers == [200] * 200 + [429] * 10
 
 
 def test_trusted_sources_have_no_bound() -> None:
