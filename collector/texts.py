@@ -2,7 +2,7 @@
 
 import re
 
-MAX_TEXT_BYTES = 8192  # as much as the address of a request, which bounds the texts of a pixel
+MAX_TEXT_BYTES = 8192  # as much as parameters may have
 CONTROL = re.compile("[\x01-\x1f\x7f-\x9f]")
 
 # JSON escapes, one at a time from the left, so that the backslash of an escaped backslash is never taken for another's.
