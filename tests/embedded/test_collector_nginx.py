@@ -1,0 +1,64 @@
+"""The nginx of docker-compose.yml in front of a collector, on ports of this machine."""
+
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.collector import DECODER, RunningCollector, a_body, start_collector
+from support.ports import free_ports
+from support.topics import read_all
+from support.waiting import wait_until
+from support.wire import a_request, ask
+
+NGINX = Path(__file__).resolve().parents[2] / "nginx"
+BODY = a_body()
+
+pytestmark = pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is not installed")
+
+
+def is_listening(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.fixture
+def collector(tmp_path: Path) -> Iterator[RunningCollector]:
+    running = start_collector(tmp_path)
+    yield running
+    assert running.stop() == 0
+
+
+@pytest.fixture
+def port(collector: RunningCollector, tmp_path: Path) -> Iterator[int]:
+    port, *others = free_ports(3)
+    places = {
+        "/tmp": str(tmp_path),
+        "/etc/nginx": str(NGINX),
+        "collector:8290": f"127.0.0.1:{collector.port}",
+        "listen 8290": f"listen 127.0.0.1:{port}",
+        "listen 8088": f"listen 127.0.0.1:{others[0]}",
+        "127.0.0.1:8080": f"127.0.0.1:{others[1]}",
+    }
+    text = (NGINX / "nginx.conf").read_text("utf-8")
+    for told, here in places.items():
+        assert told in text
+        text = text.replace(told, here)
+    (tmp_path / "nginx.conf").write_text(text)
+    process = subprocess.Popen(["nginx", "-e", "stderr", "-g", "daemon off;", "-c", str(tmp_path / "nginx.conf")])
+    wait_until(lambda: is_listening(port))
+    yield port
+    process.terminate()
+    process.wait(10)
+
+
+def test_a_request_that_needs_no_host_reaches_the_collector(port: int) -> None:
+    assert ask(port, b"GET /headrace.js HTTP/1.0\r\n\r\n").status == 200
+
+
+def test_what_a_sender_says_of_its_address_is_not_handed_on(port: int, collector: RunningCollector) -> None:
+    assert ask(port, a_request(BODY, b"X-Forwarded-For: 203.0.113.9")).json["results"] == ["ok"]
+    (message,) = read_all(collector.topic_directory)
+    assert DECODER.decode(message.value)["address"] == "127.0.0.0"
