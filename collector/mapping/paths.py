@@ -3,11 +3,13 @@
 import re
 from collections.abc import Callable, Mapping
 from functools import cache
+from math import sqrt
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
 import jsonpath
 
+from collector.mapping.filters import Environment
 from collector.mapping.nulls import NULL
 from collector.mapping.scalars import finite, json_floating
 
@@ -16,8 +18,10 @@ Path: TypeAlias = tuple[str | int | tuple[str, ...] | None, ...]
 
 _STEP: Final = re.compile(r"""\.([^.\[\]'"*?@()\s]+)(?!\()|\[\s*(-?\d+)\s*\]|\[\s*'([^'\\]*)'\s*\]|\[\s*"([^"\\]*)"\s*\]""")
 _NAMES: Final = re.compile(r"""\[\s*(?:'[^'\\]*'|"[^"\\]*")(?:\s*,\s*(?:'[^'\\]*'|"[^"\\]*"))+\s*\]""")
-_FUNCTION: Final = re.compile(r"\.(length|min|max|avg|sum)\(\)\Z")
+_FUNCTION: Final = re.compile(r"\.(length|min|max|avg|sum|stddev)\(\)\Z")
 _NAME: Final = re.compile(r"'([^']*)'|\"([^\"]*)\"")
+
+_ENVIRONMENT: Final = Environment()
 
 # What a path tuple begins with says how it is walked.
 DEFINITE: Final = "definite"
@@ -62,7 +66,7 @@ def _definite(path: str) -> list[Step] | None:
 
 @cache
 def _compiled(path: str) -> Any:
-    return jsonpath.compile(path)
+    return _ENVIRONMENT.compile(path)
 
 
 def walk(value: object, how: str, function: str | None, *steps: Step) -> object:
@@ -110,12 +114,22 @@ def _of_numbers(function: Callable[[list[float]], float]) -> Callable[[object], 
     return compute
 
 
+def _mean(numbers: list[float]) -> float:
+    return sum(numbers) / len(numbers)
+
+
+def _deviation(numbers: list[float]) -> float:
+    mean = _mean(numbers)
+    return sqrt(_mean([(number - mean) * (number - mean) for number in numbers]))
+
+
 _FUNCTIONS: Final[Mapping[str, Callable[[object], object]]] = MappingProxyType(
     {
         "length": _length,
         "min": _of_numbers(min),
         "max": _of_numbers(max),
         "sum": _of_numbers(sum),
-        "avg": _of_numbers(lambda numbers: sum(numbers) / len(numbers)),
+        "avg": _of_numbers(_mean),
+        "stddev": _of_numbers(_deviation),
     }
 )

@@ -25,9 +25,20 @@ _CLASSES: Final[Mapping[str, str]] = MappingProxyType(
         "ASCII": r"\x00-\x7f",
     }
 )
-_OTHERWISE: Final[Mapping[str, str]] = MappingProxyType(
-    {"(?<": "(?P<", "\\z": "\\Z", "\\h": " \\t\\xa0\\u1680\\u180e\\u2000-\\u200a\\u202f\\u205f\\u3000", "\\e": "\\x1b"}
+_BLANKS: Final = r" \t\xa0\u1680\u180e\u2000-\u200a\u202f\u205f\u3000"
+_IN_SET: Final[Mapping[str, str]] = MappingProxyType({"\\h": _BLANKS, "\\e": r"\x1b"})
+_OUTSIDE: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "(?<": "(?P<",
+        "\\h": f"[{_BLANKS}]",
+        "\\e": r"\x1b",
+        "\\z": r"\Z",
+        "\\Z": r"(?=(?:\r\n|(?<!\r)\n|[\r\x85\u2028\u2029])?\Z)",  # before the last end of a line, too
+        "\\G": r"\A",  # where the last match ended: there was none
+        "\\R": r"(?:\r\n|[\n-\r\x85\u2028\u2029])",
+    }
 )
+_JAVA_ONLY: Final = frozenset(("\\z", "\\Z", "\\G", "\\R", "\\X", "\\P"))
 
 
 def read(pattern: object) -> str:
@@ -86,8 +97,7 @@ def _step(text: str, in_set: bool) -> str:
         if inside is None:
             raise ValueError(f"{text} is not known; known are {', '.join(_CLASSES)}")
         return inside if in_set else f"[{inside}]"
-    if text in ("\\Z", "\\G", "\\R", "\\X", "\\P"):
-        raise ValueError(f"{text} has no counterpart in Python")
-    if text == "\\h" and not in_set:
-        return f"[{_OTHERWISE[text]}]"
-    return text if text == "(?<" and in_set else _OTHERWISE.get(text, text)
+    known = _IN_SET if in_set else _OUTSIDE
+    if text in _JAVA_ONLY and text not in known:
+        raise ValueError(f"{text} has no counterpart in Python{' within [...]' if text in _OUTSIDE else ''}")
+    return known.get(text, text)

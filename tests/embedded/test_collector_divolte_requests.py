@@ -3,7 +3,6 @@
 import http.client
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -11,7 +10,7 @@ import msgspec
 import pytest
 from support.collector import RunningCollector, start_collector
 from support.divolte import vectors
-from support.mapping import write
+from support.mapping import write_sources
 from support.topics import read_all
 
 from schemas.codec import Decoder, Record
@@ -62,18 +61,6 @@ class Outcome:
     records: list[Record] = field(default_factory=list)
 
 
-def a_file_of_sources(directory: Path) -> Path:
-    """Write a strict source for each path that was recorded, all with one mapping and schema."""
-    write(directory, MAPPING)
-    (directory / "recorded.avsc").write_bytes(msgspec.json.encode(SCHEMA))
-    kinds = {vector["path"]: vector.get("source", "browser") for vector in REQUESTS}
-    rest = 'compatibility = "strict"\nmapping_file = "mapping.py"\nschema_file = "recorded.avsc"\n'
-    tables = [f'[source{number}]\nkind = "{kind}"\nevent_path = "{path}"\n{rest}' for number, (path, kind) in enumerate(kinds.items())]
-    path = directory / "sources.toml"
-    path.write_text("\n".join(tables))
-    return path
-
-
 def send(collector: RunningCollector, vector: dict[str, Any]) -> Outcome:
     """Send a request with its target as it was recorded."""
     url = urlsplit(vector["url"])
@@ -90,7 +77,8 @@ def send(collector: RunningCollector, vector: dict[str, Any]) -> Outcome:
 def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Outcome]]:
     directory = tmp_path_factory.mktemp("recorded")
     decoder = Decoder([SCHEMA])
-    collector = start_collector(directory, sources_file=a_file_of_sources(directory))
+    sources = {vector["path"]: (vector.get("source", "browser"), "strict") for vector in REQUESTS}
+    collector = start_collector(directory, sources_file=write_sources(directory, MAPPING, SCHEMA, sources))
     found: dict[str, Outcome] = {}
     count = 0
     for vector in REQUESTS:

@@ -1,6 +1,5 @@
 """The nginx of docker-compose.yml in front of a collector, on ports of this machine."""
 
-import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -15,8 +14,6 @@ from support.wire import a_request, ask
 
 NGINX = Path(__file__).resolve().parents[2] / "nginx"
 BODY = a_body()
-
-pytestmark = pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is not installed")
 
 
 def is_listening(port: int) -> bool:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from collector.event import Event
 from collector.mapping.evaluate import evaluate
 from collector.mapping.loader import load_plan
@@ -36,6 +38,20 @@ def write(directory: Path, rules: str) -> Path:
     """Write a mapping of these rules."""
     path = directory / "mapping.py"
     path.write_text("from collector.mapping import *\n" + rules, "utf-8")
+    return path
+
+
+def write_sources(directory: Path, rules: str, schema: Mapping[str, Any], sources: Mapping[str, tuple[str, str]]) -> Path:
+    """Write a file of sources, by path a kind and a compatibility, all with one mapping and one schema."""
+    write(directory, rules)
+    (directory / "schema.avsc").write_bytes(msgspec.json.encode(schema))
+    files = 'mapping_file = "mapping.py"\nschema_file = "schema.avsc"\n'
+    tables = [
+        f'[source{number}]\nkind = "{kind}"\nevent_path = "{path}"\ncompatibility = "{compatibility}"\n{files}'
+        for number, (path, (kind, compatibility)) in enumerate(sources.items())
+    ]
+    path = directory / "sources.toml"
+    path.write_text("\n".join(tables), "utf-8")
     return path
 
 

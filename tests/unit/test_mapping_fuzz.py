@@ -35,6 +35,7 @@ RULES = "from collector.mapping import *\n" + "".join(
             "event_parameter('q')",
             "event_parameters().path('$..q')",
             "event_parameters().path('$.q[?(@.q > 1)].q')",
+            "event_parameters().path('$.q[?(@.q nin [1] || @.q size 2 || @.q empty true)].q')",
             "event_parameters().path('$.q[*]').value('q')",
             "digest('sha-256', 'seed').add(event_parameters().path('$.q')).add(raw_location()).result().to_base64()",
             "event_id()",

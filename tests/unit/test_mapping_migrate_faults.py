@@ -62,7 +62,7 @@ from collector.mapping.migrate.names import FUNCTIONS
         ("map '\\d' onto 'f'", "\\d is no escape; write \\\\d for a backslash"),
         ("map 'a", "the text has no closing '"),
         ("def m = match('(') against eventType()", "'(' is no regular expression: missing ), unterminated subpattern at position 0"),
-        ("def m = match(/a\\R/) against eventType()", "'a\\\\R' is no regular expression: \\R has no counterpart"),
+        ("def m = match(/a\\X/) against eventType()", "'a\\\\X' is no regular expression: \\X has no counterpart"),
         ("if (true) { stop() }", "if: if asks at start, when nothing of an event is known; write when CONDITION apply { }"),
         ("import a.b", "import: an import; a mapping needs none"),
         ("while (true) { }", "while: no part of the mapping language; write it out in Python"),
