@@ -6,10 +6,13 @@ from typing import Annotated, TypeAlias
 
 from msgspec import Meta, Raw, Struct
 
+from collector.texts import MAX_TEXT
+
 MAX_EVENTS = 50
 LATEST = 253_402_300_799_999  # the last millisecond of the year 9999
 INT32 = 2**31 - 1
 
+Text: TypeAlias = Annotated[str, Meta(max_length=MAX_TEXT)] | None
 Size: TypeAlias = Annotated[int, Meta(ge=0, le=INT32)] | Annotated[float, Meta(ge=0, le=INT32)] | None
 Whole: TypeAlias = Annotated[int, Meta(ge=-INT32, le=INT32)] | Annotated[float, Meta(ge=-INT32, le=INT32)] | None
 Duration: TypeAlias = Annotated[int, Meta(ge=0, le=LATEST)] | Annotated[float, Meta(ge=0, le=LATEST)] | None
@@ -76,24 +79,24 @@ class Event(Struct, forbid_unknown_fields=True, gc=False):
     is_new_party: bool | None = None
     is_first_in_session: bool | None = None
     is_private: bool | None = None
-    url: str | None = None
-    title: str | None = None
-    referrer: str | None = None
+    url: Text = None
+    title: Text = None
+    referrer: Text = None
     viewport_width: Size = None
     viewport_height: Size = None
     screen_width: Size = None
     screen_height: Size = None
     device_pixel_ratio: float | None = None
-    language: str | None = None
-    time_zone: str | None = None
+    language: Text = None
+    time_zone: Text = None
     engagement_ms: Duration = None
     scroll_percent: Whole = None
-    target: str | None = None
+    target: Text = None
     x: Whole = None
     y: Whole = None
     revenue: float | None = None
-    currency: str | None = None
-    product_id: str | None = None
+    currency: Text = None
+    product_id: Text = None
     quantity: Annotated[int, Meta(ge=-INT32, le=INT32)] | None = None
     parameters: object = None  # an object, but for Divolte's script
 
@@ -102,8 +105,8 @@ class TrustedEvent(Event, forbid_unknown_fields=True, gc=False):
     """One event of a trusted source, which may say when, from where and with what agent it happened."""
 
     occurred_at: int | float | None = None
-    address: str | None = None
-    user_agent: str | None = None
+    address: Text = None
+    user_agent: Text = None
 
 
 class LenientEvent(Event, forbid_unknown_fields=False, gc=False):

@@ -18,7 +18,7 @@ from collector.mapping.compile import Encoder
 from collector.parameters import cleaned, has_nul, nesting_problem, parameters_text, problem_of
 from collector.reading import BodyReader, Reading
 from collector.senders import Sender, without_cookies
-from collector.texts import CONTROL, MAX_TEXT_BYTES, is_too_long, may_hold_controls
+from collector.texts import CONTROL, may_hold_controls
 from topics.topic import Kind, Message
 
 VERSION = 1
@@ -48,7 +48,6 @@ class _Beacon(NamedTuple):
     sent_at: int
     sender: Sender
     has_controls: bool
-    is_long: bool  # or else no text in it can be too long
 
 
 _ONE_OK = (OK,)
@@ -93,8 +92,7 @@ class Pipeline:
         if refusal := _check_batch(batch, self._is_trusted):
             return self.refuse(refusal, received_at)
         sent_at = received_at if batch.sent_at is None else int(batch.sent_at)
-        is_long = len(body) > MAX_TEXT_BYTES
-        beacon = _Beacon(self._site or batch.site, received_at, sent_at, sender, may_hold_controls(body), is_long)
+        beacon = _Beacon(self._site or batch.site, received_at, sent_at, sender, may_hold_controls(body))
         unknown_keys = batch.unknown_keys if isinstance(batch, Reading) else 0
         events: Sequence[Event | Rejection] = batch.events
         copies: list[Message] = []
@@ -144,13 +142,12 @@ class Pipeline:
         )
 
     def _message(self, event: Event, beacon: _Beacon, copies: list[Message]) -> Message | Rejection:
-        site, received_at, sent_at, sender, has_controls, is_long = beacon
+        site, received_at, sent_at, sender, has_controls = beacon
         address, user_agent, headers = sender.address, sender.user_agent, sender.headers
         is_cleaned = _clean(event, self._texts) if has_controls else False
         if isinstance(is_cleaned, Rejection):
             return is_cleaned
-        texts = self._texts if is_long else ()
-        if refusal := _check(event, self._rules) or _check_lengths(event, texts):
+        if refusal := _check(event, self._rules):
             return refusal
         event_key = self._event_key(event)
         if self._event_prefix:
@@ -268,11 +265,6 @@ def _check(event: Event, rules: IdentifierRules) -> Rejection | None:
     if instant is None or not 0 <= instant <= LATEST or (event.created_at is not None and not 0 <= event.created_at <= LATEST):
         return Rejection(RejectReason.INVALID_TIME, "created_at must be milliseconds since 1970, before the year 10000", event.id)
     return None
-
-
-def _check_lengths(event: Event, texts: Sequence[str]) -> Rejection | None:
-    too_long = next((name for name in texts if is_too_long(getattr(event, name) or "")), None)
-    return Rejection(RejectReason.INVALID_TEXT, f"{too_long} has at most {MAX_TEXT_BYTES} bytes", _valid_id(event)) if too_long else None
 
 
 def _valid_id(event: Event) -> str:

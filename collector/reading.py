@@ -20,7 +20,7 @@ from collector.event import (
     TrustedEvent,
 )
 from collector.identifiers import is_identifier
-from collector.texts import mark_lone_surrogates
+from collector.texts import TOO_LONG, mark_lone_surrogates
 
 # Reasons of the fields that have one of their own; a wrong type elsewhere is an invalid field.
 _REASONS: Final = {
@@ -127,7 +127,10 @@ def _open(body: bytes) -> Envelope | Rejection:
 def _refusal(error: Exception, raw: msgspec.Raw) -> Rejection:
     text = str(error)
     named = _FIELD.search(text)
-    reason = _REASONS.get(named[1], RejectReason.INVALID_FIELD) if named else RejectReason.INVALID_EVENT
+    if TOO_LONG in text:
+        reason = RejectReason.INVALID_TEXT
+    else:
+        reason = _REASONS.get(named[1], RejectReason.INVALID_FIELD) if named else RejectReason.INVALID_EVENT
     return Rejection(reason, text[:_MAX_MESSAGE], _id_of(raw))
 
 

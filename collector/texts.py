@@ -2,7 +2,8 @@
 
 import re
 
-MAX_TEXT_BYTES = 8192  # as much as parameters may have
+MAX_TEXT = 8192  # characters of one text of an event
+TOO_LONG = "of length <="  # what the decoder says of a longer one
 CONTROL = re.compile("[\x01-\x1f\x7f-\x9f]")
 
 # JSON escapes, one at a time from the left, so that the backslash of an escaped backslash is never taken for another's.
@@ -17,11 +18,6 @@ def may_hold_controls(body: bytes) -> bool:
 def mark_lone_surrogates(body: bytes) -> bytes:
     """Put NUL in the place of half surrogate pairs, which no UTF-8 can hold, so that the rest of the body can be read."""
     return _ESCAPE.sub(lambda match: b"\\u0000" if match[1] else match[0], body)
-
-
-def is_too_long(text: str) -> bool:
-    """Tell whether a text has more bytes of UTF-8 than it may have."""
-    return 4 * len(text) > MAX_TEXT_BYTES and len(text.encode()) > MAX_TEXT_BYTES
 
 
 def without_controls(text: str) -> str:

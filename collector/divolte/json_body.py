@@ -7,8 +7,8 @@ from typing import Final, TypeAlias
 import msgspec
 from msgspec.json import Decoder
 
-from collector.event import Rejection, RejectReason
-from collector.texts import mark_lone_surrogates
+from collector.event import Rejection, RejectReason, Text
+from collector.texts import TOO_LONG, mark_lone_surrogates
 
 MAX_EVENTS: Final = 100
 _MAX_MESSAGE: Final = 200
@@ -21,11 +21,11 @@ class JsonEvent(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     """One event. What is mandatory has a default, so that its absence gets the reason of its own."""
 
     session_id: str | None = None
-    event_id: str | None = None
+    event_id: Text = None
     is_new_party: Flag = None
     is_new_session: Flag = None
     client_timestamp_iso: str | None = None
-    event_type: str | None = None
+    event_type: Text = None
     parameters: object = None
 
 
@@ -144,6 +144,8 @@ def _refusal(error: Exception) -> Rejection:
         return Rejection(RejectReason.INVALID_ENCODING, "the body must be UTF-8")
     if not isinstance(error, msgspec.ValidationError):
         return Rejection(RejectReason.INVALID_JSON, f"the body must be JSON: {text}"[:_MAX_MESSAGE])
+    if TOO_LONG in text:
+        return Rejection(RejectReason.INVALID_TEXT, text)
     named = _FIELD.search(text)
     if named is None:
         return Rejection(RejectReason.INVALID_FIELD if _UNKNOWN in text else RejectReason.INVALID_EVENT, text)

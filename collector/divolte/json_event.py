@@ -2,14 +2,16 @@
 
 import re
 from datetime import UTC, datetime
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
 
 from collector.divolte.identifiers import canonical
 from collector.divolte.json_body import Flag, JsonEvent, PartyEvent
 from collector.divolte.writer import Identity
 from collector.event import LATEST, Rejection, RejectReason
 from collector.parameters import cleaned, has_nul, nesting_problem, parameters_text, size_problem
-from collector.texts import CONTROL, MAX_TEXT_BYTES, is_too_long
+from collector.texts import CONTROL
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _FLAGS: Final = {"true": True, "false": False, "True": True, "False": False, "TRUE": True, "FALSE": False}
@@ -17,7 +19,7 @@ _TEXTS: Final = ("event_id", "event_type")
 _is_instant = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?([Zz]|[+-]\d\d:\d\d(?::\d\d)?)?", re.ASCII).fullmatch
 
 
-class Checked(NamedTuple):
+class Checked(msgspec.Struct, frozen=True, gc=False):
     """What is known of an event that is in order."""
 
     identity: Identity
@@ -47,8 +49,6 @@ def check(event: JsonEvent, party_id: str | None, *, has_controls: bool, is_stri
         problem = size_problem(text)
     if problem is not None:
         return Rejection(RejectReason.INVALID_PARAMETERS, problem)
-    if any(is_too_long(getattr(event, name) or "") for name in _TEXTS):
-        return Rejection(RejectReason.INVALID_TEXT, f"event_id and event_type have at most {MAX_TEXT_BYTES} bytes")
     event.session_id = session_id
     return Checked(Identity(party_id, session_id, event.event_id or ""), created_at, is_cleaned, text)
 

@@ -245,7 +245,7 @@ def test_repeats_are_dropped_where_the_source_says_so() -> None:
 
 
 @pytest.mark.parametrize("name", ["event_id", "event_type"])
-def test_a_text_has_at_most_8_kib(name: str) -> None:
+def test_a_text_has_at_most_8192_characters(name: str) -> None:
     events = [a_json_event(**{name: "a" * size}) for size in (8192, 8193)]
     assert DivolteCollector("json").post(events).results == ["ok", "invalid_text"]
 
