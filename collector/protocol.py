@@ -113,8 +113,9 @@ class Connection(UvicornConnection):
         return self._is_busy or bool(self._turns)
 
     def resume_writing(self) -> None:
-        """Go on once the answers so far are on their way."""
+        """Go on once the answers so far are on their way: whoever reads them has time for the next."""
         super().resume_writing()
+        self._since = self.server_state.now if self.flow.read_paused else self._since
         self.go_on()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -326,9 +327,8 @@ class Connection(UvicornConnection):
     def _has_large_header(self) -> bool:
         """Tell whether the header is too large: it is not if all of it came in a small piece."""
         limit = self._limits.max_header_bytes
-        if self._received + self._chunk_bytes <= limit:
-            return False
-        return sum(len(name) + len(value) + 4 for name, value in self._fields) > limit
+        is_small = self._received + self._chunk_bytes <= limit
+        return not is_small and sum(len(name) + len(value) + 4 for name, value in self._fields) > limit
 
     def _look_at_rest(self, *, is_begun: bool) -> None:
         """Bound a request of which something is to come, and ask for it if its sender waits for that."""

@@ -36,13 +36,32 @@ class MemoryTransport(asyncio.Transport):
     def abort(self) -> None:
         self.is_cut = True
 
+    def pause_reading(self) -> None:
+        pass
+
+    def resume_reading(self) -> None:
+        pass
+
+
+class FullTransport(MemoryTransport):
+    """A transport that has room for one answer at a time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.connection: Connection | None = None
+
+    def write(self, data: Any) -> None:
+        super().write(data)
+        assert self.connection is not None
+        self.connection.pause_writing()
+
 
 async def an_application(scope: Any, receive: Any, send: Any) -> None:
     """Is never asked."""
 
 
-def connect(state: State) -> tuple[Connection, MemoryTransport]:
-    transport = MemoryTransport()
+def connect(state: State, transport: MemoryTransport | None = None) -> tuple[Connection, MemoryTransport]:
+    transport = transport or MemoryTransport()
     connection = Connection(Config(an_application, interface="asgi3", log_config=None), state, {})
     connection.connection_made(transport)
     return connection, transport
@@ -99,3 +118,20 @@ def test_connections_beyond_those_that_are_told_why_are_cut() -> None:
 
     asyncio.run(an_exchange(act))
     assert [transport.is_cut for transport in transports].count(True) == 516 - 1 - 512
+
+
+def test_who_reads_its_answers_slowly_is_waited_for_and_who_reads_none_is_not() -> None:
+    transport = FullTransport()
+
+    def act(_: LocalCollector, state: State) -> None:
+        transport.connection = connect(state, transport)[0]
+        transport.connection.data_received(a_request(method=b"OPTIONS") * 5 + b"POST /h HTTP/1.1\r\n")
+        transport.connection.go_on()
+        for state.now in (10.0, 20.0, 30.0):
+            transport.connection.resume_writing()
+            transport.connection.look(state.now + 10)
+            assert not transport.is_cut
+        transport.connection.look(46.0)
+
+    asyncio.run(an_exchange(act))
+    assert (len(transport.written), transport.is_cut) == (4, True)
