@@ -98,7 +98,7 @@ class Visitor:
 
     def wait_for_answer(self, milliseconds: int = 1000) -> None:
         """Let time pass until a batch is sent in it and the page has taken its answer."""
-        with self.page.expect_response("**/h"):
+        with self.page.expect_event("requestfinished", lambda request: request.url.endswith("/h")):
             self.wait(milliseconds)
         self.settle()
 
