@@ -48,6 +48,11 @@ class Answer(NamedTuple):
     headers: tuple[Header, ...]
     body: bytes
 
+    @property
+    def is_for_one(self) -> bool:
+        """Whether it sets a cookie: it is one browser's, and no memory of answers keeps it."""
+        return any(name == b"set-cookie" for name, _ in self.headers)
+
 
 class Outcome(msgspec.Struct, frozen=True, gc=False):
     """What becomes of a request: the messages to store, and what to answer once they are durable."""

@@ -25,9 +25,11 @@ class Readers:
         known = self._answers.get(id(bare))
         if known is not None:
             return known[1]
+        answer = Answer(bare.status, (*bare.headers, *self._headers), bare.body)
+        if bare.is_for_one:
+            return answer
         if len(self._answers) >= MOST_REMEMBERED:
             self._answers.clear()
-        answer = Answer(bare.status, (*bare.headers, *self._headers), bare.body)
         self._answers[id(bare)] = bare, answer
         return answer
 

@@ -26,9 +26,11 @@ def write(answer: Answer) -> Written:
         lines.append(b"content-length: %d" % len(body))
     stays = b"\r\n".join((*lines, b"connection: keep-alive", b"", body))
     goes = b"\r\n".join((*lines, b"connection: close", b"", body))
-    if len(WRITTEN) >= MOST_REMEMBERED:
-        WRITTEN.clear()
-    written = WRITTEN[id(answer)] = Written(answer, stays, goes, CLOSE in headers)
+    written = Written(answer, stays, goes, CLOSE in headers)
+    if not answer.is_for_one:
+        if len(WRITTEN) >= MOST_REMEMBERED:
+            WRITTEN.clear()
+        WRITTEN[id(answer)] = written
     return written
 
 

@@ -6,7 +6,10 @@ import pytest
 from support.collector import DEFAULTS, Answer, LocalCollector, a_body, an_event, an_id
 from support.divolte import PARTY, SESSION, a_query
 
+from collector import exchange
+from collector.origins import Origins
 from collector.sources import Source
+from collector.written import WRITTEN, write
 
 SHOP = "https://shop.example"
 SOURCES = (
@@ -111,6 +114,17 @@ def test_what_is_not_stored_sets_none(collector: LocalCollector) -> None:
         422,
         False,
     )
+
+
+def test_no_memory_keeps_an_answer_that_sets_one() -> None:
+    readers = Origins((SHOP,), with_cookies=True).readers({b"origin": SHOP.encode()})
+    assert readers is not None
+    bare = exchange.Answer(200, ((b"set-cookie", SET.encode()),), b"")
+    first, second = readers.answer(bare), readers.answer(bare)
+    assert first == second
+    assert first is not second
+    assert SET.encode() in write(first).stays
+    assert id(first) not in WRITTEN
 
 
 def test_a_source_without_one_sets_none(collector: LocalCollector) -> None:
