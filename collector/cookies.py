@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from collector.exchange import Header, Outcome
 from collector.identifiers import IdentifierRules, is_identifier
-from collector.mapping.headers import cookie
+from collector.mapping.headers import cookies
 from collector.sources import LONGEST_COOKIE_SECONDS
 
 NO_STORE: Final[Header] = (b"cache-control", b"no-store")
@@ -27,9 +27,13 @@ class PartyCookie:
 
     def visitor(self, headers: Sequence[Header]) -> "Visitor":
         """Give who sent a request, as far as its cookies tell."""
-        value = cookie(headers, self._name, is_strict=False)
-        known = None if value is None else value if is_identifier(value) else self._canonical(value)
-        return Visitor(known, is_marked=value is not None, write=self._write)
+        # Of two, another host of the site has set one: neither counts.
+        values = list(cookies(headers, self._name, is_strict=False))
+        known = self._identifier(values[0]) if len(values) == 1 else None
+        return Visitor(known, is_marked=bool(values), write=self._write)
+
+    def _identifier(self, value: str) -> str | None:
+        return value if is_identifier(value) else self._canonical(value)
 
     def _write(self, party_id: str | None) -> Header:
         """Give the line that sets the cookie, or deletes it."""

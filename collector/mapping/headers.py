@@ -1,7 +1,7 @@
 """What a mapping is told of a request's headers and cookies."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, TypeAlias
 
 from collector.texts import header_text
@@ -48,13 +48,17 @@ def item(found: list[str], number: int) -> str | None:
 
 def cookie(headers: Headers, name: str, *, is_strict: bool) -> str | None:
     """Give the value of the first cookie of that name, without quotes; Divolte cuts one that has none at the first separator."""
+    return next(cookies(headers, name, is_strict=is_strict), None)
+
+
+def cookies(headers: Headers, name: str, *, is_strict: bool) -> Iterator[str]:
+    """Give the values of all cookies of that name."""
     for key, value in headers:
         if key == b"cookie":
             for pair in header_text(value).split(";"):
                 found, sign, text = pair.partition("=")
                 if sign and found.strip() == name:
-                    return _value(text.strip(), is_strict)
-    return None
+                    yield _value(text.strip(), is_strict)
 
 
 def _value(text: str, is_strict: bool) -> str:

@@ -52,6 +52,8 @@ def parties(collector: LocalCollector) -> list[tuple[object, object]]:
         ([GRANTED], "__Host-party=nonsense", {}, SET),
         ([GRANTED], MINE, {}, None),  # never renewed
         ([GRANTED], OTHERS, {}, None),
+        ([GRANTED], f"{MINE}; {OTHERS}", {}, SET),  # one of two is not ours
+        ([DENIED], f"{MINE}; {OTHERS}", {}, DELETED),
         ([{}], "", {}, None),  # nothing was said
         ([{}], MINE, {}, None),
         ([DENIED], "", {}, None),
@@ -80,6 +82,12 @@ def test_a_party_is_the_one_of_its_cookie_whatever_the_page_has_in_mind(collecto
     (record,) = collector.records
     assert (record["party_id"], record["session_id"], record["is_new_party"]) == (an_id(9), an_id(8), False)
     assert collector.topic.messages[0].key == an_id(9).encode()
+
+
+@pytest.mark.parametrize("lines", [[f"{OTHERS}; {MINE}"], [OTHERS, MINE]])
+def test_nobody_is_known_by_one_of_two_cookies(collector: LocalCollector, lines: list[str]) -> None:
+    collector.send(a_body(an_event(**GRANTED)), headers=[("origin", SHOP), *(("cookie", line) for line in lines)])
+    assert parties(collector) == [("consented", an_id(7))]
 
 
 @pytest.mark.parametrize("cookie", ["", MINE])
