@@ -1,7 +1,7 @@
 """The way of a beacon: from the bytes of a body to messages for the topic and the answer for the page.
 
-The order of the steps is that of `Pipeline.take`: read, check the batch, then for each event: clean, check, find the time, find the
-party, look whether it is a repeat, map and encode. No framework knows of it, and it knows of none.
+The order of the steps is that of `Pipeline.take`: read, check the batch, then for each event: clean, check, find the time, look
+whether it is a repeat, find the party, map and encode. No framework knows of it, and it knows of none.
 """
 
 from collections.abc import Callable, Sequence
@@ -161,12 +161,12 @@ class Pipeline:
         occurred_at, is_skewed = _instant(event, created_at, received_at, sent_at)
         if isinstance(event, TrustedEvent):
             address, user_agent = self._cut_address(event.address) if event.address else None, event.user_agent
-        party_kind, party_id, session_id = _party(event, sender)
-        if party_kind == "none":
-            headers = without_cookies(headers)
         is_repeat = self._memory is not None and self._memory.is_repeat(bytes.fromhex(event_key))
         if is_repeat and self._drops_duplicates:
             return Rejection(RejectReason.DUPLICATE, REPEATED, event_key)
+        party_kind, party_id, session_id = _party(event, sender)
+        if party_kind == "none":
+            headers = without_cookies(headers)
         facts = (
             event,
             site,

@@ -124,6 +124,12 @@ def test_what_is_not_stored_sets_none(collector: LocalCollector) -> None:
     )
 
 
+def test_a_repeat_that_is_dropped_sets_none() -> None:
+    collector = LocalCollector(DEFAULTS, sources=(SOURCES[1].model_copy(update={"drop_duplicates": True}),))
+    answers = [send(collector, GRANTED | {"id": an_id(1)}, path="/tag") for _ in range(2)]
+    assert [(answer.results, "set-cookie" in answer.headers) for answer in answers] == [(["ok"], True), (["duplicate"], False)]
+
+
 def test_no_memory_keeps_an_answer_that_sets_one() -> None:
     readers = Origins((SHOP,), with_cookies=True).readers({b"origin": SHOP.encode()})
     assert readers is not None
