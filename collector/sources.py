@@ -84,9 +84,11 @@ class Source(BaseModel):
             return value
         if known.get("kind") == "json":
             raise ValueError("a server has no cookies; sources of kind tracker and browser can set one")
+        if known.get("compatibility") == "strict":
+            raise ValueError("a strict source hears no GPC, and would set it against a visitor's word; leave out compatibility")
         if "*" in known.get("allowed_origins", "*"):
             raise ValueError("a source that sets a cookie lists the origins it is for in allowed_origins; browsers send none to '*'")
-        if value.startswith("__Host-") and known.get("cookie_domain"):
+        if value.lower().startswith("__host-") and known.get("cookie_domain"):
             raise ValueError("a cookie of this name has no domain; take __Secure-, or leave out cookie_domain")
         if known.get("kind") == "browser" and value in (known.get("party_cookie"), known.get("session_cookie")):
             raise ValueError("the script keeps its own cookie of this name, and could not write one of the server's; take another")

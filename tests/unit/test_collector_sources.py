@@ -104,12 +104,19 @@ def test_a_source_has_a_topic_of_its_own() -> None:
         ('kind = "tracker"', "lists the origins it is for in allowed_origins"),
         ('kind = "tracker"\nallowed_origins = ["*", "https://a.example"]', "lists the origins it is for in allowed_origins"),
         ('kind = "browser"\nallowed_origins = ["https://a.example"]\nparty_cookie = "__Host-party"', "take another"),
-        ('kind = "tracker"\nallowed_origins = ["https://a.example"]\ncookie_domain = "a.example"', "leave out cookie_domain"),
+        ('kind = "browser"\nallowed_origins = ["https://a.example"]\ncompatibility = "strict"', "leave out compatibility"),
     ],
 )
 def test_a_cookie_that_could_not_work_is_a_fault(tmp_path: Path, keys: str, told: str) -> None:
     with pytest.raises(SettingsError, match=told):
         sources_of(tmp_path, f'[a]\n{keys}\nevent_path = "/a"\nserver_cookie = "__Host-party"')
+
+
+@pytest.mark.parametrize("name", ["__Host-party", "__host-party"])
+def test_a_cookie_of_the_host_alone_has_no_domain(tmp_path: Path, name: str) -> None:
+    keys = 'kind = "tracker"\nallowed_origins = ["https://a.example"]\ncookie_domain = "a.example"'
+    with pytest.raises(SettingsError, match="leave out cookie_domain"):
+        sources_of(tmp_path, f'[a]\n{keys}\nevent_path = "/a"\nserver_cookie = "{name}"')
 
 
 def test_a_name_of_a_cookie_is_one(tmp_path: Path) -> None:
