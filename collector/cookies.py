@@ -1,12 +1,12 @@
 """The cookie by which a source knows a party again: the server sets it, because browsers forget early what a script has kept."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final
 
 from msgspec.structs import replace
 
-from collector.exchange import Header, Outcome
+from collector.exchange import Header, Outcome, Request
 from collector.identifiers import IdentifierRules, is_identifier
 from collector.mapping.headers import cookies
 from collector.sources import LONGEST_COOKIE_SECONDS
@@ -25,10 +25,12 @@ class PartyCookie:
         self._name, self._canonical = name, rules.canonical
         self._attributes = f"; Path=/{f'; Domain={domain}' if domain else ''}; HttpOnly; Secure; SameSite=Lax"
 
-    def visitor(self, headers: Sequence[Header]) -> "Visitor":
-        """Give who sent a request, as far as its cookies tell."""
+    def visitor(self, request: Request) -> "Visitor | None":
+        """Give who sent a request, as far as its cookies tell; nobody where it is an address that a browser was led to."""
+        if request.fields.get(b"sec-fetch-mode") == b"navigate":
+            return None  # any site can lead here, with an identifier of its own choice
         # Of two, another host of the site has set one: neither counts.
-        values = list(cookies(headers, self._name, is_strict=False))
+        values = list(cookies(request.headers, self._name, is_strict=False))
         known = self._identifier(values[0]) if len(values) == 1 else None
         return Visitor(known, is_marked=bool(values), write=self._write)
 

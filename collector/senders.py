@@ -41,5 +41,5 @@ def read_sender(request: Request, *, hears_no: bool, cookie: PartyCookie | None 
     declines = hears_no and (fields.get(b"sec-gpc") == b"1" or fields.get(b"dnt") == b"1")
     headers = without_cookies(request.headers) if declines else request.headers
     address, remote_host, _ = seen or (None, None, None)
-    visitor = None if cookie is None else cookie.visitor(request.headers)
+    visitor = None if cookie is None else cookie.visitor(request)
     return Sender(address, remote_host, user_agent, headers, declines, visitor)

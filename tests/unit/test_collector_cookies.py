@@ -177,6 +177,15 @@ def test_a_pixel_of_who_wants_no_tracking_deletes_it(collector: LocalCollector) 
     assert parties(collector) == [("none", None)]
 
 
+def test_a_pixel_that_a_browser_was_led_to_sets_none_and_is_nobodys(collector: LocalCollector) -> None:
+    other = PARTY.replace("loyw", "aaaa")
+    lines = [("sec-fetch-mode", "navigate"), ("cookie", f"__Secure-party={other}")]
+    for headers in (lines[:1], lines):
+        answer = collector.send(method="GET", path="/tag", query=a_query(), headers=headers)
+        assert (answer.status, "set-cookie" in answer.headers) == (200, False)
+    assert parties(collector) == [("consented", PARTY)] * 2
+
+
 def test_a_refused_pixel_sets_none(collector: LocalCollector) -> None:
     answer = pixel(collector, query="p=0%3A1%3Aa")
     assert (answer.headers["x-event-rejected"], "set-cookie" in answer.headers) == ("missing_session", False)
