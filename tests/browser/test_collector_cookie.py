@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Request
 from support.browser import Visitor
 from support.collector import DECODER, RunningCollector, start_collector
+from support.divolte import PARTY, a_query
 from support.recorder import Recorder
 from support.topics import read_all
 from support.waiting import wait_until
@@ -62,11 +64,17 @@ def forget(visitor: Visitor) -> None:
     visitor.page.evaluate("localStorage.clear()")
 
 
+def lifetimes(visitor: Visitor) -> list[Any]:
+    return [cookie.get("expires") for cookie in visitor.context.cookies()]
+
+
 def cookies(visitor: Visitor) -> list[Any]:
     return [(cookie.get("name"), cookie.get("value"), cookie.get("httpOnly"), cookie.get("secure")) for cookie in visitor.context.cookies()]
 
 
 def test_a_party_lasts_without_the_browsers_storage_until_it_says_no(visitor: Visitor, collector: RunningCollector) -> None:
+    sent: list[Request] = []
+    visitor.context.on("requestfinished", lambda request: sent.append(request) if request.url.endswith("/h") else None)
     open_page(visitor, collector)
     assert tell(visitor, collector, "unasked")["party_kind"] == "private"
     assert cookies(visitor) == []
@@ -77,19 +85,25 @@ def test_a_party_lasts_without_the_browsers_storage_until_it_says_no(visitor: Vi
     assert cookies(visitor) == [("__Host-party", granted["party_id"], True, True)]
     assert visitor.page.evaluate("document.cookie") == "", "no script reads it"
 
+    set_once = lifetimes(visitor)
     forget(visitor)
     open_page(visitor, collector)
+    assert tell(visitor, collector, "unasked-again")["party_kind"] == "private"
     visitor.consent("granted")
     returned = tell(visitor, collector, "returned")
     assert returned["party_id"] == granted["party_id"]
     assert returned["is_new_party"] is False
     assert returned["session_id"] != granted["session_id"]
+    assert lifetimes(visitor) == set_once
 
     visitor.consent("denied")
     assert tell(visitor, collector, "denied")["party_kind"] == "none"
     assert cookies(visitor) == []
+    assert tell(visitor, collector, "still-denied")["party_kind"] == "none"
 
     visitor.settle()
+    party = f"__Host-party={granted['party_id']}"
+    assert [request.all_headers().get("cookie") for request in sent] == [None, None, None, party, party, None]
     ids = [record["event_id"] for record in records(collector)]
     assert len(ids) == len(set(ids)), "every answer was read: nothing came twice"
 
@@ -110,3 +124,13 @@ def test_divoltes_tag_gets_it_too(visitor: Visitor, collector: RunningCollector,
     again = records(collector)[1]
     assert (again["party_id"], again["is_new_party"]) == (view["party_id"], False)
     assert visitor.page.evaluate("divolte.partyId") != view["party_id"], "what Safari does to a script's cookie after a week"
+
+
+def test_a_link_of_a_stranger_to_a_pixel_sets_none(visitor: Visitor, collector: RunningCollector, recorder: Recorder) -> None:
+    visitor.page.goto(recorder.site + "/without-tracker")
+    address = f"{collector.url}/csc-event?{a_query()}"
+    with visitor.context.expect_page() as led:
+        visitor.page.evaluate("address => window.open(address, '', 'noreferrer')", address)
+    wait_until(lambda: [record["party_id"] for record in records(collector)] == [PARTY])
+    led.value.wait_for_load_state()
+    assert cookies(visitor) == []
