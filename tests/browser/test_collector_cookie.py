@@ -16,6 +16,7 @@ from support.waiting import wait_until
 from schemas.codec import Record
 from topics.topic import Kind
 
+GPC = "Object.defineProperty(Navigator.prototype, 'globalPrivacyControl', {get: () => true})"
 SOURCES = """
 [shop]
 kind = "tracker"
@@ -124,6 +125,15 @@ def test_divoltes_tag_gets_it_too(visitor: Visitor, collector: RunningCollector,
     again = records(collector)[1]
     assert (again["party_id"], again["is_new_party"]) == (view["party_id"], False)
     assert visitor.page.evaluate("divolte.partyId") != view["party_id"], "what Safari does to a script's cookie after a week"
+
+
+def test_divoltes_tag_has_it_deleted_once_the_browser_says_no(visitor: Visitor, collector: RunningCollector, recorder: Recorder) -> None:
+    visitor.context.add_cookies([{"name": "party", "value": PARTY, "url": collector.url, "httpOnly": True, "sameSite": "Lax"}])
+    visitor.page.add_init_script(GPC)
+    visitor.page.goto(recorder.page("/a", tag=f'<script src="{collector.url}/divolte.js" data-cookie></script>'))
+    visitor.wait()
+    wait_until(lambda: [record["party_kind"] for record in records(collector)] == ["none"])
+    wait_until(lambda: "party" not in [cookie.get("name") for cookie in visitor.context.cookies()])
 
 
 def test_a_link_of_a_stranger_to_a_pixel_sets_none(visitor: Visitor, collector: RunningCollector, recorder: Recorder) -> None:

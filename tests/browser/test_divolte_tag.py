@@ -385,3 +385,16 @@ def test_cookies_of_the_server_go_with_events_where_the_tag_says_so(
     tagged.open(tag=tagged.tag(attributes=attributes))
     tagged.events(1)
     assert ("server=1" in recorder.batches[0].headers.get("cookie", "")) is has_cookie
+
+
+@pytest.mark.parametrize("signal", SIGNALS.values())
+def test_a_cookie_of_the_server_goes_once_after_the_browsers_no(tagged: Tagged, recorder: Recorder, signal: str) -> None:
+    tagged.context.add_cookies([{"name": "server", "value": "1", "url": recorder.collector, "httpOnly": True, "sameSite": "Lax"}])
+    tagged.page.add_init_script(signal)
+    recorder.plan = [Answer(503)]
+    tagged.open(tag=tagged.tag(attributes="data-cookie"))
+    wait_until(lambda: len(recorder.batches) == 2)  # nobody heard the first
+    for name in ("heard", "later"):
+        tagged.signal(name)
+    carried = ["server=1" in batch.headers.get("cookie", "") for batch in recorder.batches]
+    assert (carried[:2], carried[-1]) == ([True, True], False)

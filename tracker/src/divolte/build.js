@@ -10,14 +10,18 @@ const COMMIT_MS = 1e3; // a page waits for this before it goes on
 /** Who waits for which events. @type {[events: string[], commit: () => void][]} */
 let commits = [];
 
-/** @type {() => RequestCredentials} */
-export const credentials = () => ("cookie" in script.dataset && !asksForPrivacy ? "include" : "omit");
+/** The server knows of the browser's no. @type {boolean | undefined} */
+let isTold;
+
+/** The server's cookie goes with all requests, or once after the browser's no, so that the server deletes it. @type {() => RequestCredentials} */
+export const credentials = () => ("cookie" in script.dataset && !isTold ? "include" : "omit");
 
 /**
  * What could not go now is kept for the next page: nobody need wait for it.
  * @param {Response | void} answer
  */
 export const afterRequest = (answer) => {
+  isTold ||= asksForPrivacy && answer?.ok;
   const ready = commits.filter(([events]) => !answer?.ok || !events.some((event) => own.includes(event)));
   commits = commits.filter((entry) => !ready.includes(entry));
   ready.map(([, commit]) => commit());
