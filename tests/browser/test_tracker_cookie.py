@@ -49,6 +49,7 @@ def test_a_server_can_set_a_cookie_when_the_visitor_agreed(visitor: Visitor, rec
 
 
 def test_after_a_denial_one_answered_request_has_the_cookie(cookied: Visitor, recorder: Recorder) -> None:
+    cookied.have_longest_jitter()  # what was not heard goes again with what is told next, not by itself before it
     open_page(cookied)
     cookied.consent("granted")
     tell(cookied, "granted")

@@ -24,10 +24,6 @@ def without_engagement(visitor: Visitor) -> None:
     visitor.page.add_init_script("document.hasFocus = () => false")
 
 
-def with_longest_jitter(visitor: Visitor) -> None:
-    visitor.page.add_init_script("Math.random = () => 1")
-
-
 def test_batches_have_at_most_50_events(visitor: Visitor, recorder: Recorder) -> None:
     visitor.open().evaluate(TICKS, [180, ""])
     visitor.wait()
@@ -209,7 +205,7 @@ def test_what_was_made_offline_goes_when_the_network_is_back(visitor: Visitor, r
 
 
 def test_retries_back_off_to_five_minutes(visitor: Visitor, recorder: Recorder) -> None:
-    with_longest_jitter(visitor)
+    visitor.have_longest_jitter()
     recorder.answer = Answer(500)
     visitor.open()
     ladder = [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]
@@ -241,7 +237,7 @@ def test_retry_after_is_a_floor_for_everything(visitor: Visitor, recorder: Recor
 
 
 def test_a_retry_after_in_the_past_does_not_cancel_the_backoff(visitor: Visitor, recorder: Recorder) -> None:
-    with_longest_jitter(visitor)
+    visitor.have_longest_jitter()
     past = Answer(503, {"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"})
     recorder.plan = [past] * 6
     visitor.open()
@@ -263,7 +259,7 @@ def test_a_retry_after_of_years_is_not_a_loop(visitor: Visitor, recorder: Record
 
 @pytest.mark.parametrize("trigger", ["online", "visible", "event"])
 def test_what_waits_goes_at_once_when_there_is_reason_to_hope(visitor: Visitor, recorder: Recorder, trigger: str) -> None:
-    with_longest_jitter(visitor)
+    visitor.have_longest_jitter()
     without_engagement(visitor)
     recorder.plan = [Answer(503)] * 6
     visitor.open()
@@ -280,7 +276,7 @@ def test_what_waits_goes_at_once_when_there_is_reason_to_hope(visitor: Visitor, 
 
 
 def test_an_outage_does_not_pile_up_timers(visitor: Visitor, recorder: Recorder) -> None:
-    with_longest_jitter(visitor)
+    visitor.have_longest_jitter()
     recorder.answer = Answer(503)
     visitor.open()
     visitor.wait_for_answer()

@@ -70,6 +70,10 @@ class Visitor:
         self.wait_for_tracker(page)
         return page
 
+    def have_longest_jitter(self) -> None:
+        """Have pages that are opened from now on wait as long as they may before they send again."""
+        self.page.add_init_script("Math.random = () => 1")
+
     def wait_for_tracker(self, page: Page | None = None) -> None:
         wait_until(lambda: (page or self.page).evaluate("!!window.headrace?.consent && !headrace.q"))
 
