@@ -1,6 +1,6 @@
 """The checksum by which Divolte's tracker lets a collector notice that a query was cut or changed on its way."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from operator import itemgetter
 from typing import TypeAlias
 
@@ -13,7 +13,8 @@ NAME = "x"
 MAX_TEMPLATES, MAX_NAMES, MAX_NAMES_LENGTH = 1024, 64, 512  # so much of what pages send is remembered
 ASTRAL = "\U00010000"
 
-Template: TypeAlias = tuple[str, Callable[[Mapping[str, str]], object]]
+# The text with gaps between its pieces, and what gives the values that fill them.
+Template: TypeAlias = tuple[list[str], Callable[[Mapping[str, str]], Iterable[str]]]
 
 
 def canonical_text(query: Query) -> str:
@@ -23,7 +24,9 @@ def canonical_text(query: Query) -> str:
         return "".join(f"{name}={''.join(f'{value},' for value in query.repeated[name])};" for name in names if name != NAME)
     names_as_sent = tuple(query.first)
     template, values_of = _templates.get(names_as_sent) or _remember(names_as_sent)
-    return template % values_of(query.first)
+    pieces = template.copy()
+    pieces[1::2] = values_of(query.first)
+    return "".join(pieces)
 
 
 def is_corrupt(query: Query, text: str, *, is_strict: bool) -> bool:
@@ -42,10 +45,11 @@ def _utf16(name: str) -> bytes:
 
 def _template(names_as_sent: tuple[str, ...]) -> Template:
     names = sorted((name for name in names_as_sent if name != NAME), key=_utf16)
-    text = "".join(f"{name.replace('%', '%%')}=%s,;" for name in names)
-    if not names:
-        return text, lambda _: ()
-    return text, itemgetter(*names)
+    pieces = [""] * (2 * len(names) + 1)
+    pieces[:-1:2] = [f",;{name}=" for name in names]
+    pieces[-1] = ",;" if names else ""
+    pieces[0] = pieces[0].removeprefix(",;")
+    return pieces, itemgetter(*names) if len(names) > 1 else lambda first: [first[name] for name in names]
 
 
 def _remember(names_as_sent: tuple[str, ...]) -> Template:

@@ -9,7 +9,7 @@ import msgspec
 
 _BETWEEN: Final = "\x1e"
 _ALTERNATING: Final = b"=&" * 4096
-_CONTENT: Final = bytes(set(range(256)) - set(b"=&"))
+_CONTENT: Final = bytes({*range(32, 127)} - set(b"=&"))  # all else that is content comes escaped
 _MARKED: Final = bytes.maketrans(b"+&=%", b" \x1e\x1e=")
 _NO_CONTROL: Final = bytes({*range(32, 256)} - {127, 194})  # 194 is the lead byte of a C1
 _is_unusual = re.compile("%(?![0-9A-Fa-f]{2})|[^\x20-\x7e]").search
@@ -35,14 +35,16 @@ def read_query(query: bytes) -> Query:
     """Read a query; whatever it holds, something comes of it."""
     separators = query.translate(None, _CONTENT)
     count = len(separators) + 1
-    if count % 2 or separators != _ALTERNATING[: count - 1] or query.find(b"%%") >= 0 or 10 in query or 13 in query or not query.isascii():
-        return _read_unusual(query)
-    # Quoted-printable is percent encoding with another sign, and is decoded in C, all of it at once.
+    # Quoted-printable is percent encoding with another sign, and is decoded in C, all of it at once: two bytes go with each escape.
     decoded = a2b_qp(query.translate(_MARKED))
     texts = decoded.decode("utf-8", "replace").split(_BETWEEN)
-    first = dict(zip(texts[::2], texts[1::2]))  # noqa: B905  (their number is even)
-    if decoded.count(61) != query.count(b"%3D") or len(texts) != count or 2 * len(first) != count or "" in first or query[-1] == 37:
-        return _read_unusual(query)  # something is no escape, or comes more than once
+    are_all_escapes = len(query) - len(decoded) == 2 * query.count(b"%")
+    if separators != _ALTERNATING[: count - 1] or count % 2 or len(texts) != count or not are_all_escapes:
+        return _read_unusual(query)
+    pairs = iter(texts)
+    first = dict(zip(pairs, pairs))  # noqa: B905  (their number is even)
+    if 2 * len(first) != count:
+        return _read_unusual(query)  # a name comes more than once
     return Query(first, None, len(decoded.translate(None, _NO_CONTROL)) >= count)
 
 

@@ -99,6 +99,21 @@ def test_values_are_decoded_as_the_standard_library_does(text: str) -> None:
     assert read_query(b"k=" + text.encode()).first["k"] == unquote_plus(text, errors="replace")
 
 
+PIECES = ["a", "b", "=", "=", "&", "&", "+", "%", "%41", "%3D", "%26", "%25", "%0A", "%1e", "%7F", "%C2%85", "%C3%A9", "%E2%80%A8", "%zz"]
+
+
+@given(st.lists(st.sampled_from([*(piece.encode() for piece in PIECES), b"\x1e", b"\r", b"\n", b"\xc3", b"%4"]), max_size=16).map(b"".join))
+@example(b"a=1%1Ea%1E2")
+@example(b"a=%\n&b=1")
+@example(b"a&b=c=d")
+def test_all_at_once_comes_to_the_same_as_piece_by_piece(query: bytes) -> None:
+    first: dict[str, str] = {}
+    for piece in filter(None, query.decode("utf-8", "replace").split("&")):
+        name, _, value = piece.partition("=")
+        first.setdefault(unquote_plus(name, errors="replace"), unquote_plus(value, errors="replace"))
+    assert read_query(query).first == first
+
+
 @given(st.binary(max_size=300) | st.text(alphabet="psvecx=&%+0:aé", max_size=100).map(str.encode))
 def test_whatever_comes_is_read_and_signed(query: bytes) -> None:
     for is_strict in (False, True):
