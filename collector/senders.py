@@ -25,9 +25,6 @@ class Sender(msgspec.Struct, frozen=True, gc=False):
     visitor: Visitor | None = None  # where the source has a cookie
 
 
-NOBODY: Final = Sender(None, None, None, (), declines=False)
-
-
 def without_cookies(headers: Sequence[Header]) -> Sequence[Header]:
     """Leave out what may say who somebody is."""
     return [header for header in headers if header[0] != b"cookie"]
