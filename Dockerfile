@@ -84,7 +84,9 @@ ENTRYPOINT ["python", "-m", "headrace"]
 
 FROM service AS superset
 COPY --from=superset-environment /opt/headrace /opt/headrace
-COPY superset .
+COPY startup startup
+COPY superset superset
+WORKDIR /app/superset
 HEALTHCHECK --interval=15s --timeout=10s --start-period=180s \
     CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8088/health', timeout=8)"]
 ENTRYPOINT ["gunicorn"]

@@ -8,6 +8,7 @@ CollectorError
 import sys
 from collections.abc import Callable, Sequence
 
+from startup.files import keep_private
 from startup.logs import configure
 from startup.settings import SettingsError
 
@@ -31,6 +32,7 @@ class StartError(CollectorError):
 def exit_status(run: Callable[[], int]) -> int:
     """Run a process and give its exit status: 2 when settings or mapping are wrong, 1 for other mistakes of the operator."""
     try:
+        keep_private()
         configure()
         return run()
     except (CollectorError, SettingsError) as error:

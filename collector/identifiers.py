@@ -2,9 +2,7 @@
 
 import hashlib
 import re
-import secrets
 from collections.abc import Callable
-from pathlib import Path
 from typing import NamedTuple
 
 from collector.event import Event
@@ -46,12 +44,3 @@ def partition_key_function(secret: bytes) -> Callable[[tuple[str, str | None, st
         return digest[:3].encode()
 
     return partition_key
-
-
-def read_or_make_secret(path: Path) -> bytes:
-    """Read the secret of this installation; the first start makes it, readable by its owner only."""
-    if not path.exists():
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_hex(32) + "\n", "ascii")
-    return bytes.fromhex(path.read_text("ascii").strip())

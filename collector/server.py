@@ -13,7 +13,6 @@ from collector.app import Application, Paths, create_app, load_encoders
 from collector.connections import State
 from collector.draining import Server
 from collector.errors import StartError
-from collector.identifiers import read_or_make_secret
 from collector.limits import Limits
 from collector.peers import Nobody
 from collector.ports import Ports, take_ports
@@ -22,6 +21,7 @@ from collector.settings import PREFIX, Settings
 from collector.sources import load_sources
 from collector.spools import Opening, keep_tidy
 from startup.garbage import spare_the_collector_of_garbage
+from startup.secret_file import KEY, SecretError, read_or_make_secret
 from topics.kafka.settings import KafkaSettings
 
 # Nobody takes over from the only process: who has sent nothing for so long is not worth the wait.
@@ -91,11 +91,9 @@ def tell(ending: Ending) -> bool:
 def read_secret(settings: Settings) -> bytes:
     """Read the secret behind partition keys, made at the first start; raises StartError."""
     try:
-        return read_or_make_secret(settings.key_file)
-    except (OSError, ValueError) as error:
-        raise StartError(
-            [f"{PREFIX}KEY_FILE: {settings.key_file} cannot be used: {error}; it must be a file of 64 hexadecimal digits"]
-        ) from error
+        return bytes.fromhex(read_or_make_secret(settings.key_file, KEY))
+    except SecretError as error:
+        raise StartError([f"{PREFIX}KEY_FILE: {error}"]) from error
 
 
 def _server(settings: Settings, app: Application, paths: Paths, idle_seconds: float) -> Server:

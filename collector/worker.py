@@ -22,8 +22,8 @@ from collector.server import Ending, read_secret, serve, tell
 from collector.settings import Settings
 from collector.sources import load_sources
 from collector.spools import Accounts, Opening, Topics
-from topics.files import lock, unlock
 from topics.kafka.settings import KafkaSettings
+from topics.lock import lock, unlock
 from topics.topic import TopicInUse
 
 READY = b"ready"

@@ -20,8 +20,9 @@ from collector.ports import Ports, take_ports
 from collector.settings import PREFIX, Settings
 from collector.sources import load_sources
 from collector.spools import Opening, keep_tidy, tidy_spools
-from topics.files import lock, unlock
+from startup.files import close_folder
 from topics.kafka.settings import KafkaSettings
+from topics.lock import lock, unlock
 from topics.topic import TopicError
 
 START_SECONDS = 60.0
@@ -198,7 +199,7 @@ async def run(settings: Settings, kafka: KafkaSettings) -> int:
 def _claim(directory: Path, stack: contextlib.ExitStack) -> None:
     """Keep other collectors from a topic; its spools have locks of their own."""
     try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        close_folder(directory)
         stack.callback(unlock, lock(directory / "lock"))
     except (OSError, TopicError) as error:
         raise StartError([f"{PREFIX}TOPIC_DIRECTORY: {error}"]) from error

@@ -102,7 +102,9 @@ def up(
     from headrace.engines import Engines
     from headrace.services import Plan
     from headrace.up import up as run
+    from startup.files import keep_private
 
+    keep_private()
     ports = {"collector": collector_port, "internal": collector_port + 1, "sql": sql_port, "dashboards": dashboards_port, "shop": shop_port}
     plan = Plan(State(state.resolve()), host, ports, not no_dashboards, not no_visits, visits_per_minute)
     if engines == "druid":
@@ -299,7 +301,9 @@ def engines_up(state: StateOption = DEFAULT, engine_port: EnginePortOption = [])
     from headrace.engine_ports import EnginePorts
     from headrace.engines import Engines
     from headrace.engines_up import up
+    from startup.files import keep_private
 
+    keep_private()
     ports, folder = EnginePorts().with_choices(engine_port), State(state.resolve())
     folder.prepare()
     up(Engines.fetched(folder.engines, ports, console), console)

@@ -1,21 +1,29 @@
 """The state folder of one installation: where everything lies, who runs on it, its secrets."""
 
 import fcntl
-import json
 import os
-import secrets
 import shutil
+import stat
 import tempfile
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self, TypeAlias
+
+import msgspec
+from msgspec import Meta
 
 from headrace.errors import CommandError
+from startup.files import OTHERS, close_folder, write_whole
+from startup.secret_file import PASSWORD, SecretError, read_or_make_secret
 
 DEFAULT = Path("var")
 MIN_FREE_BYTES = 256 * 1024 * 1024
 LOOPBACK = "127.0.0.1"
 PUBLIC = ("collector", "dashboards", "shop")  # where --host says; all else stays on this machine
+
+
+ProcessId: TypeAlias = Annotated[int, Meta(gt=0, lt=1 << 31)]
+Port: TypeAlias = Annotated[int, Meta(gt=0, lt=1 << 16)]
 
 
 def address(name: str, host: str, ports: dict[str, int]) -> str:
@@ -29,8 +37,8 @@ def address(name: str, host: str, ports: dict[str, int]) -> str:
 class RunningProcess:
     """One process of a running installation; `created` tells it from a later one with the same pid."""
 
-    pid: int
-    created: float  # seconds since 1970, as the operating system says
+    pid: ProcessId
+    created: Annotated[float, Meta(ge=0)]  # seconds since 1970, as the operating system says
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,23 +46,24 @@ class Run:
     """What `headrace up` has started: written to run.json, read by every other command."""
 
     supervisor: RunningProcess
-    host: str
-    ports: dict[str, int]
+    host: Annotated[str, Meta(min_length=1)]
+    ports: dict[str, Port]
     processes: dict[str, RunningProcess] = field(default_factory=dict)
 
     @classmethod
-    def from_json(cls, text: str) -> Self:
-        """Read what `to_json` wrote; raises ValueError, KeyError or TypeError on anything else."""
-        content = json.loads(text)
-        processes = {name: RunningProcess(**process) for name, process in content["processes"].items()}
-        return cls(RunningProcess(**content["supervisor"]), content["host"], dict(content["ports"]), processes)
+    def from_json(cls, text: bytes) -> Self:
+        """Read what `to_json` wrote; raises msgspec.DecodeError on anything else, which names the field."""
+        return msgspec.json.decode(text, type=cls)
 
-    def to_json(self) -> str:
-        return json.dumps(asdict(self), indent=2) + "\n"
+    def to_json(self) -> bytes:
+        return msgspec.json.format(msgspec.json.encode(self)) + b"\n"
 
     def url(self, name: str) -> str:
-        """Give the base address of a service by the name of its port."""
-        return address(name, self.host, self.ports)
+        """Return the base address of a service by the name of its port; raises CommandError where there is none."""
+        try:
+            return address(name, self.host, self.ports)
+        except KeyError as error:
+            raise CommandError(f"run.json names no port of {name}; stop headrace and start it again, it is written anew then") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +107,7 @@ class State:
     def prepare(self, min_free_bytes: int = MIN_FREE_BYTES) -> None:
         """Make the folders; raises CommandError where that cannot be done or the disk is nearly full."""
         try:
-            for folder in (self.topic, self.database.parent, self.superset, self.logs, self.secrets):
-                folder.mkdir(parents=True, exist_ok=True)
-            self.secrets.chmod(0o700)
+            self._close()
             with tempfile.TemporaryFile(dir=self.root) as probe:
                 probe.write(b"x")
                 probe.flush()
@@ -118,6 +125,17 @@ class State:
                 f"the disk of the state folder {self.root} has {free // 2**20} MiB free; at least {min_free_bytes // 2**20} MiB are needed"
             )
 
+    def _close(self) -> None:
+        """Make the folder, and what it holds, its owner's alone; that of an earlier release is closed."""
+        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        mode = stat.S_IMODE(self.root.stat().st_mode)
+        if mode & stat.S_ISVTX:
+            raise CommandError(f"{self.root} is shared by all users of this machine; give a folder of its own with --state DIR")
+        if mode & OTHERS:
+            self.root.chmod(mode & ~OTHERS)
+        for folder in (self.topic.parent, self.topic, self.database.parent, self.superset, self.logs, self.secrets):
+            close_folder(folder)
+
     def lock(self) -> int:
         """Take the folder for this process until it ends; raises CommandError if another one runs on it."""
         descriptor = os.open(self.root / "up.lock", os.O_RDWR | os.O_CREAT, 0o600)
@@ -134,34 +152,29 @@ class State:
         return descriptor
 
     def secret(self, name: str) -> str:
-        """Read a generated secret, made at first use with mode 600."""
-        path = self.secrets / name
+        """Read a secret of this installation, made at first use; raises CommandError."""
         try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            return path.read_text("ascii").strip()
-        with os.fdopen(descriptor, "w") as file:
-            value = secrets.token_urlsafe(24)
-            file.write(value + "\n")
-        return value
+            return read_or_make_secret(self.secrets / name, PASSWORD)
+        except SecretError as error:
+            raise CommandError(str(error)) from error
 
     def write_run(self, run: Run) -> None:
         """Replace run.json in one step."""
-        temporary = self.run_file.with_suffix(".new")
-        temporary.write_text(run.to_json())
-        temporary.replace(self.run_file)
+        write_whole(self.run_file, run.to_json())
 
     def read_run(self) -> Run | None:
-        """Say what was started last, None if nothing is known; raises CommandError on a damaged file."""
+        """Return what was started last, None if nothing is known; raises CommandError on a damaged file."""
         try:
-            text = self.run_file.read_text()
+            text = self.run_file.read_bytes()
         except FileNotFoundError:
             return None
         except NotADirectoryError as error:
             raise CommandError(f"the state folder {self.root} is a file; give a folder with --state DIR") from error
+        except OSError as error:
+            raise CommandError(f"{self.run_file} cannot be read: {error.strerror}; it belongs to the user who started headrace") from error
         try:
             return Run.from_json(text)
-        except (ValueError, KeyError, TypeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise CommandError(
                 f"{self.run_file} is damaged ({error}); stop headrace and delete it, it is written anew at the next start"
             ) from error

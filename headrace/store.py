@@ -21,6 +21,7 @@ from minidruid.errors import MinidruidError
 from minidruid.settings import Settings as SqlSettings
 from minidruid.store import Store
 from schemas.contract import columns, load_schema
+from startup.files import keep_private
 from startup.garbage import spare_the_collector_of_garbage
 from startup.logs import configure
 from startup.settings import SettingsError
@@ -76,6 +77,7 @@ class StoreServer(uvicorn.Server):
 
 def main() -> int:
     """Run until SIGTERM; 0 after a clean stop, 2 when settings or the state are wrong, 1 when the converter failed."""
+    keep_private()
     configure()
     try:
         converter = ConverterSettings.read(os.environ)

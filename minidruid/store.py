@@ -26,6 +26,7 @@ from minidruid.tables import (
     hash_of,
 )
 from minidruid.taken import PROBES, TakenKeys, bits_for, probes_sql, split
+from startup.files import close_file
 
 TABLE = "clickstream"
 # Of the log. At DuckDB's own 16MB the checkpoints took 7 % of the converter's time; to read 64MB after a kill takes half a second.
@@ -120,7 +121,9 @@ class Store(Generic[SessionT, AccountT]):
 
         Raises StoreError if another process has it, it is no DuckDB file, or a column has another type than the contract says.
         """
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for file in (path, path.with_name(f"{path.name}.wal")):
+            close_file(file)
         # No statement may reach a file or the network, whatever it is: the translator refuses first, this holds anyway.
         config: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": memory_limit,

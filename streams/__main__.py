@@ -9,6 +9,7 @@ from functools import partial
 
 from prometheus_client import generate_latest
 
+from startup.files import keep_private
 from startup.garbage import spare_the_collector_of_garbage
 from startup.logs import configure
 from startup.probes import Probes, ProbesError
@@ -22,6 +23,7 @@ from topics.topic import TopicError
 
 def main() -> int:
     """Run until SIGTERM or SIGINT; 0 after a clean stop, 2 when settings or schemas are wrong, 1 for everything else."""
+    keep_private()
     configure()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -1,22 +1,30 @@
 """The secret of each day that private party ids are made with: made when first needed, destroyed 48 hours later."""
 
 import json
-import os
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Annotated, Protocol, Self, TypeAlias
 
+import msgspec
+from msgspec import Meta
+
+from startup.files import close_file, write_whole
 from streams.errors import SaltsError
 
 DAY_MS = 86_400_000
 LIFETIME_MS = 2 * DAY_MS
+CLOCKS_MS = 60_000  # so far apart may the clocks of several converters be
 SALT_BYTES = 32
 
 # A page can name any day as that of its events. Eleven years of days are enough for any replay; beyond that the salts of the days
 # farthest from today go early, so that nobody can drive out today's.
 MOST_SALTS = 4000
+
+
+SecretText: TypeAlias = Annotated[str, Meta(pattern=f"^[0-9a-f]{{{2 * SALT_BYTES}}}$")]  # hexadecimal
+Instant: TypeAlias = Annotated[int, Meta(ge=0)]  # milliseconds since 1970
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +33,10 @@ class Salt:
 
     secret: bytes
     made_at: int  # milliseconds since 1970
+
+    def stands(self, now: int) -> bool:
+        """Whether it may be used: one made under a clock that was ahead would outlive its 48 hours, so it may not."""
+        return -CLOCKS_MS <= now - self.made_at < LIFETIME_MS
 
 
 class SaltKeeper(Protocol):
@@ -60,8 +72,8 @@ class Salts:
         return None if salt is None else salt.secret
 
     def renew(self, days: Iterable[int], now: int) -> None:
-        """Destroy what is 48 hours old and make what these days lack; on return what is kept says the same."""
-        kept = {day: salt for day, salt in self._salts.items() if now - salt.made_at < LIFETIME_MS}
+        """Destroy what is 48 hours old, or made later than now, and make what these days lack; on return what is kept says the same."""
+        kept = {day: salt for day, salt in self._salts.items() if salt.stands(now)}
         missing = sorted(set(days) - kept.keys())
         if not missing and len(kept) == len(self._salts):
             return
@@ -71,6 +83,11 @@ class Salts:
         # The days of this batch must have theirs, whatever the bound says.
         self._salts = self._keeper.keep(dict(nearest) | made, made)
         self.generation += 1
+
+
+class _Kept(msgspec.Struct, frozen=True):
+    secret: SecretText
+    made_at: Instant
 
 
 class SaltsFile:
@@ -83,12 +100,13 @@ class SaltsFile:
         """Read the file; raises SaltsError."""
         try:
             content = self._path.read_bytes()
-            self._path.chmod(0o600)
+            close_file(self._path)
         except FileNotFoundError:
             return {}
         try:
-            return {int(day): Salt(bytes.fromhex(salt["secret"]), int(salt["made_at"])) for day, salt in json.loads(content).items()}
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            kept = msgspec.json.decode(content, type=dict[int, _Kept])
+            return {day: Salt(bytes.fromhex(salt.secret), salt.made_at) for day, salt in kept.items()}
+        except msgspec.DecodeError as error:
             raise SaltsError(
                 f"{self._path}: not a file of salts ({error}); put a good one there, or delete it: private visitors then count anew"
             ) from error
@@ -97,15 +115,5 @@ class SaltsFile:
         """Put the salts in place of those in the file: after a power cut it is the old file or the new one."""
         content = {str(day): {"secret": salt.secret.hex(), "made_at": salt.made_at} for day, salt in sorted(salts.items())}
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        new = self._path.with_name(self._path.name + ".new")
-        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-            json.dump(content, file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(self._path)
-        folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        write_whole(self._path, json.dumps(content, indent=1).encode())
         return dict(salts)

@@ -5,7 +5,7 @@ from typing import Protocol
 
 import msgspec
 
-from streams.salts import LIFETIME_MS, Salt
+from streams.salts import Instant, Salt, SecretText
 
 
 class Values(Protocol):
@@ -25,8 +25,8 @@ class Value(Protocol):
 
 class _Told(msgspec.Struct, frozen=True):
     day: int
-    secret: str  # hexadecimal
-    made_at: int  # milliseconds since 1970
+    secret: SecretText
+    made_at: Instant
 
 
 class SharedSalts:
@@ -49,10 +49,11 @@ class SharedSalts:
     def _with_first(self, salts: Mapping[int, Salt]) -> dict[int, Salt]:
         standing = dict(salts)
         for found in self._values.read():
-            one = msgspec.json.decode(found.value or b"null", type=_Told | None)
-            if one is None:
-                continue
+            try:
+                one = msgspec.json.decode(found.value or b"", type=_Told)
+            except msgspec.DecodeError:
+                continue  # no salt, for whoever reads it: the next one counts
             before = standing.get(one.day)
-            if before is None or one.made_at - before.made_at >= LIFETIME_MS:
+            if before is None or not before.stands(one.made_at):
                 standing[one.day] = Salt(bytes.fromhex(one.secret), one.made_at)
         return standing

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 from flask import Flask
 from flask_migrate import upgrade
-from secret_file import read_or_create
+from secret_file import PASSWORD, read_or_make_secret
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 from werkzeug.security import check_password_hash
@@ -93,7 +93,7 @@ def _sync(path: Path) -> None:
 
 
 def _ensure_admin(password_file: Path) -> None:
-    password, manager = read_or_create(password_file), superset.security_manager
+    password, manager = read_or_make_secret(password_file, PASSWORD), superset.security_manager
     admin = manager.find_user(ADMIN)
     if admin is None:
         manager.add_user(ADMIN, "Admin", "Admin", f"{ADMIN}@localhost", manager.find_role("Admin"), password=password)

@@ -4,6 +4,8 @@ import gc
 import os
 from typing import Any
 
+os.umask(0o077)  # the metadata, and all else that is written, is for this user only
+
 wsgi_app = "wsgi:application"
 bind = "127.0.0.1:8088"
 workers = 1

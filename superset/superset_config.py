@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from druid_dialect import DruidSql
-from secret_file import read_or_create
+from secret_file import PASSWORD, TOKEN, read_or_make_secret, read_secret
 from superset.config import TALISMAN_CONFIG as DEFAULT_TALISMAN_CONFIG
 from superset.utils.log import AbstractEventLogger
 
@@ -15,11 +15,11 @@ HOME = Path(os.environ["SUPERSET_HOME"]).resolve()
 HOME.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 APP_NAME = "headrace"
-SECRET_KEY = read_or_create(Path(os.environ.get("SUPERSET_SECRET_KEY_FILE", HOME / "superset-secret-key")))
+SECRET_KEY = read_or_make_secret(Path(os.environ.get("SUPERSET_SECRET_KEY_FILE", HOME / "superset-secret-key")), TOKEN)
 SQLALCHEMY_DATABASE_URI = os.environ.get("SUPERSET_DATABASE_URI", f"sqlite:///{HOME / 'superset.db'}?check_same_thread=false")
 if "SUPERSET_DATABASE_PASSWORD_FILE" in os.environ:
     # Told to libpq only: Superset writes its database's address into the log when that does not answer.
-    os.environ["PGPASSWORD"] = Path(os.environ["SUPERSET_DATABASE_PASSWORD_FILE"]).read_text("utf-8").strip()
+    os.environ["PGPASSWORD"] = read_secret(Path(os.environ["SUPERSET_DATABASE_PASSWORD_FILE"]), PASSWORD)
 LOGO_TARGET_PATH = "/superset/dashboard/clickstream/"
 
 # Superset's own default ends relative ranges at midnight: "Last week" would hide today, "Last hour" would fail.

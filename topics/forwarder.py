@@ -12,12 +12,12 @@ from pathlib import Path
 
 import structlog
 
+from startup.files import keep_private
 from startup.logs import configure
 from startup.probes import Probes, ProbesError
 from startup.settings import SettingsError
 from topics.accounts import STORED, Accounts, account_of, minute_of
 from topics.durable_end import DurableEnd
-from topics.files import lock, unlock
 from topics.forwarded import FORWARDED
 from topics.forwarder_metrics import Metrics, Progress
 from topics.forwarder_settings import PREFIX, ForwarderSettings
@@ -26,6 +26,7 @@ from topics.kafka.producer import Session, SessionOver
 from topics.kafka.records import Records
 from topics.kafka.settings import KafkaSettings
 from topics.ledger import KEPT_MS, MINUTE_MS
+from topics.lock import lock, unlock
 from topics.reader import LocalReader
 from topics.spool_id import spool_id
 from topics.spools import is_written, spool_paths
@@ -242,6 +243,7 @@ class Forwarders:
 
 def main() -> int:
     """Run until SIGTERM or SIGINT; 0 after a clean stop, 2 when settings are wrong, 1 for everything else."""
+    keep_private()
     configure()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

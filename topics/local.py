@@ -9,9 +9,10 @@ from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
 
-from topics.files import lock, unlock
+from startup.files import close_folder
 from topics.frame import encode
 from topics.ledger import Counts, Received, count
+from topics.lock import lock, unlock
 from topics.log import REAL_DISK, SEGMENT_BYTES, Disk, Log, NoSpace
 from topics.reader import LocalReader, tail
 from topics.readers import reader_accounts
@@ -74,7 +75,7 @@ class LocalTopic:
         """Take the lock, bring the files in order, begin to write; raises TopicInUse, or TopicFailed when the disk refuses."""
         lock_fd = -1
         try:
-            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            close_folder(path)
             lock_fd = lock(path / "lock")
             return cls(path, Log(path, segment_bytes, disk, now), lock_fd, max_unread_bytes, on_failure)
         except OSError as error:

@@ -8,7 +8,7 @@ from typing import TypeAlias, TypeVar
 
 import msgspec
 
-from topics.files import write_whole
+from startup.files import write_whole
 from topics.topic import TopicError
 
 Accounts: TypeAlias = dict[tuple[int, str], dict[str, int]]  # (minute as milliseconds since 1970, source) to counts by name

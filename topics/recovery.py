@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from topics.files import sync_directory
+from startup.files import sync_directory
 from topics.ledger import Ledger, Received, load
 from topics.segments import HEADER_BYTES, SegmentReader, segment_bases, segment_path, set_aside
 from topics.topic import Damage, Entry

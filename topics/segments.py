@@ -8,7 +8,7 @@ from pathlib import Path
 
 from google_crc32c import value as crc32c
 
-from topics.files import sync_directory, write_whole
+from startup.files import sync_directory, write_whole
 from topics.frame import claimed_bytes, decode, find_frame
 from topics.topic import Damage, Entry, TopicError
 

@@ -4,7 +4,7 @@ import re
 import secrets
 from pathlib import Path
 
-from topics.files import write_whole
+from startup.files import write_whole
 from topics.topic import TopicError
 
 _TEXT = re.compile(r"[0-9a-f]{16}")

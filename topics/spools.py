@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from topics.files import lock, unlock
 from topics.ledger import Counts, Ledger, Minute, load
+from topics.lock import lock, unlock
 from topics.log import REAL_DISK, SEGMENT_BYTES, Log
 from topics.reader import LocalReader, tail
 from topics.readers import Accounts, reader_accounts

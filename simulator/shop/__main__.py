@@ -11,6 +11,7 @@ import uvicorn
 
 from simulator.settings import ShopSettings
 from simulator.shop.app import create_app
+from startup.files import keep_private
 from startup.logs import configure
 from startup.settings import SettingsError
 
@@ -28,6 +29,7 @@ def main() -> int:
     except OSError as error:
         print(f"HEADRACE_SHOP_PORT: cannot listen on {settings.host}:{settings.port}: {os.strerror(error.errno or 0)}", file=sys.stderr)  # noqa: T201
         return 1
+    keep_private()
     configure()
     # The peer's address as the socket tells it; what browsers claim in X-Forwarded-For is the collector's to judge.
     config = uvicorn.Config(create_app(settings), proxy_headers=False, access_log=False, log_level="warning", timeout_graceful_shutdown=10)

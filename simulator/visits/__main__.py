@@ -19,6 +19,7 @@ from simulator.settings import VisitsSettings
 from simulator.visits.backfill import backfill
 from simulator.visits.runner import Runner
 from simulator.visits.world import load_world
+from startup.files import keep_private
 from startup.logs import configure
 from startup.settings import SettingsError
 
@@ -37,6 +38,7 @@ def main() -> int:
     except SettingsError as error:
         print(error, file=sys.stderr)  # noqa: T201 - one line for each fault, to whoever starts it
         return 2
+    keep_private()
     configure()
     try:
         asyncio.run(_run(settings))

@@ -21,7 +21,7 @@ from support.waiting import wait_until
 
 from streams.build import build_worker
 from streams.settings import Settings
-from topics.files import lock, unlock
+from topics.lock import lock, unlock
 from topics.spools import SpoolReaders, spool_path, spool_paths
 
 DEFAULT_MAPPING = Path(__file__).resolve().parents[2] / "schemas" / "clickstream_mapping.py"

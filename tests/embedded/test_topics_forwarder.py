@@ -15,7 +15,6 @@ from support.topics import MINUTE, a_message, a_rejection, fill, messages, read_
 from support.waiting import wait_until
 
 from topics.durable_end import DurableEnd
-from topics.files import lock, unlock
 from topics.forwarded import FORWARDED
 from topics.forwarder import READER, Forwarder, Forwarders, forward
 from topics.forwarder_metrics import Metrics
@@ -26,6 +25,7 @@ from topics.kafka.producer import Session
 from topics.kafka.records import Records
 from topics.kafka.settings import KafkaSettings
 from topics.local import LocalReader, tail
+from topics.lock import lock, unlock
 from topics.readers import reader_accounts, reader_path, released_positions
 from topics.segments import segment_bases, segment_path
 from topics.spool_id import spool_id

@@ -11,7 +11,6 @@ import structlog
 import structlog.testing
 from support.collector import NOW, LocalCollector, a_body, an_event
 
-from collector.identifiers import read_or_make_secret
 from collector.ledger import Minute
 from collector.mapping.avro import Instants, Remembered, varint
 from collector.settings import Settings
@@ -169,14 +168,6 @@ def test_settings_are_read_as_their_types(tmp_path: Path) -> None:
     assert [str(network) for network in settings.trusted_proxies] == ["10.0.0.0/8", "192.0.2.1/32"]
     assert settings.query_parameters == ("page", "tab")
     assert settings.schema_file == tmp_path / "s"
-
-
-def test_the_secret_is_made_once_for_its_owner_only(tmp_path: Path) -> None:
-    path = tmp_path / "secrets" / "key"
-    secret = read_or_make_secret(path)
-    assert len(secret) == 32
-    assert path.stat().st_mode & 0o777 == 0o600
-    assert read_or_make_secret(path) == secret
 
 
 def test_a_log_line_is_one_json_object() -> None:

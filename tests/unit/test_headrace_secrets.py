@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from collector.identifiers import read_or_make_secret
 from headrace.errors import CommandError
 from headrace.secret_files import SECRETS, make_secrets
+from startup.secret_file import KEY, read_secret
 
 
 @pytest.fixture
@@ -31,9 +31,9 @@ def test_no_two_secrets_are_alike_and_none_is_short(tmp_path: Path, console: Con
 
 
 def test_a_secret_that_is_there_is_kept_and_one_that_is_missing_is_made(tmp_path: Path, console: Console) -> None:
-    (tmp_path / "partition-key").write_text("mine")
+    (tmp_path / "partition-key").write_text("5e" * 32)
     make_secrets(tmp_path, console)
-    assert (tmp_path / "partition-key").read_text() == "mine"
+    assert (tmp_path / "partition-key").read_text() == "5e" * 32
     assert (tmp_path / "dashboards-password").exists()
     assert "partition-key: was there" in console.export_text()
 
@@ -48,7 +48,7 @@ def test_the_folder_is_closed_to_others_and_a_container_of_another_user_can_read
 
 def test_the_collector_takes_the_partition_key(tmp_path: Path, console: Console) -> None:
     make_secrets(tmp_path, console)
-    assert len(read_or_make_secret(tmp_path / "partition-key")) == 32
+    assert len(bytes.fromhex(read_secret(tmp_path / "partition-key", KEY))) == 32
 
 
 def test_a_folder_that_cannot_be_used_is_named(tmp_path: Path, console: Console) -> None:

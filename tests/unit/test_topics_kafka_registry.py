@@ -57,7 +57,7 @@ def test_the_credentials_of_the_file_are_sent(server: SchemaRegistry, tmp_path: 
         Registry(server.url).reach("t-value")
 
 
-@pytest.mark.parametrize(("content", "fault"), [(None, "cannot be read"), ("no colon", "must hold one line, user:password")])
+@pytest.mark.parametrize(("content", "fault"), [(None, "cannot be read"), ("no colon", "write one line, user:password into it")])
 def test_a_file_of_credentials_that_is_none_is_told(tmp_path: Path, content: str | None, fault: str) -> None:
     if content is not None:
         (tmp_path / "auth").write_text(content)

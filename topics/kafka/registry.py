@@ -9,6 +9,7 @@ from urllib.error import HTTPError
 from urllib.parse import quote
 from urllib.request import ProxyHandler, Request, build_opener
 
+from startup.secret_file import CREDENTIALS, SecretError, read_secret
 from startup.settings import SettingsError
 from topics.kafka.settings import PREFIX, KafkaSettings
 from topics.topic import TopicError
@@ -83,14 +84,10 @@ def registry(settings: KafkaSettings) -> Registry | None:
 
 
 def _credentials(path: Path) -> str:
-    variable = f"{PREFIX}SCHEMA_REGISTRY_AUTH_FILE"
     try:
-        found = path.read_text("utf-8").strip()
-    except (OSError, ValueError) as error:
-        raise SettingsError([f"{variable}: {path} cannot be read: {error}"]) from error
-    if ":" not in found or "\n" in found:
-        raise SettingsError([f"{variable}: {path} must hold one line, user:password"])
-    return found
+        return read_secret(path, CREDENTIALS)
+    except SecretError as error:
+        raise SettingsError([f"{PREFIX}SCHEMA_REGISTRY_AUTH_FILE: {error}"]) from error
 
 
 def _told(refusal: HTTPError) -> dict[str, Any]:
