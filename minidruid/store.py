@@ -18,8 +18,11 @@ from minidruid.tables import (
     EVENTS,
     LEDGER,
     POSITIONS,
+    SESSION_COUNTS,
     SESSION_FIELDS,
     SESSIONS,
+    SESSIONS_AROUND,
+    SESSIONS_NAMED,
     STATE,
     StateTable,
     arrow_table,
@@ -187,18 +190,30 @@ class Store(Generic[SessionT, AccountT]):
                 found = self._writer.execute("SELECT high, low, payload FROM state.events SEMI JOIN batch USING (high, low)").fetchall()
         return {high.to_bytes(8, "big", signed=True) + low.to_bytes(8, "big", signed=True): payload for high, low, payload in found}
 
-    def sessions_of(self, parties: Iterable[tuple[str, str]]) -> Sequence[SessionT]:
-        """All sessions of the parties, given as (site, party id)."""
-        hashes = [(hash_of(*party),) for party in parties]
-        if not hashes:
+    def session_counts(self, parties: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], int]:
+        """The number of sessions of each of the parties that has any, given as (site, party id)."""
+        hashes = {hash_of(*party): party for party in parties}
+        found = self._ask(SESSION_COUNTS, {"party_hash": "BIGINT"}, [(party_hash,) for party_hash in hashes])
+        return {hashes[party_hash]: count for party_hash, count in found}
+
+    def sessions_named(self, names: Iterable[tuple[str, str, str]]) -> Sequence[SessionT]:
+        """The sessions of these names, given as (site, party id, session id)."""
+        return self._sessions(SESSIONS_NAMED, {"session_hash": "BIGINT"}, [(hash_of(*name),) for name in names])
+
+    def sessions_around(self, instants: Iterable[tuple[str, str, int]]) -> Sequence[SessionT]:
+        """Of each (site, party id, instant) the party's sessions next to it on both sides."""
+        rows = [(hash_of(site, party_id), at) for site, party_id, at in instants]
+        return self._sessions(SESSIONS_AROUND, {"party_hash": "BIGINT", "instant": "BIGINT"}, rows)
+
+    def _sessions(self, statement: str, columns: Mapping[str, str], rows: Sequence[Sequence[object]]) -> Sequence[SessionT]:
+        return [self._session(**dict(zip(SESSION_FIELDS, values, strict=True))) for values in self._ask(statement, columns, rows)]
+
+    def _ask(self, statement: str, columns: Mapping[str, str], rows: Sequence[Sequence[object]]) -> list[tuple[Any, ...]]:
+        """Execute a statement over the table `batch` of these rows; without rows nothing is found."""
+        if not rows:
             return []
-        with self._lock, self._batch(arrow_table({"party_hash": "BIGINT"}, hashes)):
-            # First the numbers of the rows, then these rows: reading all columns along the join takes ten times as long.
-            found = self._writer.execute(
-                f"SELECT {', '.join(SESSION_FIELDS)} FROM state.sessions "
-                "WHERE rowid IN (SELECT stored.rowid FROM state.sessions AS stored SEMI JOIN batch USING (party_hash))"
-            ).fetchall()
-        return [self._session(**dict(zip(SESSION_FIELDS, values, strict=True))) for values in found]
+        with self._lock, self._batch(arrow_table(columns, rows)):
+            return self._writer.execute(statement).fetchall()
 
     def ledger(self, since: int) -> dict[tuple[int, str], AccountT]:
         """The accounts of the minutes from `since` on (milliseconds since 1970)."""

@@ -69,6 +69,24 @@ SESSION_FIELDS = {
 }
 SESSIONS = StateTable("sessions", {"party_hash": "BIGINT", "session_hash": "BIGINT"} | SESSION_FIELDS, keys=2)
 
+# First the numbers of the rows, then these rows: reading all columns along the join takes ten times as long.
+_SESSIONS_AT = f"SELECT {', '.join(SESSION_FIELDS)} FROM state.sessions WHERE rowid IN"
+_ROWS_OF_BATCH = "SELECT stored.rowid FROM state.sessions AS stored SEMI JOIN batch USING"
+SESSION_COUNTS = "SELECT party_hash, count(*) FROM state.sessions SEMI JOIN batch USING (party_hash) GROUP BY party_hash"
+SESSIONS_NAMED = f"{_SESSIONS_AT} ({_ROWS_OF_BATCH} (session_hash))"
+SESSIONS_AROUND = f"""
+WITH mine AS MATERIALIZED (
+    SELECT rowid AS place, party_hash, first_at, last_at, session_id FROM state.sessions WHERE rowid IN ({_ROWS_OF_BATCH} (party_hash))
+)
+{_SESSIONS_AT} (
+    SELECT arg_min(place, (-last_at, first_at, session_id))
+    FROM mine JOIN batch USING (party_hash) WHERE last_at < instant GROUP BY party_hash, instant
+    UNION ALL
+    SELECT arg_min(place, (first_at, session_id))
+    FROM mine JOIN batch USING (party_hash) WHERE last_at >= instant GROUP BY party_hash, instant
+)
+"""
+
 ACCOUNT_FIELDS = ("stored", "duplicates", "rejected", "dead_letters")
 LEDGER = StateTable("ledger", {"minute": "BIGINT", "source": "VARCHAR"} | dict.fromkeys(ACCOUNT_FIELDS, "BIGINT"), keys=2)
 

@@ -12,7 +12,7 @@ from streams.memory import SessionMemory
 from streams.party import Identity, Parties, needs_salt
 from streams.repeats import Repeat, compare, stored_event
 from streams.salts import DAY_MS, Salts
-from streams.sessions import find_session, go_on, open_session
+from streams.sessions import find_session, open_session
 from streams.sink import Account, Batch, Memory, Session, StoredEvent
 from topics.topic import Damage, Entry, Kind, Message
 
@@ -126,7 +126,9 @@ class BatchMaker:
         """Find who each event belongs to, with salts that are durable and sessions at hand."""
         self._salts.renew({event.record["occurred_at"] // DAY_MS for event in events if needs_salt(event.record)}, now)
         identities = [self._parties.identify(event.record) for event in events]
-        self._memory.recall(identity for identity in identities if identity is not None)
+        self._memory.recall(
+            [(identity, event.record["occurred_at"]) for event, identity in zip(events, identities, strict=True) if identity is not None]
+        )
         return identities
 
     def _add_row(self, event: _Event, identity: Identity | None, touched: dict[int, Session], batch: Batch, now: int) -> None:
@@ -138,7 +140,7 @@ class BatchMaker:
         facts = (self._facts.place(record["address"]), self._facts.agent(record["user_agent"]))
         row = self._converter.to_row(record, session, is_start, facts, channel, now)
         if identity is not None and session is None:  # more sessions than a visitor has: ids are kept, facts are not made up
-            row["party_id"], row["session_id"] = identity.parties[0], identity.session_id
+            row["party_id"], row["session_id"] = identity.parties[0][1], identity.session_id
         batch.rows.append(row)
         account = _account_of(batch, event.entry.message)
         account.stored += 1
@@ -150,9 +152,10 @@ class BatchMaker:
         if identity.session_id is not None:
             session = self._memory.named(identity, identity.session_id)
         else:
-            session = find_session(self._memory.of(identity), event.record["occurred_at"], self._session_timeout_ms)
+            at = event.record["occurred_at"]
+            session = find_session(self._memory.around(identity, at), at, self._session_timeout_ms)
         if session is not None:
-            go_on(session, event.record)
+            self._memory.go_on(session, event.record)
             return session, False
         if not self._memory.has_room(identity):
             return None, False

@@ -5,6 +5,7 @@ Event ids and sessions come from the rows of the same partition number, accounts
 
 import copy
 import struct
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Final, TypeAlias
@@ -13,13 +14,13 @@ import msgspec
 
 from streams.batches import MINUTE_MS
 from streams.sessions import PAGE_VIEW
-from streams.sink import Account, Batch, Session, StoredEvent
+from streams.sink import Account, Batch, Party, Session, StoredEvent
+from streams.timeline import PartySessions
 
 HOUR_MS: Final = 60 * MINUTE_MS
 ACCOUNTS_KEPT_MS: Final = 48 * HOUR_MS
 
 _EVENT = struct.Struct(">16sq")
-Party: TypeAlias = tuple[str, str]
 AccountKey: TypeAlias = tuple[str, int, str]  # spool, minute, source
 
 
@@ -57,7 +58,7 @@ class PartitionMemory:
     def __init__(self, window_hours: int) -> None:
         self._window_hours = window_hours
         self._events: dict[int, dict[bytes, int]] = {}
-        self._sessions: dict[Party, dict[str, Session]] = {}
+        self._sessions: defaultdict[Party, PartySessions] = defaultdict(PartySessions)
         self._seen: dict[Party, int] = {}  # the hour in which a party was last written
         self._hour = 0
         self.accounts: dict[AccountKey, Account] = {}
@@ -71,9 +72,19 @@ class PartitionMemory:
                 known[key] = events[key]
         return known
 
-    def sessions_of(self, parties: Iterable[Party]) -> Sequence[Session]:
-        """All sessions of the parties, as copies."""
-        return [copy.copy(session) for party in parties for session in self._sessions.get(party, {}).values()]
+    def session_counts(self, parties: Iterable[Party]) -> Mapping[Party, int]:
+        """The number of sessions of each of the parties that has any."""
+        return {party: len(held.by_id) for party in parties if (held := self._sessions.get(party)) is not None}
+
+    def sessions_named(self, names: Iterable[tuple[str, str, str]]) -> Sequence[Session]:
+        """The sessions of these names, as copies."""
+        found = ((self._sessions.get((site, party_id)), session_id) for site, party_id, session_id in names)
+        return [copy.copy(held.by_id[session_id]) for held, session_id in found if held is not None and session_id in held.by_id]
+
+    def sessions_around(self, instants: Iterable[tuple[str, str, int]]) -> Sequence[Session]:
+        """The sessions next to these instants, as copies."""
+        found = ((self._sessions.get((site, party_id)), at) for site, party_id, at in instants)
+        return [copy.copy(session) for held, at in found if held is not None for session in held.around(at)]
 
     def committed(self, batch: Batch, spools: Mapping[str, int], now: int) -> None:
         """Take in a batch that was committed."""
@@ -116,7 +127,7 @@ class PartitionMemory:
 
     def _restore_session(self, row: _SessionRow, party_id: str, session_id: str, pages: int) -> None:
         party = (row.site, party_id)
-        sessions = self._sessions.setdefault(party, {})
+        sessions = self._sessions[party].by_id
         self._seen[party] = self._hour
         session = sessions.get(session_id)
         if session is None:
@@ -133,7 +144,7 @@ class PartitionMemory:
 
     def _remember(self, session: Session) -> None:
         party = (session.site, session.party_id)
-        self._sessions.setdefault(party, {})[session.session_id] = session
+        self._sessions[party].add(session)
         self._seen[party] = self._hour
 
     def _begin_hour(self, now: int) -> None:

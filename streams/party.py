@@ -6,6 +6,7 @@ from typing import Any
 
 from schemas.codec import Record
 from streams.salts import DAY_MS, Salts
+from streams.sink import Party
 
 MOST_KNOWN = 100_000
 
@@ -14,11 +15,10 @@ MOST_KNOWN = 100_000
 class Identity:
     """What decides an event's session.
 
-    `parties` holds the ids under which the session may stand, that of the event's own day first; `session_id` is the page's word.
+    `parties` are those under which the session may stand, that of the event's own day first; `session_id` is the page's word.
     """
 
-    site: str
-    parties: tuple[str, ...]
+    parties: tuple[Party, ...]
     session_id: str | None = None
 
 
@@ -41,7 +41,7 @@ class Parties:
         if kind == "private":
             return self._private(record)
         if kind == "consented" and (party_id := record["party_id"]):
-            return Identity(record["site"], (party_id,), record["session_id"])
+            return Identity(((record["site"], party_id),), record["session_id"])
         return None
 
     def _private(self, record: Record) -> Identity:
@@ -58,7 +58,7 @@ class Parties:
     def _candidates(self, day: int, site: str, address: str | None, user_agent: str | None) -> Identity:
         """Midnight ends no session: it may stand under the id of the day before, or of the day after when that came first."""
         secrets = (self._salts.of(near) for near in (day, day - 1, day + 1))
-        return Identity(site, tuple(party_id(secret, site, address, user_agent) for secret in secrets if secret is not None))
+        return Identity(tuple((site, party_id(secret, site, address, user_agent)) for secret in secrets if secret is not None))
 
 
 def party_id(secret: bytes, site: str, address: str | None, user_agent: str | None) -> str:

@@ -31,10 +31,11 @@ def open_session(identity: Identity, session_id: str, record: Record, channel: s
 
     Its page is the landing page even when it is no page view: that is where the visitor was when the silence ended.
     """
+    site, party_id = identity.parties[0]
     is_page_view = record["event_type"] == PAGE_VIEW
     return Session(
-        site=identity.site,
-        party_id=identity.parties[0],
+        site=site,
+        party_id=party_id,
         session_id=session_id,
         first_at=record["occurred_at"],
         last_at=record["occurred_at"],

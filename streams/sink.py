@@ -7,6 +7,8 @@ from typing import Any, Protocol, TypeAlias
 # Keys are the columns of schemas.contract; __time is milliseconds since 1970, a nested column is JSON text.
 Row: TypeAlias = dict[str, str | int | float | None]
 
+Party: TypeAlias = tuple[str, str]  # site, party id
+
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
@@ -103,8 +105,18 @@ class Memory(Protocol):
     def known_events(self, keys: Sequence[bytes]) -> Mapping[bytes, int]:
         """The payload hash of each of the keys that is taken."""
 
-    def sessions_of(self, parties: Iterable[tuple[str, str]]) -> Sequence[Session]:
-        """All sessions of the parties, given as (site, party id); they are the caller's to change."""
+    def session_counts(self, parties: Iterable[Party]) -> Mapping[Party, int]:
+        """The number of sessions of each of the parties that has any."""
+
+    def sessions_named(self, names: Iterable[tuple[str, str, str]]) -> Sequence[Session]:
+        """The sessions of these names, given as (site, party id, session id); they are the caller's to change."""
+
+    def sessions_around(self, instants: Iterable[tuple[str, str, int]]) -> Sequence[Session]:
+        """Of each (site, party id, instant) the party's sessions next to it on both sides; they are the caller's to change.
+
+        These are the one that ends last before the instant, and the one that begins first among those that end at or after it;
+        of equal ones the one with the smaller beginning, then id. A few more may be among them.
+        """
 
 
 class Sink(Memory, Protocol):

@@ -18,7 +18,7 @@ from streams.settings import Settings
 from streams.sink import Account, Session
 from topics.local import LocalReader
 
-POINTS = ("sessions_of", "commit", "committed", "release")
+POINTS = ("session_counts", "commit", "committed", "release")
 BEHIND = {"committed": "commit"}
 
 

@@ -18,7 +18,7 @@ from streams.decoding import CompiledDecoder
 from streams.facts import NO_CHANNEL, Channel, Lookups
 from streams.salts import Salts
 from streams.settings import Settings
-from streams.sink import Account, Batch, Choice, DeadLetter, Ledger, Row, Session
+from streams.sink import Account, Batch, Choice, DeadLetter, Ledger, Party, Row, Session
 from streams.worker import Worker
 from topics.topic import Damage, Entry, Kind, Message
 
@@ -49,8 +49,20 @@ class MemorySink:
     def known_events(self, keys: Sequence[bytes]) -> Mapping[bytes, int]:
         return {key: self._events[key] for key in keys if key in self._events}
 
-    def sessions_of(self, parties: Iterable[tuple[str, str]]) -> Sequence[Session]:
-        return [copy.copy(session) for party in parties for session in self._sessions.get(party, {}).values()]
+    def session_counts(self, parties: Iterable[Party]) -> Mapping[Party, int]:
+        return {party: len(self._sessions[party]) for party in parties if party in self._sessions}
+
+    def sessions_named(self, names: Iterable[tuple[str, str, str]]) -> Sequence[Session]:
+        found = (self._sessions.get((site, party), {}).get(session_id) for site, party, session_id in names)
+        return [copy.copy(session) for session in found if session is not None]
+
+    def sessions_around(self, instants: Iterable[tuple[str, str, int]]) -> Sequence[Session]:
+        found = []
+        for site, party, at in instants:
+            sessions = sorted(self._sessions.get((site, party), {}).values(), key=lambda one: (one.first_at, one.session_id))
+            found += sorted((one for one in sessions if one.last_at < at), key=lambda one: -one.last_at)[:1]
+            found += [one for one in sessions if one.last_at >= at][:1]
+        return [copy.copy(session) for session in found]
 
     def ledger(self, since: int) -> Ledger:
         return {key: copy.copy(account) for key, account in self._ledger.items() if key[0] >= since}

@@ -52,7 +52,7 @@ def test_the_store_is_the_converters_sink(store: Store[Session, Account]) -> Non
     sink: Sink = store
     assert sink.position(TOPIC) == 0
     assert sink.known_events([]) == {}
-    assert sink.sessions_of([]) == []
+    assert sink.sessions_named([]) == []
     assert sink.ledger(0) == {}
     assert sink.dead_letters_after(TOPIC, "", -1, 1, Choice()) == []
 
@@ -88,15 +88,15 @@ def test_keys_that_share_a_half_are_told_apart(store: Store[Session, Account]) -
 def test_sessions_are_found_by_site_and_party(store: Store[Session, Account]) -> None:
     sessions = [a_session("s1", "p1"), a_session("s2", "p1"), a_session("s3", "p2"), a_session("s4", "p1", site="other")]
     store.commit(Batch(TOPIC, 1, sessions=sessions))
-    found = store.sessions_of([("shop", "p1"), ("shop", "nobody")])
-    assert sorted(found, key=lambda session: session.session_id) == sessions[:2]
+    assert store.session_counts([("shop", "p1"), ("other", "p1"), ("shop", "nobody")]) == {("shop", "p1"): 2, ("other", "p1"): 1}
+    assert store.sessions_named([("shop", "p1", "s2"), ("shop", "p1", "s3"), ("other", "p1", "s1")]) == sessions[1:2]
 
 
 def test_a_session_has_the_state_of_its_last_commit(store: Store[Session, Account]) -> None:
     store.commit(Batch(TOPIC, 1, sessions=[a_session("s1"), a_session("s2")]))
     changed = a_session("s1", last_at=9, pages=2, page_path="/b", previous_page_path="/a", engagement_ms=70)
     store.commit(Batch(TOPIC, 2, sessions=[changed, a_session("s3")]))
-    found = {session.session_id: session for session in store.sessions_of([("shop", "p1")])}
+    found = {session.session_id: session for session in store.sessions_named([("shop", "p1", f"s{number}") for number in range(5)])}
     assert found == {"s1": changed, "s2": a_session("s2"), "s3": a_session("s3")}
 
 

@@ -27,8 +27,8 @@ def identify(salts: Salts, record: Record) -> Identity:
 
 
 def test_a_private_party_id_is_16_hexadecimal_digits(salts: Salts) -> None:
-    [party] = identify(salts, a_record()).parties
-    assert len(bytes.fromhex(party)) == 8
+    [(site, party)] = identify(salts, a_record()).parties
+    assert (site, len(bytes.fromhex(party))) == ("shop", 8)
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_the_same_browser_is_the_same_party_all_day(salts: Salts) -> None:
 def test_the_days_around_count_while_their_salts_exist(salts: Salts) -> None:
     parties = Parties(salts)
     [today] = identify(salts, a_record()).parties
-    assert parties.identify(a_record()) == Identity("shop", (today,))
+    assert parties.identify(a_record()) == Identity((today,))
     salts.renew([TODAY - 1, TODAY + 1], NOON)
     found = parties.identify(a_record())
     assert found is not None
@@ -70,7 +70,7 @@ def test_what_is_remembered_is_bounded(salts: Salts) -> None:
 
 def test_with_consent_the_page_says_who_it_is(salts: Salts) -> None:
     record = a_record(party_kind="consented", party_id="p", session_id="s")
-    assert identify(salts, record) == Identity("shop", ("p",), "s")
+    assert identify(salts, record) == Identity((("shop", "p"),), "s")
 
 
 @pytest.mark.parametrize("kind", [{"party_kind": "none", "party_id": "p"}, {"party_kind": "consented"}, {"party_kind": "whatever"}])

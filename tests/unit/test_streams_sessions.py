@@ -7,7 +7,7 @@ import pytest
 from support.streams import NOON, Converting, a_message, a_record
 from support.streams_reference import DAY, MINUTE
 
-from streams.memory import MOST_OF_A_PARTY
+from streams.memory import MAX_SESSIONS_PER_PARTY
 from streams.sessions import MOST_ENGAGEMENT_MS, find_session
 from streams.sink import Session
 
@@ -141,12 +141,12 @@ def test_without_party_there_is_no_session(converting: Converting) -> None:
     names = ("party_id", "session_id", "session_page_number", "session_engagement_ms", "session_channel", "landing_page_path")
     assert [row[name] for name in names] == [None] * 6
     assert row["is_session_start"] == 0
-    assert converting.sink.sessions_of([("shop", "p")]) == []
+    assert converting.sink.session_counts([("shop", "p")]) == {}
 
 
 def test_a_party_that_invents_sessions_keeps_its_ids_but_gets_no_more_facts(converting: Converting) -> None:
     consent: dict[str, Any] = {"party_kind": "consented", "party_id": "p"}
-    converting.take(*(a_message(session_id=str(number), **consent) for number in range(MOST_OF_A_PARTY - 1)))
+    converting.take(*(a_message(session_id=str(number), **consent) for number in range(MAX_SESSIONS_PER_PARTY - 1)))
     last, beyond, known = (converting.row(session_id=name, **consent) for name in ("last", "beyond", "0"))
     assert [row["session_page_number"] for row in (last, beyond, known)] == [1, None, 2]
     assert (beyond["party_id"], beyond["session_id"], beyond["is_session_start"]) == ("p", "beyond", 0)
