@@ -22,7 +22,6 @@ from collector.gate import Gate
 from collector.identifiers import partition_key_function
 from collector.intake import Intake
 from collector.ledger import Halves, Minute
-from collector.mapping.compile import Encoder
 from collector.mapping.loader import load
 from collector.mapping.operations import FindPlace
 from collector.metrics import Metrics
@@ -90,15 +89,17 @@ def load_encoders(settings: Settings, sources: Sequence[Source]) -> Encoders:
             if source.copy_to:
                 wanted[Use(source.name, kind, is_copy=True)] = (source.copy_to.mapping_file, source.copy_to.schema_file, source.is_strict)
     rules, find_place = AddressRules(settings.query_parameters), place_finder(settings.places) if settings.places else None
-    encoders: dict[Use, Encoder] = {}
+    encoders = Encoders()
     faults: dict[str, None] = {}
     for use, (mapping, schema, is_strict) in wanted.items():
         try:
-            encoders[use] = load(mapping, schema, rules, kind=use.kind, is_strict=is_strict, find_place=find_place)
+            report = encoders.reporter(use)
+            encoders[use] = load(mapping, schema, rules, kind=use.kind, is_strict=is_strict, find_place=find_place, report=report)
         except MappingError as error:
             faults |= dict.fromkeys(error.faults)  # a mapping of several sources is told once
     if faults:
         raise MappingError(list(faults))
+    encoders.implausible.clear()  # the samples that each was tried with
     return encoders
 
 
@@ -115,7 +116,7 @@ def create_app(
 ) -> Application:
     """Build both applications. `topics` has the collector's own topic under None, those that sources name under their names."""
     topic = topics[None]
-    gate, metrics = Gate(), Metrics(topic.unread_bytes)
+    gate, metrics = Gate(), Metrics(topic.unread_bytes, encoders.implausible)
     addresses = AddressReader(settings.trusted_proxies)
     shared = make_rates(settings.rate_per_second, settings.rate_burst)
 

@@ -10,12 +10,9 @@ from collector.texts import MAX_TEXT
 
 MAX_EVENTS = 50
 LATEST = 253_402_300_799_999  # the last millisecond of the year 9999
-INT32 = 2**31 - 1
 
 Text: TypeAlias = Annotated[str, Meta(max_length=MAX_TEXT)] | None
-Size: TypeAlias = Annotated[int, Meta(ge=0, le=INT32)] | Annotated[float, Meta(ge=0, le=INT32)] | None
-Whole: TypeAlias = Annotated[int, Meta(ge=-INT32, le=INT32)] | Annotated[float, Meta(ge=-INT32, le=INT32)] | None
-Duration: TypeAlias = Annotated[int, Meta(ge=0, le=LATEST)] | Annotated[float, Meta(ge=0, le=LATEST)] | None
+Number: TypeAlias = int | float | None  # of any size: the mapping holds it to its range, see collector.mapping.inputs
 
 
 class RejectReason(StrEnum):
@@ -82,22 +79,22 @@ class Event(Struct, forbid_unknown_fields=True, gc=False):
     url: Text = None
     title: Text = None
     referrer: Text = None
-    viewport_width: Size = None
-    viewport_height: Size = None
-    screen_width: Size = None
-    screen_height: Size = None
-    device_pixel_ratio: float | None = None
+    viewport_width: Number = None
+    viewport_height: Number = None
+    screen_width: Number = None
+    screen_height: Number = None
+    device_pixel_ratio: Number = None
     language: Text = None
     time_zone: Text = None
-    engagement_ms: Duration = None
-    scroll_percent: Whole = None
+    engagement_ms: Number = None
+    scroll_percent: Number = None
     target: Text = None
-    x: Whole = None
-    y: Whole = None
-    revenue: float | None = None
+    x: Number = None
+    y: Number = None
+    revenue: Number = None
     currency: Text = None
     product_id: Text = None
-    quantity: Annotated[int, Meta(ge=-INT32, le=INT32)] | None = None
+    quantity: Number = None
     parameters: object = None  # an object, but for Divolte's script
 
 

@@ -1,7 +1,9 @@
 """Makes the sources of events that a file describes, and the one of the internal port."""
 
+from collections import Counter
 from collections.abc import Mapping
-from typing import Final, NamedTuple, TypeAlias
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 from collector.addresses import cut_text
 from collector.cookies import PartyCookie
@@ -13,7 +15,7 @@ from collector.endpoints.divolte_json import JsonSource
 from collector.endpoints.tracker import TrackerSource
 from collector.exchange import EventSource
 from collector.identifiers import PLAIN, IdentifierRules
-from collector.mapping.compile import Encoder
+from collector.mapping.compile import Encoder, Report
 from collector.pipeline import PartitionKey, Pipeline
 from collector.sources import Source
 
@@ -28,7 +30,16 @@ class Use(NamedTuple):
     is_copy: bool = False
 
 
-Encoders: TypeAlias = Mapping[Use, Encoder]
+class Encoders(dict[Use, Encoder]):
+    """The encoders, and what they found: numbers out of their range, by source and field."""
+
+    def __init__(self, encoders: Mapping[Use, Encoder] = MappingProxyType({})) -> None:
+        super().__init__(encoders)
+        self.implausible: Counter[tuple[str, str]] = Counter()
+
+    def reporter(self, use: Use) -> Report:
+        """Return what counts the fields that an encoder reports; a copy of an event is not counted again."""
+        return len if use.is_copy else lambda fields: self.implausible.update((use.source, field) for field in fields)
 
 
 def kinds_of(source: Source) -> tuple[str, ...]:
@@ -39,7 +50,7 @@ def kinds_of(source: Source) -> tuple[str, ...]:
 class EventSources(NamedTuple):
     """What sources are made of."""
 
-    encoders: Encoders
+    encoders: Mapping[Use, Encoder]
     partition_key: PartitionKey
     memory: DuplicateMemory
 

@@ -3,6 +3,7 @@
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -16,10 +17,11 @@ BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 class Metrics(Collector):
     """The collector's counters."""
 
-    def __init__(self, unread_bytes: Callable[[], int]) -> None:
+    def __init__(self, unread_bytes: Callable[[], int], implausible: Mapping[tuple[str, str], int] = MappingProxyType({})) -> None:
         self.results: Counter[tuple[str, str]] = Counter()  # (source, result)
         self.answers: Counter[int] = Counter()  # status
         self.refused: Counter[str] = Counter()  # requests refused as a whole, by reason
+        self._implausible = implausible  # (source, field)
         self.unknown_keys = 0
         self.aborted = 0
         self._unread_bytes = unread_bytes
@@ -59,6 +61,14 @@ class Metrics(Collector):
         for reason, count in sorted(self.refused.items()):
             refused.add_metric((str(reason),), count)
         yield refused
+        implausible = CounterMetricFamily(
+            f"{PREFIX}_implausible_numbers",
+            "Numbers out of their range, left out of the record, by source and field.",
+            labels=("source", "field"),
+        )
+        for labels, count in sorted(self._implausible.items()):
+            implausible.add_metric(labels, count)
+        yield implausible
         yield CounterMetricFamily(
             f"{PREFIX}_unknown_keys", "Keys of batches and events that are not known and were ignored.", value=self.unknown_keys
         )

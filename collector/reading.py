@@ -20,6 +20,7 @@ from collector.event import (
     TrustedEvent,
 )
 from collector.identifiers import is_identifier
+from collector.numbers import OUT_OF_RANGE, clamp_numbers
 from collector.texts import TOO_LONG, mark_lone_surrogates
 
 # Reasons of the fields that have one of their own; a wrong type elsewhere is an invalid field.
@@ -40,6 +41,7 @@ _BATCH_REASONS: Final = {
 }
 _FIELD = re.compile(r"- at `\$\.(\w+)")
 _MAX_MESSAGE = 200
+_ERRORS: Final = (msgspec.DecodeError, ValueError, RecursionError)
 
 
 class _OnlyId(msgspec.Struct):
@@ -76,7 +78,7 @@ class BodyReader:
                 return Rejection(RejectReason.INVALID_ENCODING, f"the body must be UTF-8; byte {error.start} is not")
         try:
             return self._whole.decode(body)
-        except (msgspec.DecodeError, ValueError, RecursionError):
+        except _ERRORS:
             return self._read_slowly(body)
 
     def _read_slowly(self, body: bytes) -> Reading | Rejection:
@@ -93,19 +95,17 @@ class BodyReader:
         reading.events = [self._read_event(raw, reading) for raw in envelope.events]
         return reading
 
-    def _read_event(self, raw: msgspec.Raw, reading: Reading) -> Event | Rejection:
+    def _read_event(self, raw: msgspec.Raw | bytes, reading: Reading) -> Event | Rejection:
         try:
             return self._event.decode(raw)
-        except RecursionError:
-            return Rejection(RejectReason.INVALID_PARAMETERS, "an event must not be nested that deep", _id_of(raw))
-        except (msgspec.DecodeError, ValueError) as error:
+        except _ERRORS as error:
+            if OUT_OF_RANGE in str(error) and (clamped := clamp_numbers(bytes(raw))) != raw:
+                return self._read_event(clamped, reading)
             if "unknown field" not in str(error):
                 return _refusal(error, raw)
         try:
             event = self._lenient.decode(raw)
-        except RecursionError:
-            return Rejection(RejectReason.INVALID_PARAMETERS, "an event must not be nested that deep", _id_of(raw))
-        except (msgspec.DecodeError, ValueError) as error:
+        except _ERRORS as error:
             return _refusal(error, raw)
         reading.unknown_keys += _keys_beside(raw, self._event_keys)
         return event
@@ -124,7 +124,9 @@ def _open(body: bytes) -> Envelope | Rejection:
         return Rejection(RejectReason.INVALID_JSON, f"the body must be JSON: {error}"[:_MAX_MESSAGE])
 
 
-def _refusal(error: Exception, raw: msgspec.Raw) -> Rejection:
+def _refusal(error: Exception, raw: msgspec.Raw | bytes) -> Rejection:
+    if isinstance(error, RecursionError):
+        return Rejection(RejectReason.INVALID_PARAMETERS, "an event must not be nested that deep", _id_of(raw))
     text = str(error)
     named = _FIELD.search(text)
     if TOO_LONG in text:
@@ -134,10 +136,10 @@ def _refusal(error: Exception, raw: msgspec.Raw) -> Rejection:
     return Rejection(reason, text[:_MAX_MESSAGE], _id_of(raw))
 
 
-def _id_of(raw: msgspec.Raw) -> str:
+def _id_of(raw: msgspec.Raw | bytes) -> str:
     try:
         event_id = _ONLY_ID.decode(raw).id
-    except (msgspec.DecodeError, ValueError, RecursionError):
+    except _ERRORS:
         return ""
     return event_id if is_identifier(event_id) else ""
 
@@ -145,7 +147,7 @@ def _id_of(raw: msgspec.Raw) -> str:
 def _keys_beside(raw: bytes | msgspec.Raw, known: frozenset[str]) -> int:
     try:
         return len(_KEYS.decode(raw).keys() - known)
-    except (msgspec.DecodeError, ValueError, RecursionError):
+    except _ERRORS:
         return 0
 
 

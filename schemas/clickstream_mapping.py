@@ -14,6 +14,7 @@ from collector.mapping import (
     is_corrupt,
     is_duplicate,
     is_first_in_session,
+    is_implausible,
     is_new_party,
     is_skewed,
     language,
@@ -102,3 +103,6 @@ for name, value in {"revenue": revenue(), "currency": currency(), "product_id": 
     map_(event_parameters().path(f"$.{name}")).onto(name)
     map_(value).onto(name)
 map_(event_parameters()).onto("parameters")
+
+# Whether a number above was out of its range
+map_(is_implausible()).onto("is_implausible")

@@ -28,6 +28,7 @@ NOT_SAID_BY_THE_PAGE = frozenset(
         "is_corrupt",
         "is_skewed",
         "is_cleaned",
+        "is_implausible",
     }
 )
 

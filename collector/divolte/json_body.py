@@ -8,6 +8,7 @@ import msgspec
 from msgspec.json import Decoder
 
 from collector.event import Rejection, RejectReason, Text
+from collector.numbers import OUT_OF_RANGE, clamp_numbers
 from collector.texts import TOO_LONG, mark_lone_surrogates
 
 MAX_EVENTS: Final = 100
@@ -120,6 +121,8 @@ def _read_into(reading: Reading, body: bytes | msgspec.Raw) -> JsonEvent | Rejec
     try:
         event = _known.decode(body)
     except _ERRORS as error:
+        if OUT_OF_RANGE in str(error) and (clamped := clamp_numbers(bytes(body))) != body:
+            return _read_into(reading, clamped)
         event = _refusal(error)
         if _UNKNOWN in event.message:
             event = _read_leniently(reading, body)

@@ -4,26 +4,29 @@ What depends on one text that repeats (an address, an agent) is worked out once 
 the rest is straight-line code in the mapping's own order.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from collector.mapping import avro
 from collector.mapping.expressions import Call, Expression, Input, Literal, inputs_of, operations_of
 from collector.mapping.inputs import ARGUMENTS, FACTS, Fact
 from collector.mapping.kinds import fitted, resolved
-from collector.mapping.operations import CHANGING, INLINE, Functions
+from collector.mapping.operations import CHANGING, INLINE, RANGED, Functions
 from collector.mapping.statements import Assign, Exit, Plan, Section, Statement, Stop, When, assignments, has_jumps
 from collector.mapping.targets import Target, targets
 
 Encoder: TypeAlias = Callable[..., bytes]
+Report: TypeAlias = Callable[[Sequence[str]], object]  # hears of the numbers of an event that were out of their range, by field
 
 
 class Code:
     """Lines of Python, with a memory of which variable holds which value in the blocks that are open."""
 
-    def __init__(self, facts: Mapping[str, Fact], places: Mapping[str, str] | None = None) -> None:
+    def __init__(self, facts: Mapping[str, Fact], places: Mapping[str, str] | None = None, *, has_ranges: bool) -> None:
         self.lines: list[str] = []
-        self._facts = facts
+        self.finds_implausible = False  # whether a number can turn out to be out of its range
+        self.field = ""  # which the rule fills
+        self._facts, self._has_ranges = facts, has_ranges
         self._places = places or {}  # variables that hold what a fact is made of
         self._indent = 1
         self._scopes: list[dict[Expression, str]] = [{}]
@@ -46,6 +49,9 @@ class Code:
         """Give the variable that holds a value, working it out if no open block has it yet."""
         if isinstance(expression, Literal):
             return repr(expression.value)
+        if isinstance(expression, Call) and expression.operation == "plausible" and not self._has_ranges:
+            number, *_, is_whole = expression.arguments
+            return self._argument(Call("whole", (number,), expression.type) if is_whole else number)
         for scope in self._scopes:
             if expression in scope:
                 return scope[expression]
@@ -55,6 +61,8 @@ class Code:
         self._count += 1
         name = f"v{self._count}"
         self.emit(f"{name} = {source}")
+        if isinstance(expression, Call) and expression.operation in RANGED:
+            self._hold_to_range(expression, name)
         self._scopes[-1][expression] = name
         return name
 
@@ -62,6 +70,9 @@ class Code:
         return self._facts[name].code(self._places.get(name, ""))
 
     def _call(self, call: Call) -> str:
+        if call.operation in RANGED:  # in a variable of its own: out of this range, and perhaps not out of another
+            number = call.arguments[0]
+            return self._fact(number.name) if isinstance(number, Input) else f"({self._argument(number)})"
         names = [self._argument(argument) for argument in call.arguments]
         if call.operation in INLINE:
             return INLINE[call.operation].format(*names)
@@ -69,6 +80,16 @@ class Code:
         first = call.arguments[0]
         is_always = not isinstance(first, Input | Call) or first.is_always
         return code if is_always else f"None if {names[0]} is None else {code}"
+
+    def _hold_to_range(self, call: Call, name: str) -> None:
+        """Write what makes a number absent that is out of its range, and whole if it is to be."""
+        _, low, high, field, is_whole = call.arguments
+        self.finds_implausible = True
+        self.emit(f"if {name} is not None:")
+        self.emit(f"    if not {low!r} <= {name} <= {high!r}:")
+        self.emit(f"        {name} = None; is_implausible = True; implausible += ({field or self.field!r},)")
+        if is_whole:
+            self.emit(f"    elif {name}.__class__ is not int: {name} = int({name})")
 
     def _argument(self, argument: object) -> str:
         if isinstance(argument, Input | Literal | Call):
@@ -81,10 +102,12 @@ class Compiler:
 
     def __init__(self, plan: Plan, schema: Mapping[str, Any], kind: str, *, is_strict: bool) -> None:
         self._kind, self._facts = kind, FACTS[kind]
+        self._has_ranges = not is_strict or kind == "tracker"  # Divolte's forms have none, to the letter
         self._statements = fitted(plan.statements, kind)
         self.targets = list(targets(schema, is_strict=is_strict))
         self._by_name = {target.name: target for target in self.targets}
         self._assigned = {assign.field for assign, _ in assignments(self._statements)}
+        self._implausible: set[str] = set()  # the repeated texts that may be numbers out of their range
         self._groups = {} if has_jumps(self._statements) else self._find_groups()
 
     def _find_groups(self) -> dict[str, str]:
@@ -123,30 +146,41 @@ class Compiler:
         return runs
 
     def _group_function(self, name: str) -> str:
-        code = Code(self._facts, {name: name})
+        code = Code(self._facts, {name: name}, has_ranges=self._has_ranges)
         fields = {field for field, group in self._groups.items() if group == name}
         self._body(code, self._statements, fields)
-        runs = [" + ".join(f"f_{target.name}" for target in run) for run in self._segments(name)]
-        code.emit(f"return {runs[0]}" if len(runs) == 1 else f"return ({', '.join(runs)})")
+        results = [" + ".join(f"f_{target.name}" for target in run) for run in self._segments(name)]
+        if code.finds_implausible:
+            self._implausible.add(name)
+            code.lines.insert(0, "    implausible = ()")
+            results.append("implausible")
+        code.emit(f"return {results[0]}" if len(results) == 1 else f"return ({', '.join(results)})")
         return f"def make_{name}({name}):\n" + "\n".join(code.lines)
 
     def _encode_function(self) -> str:
-        code = Code(self._facts)
+        code = Code(self._facts, has_ranges=self._has_ranges)
+        code.emit("is_implausible = False; implausible = ()")
         rest = self._assigned - self._groups.keys()
         for name in self.repeated_texts():
             self._look_up(code, name)
         self._body(code, self._statements, rest)
+        if code.finds_implausible or self._implausible:
+            code.emit("if is_implausible: report(implausible)")
         code.emit(f"return join(({', '.join(['prefix', *self._parts()])},))")
         return f"def encode({', '.join(ARGUMENTS)}):\n" + "\n".join(code.lines)
 
     def _look_up(self, code: Code, name: str) -> None:
-        count = len(self._segments(name))
+        parts = [f"s_{name}_{number}" for number in range(len(self._segments(name)))]
+        if name in self._implausible:
+            parts.append(f"i_{name}")
         key = self._facts[name].place
-        found = f"s_{name}_0" if count == 1 else f"s_{name}"
+        found = parts[0] if len(parts) == 1 else f"s_{name}"
         code.emit(f"{found} = known_{name}({key})")
         code.emit(f"if {found} is None: {found} = new_{name}({key})")
-        if count > 1:
-            code.emit(f"{', '.join(f's_{name}_{number}' for number in range(count))} = {found}")
+        if len(parts) > 1:
+            code.emit(f"{', '.join(parts)} = {found}")
+        if name in self._implausible:
+            code.emit(f"if i_{name}: is_implausible = True; implausible += i_{name}")
 
     def _parts(self) -> list[str]:
         """Give the variables and constants that make a message, in order."""
@@ -212,14 +246,17 @@ class Compiler:
 
     def _assign(self, code: Code, assign: Assign) -> None:
         target = self._by_name[assign.field]
-        value = resolved(target.converted(assign.value, has_parameters_text="parameters_text" in self._facts), self._kind)
+        code.field = assign.field
+        value = resolved(
+            target.converted(assign.value, has_parameters_text="parameters_text" in self._facts, has_ranges=self._has_ranges), self._kind
+        )
         name = code.name_of(value)
         guard = "" if value.is_always else f"if {name} is not None: "
         code.emit(f"{guard}f_{target.name} = {target.encoder(value, name)}")
 
 
 def compile_mapping(
-    plan: Plan, schema: Mapping[str, Any], kind: str, functions: Functions, prefix: bytes, *, is_strict: bool = False
+    plan: Plan, schema: Mapping[str, Any], kind: str, functions: Functions, prefix: bytes, report: Report, *, is_strict: bool = False
 ) -> Encoder:
     """Compile a mapping that has no faults, for events of one kind; `prefix` is what every message begins with."""
     compiler = Compiler(plan, schema, kind, is_strict=is_strict)
@@ -228,6 +265,7 @@ def compile_mapping(
         **{target.json_operation: target.encode_json for target in compiler.targets},
         "join": b"".join,
         "prefix": prefix,
+        "report": report,
         "INTEGERS": avro.INTEGERS,
         "varint": avro.varint,
         "instant": avro.Instants().encode,

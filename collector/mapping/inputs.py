@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple
 
-from collector.mapping.expressions import Type
+from collector.mapping.expressions import Call, Expression, Type
 
 # The arguments of the generated function, in order. `event` is a collector.event.Event of the tracker, the first value of each query
 # parameter of a browser, or a collector.divolte.json_body.JsonEvent.
@@ -43,12 +43,41 @@ TYPES: Final[Mapping[str, Type]] = MappingProxyType(
         "target currency product_id address remote_host user_agent",
         Type.TEXT,
     )
-    | _typed("is_new_party is_first_in_session is_duplicate is_corrupt is_skewed is_cleaned", Type.BOOLEAN)
+    | _typed("is_new_party is_first_in_session is_duplicate is_corrupt is_skewed is_cleaned is_implausible", Type.BOOLEAN)
     | _typed("viewport_width viewport_height screen_width screen_height whole_device_pixel_ratio scroll_percent x y quantity", Type.INT32)
     | _typed("occurred_at received_at created_at engagement_ms", Type.INT64)
     | _typed("device_pixel_ratio revenue", Type.FP64)
     | {"parameters": Type.JSON, "parameters_text": Type.JSON, "headers": Type.HEADERS}
 )
+
+
+class Range(NamedTuple):
+    """The numbers from `low` to `high`, both among them."""
+
+    low: int | float
+    high: int | float
+
+
+_LENGTH: Final = Range(0, 32_767)
+_POSITION: Final = Range(-1_000_000, 1_000_000)
+
+# What a page, or a server, can mean by each number; any other is absent, and the event is flagged. The reasons are in the README.
+RANGES: Final[Mapping[str, Range]] = MappingProxyType(
+    dict.fromkeys(("viewport_width", "viewport_height", "screen_width", "screen_height"), _LENGTH)
+    | dict.fromkeys(("x", "y"), _POSITION)
+    | dict.fromkeys(("device_pixel_ratio", "whole_device_pixel_ratio"), Range(0.1, 25))
+    | {
+        "scroll_percent": Range(0, 100),
+        "engagement_ms": Range(0, 86_400_000),
+        "revenue": Range(-10_000_000_000, 10_000_000_000),
+        "quantity": Range(-1_000_000, 1_000_000),
+    }
+)
+
+
+def plausible(number: Expression, name: str, *, is_whole: bool = False) -> Call:
+    """Hold a number to the range of the input of that name; `is_whole` cuts off its fraction."""
+    return Call("plausible", (number, *RANGES[name], name, is_whole), number.type)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +116,7 @@ _COMMON: Final[dict[str, Fact]] = {
     "party_kind": Fact("party_kind", is_always=True, is_repeated=True),
     "is_skewed": Fact("is_skewed", is_always=True),
     "is_cleaned": Fact("is_cleaned", is_always=True),
+    "is_implausible": Fact("is_implausible", is_always=True),  # a variable of the generated code: what it has found so far
     "address": Fact("address", is_repeated=True),
     "remote_host": Fact("remote_host", is_repeated=True),
     "user_agent": Fact("user_agent", is_repeated=True),

@@ -2,6 +2,7 @@
 
 from collector.mapping import digests
 from collector.mapping.expressions import Call, Type
+from collector.mapping.inputs import plausible
 from collector.mapping.values import (
     Boolean,
     Digest,
@@ -28,10 +29,14 @@ def _number(name: str) -> Number:
     return Number(value_of(name).expression)
 
 
+def _plausible(name: str) -> Number:
+    """Return a number held to its range."""
+    return Number(plausible(value_of(name).expression, name))
+
+
 def _whole(name: str) -> Number:
-    """Give a number that pages may report with a fraction, without it."""
-    expression = value_of(name).expression
-    return Number(Call("whole", (expression,), expression.type))
+    """Return a number held to its range, without the fraction that pages may report."""
+    return Number(plausible(value_of(name).expression, name, is_whole=True))
 
 
 def _flag(name: str) -> Boolean:
@@ -128,6 +133,11 @@ def is_cleaned() -> Boolean:
     return _flag("is_cleaned")
 
 
+def is_implausible() -> Boolean:
+    """Whether a number was out of its range, in the rules so far: map it last."""
+    return _flag("is_implausible")
+
+
 def location() -> Text:
     """Address of the page, reduced to what may be kept."""
     return Text(Call("page_address", (value_of("url").expression,), Type.TEXT))
@@ -175,12 +185,12 @@ def screen_height() -> Number:
 
 def device_pixel_ratio() -> Number:
     """Device pixels per CSS pixel."""
-    return _number("device_pixel_ratio")
+    return _plausible("device_pixel_ratio")
 
 
 def whole_device_pixel_ratio() -> Number:
     """Device pixels per CSS pixel as a whole number; absent if it has a fraction."""
-    return _number("whole_device_pixel_ratio")
+    return _plausible("whole_device_pixel_ratio")
 
 
 def language() -> Text:
@@ -220,7 +230,7 @@ def y() -> Number:
 
 def revenue() -> Number:
     """Money of a purchase."""
-    return _number("revenue")
+    return _plausible("revenue")
 
 
 def currency() -> Text:
@@ -235,7 +245,7 @@ def product_id() -> Text:
 
 def quantity() -> Number:
     """How many of the product."""
-    return _number("quantity")
+    return _whole("quantity")
 
 
 def address() -> Text:

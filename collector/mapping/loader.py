@@ -11,7 +11,7 @@ import structlog
 
 from collector.errors import MappingError
 from collector.mapping import check
-from collector.mapping.compile import Encoder, compile_mapping
+from collector.mapping.compile import Encoder, Report, compile_mapping
 from collector.mapping.evaluate import evaluate
 from collector.mapping.expressions import operations_of
 from collector.mapping.kinds import fitted
@@ -54,10 +54,11 @@ def load(
     kind: str = "tracker",
     is_strict: bool = False,
     find_place: FindPlace | None = None,
+    report: Report = len,
 ) -> Encoder:
     """Give the function that encodes events of one kind; raises MappingError with all faults."""
     schema = read_schema(schema_path)
-    return load_plan(read_plan(mapping), schema, rules, kind=kind, is_strict=is_strict, find_place=find_place)
+    return load_plan(read_plan(mapping), schema, rules, kind=kind, is_strict=is_strict, find_place=find_place, report=report)
 
 
 def load_plan(
@@ -68,14 +69,15 @@ def load_plan(
     kind: str = "tracker",
     is_strict: bool = False,
     find_place: FindPlace | None = None,
+    report: Report = len,
 ) -> Encoder:
-    """Check, compile and try out a plan."""
+    """Check, compile and try out a plan; `report` hears of numbers out of their range."""
     if found := check.faults(plan, schema, kind):
         raise MappingError(found)
     if find_place is None and _asks_for_places(plan, kind):
         log.warning("mapping asks for places without a place database", mapping=plan.name, setting="HEADRACE_COLLECTOR_PLACES")
     operations = functions(rules, is_strict=is_strict, find_place=find_place)
-    encode = compile_mapping(plan, schema, kind, operations, message_prefix(schema), is_strict=is_strict)
+    encode = compile_mapping(plan, schema, kind, operations, message_prefix(schema), report, is_strict=is_strict)
     verify(encode, schema, kind)
     return encode
 

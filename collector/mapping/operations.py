@@ -28,6 +28,8 @@ INLINE: Final[Mapping[str, str]] = MappingProxyType(
         "whole": "(None if {0} is None else int({0}))",
     }
 )
+# A number that is absent where it is out of its range, and the event then flagged: its arguments are lowest, highest and the field's name.
+RANGED: Final = frozenset({"plausible", "within"})
 # What these give may change while the collector runs, so that it is not remembered with the text it follows from.
 CHANGING: Final = frozenset({"place"})
 
@@ -105,6 +107,8 @@ _SAME_IN_BOTH: Final[Functions] = MappingProxyType(
         "json_int32": lambda value: scalars.json_integer(value, 32),
         "json_int64": lambda value: scalars.json_integer(value, 64),
         "json_floating": scalars.json_floating,
+        "json_number": scalars.json_number,
+        "json_whole_number": partial(scalars.json_number, is_whole=True),
         "json_boolean": scalars.json_boolean,
         "json_encode": json_encode,
         "parse_int32": lambda text: scalars.parse_integer(text, 32),

@@ -69,6 +69,15 @@ def json_floating(value: object) -> float | None:
     return finite(value) if isinstance(value, int | float | Decimal) and not isinstance(value, bool) else None
 
 
+def json_number(value: object, *, is_whole: bool = False) -> float | Decimal | None:
+    """Return a number of any size, or that of a text; a text with a fraction is not a whole number."""
+    value = _scalar(value)
+    if isinstance(value, str):
+        text = value.strip()
+        return parse_floating_strictly(text) if not is_whole else int(text) if len(text) <= _LONGEST and _INTEGER(text) else None
+    return value if isinstance(value, int | float | Decimal) and not isinstance(value, bool) else None
+
+
 def json_boolean(value: object) -> bool | None:
     """Read a boolean: integers count, and true and false as text in lower, upper or title case."""
     value = _scalar(value)

@@ -8,6 +8,7 @@ from typing import Any, Final
 from collector.mapping import avro, avro_json
 from collector.mapping.avro_json import AvroJson, Encode
 from collector.mapping.expressions import Call, Expression, Input, Type
+from collector.mapping.inputs import RANGES, plausible
 
 _TAKES: Final[Mapping[str, frozenset[Type]]] = MappingProxyType(
     {
@@ -35,6 +36,16 @@ _FROM_JSON: Final = MappingProxyType(
         "double": ("json_floating", Type.FP64),
         "string": ("json_text", Type.TEXT),
         "json": ("json_encode", Type.JSON),
+    }
+)
+
+# How JSON becomes a number of any size, of which the range decides: by what, and whether a fraction is cut off.
+_NUMBERS: Final = MappingProxyType(
+    {
+        "int": ("json_whole_number", True, Type.INT32),
+        "long": ("json_whole_number", True, Type.INT64),
+        "float": ("json_number", False, Type.FP64),
+        "double": ("json_number", False, Type.FP64),
     }
 )
 
@@ -67,9 +78,12 @@ class Target:
             return self.encode_json is not None
         return value.type in _TAKES.get(self.kind, ())
 
-    def converted(self, value: Expression, *, has_parameters_text: bool) -> Expression:
-        """Put the conversion to the field's type around a value."""
-        if value.type is Type.JSON:
+    def converted(self, value: Expression, *, has_parameters_text: bool, has_ranges: bool) -> Expression:
+        """Put the conversion to the field's type around a value; a number out of JSON is held to the range of the input of that name."""
+        if value.type is Type.JSON and has_ranges and self.name in RANGES and self.kind in _NUMBERS:
+            read, is_whole, result = _NUMBERS[self.kind]
+            value = plausible(Call(read, (value,), result), self.name, is_whole=is_whole)
+        elif value.type is Type.JSON:
             if self.kind == "json" and has_parameters_text and isinstance(value, Input):
                 return Input("parameters_text", Type.JSON)
             if self.kind not in _FROM_JSON:

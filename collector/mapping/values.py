@@ -1,5 +1,6 @@
 """The values of the mapping language: what each offers to derive from it and to ask of it."""
 
+import math
 from typing import NoReturn, TypeAlias
 
 from collector.mapping import paths, patterns
@@ -85,6 +86,15 @@ class Number(Value):
     """A number of one of Avro's four kinds."""
 
     __slots__ = ()
+
+    def within(self, low: float, high: float) -> "Number":
+        """The number where it is from low to high; otherwise it is absent, and the event is flagged by is_implausible()."""
+        for bound in (low, high):
+            if isinstance(bound, bool) or not isinstance(bound, int | float) or not math.isfinite(bound):
+                raise TypeError(f"within takes two numbers, the lowest and the highest, not {told(bound)}")
+        if low > high:
+            raise ValueError(f"within takes the lowest number first, not {low!r} before {high!r}")
+        return Number(Call("within", (self.expression, low, high, "", False), self.expression.type))
 
 
 class Texts(Value):

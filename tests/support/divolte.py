@@ -12,7 +12,7 @@ import msgspec
 from support.collector import NOW, Answer, LocalCollector
 
 from collector.divolte.numbers import text36
-from collector.event_sources import TRUSTED, Use, kinds_of
+from collector.event_sources import TRUSTED, Encoders, Use, kinds_of
 from collector.mapping.inputs import ARGUMENTS
 from collector.sources import Source
 from topics.topic import Kind
@@ -79,7 +79,7 @@ class DivolteCollector(LocalCollector):
     def __init__(self, kind: str = "browser", **keys: Any) -> None:
         source = a_source(kind, **keys)
         uses = [Use(source.name, one, is_copy) for one in kinds_of(source) for is_copy in {False, source.copy_to is not None}]
-        super().__init__(sources=[source], encoders=dict.fromkeys([*uses, Use(TRUSTED, "tracker")], facts_as_json))
+        super().__init__(sources=[source], encoders=Encoders(dict.fromkeys([*uses, Use(TRUSTED, "tracker")], facts_as_json)))
 
     @property
     def facts(self) -> list[dict[str, Any]]:

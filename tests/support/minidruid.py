@@ -159,6 +159,7 @@ def _session(dice: random.Random, end_ms: int, days: float, empty: Row) -> Itera
         "is_corrupt": 0,
         "is_skewed": 0,
         "is_cleaned": 0,
+        "is_implausible": 0,
         "page_host": "shop.example",
         "referrer_host": referrer,
         "viewport_width": width,

@@ -80,9 +80,6 @@ EVENTS: list[tuple[str, Any]] = [
     ("invalid_identifier", an_event(session_id=7)),
     ("invalid_field", an_event(url=7)),
     ("invalid_field", an_event(viewport_width="1280")),
-    ("invalid_field", an_event(viewport_width=-1)),
-    ("invalid_field", an_event(viewport_width=2**31)),
-    ("invalid_field", an_event(x=1e300)),
     ("invalid_field", an_event(is_private="yes")),
     ("invalid_field", an_event(revenue="12")),
     ("invalid_parameters", an_event(parameters=[1])),
@@ -103,8 +100,6 @@ RAW_EVENTS: list[tuple[str, bytes]] = [
     ("invalid_text", raw_event(rb'"target":"a\ud83dz"')),
     ("invalid_text", raw_event(rb'"target":"\uDE00\uD83D"')),
     ("invalid_text", raw_event(rb'"parameters":{"a":"\udfff"}')),
-    ("invalid_field", raw_event(b'"revenue":1e999')),
-    ("invalid_parameters", raw_event(b'"parameters":{"a":1e999}')),
     ("invalid_parameters", raw_event(b'"parameters":' + b'{"a":' * 300 + b"1" + b"}" * 300)),
     ("invalid_parameters", raw_event(b'"target":"\\n","parameters":' + b'{"a":' * 700 + b"1" + b"}" * 700)),
 ]

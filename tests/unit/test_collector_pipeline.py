@@ -58,6 +58,7 @@ def test_an_event_becomes_a_record_with_every_part_in_its_field() -> None:
         "is_corrupt": False,
         "is_skewed": False,
         "is_cleaned": False,
+        "is_implausible": False,
         "page_url": "https://shop.example/shoes?utm_source=news",
         "page_host": "shop.example",
         "page_path": "/shoes",

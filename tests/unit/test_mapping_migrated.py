@@ -11,7 +11,7 @@ from netaddr import IPSet  # type: ignore[import-untyped]  # the package carries
 from support.collector import LocalCollector
 from support.divolte import DATA, a_query, a_source, facts_as_json, mincode_of
 
-from collector.event_sources import TRUSTED, Use
+from collector.event_sources import TRUSTED, Encoders, Use
 from collector.mapping import loader
 from collector.mapping.migrate import migrate
 from collector.mapping.migrate.names import FUNCTIONS, METHODS, TYPES, Kind, Word
@@ -53,7 +53,7 @@ def records(
     )
     source = a_source(compatibility="strict")
     encoders = {Use(source.name, "browser"): encode, Use(source.name, "tracker"): facts_as_json, Use(TRUSTED, "tracker"): facts_as_json}
-    collector = LocalCollector(sources=[source], encoders=encoders)
+    collector = LocalCollector(sources=[source], encoders=Encoders(encoders))
     for event in events:
         send(collector, event)
     decoder = Decoder([a_schema(fields)])

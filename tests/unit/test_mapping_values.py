@@ -64,7 +64,7 @@ def test_a_value_is_what_the_source_tells_or_absent(value: str, avro: str, of_br
         ("0.weeecyi1wce", None, 0.8999999761581421, None),  # a page that is zoomed, as Chromium tells it
         ("1.3llln1hy3o", None, 1.100000023841858, None),
         ("", None, None, None),
-        ("+Z", 35, 35.0, 35.0),
+        ("+G", 16, 16.0, 16.0),
         ("1.x y", None, None, None),
     ],
 )

@@ -1,0 +1,53 @@
+"""What one visitor can do to the figures: every number within its range, whatever was sent, and every event still counted."""
+
+import json
+import math
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from support.events import an_event, send
+from support.installation import Installation
+from support.waiting import wait_until
+
+WILD = (
+    *("1e308", "-1e308", "1e400", "-1e400", "9" * 400, "-" + "9" * 5000, "1.7976931348623157e308", "2147483648", "9223372036854775808"),
+    *("253402300799999", "1e300", "-5", "1e-400", "-0.0", "0.5"),
+)
+NUMBERS = (
+    *("viewport_width", "viewport_height", "screen_width", "screen_height", "device_pixel_ratio"),
+    *("engagement_ms", "scroll_percent", "x", "y", "revenue", "quantity"),
+)
+SUMS = ", ".join(f"SUM({name}) AS {name}, AVG({name}) AS avg_{name}" for name in NUMBERS)
+
+
+def a_wild_event(number: str, kind: str) -> str:
+    """An event with this number in all its fields, or in its parameters."""
+    fields = ",".join(f'"{name}":{number}' for name in NUMBERS)
+    event = json.dumps(an_event(type="purchase", viewport_width=None, viewport_height=None))
+    return event[:-1] + (f",{fields}}}" if kind == "fields" else f',"parameters":{{{fields}}}}}')
+
+
+@pytest.fixture(scope="module")
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    running = Installation.start(tmp_path_factory.mktemp("state"), "--no-dashboards", "--no-visits")
+    yield running
+    assert running.stop() == 0
+
+
+@pytest.mark.parametrize("kind", ["fields", "parameters"])
+def test_no_number_of_a_visitor_spoils_a_sum(installation: Installation, kind: str) -> None:
+    url = f"http://127.0.0.1:{installation.collector_port}"
+    with httpx.Client(trust_env=False, timeout=10) as client:
+        for number in WILD:
+            events = ",".join(a_wild_event(number, kind) for _ in range(2))
+            batch = f'{{"version":1,"site":"{kind}","sent_at":{an_event()["created_at"]},"events":[{events}]}}'
+            assert send(client, url, batch.encode()).json()["results"] == ["ok", "ok"], number
+    wait_until(lambda: installation.count(f"site = '{kind}'") == 2 * len(WILD), within_seconds=20)
+    (sums,) = installation.sql(f"SELECT {SUMS}, SUM(session_engagement_ms) AS engaged FROM clickstream WHERE site = '{kind}'")
+    for name, value in sums.items():
+        assert value is None or (math.isfinite(float(value)) and abs(float(value)) < 1e15), (name, value)
+    flagged = installation.count(f"site = '{kind}' AND is_implausible = 1")
+    assert flagged >= 2 * (len(WILD) - 4)
+    metrics = httpx.get(f"http://127.0.0.1:{installation.collector_port + 1}/metrics", trust_env=False).text
+    assert 'implausible_numbers_total{field="revenue",source="browser"}' in metrics
