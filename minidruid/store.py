@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from functools import cached_property
 from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import Any, Generic, Protocol, Self, TypeVar
@@ -12,6 +11,7 @@ import duckdb
 import pyarrow as pa
 
 from minidruid.errors import StoreError, StoreFailed
+from minidruid.seen_keys import SeenKeys, split
 from minidruid.tables import (
     ACCOUNT_FIELDS,
     DEAD_LETTERS,
@@ -28,7 +28,6 @@ from minidruid.tables import (
     arrow_table,
     hash_of,
 )
-from minidruid.taken import PROBES, TakenKeys, bits_for, probes_sql, split
 from startup.files import close_file
 
 TABLE = "clickstream"
@@ -106,6 +105,7 @@ class Store(Generic[SessionT, AccountT]):
         self._values = itemgetter(*columns)
         self._session = session
         self._account = account
+        self._seen = SeenKeys(self._writer)
         names = ", ".join(map(_quoted, columns))
         self._insert_rows = f"INSERT INTO druid.{TABLE} ({names}) SELECT {names} FROM batch"
 
@@ -181,14 +181,9 @@ class Store(Generic[SessionT, AccountT]):
         return found[0][0] if found else 0
 
     def known_events(self, keys: Sequence[bytes]) -> Mapping[bytes, int]:
-        """The payload hash of each of the keys that is taken."""
+        """The payload hash of each of the keys that was ever stored."""
         with self._lock:
-            perhaps = [pair for pair in map(split, keys) if self._taken.may_hold(pair[0])]
-            if not perhaps:
-                return {}
-            with self._batch(arrow_table({"high": "BIGINT", "low": "BIGINT"}, perhaps)):
-                found = self._writer.execute("SELECT high, low, payload FROM state.events SEMI JOIN batch USING (high, low)").fetchall()
-        return {high.to_bytes(8, "big", signed=True) + low.to_bytes(8, "big", signed=True): payload for high, low, payload in found}
+            return self._seen.payloads(keys)
 
     def session_counts(self, parties: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], int]:
         """The number of sessions of each of the parties that has any, given as (site, party id)."""
@@ -246,7 +241,6 @@ class Store(Generic[SessionT, AccountT]):
         """Store the batch in one transaction; raises StoreFailed, and then nothing of it is stored."""
         pairs = [(*split(event.key), event.payload) for event in batch.events]
         with self._lock:
-            taken = self._taken
             try:
                 self._writer.execute("BEGIN")
                 self._write(batch, pairs)
@@ -260,8 +254,7 @@ class Store(Generic[SessionT, AccountT]):
                 with suppress(duckdb.Error):
                     self._writer.execute("ROLLBACK")
                 raise
-            for high, _, _ in pairs:
-                taken.add(high)
+            self._seen.add(pairs)
 
     def _write(self, batch: BatchProtocol, pairs: Sequence[tuple[int, int, int]]) -> None:
         if batch.rows:
@@ -287,22 +280,6 @@ class Store(Generic[SessionT, AccountT]):
         self._writer.register("batch", table)
         yield  # after an error the transaction is aborted, and takes the registration with it
         self._writer.unregister("batch")
-
-    @cached_property
-    def _taken(self) -> TakenKeys:
-        """Read at first use: 0.7 s for five million events."""
-        (count,) = self._one("SELECT count(*) FROM state.events")
-        bits = bits_for(count)
-        if not count:
-            return TakenKeys.of_size(bits)
-        (blob,) = self._one(
-            f"SELECT bitstring_agg({probes_sql('high', bits)}, 0, {bits - 1})::BLOB FROM state.events, range({PROBES}) AS probe(i)"
-        )
-        return TakenKeys(blob, count)
-
-    def _one(self, sql: str) -> tuple[Any, ...]:
-        found: tuple[Any, ...] = self._writer.execute(sql).fetchall()[0]
-        return found
 
 
 def _session_row(values: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -50,7 +50,10 @@ class StateTable:
         return arrow_table(self.columns, rows)
 
 
+# Keys of events with the hash of their payload: the recent ones in order of arrival, the others in sorted runs with a filter each.
 EVENTS = StateTable("events", {"high": "BIGINT", "low": "BIGINT", "payload": "BIGINT"})
+EVENT_RUNS = StateTable("event_runs", {"run": "BIGINT", "high": "BIGINT", "low": "BIGINT", "payload": "BIGINT"})
+EVENT_FILTERS = StateTable("event_filters", {"run": "BIGINT", "bits": "BLOB"})
 
 # A party's and a session's hash stand before their names: a join on two numbers is ten times quicker than one on three texts.
 SESSION_FIELDS = {
@@ -106,7 +109,7 @@ DEAD_LETTERS = StateTable(
     },
 )
 POSITIONS = StateTable("positions", {"topic": "VARCHAR", "position": "BIGINT"}, keys=1)
-STATE = (EVENTS, SESSIONS, LEDGER, DEAD_LETTERS, POSITIONS)
+STATE = (EVENTS, EVENT_RUNS, EVENT_FILTERS, SESSIONS, LEDGER, DEAD_LETTERS, POSITIONS)
 
 
 def hash_of(*names: str) -> int:

@@ -19,11 +19,15 @@ BATCH_ROWS = 50
 WRITER = """
 import resource, signal, sys
 from pathlib import Path
+from startup.logs import configure
 from support.minidruid import an_event, clickstream_rows, open_store
+from minidruid import seen_keys
 from minidruid.errors import StoreFailed
 from streams.sink import Account, Batch
 
+configure(sys.stderr)
 path, rows, limit = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+seen_keys.RUN_KEYS = 8  # so that ids are sorted into a run after every eight batches
 store = open_store(path)
 sample = list(clickstream_rows(rows))
 if limit:
@@ -32,7 +36,9 @@ if limit:
 number = store.position("t")
 while True:
     number += 1
-    batch = Batch("t", number, rows=sample, events=[an_event(number)], ledger={(0, "browser"): Account(stored=rows)})
+    event = an_event(number)
+    assert not store.known_events([event.key])
+    batch = Batch("t", number, rows=sample, events=[event], ledger={(0, "browser"): Account(stored=rows)})
     try:
         store.commit(batch)
     except StoreFailed as error:

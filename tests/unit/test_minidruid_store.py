@@ -1,21 +1,16 @@
 """The store: whole batches or nothing, exact memory of events and sessions, columns that only grow."""
 
 import dataclasses
-import random
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from support.minidruid import an_event, clickstream_rows, open_store
 
-from minidruid import taken
 from minidruid.errors import StoreError
 from minidruid.store import Store
-from minidruid.taken import TakenKeys, bits_for, split
 from schemas.contract import Column, columns, load_schema
 from streams.sink import Account, Batch, Choice, DeadLetter, Session, Sink, StoredEvent
 
@@ -243,45 +238,3 @@ def test_even_duckdbs_own_sql_reaches_no_file_and_no_setting(sql: str, store: St
     with pytest.raises(duckdb.Error):
         cursor.execute(sql)
     cursor.close()
-
-
-# The memory of taken keys
-
-
-@settings(max_examples=50)
-@given(st.lists(st.binary(min_size=16, max_size=16), max_size=200))
-def test_a_taken_key_is_never_forgotten(keys: list[bytes]) -> None:
-    memory = TakenKeys.of_size(1 << 10)  # far too small: more filters follow, each of them full
-    for key in keys:
-        memory.add(split(key)[0])
-    assert all(memory.may_hold(split(key)[0]) for key in keys)
-
-
-def test_hardly_any_other_key_is_looked_up() -> None:
-    dice = random.Random(3)
-    memory = TakenKeys.of_size(1 << 18)
-    for _ in range(30_000):  # three filters
-        memory.add(split(dice.randbytes(16))[0])
-    assert sum(memory.may_hold(split(dice.randbytes(16))[0]) for _ in range(20_000)) < 40
-
-
-@pytest.mark.parametrize(("keys", "bits"), [(0, 1 << 24), (1_000_000, 1 << 25), (5_000_000, 1 << 27), (10**9, 1 << 29)])
-def test_a_filter_has_room_for_its_keys(keys: int, bits: int) -> None:
-    assert bits_for(keys) == bits
-
-
-def test_a_memory_read_from_the_table_is_the_one_that_was_built(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(taken, "SMALLEST_BITS", 1 << 12)
-    events = [an_event(number) for number in range(100)]
-    store = open_store(path)
-    store.commit(Batch(TOPIC, 1, events=events))
-    store.close()
-    store = open_store(path)
-    expected = TakenKeys.of_size(1 << 12)
-    for event in events:
-        expected.add(split(event.key)[0])
-    probe: Callable[[TakenKeys], list[bool]] = lambda memory: [memory.may_hold(split(an_event(number).key)[0]) for number in range(2000)]  # noqa: E731
-    assert store.known_events([event.key for event in events]) == {event.key: event.payload for event in events}
-    assert probe(store._taken) == probe(expected)
-    assert not all(probe(expected))
-    store.close()

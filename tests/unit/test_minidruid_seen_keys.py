@@ -1,0 +1,166 @@
+"""Seen event keys: exact whatever their number, in filters that are bounded."""
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import duckdb
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from minidruid import seen_keys
+from minidruid.bloom import BITS_PER_KEY, add, fold, matches, select_filter
+from minidruid.seen_keys import SeenKeys, split
+from minidruid.tables import EVENT_FILTERS, EVENT_RUNS, EVENTS
+
+RUN = 8
+
+
+@contextmanager
+def limits(run_keys: int, filter_bytes: int, max_filters: int) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(seen_keys, "RUN_KEYS", run_keys)
+        patch.setattr(seen_keys, "FILTER_BYTES", filter_bytes)
+        patch.setattr(seen_keys, "MAX_FILTERS", max_filters)
+        patch.setattr(seen_keys, "MAX_POINT_LOOKUPS", 2)
+        yield
+
+
+@pytest.fixture
+def database() -> Iterator[duckdb.DuckDBPyConnection]:
+    with a_database() as database:
+        yield database
+
+
+@contextmanager
+def a_database() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect() as database:
+        database.execute("CREATE SCHEMA state")
+        for table in (EVENTS, EVENT_RUNS, EVENT_FILTERS):
+            database.execute(table.create())
+        yield database
+
+
+def key(number: int) -> bytes:
+    return random.Random(number).randbytes(16)
+
+
+def insert(database: duckdb.DuckDBPyConnection, numbers: range) -> list[tuple[int, int, int]]:
+    pairs = [(*split(key(number)), number) for number in numbers]
+    if pairs:
+        database.executemany("INSERT INTO state.events VALUES (?, ?, ?)", pairs)
+    return pairs
+
+
+def tables(database: duckdb.DuckDBPyConnection) -> tuple[int, int, int]:
+    counts = (
+        "SELECT (SELECT count(*) FROM state.events), (SELECT count(*) FROM state.event_runs), (SELECT count(*) FROM state.event_filters)"
+    )
+    ((recent, sorted_, runs),) = database.execute(counts).fetchall()
+    return recent, sorted_, runs
+
+
+around_changes = st.sampled_from([0, 1, 2, RUN - 1, RUN, RUN + 1, 2 * RUN, 2 * RUN + 1, 4 * RUN - 1, 4 * RUN + 1, 9 * RUN])
+batches = st.lists(st.tuples(st.sampled_from([0, 1, 2, RUN - 1, RUN, RUN + 1, 3 * RUN]), st.booleans()), max_size=12)
+
+
+@settings(max_examples=60)
+@given(around_changes, batches)
+def test_every_stored_key_is_known_and_no_other_at_every_size_and_after_every_restart(old: int, batches: list[tuple[int, bool]]) -> None:
+    """`old` keys lie in the table as 0.3.0 left them; with two filters of full size, runs three and five halve all of them."""
+    with a_database() as database, limits(RUN, 16, 2):
+        insert(database, range(old))
+        seen, stored = SeenKeys(database), old
+        for size, restarts in batches:
+            if restarts:
+                seen = SeenKeys(database)
+            asked = [key(number) for number in range(stored + size)]
+            assert seen.payloads(asked) == {key(number): number for number in range(stored)}
+            seen.add(insert(database, range(stored, stored + size)))
+            stored += size
+        assert seen.payloads(key(number) for number in range(stored)) == {key(number): number for number in range(stored)}
+        recent, in_runs, _ = tables(database)
+        assert recent + in_runs == stored
+
+
+def test_recent_keys_become_sorted_runs_one_step_a_batch(database: duckdb.DuckDBPyConnection) -> None:
+    with limits(RUN, 16, 2):
+        insert(database, range(3 * RUN + 2))
+        seen = SeenKeys(database)
+        for runs in range(1, 4):
+            seen.payloads([key(0)])
+            assert tables(database) == (3 * RUN + 2 - runs * RUN, runs * RUN, runs)
+        seen.payloads([key(0)])
+        assert tables(database) == (2, 3 * RUN, 3)
+        numbers = database.execute("SELECT high FROM state.event_runs WHERE run = 2").fetchall()
+        assert numbers == sorted(numbers)
+
+
+def test_a_step_for_which_there_is_no_memory_is_put_off_and_lookups_stay_exact(database: duckdb.DuckDBPyConnection) -> None:
+    insert(database, range(100))
+    seen = SeenKeys(database)
+    database.execute("SET memory_limit = '6MB'")
+    assert seen.payloads([key(1), key(100)]) == {key(1): 1}
+    assert seen._recent is None
+    database.execute("SET memory_limit = '256MB'")
+    assert seen.payloads([key(1), key(100)]) == {key(1): 1}
+    assert seen._recent is not None
+
+
+def test_a_run_that_cannot_be_written_leaves_everything_as_it_was(database: duckdb.DuckDBPyConnection) -> None:
+    with limits(RUN, 16, 2):
+        insert(database, range(RUN))
+        seen = SeenKeys(database)
+        database.execute("ALTER TABLE state.event_runs RENAME TO elsewhere")
+        with pytest.raises(duckdb.CatalogException):
+            seen.payloads([key(0)])
+        database.execute("ALTER TABLE state.elsewhere RENAME TO event_runs")
+        assert tables(database) == (RUN, 0, 0)
+        assert seen.payloads([key(0), key(RUN)]) == {key(0): 0}
+
+
+def test_keys_that_share_a_half_are_distinct(database: duckdb.DuckDBPyConnection) -> None:
+    with limits(2, 16, 2):
+        first, second = b"a" * 8 + b"b" * 8, b"a" * 8 + b"c" * 8
+        seen = SeenKeys(database)
+        pairs = [(*split(first), 1), (*split(b"z" * 16), 2)]
+        database.executemany("INSERT INTO state.events VALUES (?, ?, ?)", pairs)
+        seen.add(pairs)
+        assert seen.payloads([first, second]) == {first: 1}
+        assert seen.payloads([second, b"c" * 8 + b"b" * 8]) == {}
+
+
+def test_filters_never_exceed_their_bound(database: duckdb.DuckDBPyConnection) -> None:
+    with limits(RUN, 64, 2):
+        insert(database, range(20 * RUN))
+        seen = SeenKeys(database)
+        for _ in range(21):
+            seen.payloads([key(0)])
+            assert sum(map(len, seen._runs)) <= 2 * 64
+        assert sum(map(len, SeenKeys(database)._runs)) <= 2 * 64
+
+
+@given(st.lists(st.integers(-(2**63), 2**63 - 1), min_size=1, max_size=200), st.integers(0, 4))
+def test_a_key_stays_in_a_filter_however_often_it_is_halved(highs: list[int], times: int) -> None:
+    bits = bytearray(16)  # too small for most of them
+    for high in highs:
+        add(bits, high)
+    folded = fold(bytes(bits), times)
+    assert len(folded) == 16 >> times
+    assert all(matches([bytes(16), folded], high) == [1] for high in highs)
+
+
+def test_one_key_in_a_thousand_is_looked_up_for_nothing_in_a_full_filter() -> None:
+    dice = random.Random(3)
+    bits = bytearray(1 << 14)
+    for _ in range(len(bits) * 8 // BITS_PER_KEY):
+        add(bits, split(dice.randbytes(16))[0])
+    assert sum(bool(matches([bits], split(dice.randbytes(16))[0])) for _ in range(20_000)) < 40
+
+
+def test_a_filter_read_from_a_table_is_the_one_that_was_built(database: duckdb.DuckDBPyConnection) -> None:
+    bits = bytearray(256)
+    for high, _, _ in insert(database, range(100)):
+        add(bits, high)
+    assert database.execute(select_filter("state.events", 256)).fetchall() == [(bytes(bits),)]
