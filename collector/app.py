@@ -28,9 +28,10 @@ from collector.metrics import Metrics
 from collector.origins import Origins
 from collector.peers import Nobody, Others
 from collector.rates import Rates, make_rates
-from collector.settings import Settings
+from collector.settings import PREFIX, Settings
 from collector.sources import Source
 from collector.urls import AddressRules
+from startup.port_guard import PortGuard
 from topics.local import Received
 from topics.topic import TopicWriter
 
@@ -54,7 +55,7 @@ class Paths:
 
     events: Mapping[str, Intake]
     others: ASGIApp
-    are_for_pages: bool  # or else what comes from a page is refused: any page may send to the machine that shows it
+    guard: PortGuard | None = None  # None: a port that pages of all names may use
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +151,8 @@ def create_app(
         events |= dict.fromkeys(source.event_paths, intake(event_sources.make(source), source))
     trusted = {TRUSTED_PATH: intake(event_sources.make_trusted())}
     return Application(
-        public=Paths(events, Starlette(routes=scripts), are_for_pages=True),
-        internal=Paths(trusted, Starlette(routes=internal.routes()), are_for_pages=False),
+        public=Paths(events, Starlette(routes=scripts)),
+        internal=Paths(trusted, Starlette(routes=internal.routes()), PortGuard(f"{PREFIX}ALLOWED_HOSTS", settings.allowed_hosts)),
         gate=gate,
         metrics=metrics,
         trouble=trouble,

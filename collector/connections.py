@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from typing import Final, Protocol, cast
 
 import structlog
+from httptools import HttpRequestParser
 from uvicorn.server import ServerState
 
 from collector.addresses import Network, is_listed, read_address
 from collector.app import Paths
-from collector.limits import Limits
+from collector.exchange import Header
+from collector.limits import Limits, Refusal, of_port
 from collector.metrics import Metrics
+from startup.port_guard import RequestHead
 
 log = structlog.get_logger("collector")
 LOOK_SECONDS: Final = 0.25
@@ -36,7 +39,7 @@ class State(ServerState):
     def __init__(self, paths: Paths, limits: Limits, metrics: Metrics, proxies: Sequence[Network]) -> None:
         super().__init__()
         self.limits, self.metrics = limits, metrics
-        self.is_for_pages = paths.are_for_pages
+        self.guard = paths.guard
         self.events = {path.encode(): (path, intake) for path, intake in paths.events.items()}
         self.is_draining = False
         self.now = 0.0
@@ -53,6 +56,12 @@ class State(ServerState):
         self._admitted += 1
         self._of_clients[client] = own + 1
         return True
+
+    def refusal(self, parser: HttpRequestParser, target: bytes, headers: Sequence[Header]) -> Refusal | None:
+        """Return why this port, if it is for its own callers only, does not take a request."""
+        head = RequestHead(parser.get_method().decode(), target.decode("latin-1"), parser.get_http_version(), headers)
+        refused = self.guard and self.guard.refusal(head)
+        return of_port(refused) if refused else None
 
     @property
     def is_crowded(self) -> bool:

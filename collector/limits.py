@@ -1,12 +1,14 @@
 """How much time, how many bytes and places a connection may take, and what it is told when it takes more."""
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Final, NamedTuple
 
 import msgspec
 
 from collector.exchange import CLOSE, CORS, JSON, Answer, later
 from collector.settings import Settings
+from startup import port_guard
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +43,17 @@ def _refusal(status: int, reason: str, message: str) -> Refusal:
     return Refusal(reason, Answer(status, (JSON, *CORS, CLOSE), body))
 
 
-MALFORMED: Final = _refusal(400, "malformed_request", "this is no request of HTTP/1.1")
-NO_HOST: Final = _refusal(400, "malformed_request", "a request has one Host header, and a valid one; only HTTP/1.0 may leave it out")
-NOT_FOR_PAGES: Final = _refusal(403, "not_for_pages", "this port is not for pages; they send their events to the public one")
+MALFORMED: Final = _refusal(400, "malformed_request", port_guard.MALFORMED.message)
 HEADER_TOO_SLOW: Final = _refusal(408, "header_too_slow", "the header of a request must come within some seconds")
 BODY_TOO_LARGE: Final = _refusal(413, "body_too_large", "no request to this path has such a body")
 URL_TOO_LONG: Final = _refusal(414, "url_too_long", "the address is too long; a batch has room for more")
 HEADER_TOO_LARGE: Final = _refusal(431, "header_too_large", "the header has too many lines, or too long ones")
+
+
+@cache
+def of_port(refusal: port_guard.Refusal) -> Refusal:
+    """Return what the guard of a port refuses as connections answer it; pages may not read it."""
+    return Refusal(refusal.reason, Answer(refusal.status, (JSON, *refusal.headers, CLOSE), refusal.to_json()))
 
 
 def too_many_connections() -> Refusal:

@@ -18,20 +18,10 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol as UvicornCo
 from collector.connections import State
 from collector.event import Rejection, RejectReason
 from collector.exchange import Answer, Request, header_fields
-from collector.hosts import names_its_host
 from collector.intake import Intake, Respond
-from collector.limits import (
-    BODY_TOO_LARGE,
-    HEADER_TOO_LARGE,
-    HEADER_TOO_SLOW,
-    MALFORMED,
-    NO_HOST,
-    NOT_FOR_PAGES,
-    URL_TOO_LONG,
-    Refusal,
-    too_many_connections,
-)
+from collector.limits import BODY_TOO_LARGE, HEADER_TOO_LARGE, HEADER_TOO_SLOW, MALFORMED, URL_TOO_LONG, Refusal, too_many_connections
 from collector.written import WRITTEN, write
+from startup.hosts import names_its_host
 
 # A sender who is refused may still be sending: so much is thrown away for so long, that it can read why.
 DISCARDED_BYTES: Final = 1 << 20
@@ -155,9 +145,9 @@ class Connection(UvicornConnection):
             self._stop(HEADER_TOO_LARGE)
         fields = self._by_name = header_fields(headers)
         if not names_its_host(headers, fields, self.parser.get_http_version):
-            self._stop(NO_HOST)
-        if not self.server_state.is_for_pages and b"origin" in fields:
-            self._stop(NOT_FOR_PAGES)
+            self._stop(MALFORMED)
+        if self.server_state.guard and (refusal := self.server_state.refusal(self.parser, self.url, headers)):
+            self._stop(refusal)
         if self.parser.should_upgrade():
             return
         path, _, self._query = self.url.partition(b"?")

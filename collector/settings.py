@@ -9,6 +9,7 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 import schemas
 from collector.addresses import Network
 from collector.sources import FILE
+from startup.hosts import ALLOWED_HOSTS, AllowedHosts
 from startup.settings import ServiceSettings
 
 PREFIX = "HEADRACE_COLLECTOR_"
@@ -26,6 +27,7 @@ class Settings(ServiceSettings):
     internal_port: int = Field(
         default=8291, ge=0, le=65535, description="Internal port: health, metrics, ledger, and events of trusted sources."
     )
+    allowed_hosts: AllowedHosts = Field(default=(), description=ALLOWED_HOSTS)
     sources_file: Path = Field(default=FILE, description="The sources of events, in TOML: their paths, mappings, topics, scripts.")
     workers: int = Field(
         default=1, ge=1, le=64, description="Processes that take events, each with a spool of its own; 1 is a collector without a parent."

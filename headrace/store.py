@@ -24,6 +24,7 @@ from schemas.contract import columns, load_schema
 from startup.files import keep_private
 from startup.garbage import spare_the_collector_of_garbage
 from startup.logs import configure
+from startup.refused_requests import RefusedRequests
 from startup.settings import SettingsError
 from streams.build import GARBAGE_THRESHOLDS, build_worker
 from streams.errors import StreamsError
@@ -95,7 +96,9 @@ def main() -> int:
     except (SettingsError, StreamsError, MinidruidError, TopicError) as error:
         print(error, file=sys.stderr)  # noqa: T201 - to whoever starts it
         return 2
-    app = create_app(store, sql)
+    refused = RefusedRequests()
+    worker.metrics.registry.register(refused)
+    app = create_app(store, sql, count=refused.count)
 
     async def metrics(_request: Request) -> Response:
         return Response(generate_latest(worker.metrics.registry), media_type=CONTENT_TYPE_LATEST)
@@ -104,7 +107,14 @@ def main() -> int:
     spare_the_collector_of_garbage(*GARBAGE_THRESHOLDS)
     server = StoreServer(
         uvicorn.Config(
-            app, host=sql.host, port=sql.port, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=STOP_SECONDS
+            app,
+            host=sql.host,
+            port=sql.port,
+            log_level="warning",
+            access_log=False,
+            lifespan="off",
+            ws="none",
+            timeout_graceful_shutdown=STOP_SECONDS,
         ),
         worker,
     )

@@ -7,15 +7,19 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from minidruid.access import guard, refusal_content
 from minidruid.answers import Answer, error_content
 from minidruid.engine import CursorsProtocol, Engine, Running
 from minidruid.errors import CAPACITY, QueryError
 from minidruid.requests import QueryRequest, read_request
 from minidruid.settings import Settings
+from startup.guarded_app import GuardedApp
+from startup.port_guard import Refusal
 
 STOP_AGAIN_SECONDS = 0.1
 DRUID_VERSION = "33.0.0"  # whose SQL and errors these are
@@ -93,8 +97,15 @@ async def _status(_request: Request) -> Response:
     return JSONResponse({"version": DRUID_VERSION, "modules": [], "memory": {}})
 
 
-def create_app(store: CursorsProtocol, settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> Starlette:
-    """Make the application; the store stays the caller's to close."""
+def create_app(
+    store: CursorsProtocol,
+    settings: Settings,
+    *,
+    clock: Callable[[], datetime] = utc_now,
+    token: str = "",
+    count: Callable[[Refusal], object] = bool,
+) -> Starlette:
+    """Make the application; the store stays the caller's to close. `count` counts requests that the port refuses."""
     endpoint = _Endpoint(Engine(store, settings, clock), settings)
     return Starlette(
         routes=[
@@ -102,5 +113,6 @@ def create_app(store: CursorsProtocol, settings: Settings, *, clock: Callable[[]
             Route("/druid/v2/sql/", endpoint.query, methods=["POST"]),
             Route("/status/health", _health),
             Route("/status", _status),
-        ]
+        ],
+        middleware=[Middleware(GuardedApp, check=guard(settings, token).refusal, count=count, body=refusal_content)],
     )

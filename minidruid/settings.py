@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
+from startup.hosts import ALLOWED_HOSTS, AllowedHosts
 from startup.settings import ServiceSettings
 
 PREFIX = "HEADRACE_MINIDRUID_"
@@ -18,6 +19,7 @@ class Settings(ServiceSettings):
 
     host: Annotated[str, Field(min_length=1, description="Address to listen on.")] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535, description="Port to listen on; 0 takes a free one.")] = 8888
+    allowed_hosts: AllowedHosts = Field(default=(), description=ALLOWED_HOSTS)
     store: Annotated[Path, Field(description="DuckDB file of rows and state.")] = Path("var/store/clickstream.duckdb")
     memory_limit: Annotated[
         str, Field(pattern=r"^\d+(\.\d+)?\s*(MB|GB|MiB|GiB)$", description="What DuckDB may use; more goes to disk beside the file.")

@@ -5,6 +5,9 @@ import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from startup.port_guard import PortGuard, RequestHead
+from startup.refused_requests import RefusedRequests
+
 PROMETHEUS_TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -15,24 +18,40 @@ class ProbesError(Exception):
 class Probes:
     """Answers GET /health/live, /health/ready and /metrics in a thread of its own, until it is closed."""
 
-    def __init__(self, host: str, port: int, *, trouble: Callable[[], str], metrics: Callable[[], bytes]) -> None:
+    def __init__(self, host: str, port: int, guard: PortGuard, *, trouble: Callable[[], str], metrics: Callable[[], bytes]) -> None:
         """Take the port; raises ProbesError. `trouble` says why the process is not ready, or nothing."""
+        refused = RefusedRequests()
         routes: dict[str, Callable[[], tuple[int, str, bytes]]] = {
             "/health/live": lambda: (200, "application/json", b'{"status":"live"}'),
             "/health/ready": lambda: _readiness(trouble()),
-            "/metrics": lambda: (200, PROMETHEUS_TEXT, metrics()),
+            "/metrics": lambda: (200, PROMETHEUS_TEXT, metrics() + refused.text()),
         }
 
         class Answerer(BaseHTTPRequestHandler):
             """Answers one connection."""
 
             timeout = 10
+            default_request_version = "HTTP/1.0"  # so that errors have a status line; a request must name its version all the same
 
             def do_GET(self) -> None:
                 """Answer a path."""
+                self._answer(*self._content())
+
+            def _content(self) -> tuple[int, str, bytes]:
+                if refusal := guard.refusal(self._head()):
+                    refused.count(refusal)
+                    return refusal.status, "application/json", refusal.to_json()
                 answer = routes.get(self.path)
-                status, kind, body = answer() if answer else (404, "text/plain", b"there is nothing here\n")
+                return answer() if answer else (404, "text/plain", b"there is nothing here\n")
+
+            def _head(self) -> RequestHead:
+                names_version = len(self.requestline.split()) == 3
+                headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in self.headers.items()]
+                return RequestHead(self.command, self.path, self.request_version.removeprefix("HTTP/") if names_version else "0.9", headers)
+
+            def _answer(self, status: int, kind: str, body: bytes) -> None:
                 self.send_response_only(status)
+                self.send_header("date", self.date_time_string())
                 self.send_header("content-type", kind)
                 self.send_header("content-length", str(len(body)))
                 self.end_headers()

@@ -12,6 +12,7 @@ from prometheus_client import generate_latest
 from startup.files import keep_private
 from startup.garbage import spare_the_collector_of_garbage
 from startup.logs import configure
+from startup.port_guard import PortGuard
 from startup.probes import Probes, ProbesError
 from startup.settings import SettingsError
 from streams.build import GARBAGE_THRESHOLDS, kafka_worker
@@ -33,7 +34,8 @@ def main() -> int:
         with kafka_worker(settings, kafka) as worker:
             spare_the_collector_of_garbage(*GARBAGE_THRESHOLDS)
             metrics = partial(generate_latest, worker.metrics.registry)
-            with closing(Probes(settings.host, settings.port, trouble=worker.trouble, metrics=metrics)):
+            guard = PortGuard(f"{PREFIX}ALLOWED_HOSTS", settings.allowed_hosts)
+            with closing(Probes(settings.host, settings.port, guard, trouble=worker.trouble, metrics=metrics)):
                 worker.run(stop)
     except (SettingsError, StreamsError, ProbesError, TopicError) as error:
         print(f"{PREFIX}PORT: {error}" if isinstance(error, ProbesError) else error, file=sys.stderr)  # noqa: T201 - to whoever starts it

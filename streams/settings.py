@@ -7,6 +7,7 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from schemas.contract import SCHEMA_PATH
+from startup.hosts import ALLOWED_HOSTS, AllowedHosts
 from startup.settings import ServiceSettings
 
 PREFIX = "HEADRACE_STREAMS_"
@@ -38,4 +39,5 @@ class Settings(ServiceSettings):
     ] = "converter"
     host: Annotated[str, Field(min_length=1, description="On Kafka: address of health and metrics.")] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535, description="On Kafka: port of health and metrics; 0 takes a free one.")] = 8292
+    allowed_hosts: AllowedHosts = Field(default=(), description=ALLOWED_HOSTS)
     remembered_sessions: Annotated[int, Field(gt=0, description="Sessions kept in memory; others are asked of the sink.")] = 50_000

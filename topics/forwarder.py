@@ -14,6 +14,7 @@ import structlog
 
 from startup.files import keep_private
 from startup.logs import configure
+from startup.port_guard import PortGuard
 from startup.probes import Probes, ProbesError
 from startup.settings import SettingsError
 from topics.accounts import STORED, Accounts, account_of, minute_of
@@ -261,7 +262,8 @@ def forward(settings: ForwarderSettings, kafka: KafkaSettings, stop: threading.E
     """Put the forwarders of a topic together and run them."""
     kafka.client()  # its faults are told before anything is touched
     forwarders = Forwarders(settings, kafka, stop, stack)
-    stack.enter_context(closing(Probes(settings.host, settings.port, trouble=forwarders.trouble, metrics=forwarders.metrics.text)))
+    guard = PortGuard(f"{PREFIX}ALLOWED_HOSTS", settings.allowed_hosts)
+    stack.enter_context(closing(Probes(settings.host, settings.port, guard, trouble=forwarders.trouble, metrics=forwarders.metrics.text)))
     forwarders.run()
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
+from startup.hosts import ALLOWED_HOSTS, AllowedHosts
 from startup.settings import ServiceSettings
 
 PREFIX = "HEADRACE_FORWARDER_"
@@ -25,4 +26,5 @@ class ForwarderSettings(ServiceSettings):
     )
     host: str = Field(default="127.0.0.1", min_length=1, description="Address that health and metrics listen on; never public.")
     port: int = Field(default=8292, ge=0, le=65535, description="Port of health and metrics.")
+    allowed_hosts: AllowedHosts = Field(default=(), description=ALLOWED_HOSTS)
     window: int = Field(default=4000, ge=1, le=50_000, description="Most messages under way to Kafka that are not reported yet.")

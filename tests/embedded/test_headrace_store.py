@@ -53,7 +53,7 @@ def test_told_to_stop_while_a_query_runs_the_store_ends_in_time(tmp_path: Path) 
         )
         body = json.dumps({"query": endless}).encode()
         with socket.create_connection(("127.0.0.1", urlsplit(url).port or 0)) as asking:
-            head = f"POST /druid/v2/sql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+            head = f"POST /druid/v2/sql HTTP/1.1\r\nHost: [::1]\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
             asking.sendall(head.encode() + body)
             assert count(url) > 1000  # asked later
             assert select.select([asking], [], [], 0)[0] == [], "the endless one runs"

@@ -23,10 +23,12 @@ ARGUMENTS = [
 
 
 @contextmanager
-def chromium_running() -> Iterator[Browser]:
+def chromium_running(*arguments: str) -> Iterator[Browser]:
     """Run a browser until the end of the block; the back/forward cache is on, as it is for people."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS, ignore_default_args=["--disable-back-forward-cache"])
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=[*ARGUMENTS, *arguments], ignore_default_args=["--disable-back-forward-cache"]
+        )
         try:
             yield browser
         finally:

@@ -14,7 +14,7 @@ import duckdb
 import uvicorn
 from support.waiting import wait_until
 
-from minidruid.app import create_app
+from minidruid.app import create_app, utc_now
 from minidruid.engine import Engine, Running
 from minidruid.requests import read_request
 from minidruid.settings import Settings
@@ -246,7 +246,7 @@ class RunningMinidruid:
 @contextmanager
 def serve(store: Store[Session, Account], *, port: int = 0, now: datetime | None = CLOCK, **settings: Any) -> Iterator[RunningMinidruid]:
     """Serve a store on a port of loopback (a free one by default) until the block ends; the clock stands at `now`, or runs if None."""
-    app = create_app(store, Settings(**settings), **({"clock": lambda: now} if now else {}))
+    app = create_app(store, Settings(**settings), clock=(lambda: now) if now else utc_now)
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning", lifespan="on"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

@@ -144,7 +144,7 @@ def test_an_error_has_druids_shape(server: RunningMinidruid) -> None:
     ],
 )
 def test_a_bad_body_is_a_400(body: bytes, message: str, server: RunningMinidruid) -> None:
-    answer = httpx.post(server.url, content=body)
+    answer = httpx.post(server.url, content=body, headers={"Content-Type": "application/json"})
     assert answer.status_code == 400
     assert message in answer.json()["errorMessage"]
 
@@ -202,7 +202,7 @@ def test_a_cancelled_request_interrupts_its_query(small_store: Store[Session, Ac
 
     async def cancel() -> None:
         transport = httpx.ASGITransport(create_app(small_store, Settings(concurrent_queries=1)))
-        async with httpx.AsyncClient(transport=transport, base_url="http://minidruid") as client:
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
             request = asyncio.create_task(client.post("/druid/v2/sql", json={"query": endless}))
             await asyncio.sleep(0.1)
             request.cancel()

@@ -7,8 +7,11 @@ import pytest
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
+from startup.port_guard import PortGuard
 from startup.probes import Probes, ProbesError
 from startup.settings import ServiceSettings, SettingsError
+
+GUARD = PortGuard("HEADRACE_SAMPLE_ALLOWED_HOSTS")
 
 
 class Settings(ServiceSettings):
@@ -53,7 +56,7 @@ def test_all_faults_are_told_at_once_under_the_variables_names() -> None:
 
 def test_probes_tell_whether_a_process_is_ready_and_why_not() -> None:
     trouble = ["Kafka is away"]
-    probes = Probes("127.0.0.1", 0, trouble=lambda: trouble[0], metrics=lambda: b"a_metric 1\n")
+    probes = Probes("127.0.0.1", 0, GUARD, trouble=lambda: trouble[0], metrics=lambda: b"a_metric 1\n")
     url = f"http://127.0.0.1:{probes.port}"
     try:
         assert httpx.get(f"{url}/health/live", trust_env=False).json() == {"status": "live"}
@@ -63,7 +66,8 @@ def test_probes_tell_whether_a_process_is_ready_and_why_not() -> None:
         answer = httpx.get(f"{url}/health/ready", trust_env=False)
         assert (answer.status_code, answer.json()) == (200, {"status": "ready"})
         answer = httpx.get(f"{url}/metrics", trust_env=False)
-        assert (answer.text, answer.headers["content-type"]) == ("a_metric 1\n", "text/plain; version=0.0.4; charset=utf-8")
+        assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+        assert answer.text.splitlines()[0] == "a_metric 1"
         assert httpx.get(f"{url}/else", trust_env=False).status_code == 404
     finally:
         probes.close()
@@ -71,4 +75,4 @@ def test_probes_tell_whether_a_process_is_ready_and_why_not() -> None:
 
 def test_a_port_that_another_process_has_is_told() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(ProbesError, match="is another one running"):
-        Probes("127.0.0.1", taken.getsockname()[1], trouble=str, metrics=bytes)
+        Probes("127.0.0.1", taken.getsockname()[1], GUARD, trouble=str, metrics=bytes)

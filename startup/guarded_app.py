@@ -1,0 +1,38 @@
+"""An ASGI application behind the rules of its port."""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, TypeAlias
+
+from startup.port_guard import Refusal, RequestHead
+
+Check: TypeAlias = Callable[[RequestHead], Refusal | None]
+Scope: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+class GuardedApp:
+    """Middleware that answers refused requests itself."""
+
+    def __init__(
+        self,
+        app: Callable[[Scope, Receive, Send], Awaitable[None]],
+        check: Check,
+        count: Callable[[Refusal], object] = bool,
+        body: Callable[[Refusal], bytes] = Refusal.to_json,
+    ) -> None:
+        self._app, self._check, self._count, self._body = app, check, count, body
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand on one request, or refuse it."""
+        refusal = None
+        if scope["type"] == "http":
+            refusal = self._check(RequestHead(scope["method"], scope["path"], scope["http_version"], scope["headers"]))
+        if refusal is None:
+            await self._app(scope, receive, send)
+            return
+        self._count(refusal)
+        body = self._body(refusal)
+        fixed = ((b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)), (b"connection", b"close"))
+        await send({"type": "http.response.start", "status": refusal.status, "headers": [*fixed, *refusal.headers]})
+        await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,62 @@
+"""The `Host` of a request (RFC 9112, section 3.2): whether it is valid, and the names that a port without a login answers to."""
+
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import lru_cache
+from ipaddress import AddressValueError, IPv4Address, IPv6Address
+from typing import Annotated, Any, Final
+
+from pydantic import AfterValidator, BeforeValidator
+from pydantic_settings import NoDecode
+
+VERSIONS: Final = ("1.1", "1.0")
+_HOST: Final = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*)(?::[0-9]*)?")
+_match = lru_cache(1024)(_HOST.fullmatch)  # most requests name one of a few
+_NAME: Final = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*")
+
+
+def names_its_host(headers: Sequence[tuple[bytes, bytes]], fields: Mapping[bytes, bytes], version: Callable[[], str]) -> bool:
+    """Whether a request of HTTP/1 has one Host, and a valid one; that of HTTP/1.0 may have none."""
+    host = fields.get(b"host")
+    if host is None:
+        return version() == "1.0"
+    if version() not in VERSIONS or (len(fields) != len(headers) and sum(name == b"host" for name, _ in headers) > 1):
+        return False
+    return _match(host.rstrip(b" \t")) is not None
+
+
+def is_local_host(host: bytes, allowed: Collection[str]) -> bool:
+    """Whether a valid Host is this machine's own name, an IP address or an allowed name: none that a stranger's DNS could send here.
+
+    An address must be written as browsers write it; `0x7f.1` and `2130706433` reach us only from callers that do not.
+    """
+    found = _match(host.rstrip(b" \t"))
+    if found is None:
+        return False
+    name = found[1].decode("ascii").lower().removesuffix(".")
+    return name == "localhost" or name.endswith(".localhost") or name in allowed or _is_address(name)
+
+
+def _is_address(name: str) -> bool:
+    try:
+        IPv6Address(name[1:-1]) if name.startswith("[") else IPv4Address(name)
+    except AddressValueError:
+        return False
+    return True
+
+
+def _split(value: Any) -> Any:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _host_name(value: str) -> str:
+    name = value.lower().removesuffix(".")
+    if not _NAME.fullmatch(name):
+        raise ValueError("not a valid host name: one without scheme, port, path and wildcard is expected, as collector or sql.example.com")
+    return name
+
+
+AllowedHosts = Annotated[tuple[Annotated[str, AfterValidator(_host_name)], ...], NoDecode, BeforeValidator(_split)]
+ALLOWED_HOSTS: Final = (
+    "Names besides localhost and IP addresses that requests to the port without a login may have as Host, separated by commas."
+)

@@ -1,0 +1,107 @@
+"""Guards a port that has no login of its own: programs that may reach it are trusted, a web page that a browser beside them shows is not.
+
+A page can send to any address that its browser reaches. What it cannot do is choose the headers that browsers add: the Host of a name
+that was made to point here (DNS rebinding), Origin, Sec-Fetch-Site, and a Content-Type that is sent without asking first (Fetch Standard).
+"""
+
+import hmac
+import json
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple, TypeAlias
+
+from startup.hosts import VERSIONS, is_local_host, names_its_host
+
+REASONS: Final = ("malformed_request", "foreign_host", "not_for_pages", "not_json", "no_token")
+Header: TypeAlias = tuple[bytes, bytes]
+
+
+class RequestHead(NamedTuple):
+    """A request without its body; names of headers are lower case."""
+
+    method: str
+    target: str  # a path, or a whole URL as proxies get it
+    version: str
+    headers: Sequence[Header]
+
+
+class Refusal(NamedTuple):
+    """Why a request is refused: its status, a reason of the closed set, a sentence for the caller."""
+
+    status: int
+    reason: str
+    message: str
+    headers: tuple[Header, ...] = ()
+
+    def to_json(self) -> bytes:
+        """Return the body that tells the caller."""
+        return json.dumps({"reason": self.reason, "message": self.message}).encode()
+
+
+MALFORMED: Final = Refusal(400, "malformed_request", "not a valid HTTP/1.1 request with one Host header, nor one of HTTP/1.0")
+NOT_FOR_PAGES: Final = Refusal(403, "not_for_pages", "this port is not for web pages: Origin or Sec-Fetch-Site names another one")
+NOT_JSON: Final = Refusal(415, "not_json", "Content-Type must be application/json")
+NO_TOKEN: Final = Refusal(
+    401, "no_token", "a valid token is required: Authorization: Bearer TOKEN", ((b"www-authenticate", b'Bearer realm="headrace"'),)
+)
+
+
+def malformed(head: RequestHead) -> Refusal | None:
+    """Return the refusal of what is not HTTP/1 with one valid Host; for ports that everybody may use."""
+    if head.version in VERSIONS and names_its_host(head.headers, dict(head.headers), lambda: head.version):
+        return None
+    return MALFORMED
+
+
+@dataclass(frozen=True)
+class PortGuard:
+    """The rules of one port."""
+
+    setting: str  # that names allowed_hosts, for the refused caller
+    allowed_hosts: Collection[str] = ()
+    is_json_only: bool = False
+    token: str = ""
+    open_paths: Collection[str] = ()  # need no token
+
+    def refusal(self, head: RequestHead) -> Refusal | None:
+        """Return why a request is refused; None if it is not."""
+        if refusal := malformed(head):
+            return refusal
+        if not all(is_local_host(host, self.allowed_hosts) for host in _hosts(head)):
+            return Refusal(403, "foreign_host", f"Host must be localhost, an IP address or a name listed in {self.setting}")
+        if _is_of_other_page(head.headers):
+            return NOT_FOR_PAGES
+        if self.token and head.target not in self.open_paths and not _has_token(head.headers, self.token):
+            return NO_TOKEN
+        if self.is_json_only and head.method in ("POST", "PUT", "PATCH") and not _is_json(head.headers):
+            return NOT_JSON
+        return None
+
+
+def _hosts(head: RequestHead) -> Iterator[bytes]:
+    """Iterate over the hosts that a request names, in its header and in its target; that of HTTP/1.0 may name none."""
+    yield from (value for name, value in head.headers if name == b"host")
+    if not head.target.startswith("/") and "://" in head.target:
+        yield head.target.split("/", 3)[2].encode("latin-1", "replace")
+
+
+def _is_of_other_page(headers: Sequence[Header]) -> bool:
+    """Whether a browser says that a page of another origin sends this; a page of the same origin has the Host in its Origin."""
+    own = tuple(scheme + value.lower() for name, value in headers if name == b"host" for scheme in (b"http://", b"https://"))
+    return any(
+        (name == b"origin" and value.lower() not in own) or (name == b"sec-fetch-site" and value not in (b"same-origin", b"none"))
+        for name, value in headers
+    )
+
+
+def _is_json(headers: Sequence[Header]) -> bool:
+    """Whether the body is said to be JSON, once."""
+    kinds = [value.partition(b";")[0].strip().lower() for name, value in headers if name == b"content-type"]
+    return kinds == [b"application/json"]
+
+
+def _has_token(headers: Sequence[Header], token: str) -> bool:
+    found = [value.split(maxsplit=1) for name, value in headers if name == b"authorization"]
+    if len(found) != 1 or len(found[0]) != 2 or found[0][0].lower() != b"bearer":
+        return False
+    return hmac.compare_digest(found[0][1].strip(), token.encode())
