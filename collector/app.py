@@ -27,9 +27,10 @@ from collector.mapping.operations import FindPlace
 from collector.metrics import Metrics
 from collector.origins import Origins
 from collector.peers import Nobody, Others
+from collector.pipeline import DAY_MS
 from collector.rates import Rates, make_rates
 from collector.settings import PREFIX, Settings
-from collector.sources import Source
+from collector.sources import Source, warnings
 from collector.urls import AddressRules
 from startup.port_guard import PortGuard
 from topics.local import Received
@@ -143,8 +144,21 @@ def create_app(
     def trouble() -> str:
         return gate.trouble() or next(filter(None, (one.trouble() for one in topics.values())), "")
 
-    internal = Internal(metrics, others, trouble=trouble, halves=lambda: Halves(topic.ledger(), accounts()), now=now)
-    event_sources = EventSources(encoders, partition_key_function(secret), DuplicateMemory(settings.duplicate_memory))
+    internal = Internal(
+        metrics,
+        others,
+        trouble=trouble,
+        halves=lambda: Halves(topic.ledger(), accounts()),
+        now=now,
+        warnings=warnings(sources, settings.sites),
+    )
+    event_sources = EventSources(
+        encoders,
+        partition_key_function(secret),
+        DuplicateMemory(settings.duplicate_memory),
+        settings.sites,
+        int(settings.max_event_age_days * DAY_MS),
+    )
     scripts = [Route(source.script_path, Script(source).answer) for source in sources if source.script_path and source.kind != "json"]
     events: dict[str, Intake] = {}
     for source in sources:

@@ -1,7 +1,7 @@
 """Makes the sources of events that a file describes, and the one of the internal port."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -13,6 +13,7 @@ from collector.duplicates import DuplicateMemory
 from collector.endpoints.divolte_browser import BrowserSource
 from collector.endpoints.divolte_json import JsonSource
 from collector.endpoints.tracker import TrackerSource
+from collector.event import LATEST
 from collector.exchange import EventSource
 from collector.identifiers import PLAIN, IdentifierRules
 from collector.mapping.compile import Encoder, Report
@@ -53,6 +54,8 @@ class EventSources(NamedTuple):
     encoders: Mapping[Use, Encoder]
     partition_key: PartitionKey
     memory: DuplicateMemory
+    sites: Sequence[str] = ()  # of a tracker's source that names none; of any, if there are none here either
+    max_age_ms: int = LATEST  # of an event of a page
 
     def make(self, source: Source) -> EventSource:
         """Make a source of the public port."""
@@ -80,6 +83,8 @@ class EventSources(NamedTuple):
             encode_copy=self.encoders.get(Use(source.name, "tracker", is_copy=True)),
             rules=_rules(source),
             site=source.site if is_divolte else None,
+            sites=frozenset() if is_divolte else frozenset(source.sites or self.sites),
+            max_age_ms=self.max_age_ms,
             event_prefix=source.event_prefix,
             memory=self.memory if is_divolte else None,
             drops_duplicates=source.drop_duplicates,

@@ -22,8 +22,9 @@ from collector.texts import CONTROL, may_hold_controls
 from topics.topic import Kind, Message
 
 VERSION = 1
-SKEW_MS = 24 * 60 * 60 * 1000
+DAY_MS = SKEW_MS = 24 * 60 * 60 * 1000
 OK, DUPLICATE = "ok", "duplicate"
+NOT_ALLOWED = "this source takes no events of this site; its operator lists the sites that it takes"
 
 Readable: TypeAlias = Batch | TrustedBatch | Reading
 Likeness: TypeAlias = tuple[str, str | None, str | None]  # site, cut address, agent
@@ -34,6 +35,7 @@ _STATUS = {
     RejectReason.TOO_MANY_EVENTS: 413,
     RejectReason.BODY_TOO_SLOW: 408,
     RejectReason.INVALID_CONTENT_ENCODING: 415,
+    RejectReason.SITE_NOT_ALLOWED: 403,  # as for a page of a foreign origin: the tracker sends nothing more from this page
 }
 _TEXTS = ("type", "url", "title", "referrer", "language", "time_zone", "target", "currency", "product_id")
 _TRUSTED_TEXTS = (*_TEXTS, "address", "user_agent")
@@ -69,6 +71,8 @@ class Pipeline:
         cut_address: Callable[[str], str | None],
         rules: IdentifierRules = PLAIN,
         site: str | None = None,
+        sites: frozenset[str] = frozenset(),
+        max_age_ms: int = LATEST,
         event_prefix: str = "",
         memory: DuplicateMemory | None = None,
         drops_duplicates: bool = False,
@@ -79,6 +83,7 @@ class Pipeline:
         self._is_trusted = is_trusted
         self._cut_address = cut_address
         self._rules, self._site, self._event_prefix = rules, site, event_prefix
+        self._sites, self._max_age_ms = sites, max_age_ms
         self._memory, self._drops_duplicates = memory, drops_duplicates
         self._reader = BodyReader(is_trusted=is_trusted)
         self._keys = Remembered[Likeness, bytes](partition_key)
@@ -91,6 +96,8 @@ class Pipeline:
             return self.refuse(batch, received_at)
         if refusal := _check_batch(batch, self._is_trusted):
             return self.refuse(refusal, received_at)
+        if self._sites and batch.site not in self._sites:
+            return self.refuse(Rejection(RejectReason.SITE_NOT_ALLOWED, NOT_ALLOWED), received_at)
         sent_at = received_at if batch.sent_at is None else int(batch.sent_at)
         beacon = _Beacon(self._site or batch.site, received_at, sent_at, sender, may_hold_controls(body))
         unknown_keys = batch.unknown_keys if isinstance(batch, Reading) else 0
@@ -152,13 +159,14 @@ class Pipeline:
         event_key = self._event_key(event)
         if self._event_prefix:
             event.type = self._event_prefix + event.type
-        text = None
-        if event.parameters is not None:
-            text = parameters_text(event.parameters)
-            if problem := problem_of(event.parameters, text):
-                return Rejection(RejectReason.INVALID_PARAMETERS, problem, event_key)
+        text = None if event.parameters is None else parameters_text(event.parameters)
+        if text is not None and (problem := problem_of(event.parameters, text)):
+            return Rejection(RejectReason.INVALID_PARAMETERS, problem, event_key)
         created_at = None if event.created_at is None else int(event.created_at)
         occurred_at, is_skewed = _instant(event, created_at, received_at, sent_at)
+        if received_at - occurred_at > self._max_age_ms:
+            days = self._max_age_ms / DAY_MS
+            return Rejection(RejectReason.EVENT_TOO_OLD, f"an event of a page must have happened within the last {days:g} days", event_key)
         if isinstance(event, TrustedEvent):
             address, user_agent = self._cut_address(event.address) if event.address else None, event.user_agent
         is_repeat = self._memory is not None and self._memory.is_repeat(bytes.fromhex(event_key))

@@ -18,7 +18,7 @@ from collector.peers import Nobody
 from collector.ports import Ports, take_ports
 from collector.protocol import Connection
 from collector.settings import PREFIX, Settings
-from collector.sources import load_sources
+from collector.sources import load_sources, warnings
 from collector.spools import Opening, keep_tidy
 from startup.garbage import spare_the_collector_of_garbage
 from startup.secret_file import KEY, SecretError, read_or_make_secret
@@ -46,6 +46,8 @@ async def run(settings: Settings, kafka: KafkaSettings) -> bool:
     """Serve until SIGTERM or SIGINT; tell whether all went well. Raises SettingsError and CollectorError before a port is open."""
     sources = load_sources(settings.sources_file)
     encoders = load_encoders(settings, sources)
+    for warning in warnings(sources, settings.sites):
+        log.warning(warning)
     ending, opening = Ending(), Opening(settings, kafka, sources)
     with contextlib.ExitStack() as stack:
         ports = take_ports(settings, stack)

@@ -8,7 +8,7 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 
 import schemas
 from collector.addresses import Network
-from collector.sources import FILE
+from collector.sources import FILE, SiteName
 from startup.hosts import ALLOWED_HOSTS, AllowedHosts
 from startup.settings import ServiceSettings
 
@@ -29,6 +29,12 @@ class Settings(ServiceSettings):
     )
     allowed_hosts: AllowedHosts = Field(default=(), description=ALLOWED_HOSTS)
     sources_file: Path = Field(default=FILE, description="The sources of events, in TOML: their paths, mappings, topics, scripts.")
+    sites: Annotated[tuple[SiteName, ...], NoDecode] = Field(
+        default=(), description="Sites whose events the tracker's sources take, separated by commas; none named: any, with a warning."
+    )
+    max_event_age_days: float = Field(
+        default=14, gt=0, le=36_525, description="Age of the oldest event that is taken from a page; trusted sources may send older ones."
+    )
     workers: int = Field(
         default=1, ge=1, le=64, description="Processes that take events, each with a spool of its own; 1 is a collector without a parent."
     )
@@ -80,7 +86,7 @@ class Settings(ServiceSettings):
     idle_timeout_seconds: float = Field(default=15, gt=0, le=3600, description="Time after which a connection without a request is closed.")
     drain_timeout_seconds: int = Field(default=10, gt=0, le=600, description="Time that open requests get to end when the collector stops.")
 
-    @field_validator("trusted_proxies", "query_parameters", mode="before")
+    @field_validator("trusted_proxies", "query_parameters", "sites", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value

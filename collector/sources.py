@@ -21,6 +21,7 @@ _RESERVED = "replay"  # the source of what comes over the internal port
 HttpPath = Annotated[str, Field(pattern=r"^/([A-Za-z0-9_./-]*[A-Za-z0-9_-])?$")]
 TopicName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,99}$")]
 CookieName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+SiteName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}$")]
 Origin = Annotated[str, Field(pattern=r"^(\*|https?://[A-Za-z0-9.-]+(:\d+)?)$")]
 
 
@@ -43,6 +44,7 @@ class Source(BaseModel):
     kind: Literal["tracker", "browser", "json"]
     event_path: HttpPath
     site: str = Field(default="", pattern=r"^([A-Za-z0-9][A-Za-z0-9_.:-]{0,63})?$")
+    sites: tuple[SiteName, ...] = ()
     mapping_file: Path | None = None
     schema_file: Path | None = None
     topic: TopicName | None = None
@@ -76,6 +78,13 @@ class Source(BaseModel):
         """Whether it does as Divolte does, to the letter."""
         return self.compatibility == "strict"
 
+    @field_validator("sites")
+    @classmethod
+    def _are_named_by_its_events(cls, value: tuple[str, ...], info: Any) -> tuple[str, ...]:
+        if value and info.data.get("kind") != "tracker":
+            raise ValueError("only events of kind tracker name a site; those of the other kinds are of the one that the key site names")
+        return value
+
     @field_validator("server_cookie")
     @classmethod
     def _can_be_set(cls, value: str | None, info: Any) -> str | None:
@@ -100,6 +109,13 @@ class Source(BaseModel):
         if value is not None and value.topic == info.data.get("topic"):
             raise ValueError("a copy goes to another topic than the source's own")
         return value
+
+
+def warnings(sources: Sequence[Source], sites: Sequence[str]) -> list[str]:
+    """Return what an operator should know of the sources; `sites` are those of a source that names none."""
+    remedy = "list them in HEADRACE_COLLECTOR_SITES, or in the source's table as sites"
+    unbound = [source.name for source in sources if source.kind == "tracker" and not (source.sites or sites)]
+    return [f"source {name} takes events of any site; {remedy}" for name in unbound]
 
 
 def load_sources(path: Path = FILE) -> tuple[Source, ...]:

@@ -18,7 +18,7 @@ from collector.app import load_encoders
 from collector.errors import StartError
 from collector.ports import Ports, take_ports
 from collector.settings import PREFIX, Settings
-from collector.sources import load_sources
+from collector.sources import load_sources, warnings
 from collector.spools import Opening, keep_tidy, tidy_spools
 from startup.files import close_folder
 from topics.kafka.settings import KafkaSettings
@@ -186,6 +186,8 @@ async def run(settings: Settings, kafka: KafkaSettings) -> int:
     """Run workers until told to stop; give the exit status. Raises SettingsError and CollectorError before a port is open."""
     sources = load_sources(settings.sources_file)
     load_encoders(settings, sources)
+    for warning in warnings(sources, settings.sites):
+        log.warning(warning)
     directories = Opening(settings, kafka, sources).directories()
     with contextlib.ExitStack() as stack:
         ports = take_ports(settings, stack)

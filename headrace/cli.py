@@ -96,8 +96,12 @@ def up(
         Literal["duckdb", "druid"], typer.Option(help="Where events go: a file of DuckDB, or real Kafka and real Druid (2 GB more memory).")
     ] = "duckdb",
     engine_port: EnginePortOption = [],  # noqa: B006  # typer's way
+    site: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Take events of this site and the demo's only, not of any; can be repeated.")
+    ] = None,
 ) -> None:
     """Start everything on this machine; Ctrl-C stops it."""
+    from collector.identifiers import is_site
     from headrace.engine_ports import EnginePorts
     from headrace.engines import Engines
     from headrace.services import Plan
@@ -106,7 +110,9 @@ def up(
 
     keep_private()
     ports = {"collector": collector_port, "internal": collector_port + 1, "sql": sql_port, "dashboards": dashboards_port, "shop": shop_port}
-    plan = Plan(State(state.resolve()), host, ports, not no_dashboards, not no_visits, visits_per_minute)
+    if bad := [name for name in site or () if not is_site(name)]:
+        raise CommandError(f"--site: {bad[0]!r} is not a valid name of a site: 1 to 64 letters, digits, _ - . :, a letter or digit first")
+    plan = Plan(State(state.resolve()), host, ports, not no_dashboards, not no_visits, visits_per_minute, tuple(site or ()))
     if engines == "druid":
         chosen = EnginePorts(broker=sql_port).with_choices(engine_port)
         plan = plan.on_druid(Engines.fetched(plan.state.engines, chosen, console))

@@ -43,6 +43,7 @@ class Plan:
     dashboards: bool
     visits: bool
     visits_per_minute: int
+    sites: tuple[str, ...] = ()  # whose events are taken beside the demo's; any, if none is named
     engines: Engines | None = None  # Kafka and Druid; without them a file of DuckDB
 
     def on_druid(self, engines: Engines) -> Self:
@@ -82,6 +83,7 @@ class Plan:
                 "HEADRACE_COLLECTOR_INTERNAL_PORT": str(self.ports["internal"]),
                 "HEADRACE_COLLECTOR_TOPIC_DIRECTORY": str(self.state.topic),
                 "HEADRACE_COLLECTOR_KEY_FILE": str(self.state.secrets / "partition-key"),
+                **({"HEADRACE_COLLECTOR_SITES": ",".join((SITE, *self.sites))} if self.sites else {}),
             },
             partial(answers, self.url("internal") + "/health/ready"),
         )

@@ -7,6 +7,7 @@ import httpx
 import psutil
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from headrace.engine_ports import EnginePorts
 from headrace.engines import NAMES
@@ -27,7 +28,7 @@ READY_PATHS = {
 def status(state: State) -> dict[str, Any]:
     """Look at what was started on a state folder.
 
-    Gives {"ready", "processes": {name: {"pid", "alive", "ready", "rss_mb"}}, "urls", "site", "ledger"};
+    Gives {"ready", "processes": {name: {"pid", "alive", "ready", "rss_mb"}}, "urls", "site", "warnings", "ledger"};
     the ledger is null while the collector does not answer.
     """
     run = state.running()
@@ -43,6 +44,7 @@ def status(state: State) -> dict[str, Any]:
             **({"kafka": f"{LOOPBACK}:{run.ports['kafka']}"} if "kafka" in processes else {}),
         },
         "site": SITE,
+        "warnings": warnings(run.url("internal")),
         "ledger": _ledger(run),
     }
 
@@ -56,9 +58,21 @@ def print_status(content: dict[str, Any], console: Console) -> None:
     console.print(table)
     for name, url in content["urls"].items():
         console.print(f"  {name:<12} {url}")
+    for warning in content["warnings"]:
+        console.print(Text.assemble("  ", (warning, "yellow")), soft_wrap=True)
     if content["ledger"]:
         console.print("  " + " · ".join(f"{key} {value}" for key, value in content["ledger"].items()))
     console.print("[green]ready[/]" if content["ready"] else "[yellow]not ready[/]")
+
+
+def warnings(internal: str) -> list[str]:
+    """Return what the collector warns of; nothing while it does not answer."""
+    try:
+        answer = httpx.get(f"{internal}/warnings", timeout=2, trust_env=False)
+        found: list[str] = answer.raise_for_status().json()["warnings"]
+    except (httpx.HTTPError, ValueError, KeyError):
+        return []
+    return found
 
 
 def _process(run: Run, name: str, process: RunningProcess) -> dict[str, Any]:

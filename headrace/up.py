@@ -18,6 +18,7 @@ from headrace.ports import check_ports
 from headrace.services import DASHBOARD, PORT_OPTIONS, SITE, STOP_ORDER, Plan
 from headrace.starting import spinner, start
 from headrace.state import Run, RunningProcess, State
+from headrace.status import warnings
 from headrace.supervisor import Supervisor, created_at, stop_leftovers
 from simulator.errors import CollectorUnavailable
 from simulator.visits.backfill import backfill
@@ -114,6 +115,8 @@ def tell(plan: Plan, console: Console) -> None:
     for name, text in lines.items():
         # Whole lines, however narrow the terminal: they are there to be copied.
         console.print(Text.assemble("  ", f"{name:<12} ", (text, "bold")), soft_wrap=True)
+    for warning in warnings(plan.url("internal")):
+        console.print(Text.assemble((f"{warning}; or start with --site NAME", "yellow")), soft_wrap=True)
     console.print("Ctrl-C stops it; `headrace status` and `headrace tail` look at it", highlight=False)
 
 

@@ -1,6 +1,6 @@
 """What only the operator sees: health, metrics, the ledger."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -15,8 +15,16 @@ class Internal:
     """The paths of the internal port; whichever worker is asked answers for all."""
 
     def __init__(
-        self, metrics: Metrics, others: Others, *, trouble: Callable[[], str], halves: Callable[[], Halves], now: Callable[[], float]
+        self,
+        metrics: Metrics,
+        others: Others,
+        *,
+        trouble: Callable[[], str],
+        halves: Callable[[], Halves],
+        now: Callable[[], float],
+        warnings: Sequence[str],
     ) -> None:
+        self._warnings = warnings
         self._metrics, self._others, self._trouble, self._halves, self._now = metrics, others, trouble, halves, now
 
     def routes(self) -> list[Route]:
@@ -26,6 +34,7 @@ class Internal:
             Route("/health/ready", self.ready),
             Route("/metrics", self.metrics),
             Route("/ledger", self.ledger),
+            Route("/warnings", self.warnings),
         ]
 
     async def live(self, _: Request) -> Response:
@@ -46,6 +55,10 @@ class Internal:
         if self._others.name:
             text = gather({self._others.name: text.decode(), **await self._others.metrics()})
         return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    async def warnings(self, _: Request) -> Response:
+        """Return what an operator should know of the settings."""
+        return JSONResponse({"warnings": list(self._warnings)})
 
     async def ledger(self, _: Request) -> Response:
         """Give the ledger of the last 24 hours."""

@@ -3,11 +3,12 @@
 import json
 import math
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
-from support.events import an_event, send
-from support.installation import Installation
+from support.events import a_batch, an_event, send
+from support.installation import Installation, run_command
 from support.waiting import wait_until
 
 WILD = (
@@ -30,7 +31,9 @@ def a_wild_event(number: str, kind: str) -> str:
 
 @pytest.fixture(scope="module")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    running = Installation.start(tmp_path_factory.mktemp("state"), "--no-dashboards", "--no-visits")
+    running = Installation.start(
+        tmp_path_factory.mktemp("state"), "--no-dashboards", "--no-visits", "--site", "fields", "--site", "parameters"
+    )
     yield running
     assert running.stop() == 0
 
@@ -51,3 +54,28 @@ def test_no_number_of_a_visitor_spoils_a_sum(installation: Installation, kind: s
     assert flagged >= 2 * (len(WILD) - 4)
     metrics = httpx.get(f"http://127.0.0.1:{installation.collector_port + 1}/metrics", trust_env=False).text
     assert 'implausible_numbers_total{field="revenue",source="browser"}' in metrics
+
+
+def test_no_page_sets_a_time_long_ago_or_names_a_site_of_its_own(installation: Installation) -> None:
+    url = f"http://127.0.0.1:{installation.collector_port}"
+    long_ago = [an_event(created_at=at) for at in (0, 1, an_event()["created_at"] - 15 * 86_400_000)]
+    with httpx.Client(trust_env=False, timeout=10) as client:
+        assert send(client, url, a_batch(*long_ago, an_event(), site="shop")).json()["results"] == ["event_too_old"] * 3 + ["ok"]
+        answer = send(client, url, a_batch(an_event(), site="somewhere-else"))
+        assert (answer.status_code, answer.json()["reason"]) == (403, "site_not_allowed")
+    wait_until(lambda: installation.count("site = 'shop'") == 1, within_seconds=20)
+    assert installation.count("__time < TIMESTAMP '2015-01-01'") == 0
+    assert installation.count("site = 'somewhere-else'") == 0
+    assert installation.status()["warnings"] == []
+
+
+def test_without_a_list_of_sites_the_operator_is_warned(tmp_path: Path) -> None:
+    running = Installation.start(tmp_path, "--no-dashboards", "--no-visits")
+    assert "source browser takes events of any site" in run_command("status", "--state", tmp_path)
+    assert "source browser takes events of any site" in (tmp_path / "up.log").read_text()
+    assert "source browser takes events of any site" in (tmp_path / "logs" / "collector.log").read_text()
+    assert running.stop() == 0
+
+
+def test_a_site_that_cannot_be_one_is_refused_by_the_command(tmp_path: Path) -> None:
+    assert "'a b' is not a valid name of a site" in run_command("up", "--state", tmp_path, "--site", "a b", status=2)

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.collector import NOW, LocalCollector, a_body, an_event, an_id
 
+from collector.settings import Settings
 from schemas.codec import Record
 
 DAY = 86_400_000
@@ -98,7 +99,7 @@ def test_an_event_with_nothing_but_what_is_mandatory_is_taken() -> None:
     assert {name for name, value in record.items() if value is None} >= {"page_url", "page_host", "referrer", "parameters", "user_agent"}
 
 
-@given(off=st.integers(-20 * YEAR, 20 * YEAR), age=st.integers(0, 30 * DAY))
+@given(off=st.integers(-20 * YEAR, 20 * YEAR), age=st.integers(0, 14 * DAY))
 def test_the_time_is_right_however_wrong_the_pages_clock_is(off: int, age: int) -> None:
     record = record_of(an_event(created_at=NOW + off - age), sent_at=NOW + off)
     assert record["occurred_at"] == NOW - age
@@ -108,6 +109,32 @@ def test_the_time_is_right_however_wrong_the_pages_clock_is(off: int, age: int) 
 
 def test_an_event_created_after_it_was_sent_did_not_happen_in_the_future() -> None:
     assert record_of(an_event(created_at=NOW + 5000))["occurred_at"] == NOW
+
+
+@given(off=st.integers(-20 * YEAR, 20 * YEAR), age=st.integers(14 * DAY + 1, 30 * YEAR))
+def test_an_event_of_a_page_is_refused_when_it_is_too_old_however_wrong_the_pages_clock_is(off: int, age: int) -> None:
+    collector = LocalCollector()
+    answer = collector.send(a_body(an_event(1, created_at=NOW + off - age), an_event(2, created_at=NOW + off), sent_at=NOW + off))
+    assert (answer.status, answer.results) == (200, ["event_too_old", "ok"])
+    assert collector.rejections == ["event_too_old"]
+    assert [record["event_id"] for record in collector.records] == [an_id(2)]
+
+
+def test_a_batch_of_which_all_is_too_old_is_answered_422_so_that_the_tracker_lets_go_of_it() -> None:
+    answer = LocalCollector().send(a_body(an_event(created_at=0)))
+    assert (answer.status, answer.json["reason"]) == (422, "event_too_old")
+    assert answer.json["message"] == "an event of a page must have happened within the last 14 days"
+
+
+def test_how_old_an_event_may_be_is_a_setting() -> None:
+    collector = LocalCollector(Settings(max_event_age_days=0.5))
+    ages = (DAY // 2, DAY // 2 + 1)
+    assert collector.send(a_body(*(an_event(age, created_at=NOW - age) for age in ages))).results == ["ok", "event_too_old"]
+
+
+def test_a_trusted_source_may_send_what_is_as_old_as_can_be() -> None:
+    assert record_of(an_event(created_at=None, occurred_at=0), internal=True)["occurred_at"] == 0
+    assert record_of(an_event(created_at=0), internal=True)["occurred_at"] == 0
 
 
 def test_a_time_with_a_fraction_is_taken() -> None:

@@ -122,3 +122,50 @@ def test_a_cookie_of_the_host_alone_has_no_domain(tmp_path: Path, name: str) -> 
 def test_a_name_of_a_cookie_is_one(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="server_cookie: "):
         sources_of(tmp_path, '[a]\nkind = "tracker"\nevent_path = "/a"\nserver_cookie = "a;b"')
+
+
+A_TRACKER = '[page]\nkind = "tracker"\nevent_path = "/h"\n'
+
+
+@pytest.mark.parametrize(("own", "settings"), [('sites = ["shop", "blog"]', {}), ("", {"sites": "shop,blog"})])
+def test_a_source_takes_the_sites_that_are_listed_and_no_other(tmp_path: Path, own: str, settings: dict[str, str]) -> None:
+    sources = sources_of(tmp_path, A_TRACKER + own)
+    collector = LocalCollector(Settings.model_validate(settings), sources=sources)
+    assert [collector.send(a_body(site=site)).status for site in ("shop", "blog", "Shop", "shop.", "other")] == [200, 200, 403, 403, 403]
+    answer = collector.send(a_body(site="other"))
+    assert answer.json["reason"] == "site_not_allowed"
+    assert answer.headers["access-control-allow-origin"] == "*"  # the page may read it, and stops
+    assert collector.rejections == ["site_not_allowed"] * 4
+    assert collector.app.metrics.refused == {"site_not_allowed": 4}
+    assert collector.send(a_body(site="other"), internal=True).status == 200  # a trusted source
+    assert collector.send(method="GET", path="/warnings", internal=True).json == {"warnings": []}
+
+
+def test_the_sites_of_a_source_come_before_those_of_all(tmp_path: Path) -> None:
+    collector = LocalCollector(Settings(sites=("shop",)), sources=sources_of(tmp_path, A_TRACKER + 'sites = ["blog"]'))
+    assert [collector.send(a_body(site=site)).status for site in ("shop", "blog")] == [403, 200]
+
+
+def test_a_source_without_sites_takes_any_and_is_warned_of() -> None:
+    collector = LocalCollector()
+    assert collector.send(a_body(site="whatever")).status == 200
+    (warning,) = collector.send(method="GET", path="/warnings", internal=True).json["warnings"]
+    assert warning.startswith("source browser takes events of any site; ")
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        (A_TRACKER + 'sites = ["a b"]', "sites.0: String should match pattern"),
+        (A_TRACKER + 'sites = "shop"', "sites: Input should be a valid tuple"),
+        ('[tag]\nkind = "browser"\nevent_path = "/csc-event"\nsites = ["shop"]', "sites: Value error, only events of kind tracker name a"),
+    ],
+)
+def test_sites_that_no_event_can_name_are_a_fault(tmp_path: Path, text: str, fault: str) -> None:
+    with pytest.raises(SettingsError, match=fault):
+        sources_of(tmp_path, text)
+
+
+def test_sites_of_the_settings_are_checked_as_well() -> None:
+    with pytest.raises(SettingsError, match="HEADRACE_COLLECTOR_SITES"):
+        Settings.read({"HEADRACE_COLLECTOR_SITES": "shop,a b"})
