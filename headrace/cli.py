@@ -105,6 +105,7 @@ def up(
     from headrace.engine_ports import EnginePorts
     from headrace.engines import Engines
     from headrace.services import Plan
+    from headrace.sql_token import token_file
     from headrace.up import up as run
     from startup.files import keep_private
 
@@ -112,7 +113,7 @@ def up(
     ports = {"collector": collector_port, "internal": collector_port + 1, "sql": sql_port, "dashboards": dashboards_port, "shop": shop_port}
     if bad := [name for name in site or () if not is_site(name)]:
         raise CommandError(f"--site: {bad[0]!r} is not a valid name of a site: 1 to 64 letters, digits, _ - . :, a letter or digit first")
-    plan = Plan(State(state.resolve()), host, ports, not no_dashboards, not no_visits, visits_per_minute, tuple(site or ()))
+    plan = Plan(State(state.resolve()), host, ports, not no_dashboards, not no_visits, visits_per_minute, tuple(site or ()), token_file())
     if engines == "druid":
         chosen = EnginePorts(broker=sql_port).with_choices(engine_port)
         plan = plan.on_druid(Engines.fetched(plan.state.engines, chosen, console))
@@ -186,9 +187,12 @@ def dead_letters(
 
 
 def _dead_letters_of(run: Run) -> "DeadLetters":
+    from headrace.sql_token import read_token
     from headrace.store_letters import StoreLetters
 
-    return _dead_letters_on_kafka(run.ports["kafka"]) if "kafka" in run.ports else StoreLetters(run.url("sql"))
+    if "kafka" in run.ports:
+        return _dead_letters_on_kafka(run.ports["kafka"])
+    return StoreLetters(run.url("sql"), read_token(run.sql_token_file))
 
 
 def _dead_letters_on_kafka(port: int | None = None) -> "DeadLetters":
@@ -206,12 +210,13 @@ def sql(
     url: Annotated[
         str | None, typer.Option(help="Address of the engine, minidruid or Druid; that of this state folder if left out.")
     ] = None,
+    token_file: Annotated[Path | None, typer.Option(help="File of the token for --url; that of a state folder is known.")] = None,
 ) -> None:
     """Ask the table of events in Druid SQL."""
-    from headrace.sql import print_rows, query
+    from headrace.sql import find_engine, print_rows, query
 
     with errors.status("asking"):
-        columns, rows = query(url or State(state.resolve()).running().url("sql"), statement)
+        columns, rows = query(*find_engine(State(state.resolve()), url, token_file), statement)
     print_rows(columns, rows, console, as_json=as_json)
 
 

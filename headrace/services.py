@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
+from headrace import sql_token
 from headrace.engines import STOP_ORDER as ENGINES_STOP_ORDER
 from headrace.engines import Engines
 from headrace.errors import CommandError
@@ -44,12 +45,13 @@ class Plan:
     visits: bool
     visits_per_minute: int
     sites: tuple[str, ...] = ()  # whose events are taken beside the demo's; any, if none is named
+    sql_token_file: Path | None = None
     engines: Engines | None = None  # Kafka and Druid; without them a file of DuckDB
 
     def on_druid(self, engines: Engines) -> Self:
         """Give the same plan with Kafka and Druid in the place of DuckDB."""
         further = {"sql": engines.ports.broker, "forwarder": self.ports["collector"] + 2, "converter": self.ports["collector"] + 3}
-        return replace(self, engines=engines, ports=self.ports | further | engines.ports.without_broker())
+        return replace(self, engines=engines, sql_token_file=None, ports=self.ports | further | engines.ports.without_broker())
 
     def url(self, name: str) -> str:
         """Give the base address of a service by the name of its port."""
@@ -98,6 +100,7 @@ class Plan:
                 "HEADRACE_STREAMS_PLACES": str(self.state.places),
                 "HEADRACE_MINIDRUID_STORE": str(self.state.database),
                 "HEADRACE_MINIDRUID_PORT": str(self.ports["sql"]),
+                **({sql_token.VARIABLE: str(self.sql_token_file)} if self.sql_token_file else {}),
             },
             partial(answers, self.url("sql") + "/status/health"),
         )
@@ -111,6 +114,7 @@ class Plan:
             (str(gunicorn), "-b", f"{self.host}:{self.ports['dashboards']}"),
             {
                 "DRUID_URI": f"druid://127.0.0.1:{self.ports['sql']}/druid/v2/sql?header=true",
+                **({"DRUID_TOKEN_FILE": str(self.sql_token_file)} if self.sql_token_file else {}),
                 "SUPERSET_HOME": str(self.state.superset),
                 "SUPERSET_SECRET_KEY_FILE": str(self.state.secrets / "superset-secret-key"),
                 "HEADRACE_DASHBOARDS_PASSWORD_FILE": str(self.state.secrets / "dashboards-password"),

@@ -1,6 +1,7 @@
 """`headrace sql`: one statement of Druid SQL to minidruid, or to a real Druid by its address, through pydruid."""
 
 import json
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -10,11 +11,21 @@ from rich.console import Console
 from rich.table import Table
 
 from headrace.errors import CommandError
+from headrace.sql_token import read_token
+from headrace.state import State
 
 PATH = "/druid/v2/sql"
 
 
-def query(url: str, statement: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+def find_engine(state: State, url: str | None, token_file: Path | None) -> tuple[str, str]:
+    """Return the address of an engine, that of the state folder if none is given, and the token for it; raises CommandError."""
+    if url is not None:
+        return url, read_token(token_file)
+    run = state.running()
+    return run.url("sql"), read_token(token_file or run.sql_token_file)
+
+
+def query(url: str, token: str, statement: str) -> tuple[list[str], list[tuple[Any, ...]]]:
     """Give the column names and the rows; raises CommandError with the engine's own words, or when nobody answers at the address."""
     parts = urlsplit(url if "//" in url else f"//{url}", scheme="http")
     try:
@@ -26,6 +37,7 @@ def query(url: str, statement: str) -> tuple[list[str], list[tuple[Any, ...]]]:
             user=parts.username,
             password=parts.password,
             header=True,
+            jwt=token or None,
         )
         cursor = connection.cursor()
         cursor.execute(statement.replace("%", "%%"))

@@ -49,6 +49,7 @@ class Run:
     host: Annotated[str, Meta(min_length=1)]
     ports: dict[str, Port]
     processes: dict[str, RunningProcess] = field(default_factory=dict)
+    sql_token_file: str = ""
 
     @classmethod
     def from_json(cls, text: bytes) -> Self:

@@ -16,6 +16,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from headrace import store_letters
+from minidruid.access import read_token
 from minidruid.app import create_app
 from minidruid.errors import MinidruidError
 from minidruid.settings import Settings as SqlSettings
@@ -83,6 +84,7 @@ def main() -> int:
     try:
         converter = ConverterSettings.read(os.environ)
         sql = SqlSettings.read(os.environ)
+        token = read_token(sql)
         readers = SpoolReaders(Path(os.environ.get(TOPICS_VARIABLE, "var/topics")) / converter.topic, READER)
         store = Store.open(
             sql.store,
@@ -98,7 +100,7 @@ def main() -> int:
         return 2
     refused = RefusedRequests()
     worker.metrics.registry.register(refused)
-    app = create_app(store, sql, count=refused.count)
+    app = create_app(store, sql, token=token, count=refused.count)
 
     async def metrics(_request: Request) -> Response:
         return Response(generate_latest(worker.metrics.registry), media_type=CONTENT_TYPE_LATEST)

@@ -57,8 +57,9 @@ def routes(read: Read, replay: Replay) -> tuple[Route, Route]:
 class StoreLetters:
     """The dead letters that the store at an address keeps; raises CommandError if it does not answer."""
 
-    def __init__(self, store_url: str) -> None:
+    def __init__(self, store_url: str, token: str = "") -> None:
         self._store_url = store_url
+        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
 
     def newest(self, choice: Choice, limit: int) -> tuple[int, Sequence[Letter]]:
         """How many are chosen, and the newest so many of them."""
@@ -76,7 +77,8 @@ class StoreLetters:
 
     def _ask(self, method: str, path: str, **told: Any) -> dict[str, Any]:
         try:
-            answer = httpx.request(method, self._store_url + path, timeout=SECONDS, trust_env=False, **told).raise_for_status()
+            answer = httpx.request(method, self._store_url + path, headers=self._headers, timeout=SECONDS, trust_env=False, **told)
+            answer.raise_for_status()
         except httpx.HTTPError as error:
             raise CommandError(f"the store at {self._store_url} does not answer ({error}); `headrace status` says what runs") from error
         content: dict[str, Any] = answer.json()

@@ -16,6 +16,7 @@ from headrace.engine_ports import option
 from headrace.errors import CommandError
 from headrace.ports import check_ports
 from headrace.services import DASHBOARD, PORT_OPTIONS, SITE, STOP_ORDER, Plan
+from headrace.sql_token import make_token
 from headrace.starting import spinner, start
 from headrace.state import Run, RunningProcess, State
 from headrace.status import warnings
@@ -35,6 +36,7 @@ def up(plan: Plan, console: Console) -> None:
     lock = state.lock()
     try:
         _check_engines(plan)
+        make_token(plan.sql_token_file)  # before two services want it
         _stop_leftovers(state, console)
         check_ports(plan.ports_to_check(), plan.host_of, lambda name: PORT_OPTIONS.get(name) or option(name))
         with _stop_signal() as stopping:
@@ -110,7 +112,7 @@ def tell(plan: Plan, console: Console) -> None:
     lines["tracker"] = f'<script async src="{plan.url("collector")}/headrace.js" data-site="{SITE}"></script>'
     if plan.engines:
         lines["Kafka"] = plan.engines.ports.address("kafka")
-    lines["Druid SQL"] = f"{plan.url('sql')}/druid/v2/sql"
+    lines["Druid SQL"] = f"{plan.url('sql')}/druid/v2/sql" + (f" (token in {plan.sql_token_file})" if plan.sql_token_file else "")
     console.print("[bold green]headrace is up[/]")
     for name, text in lines.items():
         # Whole lines, however narrow the terminal: they are there to be copied.
@@ -123,7 +125,7 @@ def tell(plan: Plan, console: Console) -> None:
 def _note_run(plan: Plan, supervisor: Supervisor) -> None:
     myself = RunningProcess(os.getpid(), created_at(os.getpid()))
     processes = {name: child.running for name, child in supervisor.children.items()}
-    plan.state.write_run(Run(myself, plan.host, plan.ports, processes))
+    plan.state.write_run(Run(myself, plan.host, plan.ports, processes, str(plan.sql_token_file or "")))
 
 
 def _try_to_note_run(plan: Plan, supervisor: Supervisor) -> bool:

@@ -20,6 +20,12 @@ class Settings(ServiceSettings):
     host: Annotated[str, Field(min_length=1, description="Address to listen on.")] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535, description="Port to listen on; 0 takes a free one.")] = 8888
     allowed_hosts: AllowedHosts = Field(default=(), description=ALLOWED_HOSTS)
+    token_file: Annotated[
+        Path | None,
+        Field(
+            description="File of the token that requests must bear, made at the first start; without it the port listens on loopback only."
+        ),
+    ] = None
     store: Annotated[Path, Field(description="DuckDB file of rows and state.")] = Path("var/store/clickstream.duckdb")
     memory_limit: Annotated[
         str, Field(pattern=r"^\d+(\.\d+)?\s*(MB|GB|MiB|GiB)$", description="What DuckDB may use; more goes to disk beside the file.")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from druid_token import druid_uri
 from flask import Flask
 from flask_migrate import upgrade
 from secret_file import PASSWORD, read_or_make_secret
@@ -23,7 +24,6 @@ import superset
 ADMIN = "admin"
 ASSETS = Path(__file__).with_name("assets")
 DATABASE = "databases/Druid.yaml"
-DEFAULT_DRUID_URI = "druid://127.0.0.1:8888/druid/v2/sql?header=true"
 
 
 def clear_unfinished_start(home: Path) -> None:
@@ -45,7 +45,7 @@ def prepare(application: Flask, home: Path) -> None:
     with application.app_context():
         _migrate(home)
         _ensure_admin(Path(os.environ.get("HEADRACE_DASHBOARDS_PASSWORD_FILE", home / "dashboards-password")))
-        _import_bundle(home, os.environ.get("DRUID_URI", DEFAULT_DRUID_URI))
+        _import_bundle(home, druid_uri())
         # Under --preload the worker is a fork: a connection must not go with it.
         superset.db.session.remove()
         superset.db.engine.dispose()

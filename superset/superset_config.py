@@ -6,6 +6,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+import druid_token
 from druid_dialect import DruidSql
 from secret_file import PASSWORD, TOKEN, read_or_make_secret, read_secret
 from superset.config import TALISMAN_CONFIG as DEFAULT_TALISMAN_CONFIG
@@ -20,6 +21,8 @@ SQLALCHEMY_DATABASE_URI = os.environ.get("SUPERSET_DATABASE_URI", f"sqlite:///{H
 if "SUPERSET_DATABASE_PASSWORD_FILE" in os.environ:
     # Told to libpq only: Superset writes its database's address into the log when that does not answer.
     os.environ["PGPASSWORD"] = read_secret(Path(os.environ["SUPERSET_DATABASE_PASSWORD_FILE"]), PASSWORD)
+druid_token.read_token()  # one that is missing or malformed ends the start
+DB_CONNECTION_MUTATOR = druid_token.with_token
 LOGO_TARGET_PATH = "/superset/dashboard/clickstream/"
 
 # Superset's own default ends relative ranges at midnight: "Last week" would hide today, "Last hour" would fail.

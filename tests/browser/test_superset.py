@@ -18,6 +18,7 @@ HOSTILE = "<img src=https://foreign.example/x.png onerror=alert(1)><a href=https
 # Two starts of Superset on a busy machine.
 pytestmark = pytest.mark.timeout(300)
 
+TOKEN = "token-of-the-sql-port-0123456789-abcdef"
 KINDS = ("chart", "dataset", "dashboard", "database")
 
 
@@ -32,7 +33,7 @@ def rows() -> list[Row]:
 def minidruid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningMinidruid]:
     store = open_store(tmp_path_factory.mktemp("store") / "clickstream.duckdb")
     store.commit(Batch("sample", 1, rows=rows()))
-    with serve(store, now=None) as running:
+    with serve(store, now=None, token=TOKEN) as running:
         yield running
     store.close()
 
@@ -40,7 +41,8 @@ def minidruid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningMinid
 @pytest.fixture(scope="module")
 def superset(minidruid: RunningMinidruid, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSuperset]:
     (port,) = free_ports(1)
-    with superset_running(tmp_path_factory.mktemp("superset"), druid_uri(minidruid), port) as running:
+    home = tmp_path_factory.mktemp("superset")
+    with superset_running(home, druid_uri(minidruid), port, token_file(home)) as running:
         yield running
 
 
@@ -82,13 +84,18 @@ def visit(chromium: Browser, superset: RunningSuperset) -> Iterator[Visit]:
     context.close()
 
 
+def token_file(home: Path) -> dict[str, str]:
+    (home / "sql-token").write_text(TOKEN)
+    return {"DRUID_TOKEN_FILE": str(home / "sql-token")}
+
+
 def druid_uri(minidruid: RunningMinidruid, host: str = "127.0.0.1") -> str:
     return f"druid://{host}:{minidruid.port}/druid/v2/sql?header=true"
 
 
 def count(minidruid: RunningMinidruid, where: str) -> int:
     statement = f"SELECT COUNT(*) AS n FROM clickstream WHERE \"__time\" >= CURRENT_TIMESTAMP - INTERVAL '7' DAY AND {where}"
-    answer = httpx.post(minidruid.url, json={"query": statement}, trust_env=False)
+    answer = httpx.post(minidruid.url, json={"query": statement}, headers={"Authorization": f"Bearer {TOKEN}"}, trust_env=False)
     assert answer.status_code == 200, answer.text
     return int(answer.json()[0]["n"])
 
@@ -144,11 +151,18 @@ def test_a_second_start_with_another_database_updates_and_doubles_nothing(
     before = {kind: dashboards.ids(kind) for kind in KINDS}
     elsewhere = druid_uri(minidruid, "localhost")
     assert superset.stop() == 0
-    superset.process = RunningSuperset.start(superset.home, elsewhere, int(superset.url.rpartition(":")[2])).process
+    superset.process = RunningSuperset.start(
+        superset.home, elsewhere, int(superset.url.rpartition(":")[2]), token_file(superset.home)
+    ).process
     assert {kind: dashboards.ids(kind) for kind in KINDS} == before
     (database,) = before["database"]
     assert dashboards.get(f"database/{database}/connection")["result"]["sqlalchemy_uri"] == elsewhere
     assert dashboards.figure("page_views") == count(minidruid, "event_type = 'pageView' AND is_bot = 0")
+
+
+def test_the_token_of_the_sql_port_is_in_no_file_but_its_own(superset: RunningSuperset) -> None:
+    holding = [path.name for path in superset.home.rglob("*") if path.is_file() and TOKEN.encode() in path.read_bytes()]
+    assert holding == ["sql-token"]
 
 
 def test_it_stays_small(superset: RunningSuperset) -> None:

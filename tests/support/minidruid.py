@@ -244,9 +244,11 @@ class RunningMinidruid:
 
 
 @contextmanager
-def serve(store: Store[Session, Account], *, port: int = 0, now: datetime | None = CLOCK, **settings: Any) -> Iterator[RunningMinidruid]:
+def serve(
+    store: Store[Session, Account], *, port: int = 0, now: datetime | None = CLOCK, token: str = "", **settings: Any
+) -> Iterator[RunningMinidruid]:
     """Serve a store on a port of loopback (a free one by default) until the block ends; the clock stands at `now`, or runs if None."""
-    app = create_app(store, Settings(**settings), clock=(lambda: now) if now else utc_now)
+    app = create_app(store, Settings(**settings), clock=(lambda: now) if now else utc_now, token=token)
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning", lifespan="on"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

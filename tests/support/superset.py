@@ -26,6 +26,7 @@ from superset.sql.parse import SQLGLOT_DIALECTS, SQLScript
 SQLGLOT_DIALECTS.update(SQLGLOT_DIALECTS_EXTENSIONS)
 json.dump([SQLScript(sql, "druid").format() for sql in json.load(sys.stdin)], sys.stdout)
 """
+NOTHING: Mapping[str, str] = {}
 DASHBOARD = "/superset/dashboard/clickstream/"
 STILL_LOADING = "document.querySelectorAll('[aria-label=Loading], [data-test=loading-indicator]').length"
 CHARTS = """[...document.querySelectorAll('[data-test-chart-name]')].map(chart => ({
@@ -73,10 +74,10 @@ class RunningSuperset:
     process: subprocess.Popen[bytes]
 
     @classmethod
-    def start(cls, home: Path, druid_uri: str, port: int, *, within_seconds: float = 120) -> Self:
+    def start(cls, home: Path, druid_uri: str, port: int, variables: Mapping[str, str] = NOTHING, *, within_seconds: float = 120) -> Self:
         """Start it the way its README says and wait until it is healthy."""
         home.mkdir(parents=True, exist_ok=True)
-        environment = {"SUPERSET_HOME": str(home), "DRUID_URI": druid_uri, "TZ": "UTC"}
+        environment = {"SUPERSET_HOME": str(home), "DRUID_URI": druid_uri, "TZ": "UTC", **variables}
         command = (GUNICORN, "-b", f"127.0.0.1:{port}")
         with (home / "superset.log").open("ab") as log:
             process = subprocess.Popen(command, cwd=ROOT / "superset", env=os.environ | environment, stdout=log, stderr=subprocess.STDOUT)
@@ -101,9 +102,9 @@ class RunningSuperset:
 
 
 @contextmanager
-def superset_running(home: Path, druid_uri: str, port: int) -> Iterator[RunningSuperset]:
+def superset_running(home: Path, druid_uri: str, port: int, variables: Mapping[str, str] = NOTHING) -> Iterator[RunningSuperset]:
     """Run Superset until the end of the block."""
-    running = RunningSuperset.start(home, druid_uri, port)
+    running = RunningSuperset.start(home, druid_uri, port, variables)
     try:
         yield running
     finally:
