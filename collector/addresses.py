@@ -10,7 +10,7 @@ Address: TypeAlias = IPv4Address | IPv6Address
 Network: TypeAlias = IPv4Network | IPv6Network
 
 KEPT_BITS = {4: 24, 6: 48}
-SENDER_BITS = {4: 24, 6: 64}
+LIMITED_BITS = {4: (24,), 6: (64, 48)}  # a customer of IPv6 has a /64 at least, and often a /56 or a /48 full of them
 _WITH_PORT: Final = re.compile(r"\[([^\]]+)\](?::\d{1,5})?|([^:]+):\d{1,5}")
 
 
@@ -48,6 +48,11 @@ def cut(address: Address, bits: Mapping[int, int] = KEPT_BITS) -> str:
     return str(ip_network((address, bits[address.version]), strict=False).network_address)
 
 
+def networks_of(address: Address) -> tuple[str, ...]:
+    """The networks around an address that limits are for, the narrowest first."""
+    return tuple(str(ip_network((address, bits), strict=False)) for bits in LIMITED_BITS[address.version])
+
+
 def java_text(address: Address) -> str:
     """Write an address as Java does: IPv6 in full, but for leading zeros."""
     if isinstance(address, IPv4Address):
@@ -67,7 +72,7 @@ class Seen(NamedTuple):
 
     cut: str
     whole: str
-    prefix: str | None  # what one sender may have many of, /24 of IPv4, /64 of IPv6; none of a listed proxy, which could name any
+    networks: tuple[str, ...]  # those that limits are for, the narrowest first; none of a listed proxy, which could name any
 
 
 class AddressReader:
@@ -93,8 +98,8 @@ class AddressReader:
         return answer
 
     def _seen(self, address: Address) -> Seen:
-        prefix = None if is_listed(address, self._proxies) else cut(address, SENDER_BITS)
-        return Seen(cut(address), java_text(address), prefix)
+        networks = () if is_listed(address, self._proxies) else networks_of(address)
+        return Seen(cut(address), java_text(address), networks)
 
     def cut_address(self, peer: str, forwarded_for: bytes) -> str | None:
         """Give the cut address of the client alone."""

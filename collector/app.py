@@ -18,7 +18,6 @@ from collector.endpoints.script import Script
 from collector.errors import MappingError
 from collector.event_sources import TRUSTED, Encoders, EventSources, Use, kinds_of
 from collector.exchange import EventSource
-from collector.gate import Gate
 from collector.identifiers import partition_key_function
 from collector.intake import Intake
 from collector.ledger import Halves, Minute
@@ -29,6 +28,7 @@ from collector.origins import Origins
 from collector.peers import Nobody, Others
 from collector.pipeline import DAY_MS
 from collector.rates import Rates, make_rates
+from collector.readiness import Readiness
 from collector.settings import PREFIX, Settings
 from collector.sources import Source, warnings
 from collector.urls import AddressRules
@@ -65,9 +65,8 @@ class Application:
 
     public: Paths
     internal: Paths
-    gate: Gate
+    readiness: Readiness
     metrics: Metrics
-    trouble: Callable[[], str]  # why events should not be sent here, or nothing
 
 
 NOBODY = Nobody()
@@ -118,13 +117,19 @@ def create_app(
 ) -> Application:
     """Build both applications. `topics` has the collector's own topic under None, those that sources name under their names."""
     topic = topics[None]
-    gate, metrics = Gate(), Metrics(topic.unread_bytes, encoders.implausible)
+    readiness, metrics = Readiness([one.trouble for one in topics.values()]), Metrics(topic.unread_bytes, encoders.implausible)
     addresses = AddressReader(settings.trusted_proxies)
-    shared = make_rates(settings.rate_per_second, settings.rate_burst)
+    shared = make_rates(settings.rate_per_second, settings.rate_burst, settings.bytes_per_minute)
 
     def rates_of(source: Source) -> Rates | None:
-        own = source.rate_per_second
-        return shared if own is None else make_rates(own, settings.rate_burst)
+        requests, size = source.rate_per_second, source.bytes_per_minute
+        if requests is None and size is None:
+            return shared
+        return make_rates(
+            settings.rate_per_second if requests is None else requests,
+            settings.rate_burst,
+            settings.bytes_per_minute if size is None else size,
+        )
 
     def intake(events: EventSource, source: Source | None = None) -> Intake:
         copy = source and source.copy_to
@@ -132,7 +137,7 @@ def create_app(
             events,
             topics[source.topic if source else None],
             metrics,
-            gate,
+            readiness,
             now,
             addresses,
             origins=Origins(source.allowed_origins, with_cookies=bool(source.server_cookie)) if source else Origins(),
@@ -141,13 +146,10 @@ def create_app(
             copy_topic=topics[copy.topic] if copy else None,
         )
 
-    def trouble() -> str:
-        return gate.trouble() or next(filter(None, (one.trouble() for one in topics.values())), "")
-
     internal = Internal(
         metrics,
         others,
-        trouble=trouble,
+        reason=readiness.not_ready_reason,
         halves=lambda: Halves(topic.ledger(), accounts()),
         now=now,
         warnings=warnings(sources, settings.sites),
@@ -167,7 +169,6 @@ def create_app(
     return Application(
         public=Paths(events, Starlette(routes=scripts)),
         internal=Paths(trusted, Starlette(routes=internal.routes()), PortGuard(f"{PREFIX}ALLOWED_HOSTS", settings.allowed_hosts)),
-        gate=gate,
+        readiness=readiness,
         metrics=metrics,
-        trouble=trouble,
     )

@@ -12,7 +12,7 @@ from uvicorn.server import ServerState
 from collector.addresses import Network, is_listed, read_address
 from collector.app import Paths
 from collector.exchange import Header
-from collector.limits import Limits, Refusal, of_port
+from collector.limits import CROWDED, TOO_MANY_OF_CLIENT, Limits, Refusal, of_port, too_many_connections
 from collector.metrics import Metrics
 from startup.port_guard import RequestHead
 
@@ -48,14 +48,20 @@ class State(ServerState):
         self._of_clients: Counter[str | None] = Counter()
         self._proxies = tuple(proxies)
 
-    def admit(self, client: str | None) -> bool:
-        """Tell whether one more connection may stay. A listed proxy brings all clients behind it, and is not one of them."""
-        limits, own = self.limits, self._of_clients[client]
-        if self._admitted >= limits.max_connections or (own >= limits.max_connections_per_client and not self._is_proxy(client)):
-            return False
+    def trouble(self) -> str:
+        """Why no connection may stay; empty when one may."""
+        return CROWDED if self._admitted >= self.limits.max_connections else ""
+
+    def admit(self, client: str | None) -> Refusal | None:
+        """Admit one more connection, or refuse it. A listed proxy brings all clients behind it, and is not one of them."""
+        own = self._of_clients.get(client, 0)
+        if self.trouble():
+            return too_many_connections()
+        if own >= self.limits.max_connections_per_client and not self._is_proxy(client):
+            return TOO_MANY_OF_CLIENT
         self._admitted += 1
         self._of_clients[client] = own + 1
-        return True
+        return None
 
     def refusal(self, parser: HttpRequestParser, target: bytes, headers: Sequence[Header]) -> Refusal | None:
         """Return why this port, if it is for its own callers only, does not take a request."""

@@ -33,6 +33,7 @@ class RejectReason(StrEnum):
     METHOD_NOT_ALLOWED = "method_not_allowed"
     ORIGIN_NOT_ALLOWED = "origin_not_allowed"
     TOO_MANY_REQUESTS = "too_many_requests"
+    TOO_MANY_BYTES = "too_many_bytes"
     # an event, or every event of a batch
     INVALID_TIME = "invalid_time"
     EVENT_TOO_OLD = "event_too_old"

@@ -9,6 +9,7 @@ import msgspec
 
 from collector.addresses import Seen
 from collector.event import Rejection, RejectReason
+from collector.rates import Wait
 from topics.topic import Message
 
 Header: TypeAlias = tuple[bytes, bytes]
@@ -98,11 +99,12 @@ def turned_away(status: int, reason: RejectReason, message: str, *headers: Heade
     return Answer(status, (JSON, *headers), msgspec.json.encode({"reason": reason, "message": message}))
 
 
-@lru_cache(64)
-def too_many_requests(seconds: int) -> Answer:
+@lru_cache(256)
+def too_much(wait: Wait) -> Answer:
     """Send away who sends too much, until there is room for one more."""
-    message = f"too many requests come from this network; send the same batch again in {seconds} s"
-    return turned_away(429, RejectReason.TOO_MANY_REQUESTS, message, (b"retry-after", str(seconds).encode()))
+    what = "requests come" if wait.reason is RejectReason.TOO_MANY_REQUESTS else "bytes to store come"
+    message = f"too many {what} from this network; send the same batch again in {wait.seconds} s"
+    return turned_away(429, wait.reason, message, (b"retry-after", str(wait.seconds).encode()))
 
 
 @cache

@@ -7,28 +7,29 @@ from typing import Final, TypeAlias
 
 from collector.addresses import AddressReader
 from collector.event import Rejection, RejectReason
-from collector.exchange import Answer, EventSource, Outcome, Request, later, too_many_requests, turned_away
-from collector.gate import Gate
+from collector.exchange import Answer, EventSource, Outcome, Request, later, too_much, turned_away
 from collector.metrics import Metrics
 from collector.origins import Origins, Readers
 from collector.rates import Rates
-from topics.topic import TopicError, TopicFull, TopicWriter
+from collector.readiness import Readiness
+from topics.topic import TopicError, TopicFull, TopicWriter, stored_bytes
 
 Respond: TypeAlias = Callable[[Answer], None]
 _Waiting: TypeAlias = tuple[Outcome, Readers, float, Respond]  # since when
 
+UNKNOWN: Final = ("",)  # the network of all clients that are not known
 FOREIGN: Final = turned_away(403, RejectReason.ORIGIN_NOT_ALLOWED, "this source takes no events of pages of this origin")
 
 
 class Intake:
-    """The way of a request to one source: through the gate, into messages, into the topics, and back as an answer."""
+    """The way of a request to one source: past the limits, into messages, into the topics, and back as an answer."""
 
     def __init__(
         self,
         source: EventSource,
         topic: TopicWriter,
         metrics: Metrics,
-        gate: Gate,
+        readiness: Readiness,
         now: Callable[[], float],
         addresses: AddressReader,
         *,
@@ -41,7 +42,7 @@ class Intake:
         self.metrics = metrics
         self._durable: asyncio.Future[None] | None = None
         self._waiting: list[_Waiting] = []
-        self._source, self._topic, self._copy_topic, self._gate, self._now = source, topic, copy_topic, gate, now
+        self._source, self._topic, self._copy_topic, self._readiness, self._now = source, topic, copy_topic, readiness, now
         self._addresses, self._origins, self._rates = addresses, origins, rates
 
     def receive(self, request: Request, respond: Respond, refusal: Rejection | None = None) -> None:
@@ -54,7 +55,9 @@ class Intake:
         received_at = int(began * 1000)
         refusal = refusal or self._fault(request)
         outcome = self._source.take(request, received_at) if refusal is None else self._source.refuse(refusal, received_at)
-        self._store(outcome, readers or self._origins.strangers, began, respond)
+        networks = request.seen.networks if request.seen else UNKNOWN
+        if self._store(outcome, readers or self._origins.strangers, began, respond) and self._rates is not None and networks:
+            self._rates.charge(networks, stored_bytes(outcome.messages) + stored_bytes(outcome.copies), began)
 
     def too_large(self) -> Rejection:
         """Say that a body has too many bytes."""
@@ -62,13 +65,12 @@ class Intake:
 
     def _turn_away(self, request: Request, readers: Readers | None, now: float) -> Answer | None:
         """Answer what the source is not to see at all; else say whose the request is."""
-        if self._gate.closed_because:
-            return later(self._gate.closed_because, 5)
+        if self._readiness.closed_because:
+            return later(self._readiness.closed_because, 5)
         request.seen = seen = self._addresses.read(request.peer or "", request.fields.get(b"x-forwarded-for", b""))
-        prefix = seen.prefix if seen else ""
-        if self._rates is not None and prefix is not None and (seconds := self._rates.take(prefix, now)):
-            self.metrics.refused[RejectReason.TOO_MANY_REQUESTS] += 1
-            return too_many_requests(seconds)
+        if self._rates is not None and (wait := self._rates.take(seen.networks if seen else UNKNOWN, now)):
+            self.metrics.refused[wait.reason] += 1
+            return too_much(wait)
         if readers is None:
             self.metrics.refused[RejectReason.ORIGIN_NOT_ALLOWED] += 1
             return FOREIGN
@@ -83,20 +85,22 @@ class Intake:
             return Rejection(RejectReason.INVALID_CONTENT_ENCODING, "a body is sent as it is, without Content-Encoding")
         return None
 
-    def _store(self, outcome: Outcome, readers: Readers, began: float, respond: Respond) -> None:
+    def _store(self, outcome: Outcome, readers: Readers, began: float, respond: Respond) -> bool:
+        """Store the messages; whether the topic took them, or there are none."""
         if not outcome.messages:
             self._count(outcome, self._now() - began)
             respond(readers.answer(outcome.answer))
-            return
+            return True
         try:
             durable = self._append(outcome)
         except TopicError as error:
             self._give_up(outcome, error, readers, respond)
-            return
+            return False
         if durable is not self._durable:  # all that become durable together wait for the same
             self._durable, self._waiting = durable, []
             durable.add_done_callback(partial(self._tell, self._waiting))
         self._waiting.append((outcome, readers, began, respond))
+        return True
 
     def _tell(self, waiting: list[_Waiting], durable: asyncio.Future[None]) -> None:
         """Answer all that have waited for this."""
@@ -146,5 +150,5 @@ async def _all(futures: Sequence[asyncio.Future[None]]) -> None:
 
 def _unavailable(error: TopicError) -> Answer:
     if isinstance(error, TopicFull):
-        return later("the topic is full", error.retry_after_seconds)
+        return later(str(error), error.retry_after_seconds)
     return later("the topic has failed", 5)

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from collector.exchange import CLOSE, CORS, JSON, Answer, later
+from collector.exchange import CLOSE, CORS, JSON, Answer, Header, later
 from collector.settings import Settings
 from startup import port_guard
 
@@ -38,16 +38,19 @@ class Refusal(NamedTuple):
     answer: Answer
 
 
-def _refusal(status: int, reason: str, message: str) -> Refusal:
+def _refusal(status: int, reason: str, message: str, *headers: Header) -> Refusal:
     body = msgspec.json.encode({"reason": reason, "message": message})
-    return Refusal(reason, Answer(status, (JSON, *CORS, CLOSE), body))
+    return Refusal(reason, Answer(status, (JSON, *headers, *CORS, CLOSE), body))
 
 
+RETRY_AFTER: Final = (b"retry-after", b"5")
+CROWDED: Final = "there are too many connections"
 MALFORMED: Final = _refusal(400, "malformed_request", port_guard.MALFORMED.message)
 HEADER_TOO_SLOW: Final = _refusal(408, "header_too_slow", "the header of a request must come within some seconds")
 BODY_TOO_LARGE: Final = _refusal(413, "body_too_large", "no request to this path has such a body")
 URL_TOO_LONG: Final = _refusal(414, "url_too_long", "the address is too long; a batch has room for more")
 HEADER_TOO_LARGE: Final = _refusal(431, "header_too_large", "the header has too many lines, or too long ones")
+TOO_MANY_OF_CLIENT: Final = _refusal(429, "too_many_connections_of_client", "there are too many connections of this address", RETRY_AFTER)
 
 
 @cache
@@ -58,5 +61,5 @@ def of_port(refusal: port_guard.Refusal) -> Refusal:
 
 def too_many_connections() -> Refusal:
     """Send a connection away for a while."""
-    status, headers, body = later("there are too many connections", 5)
+    status, headers, body = later(CROWDED, 5)
     return Refusal("too_many_connections", Answer(status, (*headers, *CORS, CLOSE), body))

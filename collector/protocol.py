@@ -19,7 +19,7 @@ from collector.connections import State
 from collector.event import Rejection, RejectReason
 from collector.exchange import Answer, Request, header_fields
 from collector.intake import Intake, Respond
-from collector.limits import BODY_TOO_LARGE, HEADER_TOO_LARGE, HEADER_TOO_SLOW, MALFORMED, URL_TOO_LONG, Refusal, too_many_connections
+from collector.limits import BODY_TOO_LARGE, HEADER_TOO_LARGE, HEADER_TOO_SLOW, MALFORMED, URL_TOO_LONG, Refusal
 from collector.written import WRITTEN, write
 from startup.hosts import names_its_host
 
@@ -70,9 +70,10 @@ class Connection(UvicornConnection):
         """Begin, or send away at once."""
         super().connection_made(transport)
         self._peer = self.client[0] if self.client else None
-        self._is_admitted = self.server_state.admit(self._peer)
-        if not self._is_admitted:
-            self._refuse(too_many_connections())
+        refusal = self.server_state.admit(self._peer)
+        self._is_admitted = refusal is None
+        if refusal is not None:
+            self._refuse(refusal)
             self.go_on()
             if self.server_state.is_crowded:
                 transport.abort()

@@ -1,38 +1,84 @@
-"""How many requests come from one place: a bucket of tokens for each prefix of addresses."""
+"""How much comes from one network: requests a second, and bytes to store a minute."""
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from math import ceil
-from typing import Final
+from typing import Final, NamedTuple
 
-MOST_REMEMBERED: Final = 100_000  # prefixes; the one that was silent longest is forgotten, its bucket is mostly full again
+from collector.event import RejectReason
+
+MAX_NETWORKS: Final = 100_000  # the one that was silent longest is forgotten: it has mostly its whole allowance again
+WIDER: Final = 16  # so many times the allowance of a network has the wider one around it
+_MINUTE: Final = 60.0
+_REQUESTS, _BYTES = 0, 1
+
+
+class Wait(NamedTuple):
+    """Why a network has to wait, and for how many seconds."""
+
+    reason: RejectReason
+    seconds: int
 
 
 class Rates:
-    """The buckets of all prefixes. Of each only one number is kept: when it will be full again (the generic cell rate algorithm)."""
+    """The allowances of all networks. Of each two numbers are kept: when it will have all of it again (the generic cell rate algorithm).
 
-    def __init__(self, per_second: float, burst: int) -> None:
-        self._interval = 1 / per_second
-        self._longest = burst / per_second
-        self._full_at: OrderedDict[str, float] = OrderedDict()
+    A client is given by its networks, the narrowest first; each has to have something left. What a request stores is known afterwards: it
+    is charged then, and who has overdrawn an allowance waits.
+    """
 
-    def take(self, prefix: str, now: float) -> int:
-        """Take a token: 0, or the whole seconds until there is one."""
-        buckets, full_at = self._full_at, now
-        if prefix in buckets:
-            full_at = max(now, buckets[prefix])
-            buckets.move_to_end(prefix)
-        full_at += self._interval
-        missing = full_at - now - self._longest
-        if missing > self._interval * 1.001:  # more than can ever be: the clock was set back
-            full_at = now + self._interval
-        elif missing > 1e-6:
-            return ceil(missing)
-        buckets[prefix] = full_at
-        if len(buckets) > MOST_REMEMBERED:
-            buckets.popitem(last=False)
-        return 0
+    def __init__(self, requests_per_second: float, burst: int, bytes_per_minute: int) -> None:
+        self._seconds_of_request = 1 / requests_per_second if requests_per_second else 0.0
+        self._longest = burst * self._seconds_of_request
+        self._seconds_of_byte = _MINUTE / bytes_per_minute if bytes_per_minute else 0.0
+        self._full_at: OrderedDict[str, list[float]] = OrderedDict()
+
+    def take(self, networks: Sequence[str], now: float) -> Wait | None:
+        """Take a request from the allowances of a client; or nothing, if it has to wait."""
+        cost = self._seconds_of_request
+        taken: list[tuple[list[float], float]] = []
+        for network in networks:
+            full_at = self._of(network)
+            used = full_at[_REQUESTS] - now
+            if not 0 < used <= self._longest * 1.001:  # all is there, or the clock was set back
+                used = 0.0
+            if (missing := used + cost - self._longest) > 1e-6:
+                return Wait(RejectReason.TOO_MANY_REQUESTS, ceil(missing))
+            if (missing := self._used_bytes(full_at, now) - _MINUTE) >= 0:
+                return Wait(RejectReason.TOO_MANY_BYTES, ceil(missing) + 1)
+            taken.append((full_at, now + used + cost))
+            cost /= WIDER
+        for full_at, until in taken:
+            full_at[_REQUESTS] = until
+        return None
+
+    def charge(self, networks: Sequence[str], size: int, now: float) -> None:
+        """Charge the bytes that a request stored."""
+        cost = size * self._seconds_of_byte
+        if not cost:
+            return
+        for network in networks:
+            full_at = self._full_at.get(network)
+            if full_at is not None:  # or else it was forgotten since it was taken
+                full_at[_BYTES] = now + min(self._used_bytes(full_at, now) + cost, 2 * _MINUTE)
+            cost /= WIDER
+
+    def _used_bytes(self, full_at: list[float], now: float) -> float:
+        used = full_at[_BYTES] - now
+        return used if 0 < used <= 2.001 * _MINUTE else 0.0
+
+    def _of(self, network: str) -> list[float]:
+        networks = self._full_at
+        full_at = networks.get(network)
+        if full_at is None:
+            full_at = networks[network] = [0.0, 0.0]
+            if len(networks) > MAX_NETWORKS:
+                networks.popitem(last=False)
+        else:
+            networks.move_to_end(network)
+        return full_at
 
 
-def make_rates(per_second: float, burst: int) -> Rates | None:
-    """Make the buckets of a rate; 0 is no bound."""
-    return Rates(per_second, burst) if per_second else None
+def make_rates(requests_per_second: float, burst: int, bytes_per_minute: int) -> Rates | None:
+    """Make the allowances of networks; 0 is no bound."""
+    return Rates(requests_per_second, burst, bytes_per_minute) if requests_per_second or bytes_per_minute else None

@@ -76,8 +76,8 @@ async def serve(
     started()
     await ending.stopping.wait()
     if ending.failures:
-        app.gate.close("the topic has failed")
-    app.gate.leave("the collector is stopping")
+        app.readiness.close("the topic has failed")
+    app.readiness.leave()
     for server in servers:
         server.should_exit = True
     await asyncio.gather(*tasks)
@@ -111,4 +111,7 @@ def _server(settings: Settings, app: Application, paths: Paths, idle_seconds: fl
         proxy_headers=False,
         timeout_graceful_shutdown=settings.drain_timeout_seconds,
     )
-    return Server(config, State(paths, Limits.of(settings), app.metrics, settings.trusted_proxies), idle_seconds)
+    state = State(paths, Limits.of(settings), app.metrics, settings.trusted_proxies)
+    if paths is app.public:
+        app.readiness.conditions.append(state.trouble)
+    return Server(config, state, idle_seconds)

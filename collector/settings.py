@@ -47,6 +47,12 @@ class Settings(ServiceSettings):
     max_unread_bytes: int = Field(
         default=2 << 30, ge=1 << 20, description="Bytes that may wait for a reader; beyond that pages are told to come later."
     )
+    disk_reserve_bytes: int | None = Field(
+        default=None,
+        ge=0,
+        description="Free bytes of the topic's disk below which pages are told to come later; "
+        "None: the larger of 1 GiB and 5 % of the disk, 0: no reserve.",
+    )
     duplicate_memory: int = Field(
         default=1_000_000, ge=1, le=1 << 28, description="Events that are remembered to flag repeats of Divolte's, 8 bytes each."
     )
@@ -79,6 +85,11 @@ class Settings(ServiceSettings):
         "0: any number.",
     )
     rate_burst: int = Field(default=200, ge=1, description="Requests that it may send at once after a silence.")
+    bytes_per_minute: int = Field(
+        default=8 << 20,
+        ge=0,
+        description="Bytes a minute that one network may have stored, rejections included, unless it is a trusted proxy; 0: any number.",
+    )
     header_timeout_seconds: float = Field(
         default=5, gt=0, le=600, description="Time within which a header must have come whole, from its first byte."
     )

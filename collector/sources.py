@@ -55,6 +55,7 @@ class Source(BaseModel):
     event_prefix: str = Field(default="", pattern=r"^([A-Za-z][A-Za-z0-9_.:/-]{0,31})?$")
     allowed_origins: tuple[Origin, ...] = Field(default=("*",), min_length=1)
     rate_per_second: float | None = Field(default=None, ge=0)
+    bytes_per_minute: int | None = Field(default=None, ge=0)
     script_path: HttpPath | None = None
     full_script: bool = False
     custom_script: Path | None = None

@@ -73,7 +73,12 @@ class Opening:
     def _open_local(self, directory: Path, told_as: str, failed: Callable[[BaseException], None], spool: str) -> LocalTopic:
         path = _path(directory, spool)
         try:
-            local = LocalTopic.open(path, max_unread_bytes=self._settings.max_unread_bytes, on_failure=failed)
+            local = LocalTopic.open(
+                path,
+                max_unread_bytes=self._settings.max_unread_bytes,
+                reserve_bytes=self._settings.disk_reserve_bytes,
+                on_failure=failed,
+            )
         except TopicError as error:
             raise StartError([f"{told_as}: {error}"]) from error
         tell_recovered(local.recovered, path)

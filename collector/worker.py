@@ -44,12 +44,12 @@ async def run(settings: Settings, kafka: KafkaSettings, ports: Ports, control: s
         peers = Peers(folder, number, opening.directory)
         app = create_app(settings, sources, topics, encoders, secret, accounts=accounts, others=peers)
         answers: dict[str, Callable[[], bytes]] = {
-            TROUBLE: lambda: msgspec.json.encode(app.trouble()),
+            TROUBLE: lambda: msgspec.json.encode(app.readiness.not_ready_reason()),
             METRICS: lambda: msgspec.json.encode(app.metrics.text().decode()),
             # Whoever is asked reads the accounts on this disk by itself, for all.
             LEDGER: lambda: encode(Halves(topics[None].ledger(), {} if opening.directory else accounts())),
         }
-        await _until_able(app.trouble)
+        await _until_able(app.readiness.not_ready_reason)
         async with peers.answering(answers):
             await serve(settings, app, ports, ending, settings.drain_timeout_seconds, lambda: _started(number, control))
     log.info("worker stopped", worker=number)
@@ -76,11 +76,11 @@ def _take_spools(
     raise AssertionError("numbers do not end")
 
 
-async def _until_able(trouble: Callable[[], str]) -> None:
+async def _until_able(reason: Callable[[], str]) -> None:
     """Wait a while for Kafka to be reached, where events go straight to it: others take them meanwhile."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(REACH_SECONDS):
-            while trouble():  # noqa: ASYNC110  (a thread of the Kafka client's changes it)
+            while reason():  # noqa: ASYNC110  (a thread of the Kafka client's changes it)
                 await asyncio.sleep(LOOK_SECONDS)
 
 

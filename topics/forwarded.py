@@ -14,6 +14,7 @@ from topics.topic import Message, TopicFull
 
 FORWARDED = "forwarded"  # the file in which the forwarder says how far Kafka has the topic
 LOOK_SECONDS = 0.002
+NOT_FORWARDED = "the events are here but not on Kafka yet; is the forwarder running?"
 ANSWER_SECONDS = 10.0  # a visitor waits: after this time the same batch is asked for again
 
 
@@ -25,6 +26,7 @@ class ForwardedTopic:
         self._forwarded = DurableEnd(directory, FORWARDED, create=True)
         self._waiting: deque[tuple[int, float, asyncio.Future[None]]] = deque()  # end, when to give up, who
         self._watch: asyncio.Task[None] | None = None
+        self._late_end = 0  # of the last that was not on Kafka in time
 
     def append(self, messages: Sequence[Message]) -> asyncio.Future[None]:
         """Take messages, all or none; the future is done when Kafka has them. Raises TopicFull, now or by the future."""
@@ -39,8 +41,8 @@ class ForwardedTopic:
         return self._topic.unread_bytes()
 
     def trouble(self) -> str:
-        """Say why nothing is taken, or nothing."""
-        return self._topic.trouble()
+        """Why nothing is taken; empty when it is."""
+        return self._topic.trouble() or (NOT_FORWARDED if self._forwarded.read() < self._late_end else "")
 
     def close(self) -> None:
         """Close the local topic; whoever still waits is told to come again."""
@@ -73,8 +75,6 @@ class ForwardedTopic:
 
     def _give_up(self, now: float) -> None:
         while self._waiting and self._waiting[0][1] <= now:
-            done = self._waiting.popleft()[2]
+            self._late_end, _, done = self._waiting.popleft()
             if not done.done():
-                done.set_exception(
-                    TopicFull("the events are here but not on Kafka yet; is the forwarder running?", 5 + secrets.randbelow(26))
-                )
+                done.set_exception(TopicFull(NOT_FORWARDED, 5 + secrets.randbelow(26)))

@@ -9,7 +9,10 @@ from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
 
+import structlog
+
 from startup.files import close_folder
+from topics.disk_space import DiskSpace
 from topics.frame import encode
 from topics.ledger import Counts, Received, count
 from topics.lock import lock, unlock
@@ -24,6 +27,10 @@ __all__ = ["LocalReader", "LocalTopic", "Received", "Recovered", "reader_account
 GIB = 1 << 30
 UPKEEP_SECONDS = 1.0
 FULL_LOOK_SECONDS = 0.05
+NO_SPACE_SECONDS = 5.0  # so long nobody should send, after a disk took nothing
+FULL = "the topic is full: is its reader running?"
+
+log = structlog.get_logger("topic")
 
 
 class _Durable(asyncio.Future[None]):
@@ -46,17 +53,30 @@ class _Group:
         self.error: TopicError | None = None
 
 
+class _Upkeep:
+    """Asks the writer to delete what the readers have passed though nothing is written."""
+
+
 class LocalTopic:
     """The one writer of a local topic: groups what arrives while the disk is busy, one thread, one sync a group, no timer."""
 
-    def __init__(self, directory: Path, log: Log, lock_fd: int, max_unread_bytes: int, on_failure: Callable[[BaseException], None]) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        log: Log,
+        lock_fd: int,
+        max_unread_bytes: int,
+        reserve_bytes: int | None,
+        on_failure: Callable[[BaseException], None],
+    ) -> None:
         self._directory, self._log, self._lock_fd = directory, log, lock_fd
+        self._space, self._no_space_until, self._deleted_at = DiskSpace(directory, reserve_bytes), 0.0, 0.0
         self._max_unread_bytes, self._on_failure = max_unread_bytes, on_failure
         self.recovered = log.recovered
         self._gathering: _Group | None = None
         self._pending_bytes, self._is_writing, self._is_closed = 0, False, False
         self._unread_from, self._looked_at = log.unread_from(), time.monotonic()
-        self._queue: SimpleQueue[_Group | None] = SimpleQueue()
+        self._queue: SimpleQueue[_Group | _Upkeep | None] = SimpleQueue()
         self._is_failure_told = False
         self._thread = threading.Thread(target=self._write_groups, name="topic writer", daemon=True)
         self._thread.start()
@@ -67,17 +87,21 @@ class LocalTopic:
         path: Path,
         *,
         max_unread_bytes: int = 2 * GIB,
+        reserve_bytes: int | None = 0,
         segment_bytes: int = SEGMENT_BYTES,
         on_failure: Callable[[BaseException], None],
         disk: Disk = REAL_DISK,
         now: Callable[[], float] = time.time,
     ) -> "LocalTopic":
-        """Take the lock, bring the files in order, begin to write; raises TopicInUse, or TopicFailed when the disk refuses."""
+        """Take the lock, recover the files, begin to write; raises TopicInUse, or TopicFailed when the disk refuses.
+
+        Nothing is taken while less than `reserve_bytes` of the disk are free: by default none, None is the larger of 1 GiB and 5 % of it.
+        """
         lock_fd = -1
         try:
             close_folder(path)
             lock_fd = lock(path / "lock")
-            return cls(path, Log(path, segment_bytes, disk, now), lock_fd, max_unread_bytes, on_failure)
+            return cls(path, Log(path, segment_bytes, disk, now), lock_fd, max_unread_bytes, reserve_bytes, on_failure)
         except OSError as error:
             unlock(lock_fd)
             raise TopicFailed(f"{path}: the topic cannot be opened: {error}") from error
@@ -125,8 +149,10 @@ class LocalTopic:
         return max(0, self._log.end + self._pending_bytes - self._unread_from)
 
     def trouble(self) -> str:
-        """Say why nothing is taken, or nothing."""
-        return "the topic is full: is its reader running?" if self.unread_bytes() >= self._max_unread_bytes else ""
+        """Why nothing is taken; empty when it is."""
+        if self.unread_bytes() >= self._max_unread_bytes:
+            return FULL
+        return self._shortage(0) or ("the disk took nothing a moment ago" if time.monotonic() < self._no_space_until else "")
 
     def close(self) -> None:
         """Make durable what was taken, save the ledger, let go of the files. The last futures are done in the loop's next turn."""
@@ -141,17 +167,24 @@ class LocalTopic:
     def _make_room(self, size: int) -> None:
         if self._is_closed:
             raise TopicFailed(f"{self._directory}: the topic is closed")
-        wanted = self._log.end + self._pending_bytes + size - self._max_unread_bytes
-        if wanted > self._unread_from and time.monotonic() - self._looked_at > FULL_LOOK_SECONDS:
+        least = self._log.end + self._pending_bytes - self._max_unread_bytes
+        if least >= self._unread_from and time.monotonic() - self._looked_at > FULL_LOOK_SECONDS:
             self._look()
-        if wanted > self._unread_from:
-            raise self._full(f"{self._max_unread_bytes} bytes are unread; is the reader running?")
+        if least >= self._unread_from:
+            raise _full(FULL)
+        if shortage := self._shortage(size):
+            raise _full(shortage)
+
+    def _shortage(self, size: int) -> str:
+        """Why the disk is to take no more; then what the readers have passed is deleted, though nothing is written."""
+        shortage = self._space.shortage(size)
+        if shortage and (now := time.monotonic()) - self._deleted_at >= UPKEEP_SECONDS:
+            self._deleted_at = now
+            self._queue.put(_Upkeep())
+        return shortage
 
     def _look(self) -> None:
         self._unread_from, self._looked_at = self._log.unread_from(), time.monotonic()
-
-    def _full(self, text: str) -> TopicFull:
-        return TopicFull(f"{self._directory}: {text}", 5 + secrets.randbelow(26))  # spread, so that they do not all return at once
 
     def _hand_over(self) -> None:
         if self._gathering:
@@ -175,6 +208,10 @@ class LocalTopic:
     def _write_groups(self) -> None:
         upkeep_at, failure = 0.0, None
         while group := self._queue.get():
+            if isinstance(group, _Upkeep):
+                with suppress(OSError):
+                    self._log.delete_released()
+                continue
             is_upkeep_due = time.monotonic() >= upkeep_at
             failure = failure or self._write_group(group, is_upkeep_due=is_upkeep_due)
             upkeep_at = time.monotonic() + UPKEEP_SECONDS if is_upkeep_due else upkeep_at
@@ -192,7 +229,9 @@ class LocalTopic:
             if group.frames:
                 self._log.store(group.frames, group.counts)
         except NoSpace as error:
-            group.error = self._full(f"the disk is full: {error}")
+            group.error = _full("the disk is full")
+            log.warning("the disk took nothing", directory=str(self._directory), error=str(error))
+            self._no_space_until = time.monotonic() + NO_SPACE_SECONDS
             with suppress(OSError):
                 self._log.delete_released()  # the only space that is ours to give
         except BaseException as error:  # noqa: BLE001  (whatever it was: nothing of this group is acknowledged)
@@ -200,4 +239,10 @@ class LocalTopic:
             failure = TopicFailed(f"{self._directory}: a write or a sync failed, nothing more is taken: {error!r}")
             failure.__cause__ = error
             return failure
+        else:
+            self._no_space_until = 0.0
         return None
+
+
+def _full(reason: str) -> TopicFull:
+    return TopicFull(reason, 5 + secrets.randbelow(26))  # spread, so that they do not all return at once

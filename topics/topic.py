@@ -6,7 +6,7 @@ Messages are made for every event on both sides: msgspec's structs take a quarte
 import asyncio
 from collections.abc import Sequence
 from enum import IntEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 
@@ -33,6 +33,17 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     event_id: str  # up to 255 bytes of UTF-8; empty where the refused event had none
     value: bytes
     spool: str = ""  # on Kafka: the id of the local topic it was forwarded from
+
+
+FRAME_BYTES: Final = 20  # of a message beside its texts
+
+
+def stored_bytes(messages: Sequence[Message]) -> int:
+    """The bytes that messages take in a topic."""
+    size = FRAME_BYTES * len(messages)
+    for one in messages:
+        size += len(one.source) + len(one.key) + len(one.event_id) + len(one.value)
+    return size
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):

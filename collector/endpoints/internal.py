@@ -8,7 +8,8 @@ from starlette.routing import Route
 
 from collector.ledger import Halves, join, ledger
 from collector.metrics import Metrics, gather
-from collector.peers import Others
+from collector.peers import SILENT, Others
+from collector.readiness import LEAVING
 
 
 class Internal:
@@ -19,13 +20,13 @@ class Internal:
         metrics: Metrics,
         others: Others,
         *,
-        trouble: Callable[[], str],
+        reason: Callable[[], str],
         halves: Callable[[], Halves],
         now: Callable[[], float],
         warnings: Sequence[str],
     ) -> None:
         self._warnings = warnings
-        self._metrics, self._others, self._trouble, self._halves, self._now = metrics, others, trouble, halves, now
+        self._metrics, self._others, self._reason, self._halves, self._now = metrics, others, reason, halves, now
 
     def routes(self) -> list[Route]:
         """Give the routes."""
@@ -42,10 +43,10 @@ class Internal:
         return JSONResponse({"status": "live"})
 
     async def ready(self, _: Request) -> Response:
-        """Say whether events are taken."""
-        troubles = {self._others.name: self._trouble(), **await self._others.troubles()}
-        message = "; ".join(f"worker {name}: {text}" if name else text for name, text in troubles.items() if text)
-        if all(troubles.values()):
+        """Whether events are taken: by every worker, but for those that leave or do not answer while others do."""
+        reasons = {self._others.name: self._reason(), **await self._others.troubles()}
+        message = "; ".join(f"worker {name}: {text}" if name else text for name, text in reasons.items() if text)
+        if all(reasons.values()) or not {"", LEAVING, SILENT}.issuperset(reasons.values()):
             return JSONResponse({"status": "not ready", "message": message}, 503)
         return JSONResponse({"status": "ready", "message": message} if message else {"status": "ready"})
 

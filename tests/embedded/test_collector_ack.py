@@ -194,9 +194,13 @@ def test_both_waits_for_the_disk_and_then_for_the_forwarder(tmp_path: Path) -> N
 
 
 def test_both_asks_for_the_batch_again_when_the_forwarder_is_away(tmp_path: Path) -> None:
-    async def work(topic: ForwardedTopic, _: DurableEnd) -> None:
+    async def work(topic: ForwardedTopic, forwarded: DurableEnd) -> None:
+        assert topic.trouble() == ""
         with pytest.raises(TopicFull, match="is the forwarder running"):
             await topic.append(messages(1))
+        assert "is the forwarder running" in topic.trouble()
+        forwarded.write(1 << 40)
+        assert topic.trouble() == ""
 
     with_forwarded_topic(tmp_path, work, answer_seconds=0.05)
 

@@ -178,17 +178,17 @@ def held(collector: RunningCollector, stack: contextlib.ExitStack, client: str, 
 
 
 def test_one_address_has_so_many_connections_and_a_trusted_proxy_more(collector: RunningCollector) -> None:
-    before = refused(collector, "too_many_connections")
+    before = refused(collector, "too_many_connections_of_client")
     with contextlib.ExitStack() as stack:
         held(collector, stack, "127.0.0.2", 10)
         one_more = stack.enter_context(Wire(collector.port, client="127.0.0.2"))
         answer = one_more.answer()
-        assert (answer.status, int(answer.headers["retry-after"]) >= 5, answer.headers["connection"]) == (503, True, "close")
+        assert (answer.status, int(answer.headers["retry-after"]) >= 5, answer.headers["connection"]) == (429, True, "close")
         assert one_more.is_closed()
         held(collector, stack, "127.0.0.3", 1)
     with contextlib.ExitStack() as stack:
         held(collector, stack, "127.0.0.9", 12)
-    assert refused(collector, "too_many_connections") == before + 1
+    assert refused(collector, "too_many_connections_of_client") == before + 1
 
 
 def test_all_together_have_so_many_connections(collector: RunningCollector) -> None:
@@ -196,8 +196,15 @@ def test_all_together_have_so_many_connections(collector: RunningCollector) -> N
         first, *_ = held(collector, stack, "127.0.0.2", 10)
         held(collector, stack, "127.0.0.3", 10)
         assert ask(collector.port, b"").status == 503
+        assert readiness(collector) == (503, "there are too many connections")
         first.close()
         wait_until(lambda: ask(collector.port, a_request(BODY)).status == 200)
+        wait_until(lambda: readiness(collector) == (200, ""))
+
+
+def readiness(collector: RunningCollector) -> tuple[int, str]:
+    answer = httpx.get(f"{collector.internal_url}/health/ready", trust_env=False)
+    return answer.status_code, answer.json().get("message", "")
 
 
 def flood(collector: RunningCollector, client: str, *headers: bytes) -> list[Answer]:

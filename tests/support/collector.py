@@ -223,7 +223,13 @@ class RunningCollector:
 
 def environment(directory: Path, *, kafka_at: object = "127.0.0.1:1", **settings: object) -> dict[str, str]:
     """The environment of a collector in a directory of its own, on free ports."""
-    names = {"port": 0, "internal_port": 0, "topic_directory": directory / "topic", "key_file": directory / "secrets" / "key"}
+    names = {
+        "port": 0,
+        "internal_port": 0,
+        "topic_directory": directory / "topic",
+        "key_file": directory / "secrets" / "key",
+        "disk_reserve_bytes": 0,  # as much as the machine has is enough
+    }
     return {
         **{name: value for name, value in os.environ.items() if not name.startswith("HEADRACE_")},
         "HEADRACE_KAFKA_BOOTSTRAP_SERVERS": str(kafka_at),

@@ -1,18 +1,25 @@
 """What the collector's paths answer, and how it starts and counts."""
 
+import asyncio
 import io
 import json
 import logging
 from collections.abc import Mapping
 from pathlib import Path
 
+import httpx
 import pytest
 import structlog
 import structlog.testing
+from starlette.applications import Starlette
 from support.collector import NOW, LocalCollector, a_body, an_event
 
-from collector.ledger import Minute
+from collector.endpoints.internal import Internal
+from collector.ledger import Halves, Minute
 from collector.mapping.avro import Instants, Remembered, varint
+from collector.metrics import Metrics
+from collector.peers import SILENT, Nobody
+from collector.readiness import LEAVING, Readiness
 from collector.settings import Settings
 from collector.sources import Source
 from collector.spools import tell_recovered
@@ -54,8 +61,8 @@ def test_a_full_topic_sends_pages_away_for_a_while_and_turns_readiness_red() -> 
 
 def test_a_collector_that_stops_takes_nothing_more_and_is_not_ready() -> None:
     collector = LocalCollector()
-    collector.app.gate.close("the collector is stopping")
-    collector.app.gate.close("something later")
+    collector.app.readiness.close("the collector is stopping")
+    collector.app.readiness.close("something later")
     answer = collector.send(a_body())
     assert (answer.status, answer.json["message"]) == (503, "the collector is stopping; send the same batch again later")
     assert collector.topic.messages == []
@@ -210,3 +217,54 @@ def test_instants_of_any_time_are_encoded_as_longs() -> None:
     instants = Instants()
     for number in (-1, 0, 1, 8191, 8192, 2**40, *range(0, 2**41, 2**28)):
         assert instants.encode(number) == varint(number)
+
+
+class Neighbours(Nobody):
+    """Other workers that give these reasons."""
+
+    def __init__(self, *reasons: str) -> None:
+        super().__init__()
+        self._reasons = reasons
+
+    async def troubles(self) -> Mapping[str, str]:
+        return {str(number): reason for number, reason in enumerate(self._reasons, 1)}
+
+
+@pytest.mark.parametrize(
+    ("reasons", "status"),
+    [
+        (("", ""), 200),
+        (("the topic is full", ""), 503),
+        (("", "the topic is full"), 503),
+        (("", "the disk is almost full"), 503),
+        ((LEAVING, ""), 200),
+        (("", LEAVING), 200),
+        (("", SILENT), 200),
+        ((LEAVING, LEAVING), 503),
+        ((LEAVING, SILENT), 503),
+        ((LEAVING, "", "the topic is full"), 503),
+    ],
+)
+def test_workers_are_ready_while_all_that_get_connections_take_events(reasons: tuple[str, ...], status: int) -> None:
+    metrics, halves = Metrics(lambda: 0), Halves({}, {})
+    internal = Internal(metrics, Neighbours(*reasons[1:]), reason=lambda: reasons[0], halves=lambda: halves, now=lambda: 0.0, warnings=())
+    transport = httpx.ASGITransport(Starlette(routes=internal.routes()))
+
+    async def ask() -> int:
+        async with httpx.AsyncClient(transport=transport) as client:
+            return (await client.get("http://collector/health/ready")).status_code
+
+    assert asyncio.run(ask()) == status
+
+
+def test_whatever_sends_events_away_turns_readiness_red_until_it_is_over() -> None:
+    reasons = {"disk": "", "connections": ""}
+    readiness = Readiness([lambda: reasons["disk"], lambda: reasons["connections"]])
+    assert readiness.not_ready_reason() == ""
+    reasons["connections"] = "there are too many connections"
+    assert readiness.not_ready_reason() == "there are too many connections"
+    reasons["connections"] = ""
+    readiness.leave()
+    assert readiness.not_ready_reason() == LEAVING
+    readiness.close("the topic has failed")
+    assert readiness.not_ready_reason() == "the topic has failed"

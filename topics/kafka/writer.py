@@ -22,6 +22,7 @@ from topics.topic import Kind, Message, TopicFailed, TopicFull
 
 MOST_BYTES = 64 << 20
 MOST_MESSAGES = 50_000  # half of what the client holds, so that a batch is taken whole or not at all
+TOO_MUCH = "too much is under way to Kafka"
 POLL_SECONDS = 0.1
 PAUSE_SECONDS = 1.0
 
@@ -112,10 +113,10 @@ class KafkaTopic:
         return self._bytes
 
     def trouble(self) -> str:
-        """Say why nothing is taken, or nothing."""
+        """Why nothing is taken; empty when it is."""
         if self._stop.is_set():
             return "the topic is closed"
-        return self._trouble or ("too much is under way to Kafka" if self._bytes >= self._most_bytes else "")
+        return self._trouble or (TOO_MUCH if self._is_full() else "")
 
     def close(self) -> None:
         """Drop what is under way: nobody was told that it is durable."""
@@ -130,8 +131,11 @@ class KafkaTopic:
             raise TopicFailed("the topic is closed")
         if group.left and self._trouble:
             raise _full(self._trouble)
-        if self._bytes + group.size > self._most_bytes or self._messages + group.left > MOST_MESSAGES:
-            raise _full("too much is under way to Kafka")
+        if group.left and self._is_full():
+            raise _full(TOO_MUCH)
+
+    def _is_full(self) -> bool:
+        return self._bytes >= self._most_bytes or self._messages >= MOST_MESSAGES
 
     def _produce(self, group: _Group, message: Message) -> None:
         value, found = self._records.make(message, self._spool, self._position)

@@ -1,0 +1,106 @@
+"""What one network can have stored, and what is left of a disk that others fill."""
+
+import json
+import os
+import subprocess
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from support.collector import RunningCollector, a_body, an_event, start_collector, start_process
+from support.topics import read_all
+from support.waiting import wait_until
+from support.wire import Wire, a_request
+
+MIB = 1 << 20
+ALLOWED = 2 * MIB
+
+
+@contextmanager
+def running(folder: Path, **settings: object) -> Iterator[RunningCollector]:
+    collector = start_collector(folder, **settings)
+    try:
+        yield collector
+    finally:
+        collector.stop()
+
+
+def send(collector: RunningCollector, bodies: list[bytes], client: str = "203.0.113.9") -> Counter[tuple[int, str]]:
+    """Send bodies on one connection; count the answers by status and reason."""
+    with Wire(collector.port) as wire:
+        answers = [wire.send(a_request(body, b"X-Forwarded-For: " + client.encode())).answer() for body in bodies]
+    return Counter((answer.status, answer.json.get("reason", "")) for answer in answers)
+
+
+def wide(number: int) -> bytes:
+    return a_body(*(an_event(100 * number + at, parameters={"text": "x" * 7000}) for at in range(20)))
+
+
+def size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in (folder / "topic").glob("*.segment"))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_network_has_so_many_bytes_stored_a_minute_and_its_neighbours_have_theirs(tmp_path: Path, workers: int) -> None:
+    with running(tmp_path, bytes_per_minute=ALLOWED // workers, workers=workers) as collector:
+        assert send(collector, [wide(number) for number in range(60)])[429, "too_many_bytes"] > 30
+        assert sum(path.stat().st_size for path in tmp_path.rglob("*.segment")) < ALLOWED * 1.3
+        assert send(collector, [wide(61)], client="203.0.114.9") == {(200, ""): 1}
+        assert httpx.get(f"{collector.internal_url}/health/ready", trust_env=False).status_code == 200
+
+
+def test_rejections_are_charged_as_they_are_stored(tmp_path: Path) -> None:
+    refused = a_body(*({"id": "no"} for _ in range(50)))
+    with running(tmp_path, bytes_per_minute=100_000) as collector:
+        answers = send(collector, [refused] * 60)
+        assert answers[429, "too_many_bytes"] > 30
+        assert 100_000 <= size(tmp_path) < 130_000
+
+
+def test_below_the_reserve_events_are_sent_away_and_health_says_so(tmp_path: Path) -> None:
+    with running(tmp_path) as collector:
+        assert send(collector, [wide(1)]) == {(200, ""): 1}
+    process = start_process(tmp_path, disk_reserve_bytes=1 << 60)
+    assert process.stdout is not None
+    started = next(entry for line in process.stdout if (entry := json.loads(line))["event"] == "collector started")
+    collector = RunningCollector(tmp_path, process, started["port"], started["internal_port"])
+    try:
+        assert send(collector, [wide(2)]) == {(503, "unavailable"): 1}
+        answer = httpx.get(f"{collector.internal_url}/health/ready", trust_env=False)
+        assert (answer.status_code, "kept in reserve" in answer.json()["message"]) == (503, True)
+        assert len(read_all(tmp_path / "topic")) == 20
+    finally:
+        assert collector.stop() == 0
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 48 MiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=48m", "tmpfs", folder], capture_output=True, check=False)
+    if mounted.returncode:
+        pytest.skip("this user mounts nothing")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+def test_a_disk_that_fills_is_left_its_reserve_and_what_is_freed_opens_the_collector_again(disk: Path) -> None:
+    with running(disk, disk_reserve_bytes=16 * MIB, bytes_per_minute=0, rate_per_second=0) as collector:
+
+        def is_ready() -> bool:
+            return httpx.get(f"{collector.internal_url}/health/ready", trust_env=False).status_code == 200
+
+        answers = send(collector, [wide(number) for number in range(400)])
+        assert answers[503, "unavailable"] > 100
+        free = os.statvfs(disk)
+        assert free.f_bavail * free.f_frsize > 13 * MIB  # it is asked after each MiB
+        assert not is_ready()
+        stored = len(read_all(disk / "topic"))
+        assert stored == 20 * answers[200, ""]
+        subprocess.run(["mount", "-o", "remount,size=96m", disk], check=True)
+        wait_until(is_ready)
+        assert send(collector, [wide(1)]) == {(200, ""): 1}
