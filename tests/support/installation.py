@@ -23,6 +23,7 @@ def run_command(*arguments: str | Path, status: int = 0, timeout: float = 60) ->
         (HEADRACE, *arguments), capture_output=True, text=True, timeout=timeout, check=False, env=os.environ | {"COLUMNS": "200"}
     )
     assert done.returncode == status, done.stdout + done.stderr
+    assert "leaked" not in done.stderr
     return done.stdout + done.stderr if status else done.stdout
 
 
@@ -100,4 +101,7 @@ class Installation:
         """Press Ctrl-C and wait; gives the exit status."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
-        return self.process.wait(within_seconds)
+        status = self.process.wait(within_seconds)
+        for log in (self.state / "up.log", *self.state.glob("logs/*.log")):
+            assert "leaked" not in log.read_text("utf-8", "replace"), f"{log.name} ends in a report of leaks"
+        return status
