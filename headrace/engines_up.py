@@ -52,7 +52,7 @@ def _check_that_none_runs(here: State) -> None:
 
 def _note(here: State, ports: EnginePorts, supervisor: Supervisor) -> None:
     myself = RunningProcess(os.getpid(), created_at(os.getpid()))
-    here.write_run(Run(myself, LOOPBACK, asdict(ports), {name: child.running for name, child in supervisor.children.items()}))
+    here.write_run(Run(myself, LOOPBACK, asdict(ports), supervisor.processes()))
 
 
 def _tell(ports: EnginePorts, console: Console) -> None:

@@ -102,7 +102,7 @@ class Plan:
                 "HEADRACE_MINIDRUID_PORT": str(self.ports["sql"]),
                 **({sql_token.VARIABLE: str(self.sql_token_file)} if self.sql_token_file else {}),
             },
-            partial(answers, self.url("sql") + "/status/health"),
+            partial(answers, self.url("sql") + "/health/ready"),
         )
 
     def _dashboards(self) -> Service:

@@ -39,6 +39,8 @@ class RunningProcess:
 
     pid: ProcessId
     created: Annotated[float, Meta(ge=0)]  # seconds since 1970, as the operating system says
+    last_end: str = ""  # how the one before it ended that was not asked to, or it itself
+    backoff_seconds: Annotated[float, Meta(ge=0)] = 0  # since it keeps ending: only one that lives longer counts as ready
 
 
 @dataclass(frozen=True, slots=True)

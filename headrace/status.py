@@ -1,6 +1,7 @@
 """`headrace status`: what runs, whether it answers, what became of the events."""
 
 import json
+import time
 from typing import Any
 
 import httpx
@@ -13,13 +14,14 @@ from headrace.engine_ports import EnginePorts
 from headrace.engines import NAMES
 from headrace.services import DASHBOARD, SITE
 from headrace.state import LOOPBACK, Run, RunningProcess, State
-from headrace.supervisor import answers, is_alive
+from headrace.supervisor import is_alive, not_ready_reason
 
+READY = "ready"
 READY_PATHS = {
     "collector": ("internal", "/health/ready"),
     "forwarder": ("forwarder", "/health/ready"),
     "converter": ("converter", "/health/ready"),
-    "store": ("sql", "/status/health"),
+    "store": ("sql", "/health/ready"),
     "dashboards": ("dashboards", "/health"),
     "shop": ("shop", "/"),
 }
@@ -28,8 +30,9 @@ READY_PATHS = {
 def status(state: State) -> dict[str, Any]:
     """Look at what was started on a state folder.
 
-    Gives {"ready", "processes": {name: {"pid", "alive", "ready", "rss_mb"}}, "urls", "site", "warnings", "ledger"};
-    the ledger is null while the collector does not answer.
+    Gives {"ready", "processes": {name: {"pid", "alive", "ready", "state", "reason", "rss_mb"}}, "urls", "site", "warnings", "ledger"};
+    `state` is ready, not ready, restarting (it keeps ending) or gone, `reason` is why it is not ready.
+    The ledger is null while the collector does not answer.
     """
     run = state.running()
     processes = {name: _process(run, name, process) for name, process in run.processes.items()}
@@ -53,9 +56,11 @@ def print_status(content: dict[str, Any], console: Console) -> None:
     """Show a status to a person."""
     table = Table("process", "pid", "state", "MB", box=None, padding=(0, 2))
     for name, process in content["processes"].items():
-        word = "ready" if process["ready"] else "starting" if process["alive"] else "gone"
-        table.add_row(name, str(process["pid"]), word, str(process["rss_mb"]))
+        table.add_row(name, str(process["pid"]), process["state"], str(process["rss_mb"]))
     console.print(table)
+    for name, process in content["processes"].items():
+        if process["reason"]:
+            console.print(Text.assemble("  ", (f"{name} is {process['state']}", "yellow"), f": {process['reason']}"), soft_wrap=True)
     for name, url in content["urls"].items():
         console.print(f"  {name:<12} {url}")
     for warning in content["warnings"]:
@@ -77,19 +82,35 @@ def warnings(internal: str) -> list[str]:
 
 def _process(run: Run, name: str, process: RunningProcess) -> dict[str, Any]:
     alive = is_alive(process)
+    state, reason = _state(run, name, process, alive=alive)
     return {
         "pid": process.pid,
         "alive": alive,
-        "ready": alive and _is_ready(run, name),
+        "ready": state == READY,
+        "state": state,
+        "reason": reason,
         "rss_mb": _resident_mb(process.pid) if alive else 0,
     }
 
 
-def _is_ready(run: Run, name: str) -> bool:
+def _state(run: Run, name: str, process: RunningProcess, *, alive: bool) -> tuple[str, str]:
+    """Return the state of a process and why it is not ready.
+
+    One that keeps ending may answer between two ends: it is ready only once it has lived longer than the supervisor's backoff.
+    """
+    if not alive:
+        return ("restarting" if is_alive(run.supervisor) else "gone"), process.last_end
+    if time.time() - process.created < process.backoff_seconds:
+        return "restarting", process.last_end
+    reason = _not_ready_reason(run, name)
+    return ("not ready" if reason else READY), reason
+
+
+def _not_ready_reason(run: Run, name: str) -> str:
     if name in NAMES:
-        return EnginePorts.among(run.ports).is_ready(name)
+        return "" if EnginePorts.among(run.ports).is_ready(name) else "it does not answer yet"
     port, path = READY_PATHS.get(name, ("", ""))
-    return not port or answers(run.url(port) + path)
+    return not_ready_reason(run.url(port) + path) if port else ""
 
 
 def _resident_mb(pid: int) -> int:

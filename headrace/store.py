@@ -25,6 +25,7 @@ from schemas.contract import columns, load_schema
 from startup.files import keep_private
 from startup.garbage import spare_the_collector_of_garbage
 from startup.logs import configure
+from startup.probes import readiness
 from startup.refused_requests import RefusedRequests
 from startup.settings import SettingsError
 from streams.build import GARBAGE_THRESHOLDS, build_worker
@@ -57,6 +58,10 @@ class StoreServer(uvicorn.Server):
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self.handle_exit)
         yield
+
+    def trouble(self) -> str:
+        """Return why the store is not ready; empty when it is."""
+        return _described(self.failure) if self.failure else self._worker.trouble()
 
     def run_with_converter(self) -> None:
         """Run both; the batch in hand is committed before this returns."""
@@ -100,12 +105,21 @@ def main() -> int:
         return 2
     refused = RefusedRequests()
     worker.metrics.registry.register(refused)
-    app = create_app(store, sql, token=token, count=refused.count)
+
+    def trouble() -> str:
+        return server.trouble()
+
+    async def ready(_request: Request) -> Response:
+        status, media_type, content = readiness(trouble())
+        return Response(content, status, media_type=media_type)
 
     async def metrics(_request: Request) -> Response:
         return Response(generate_latest(worker.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
-    app.routes.extend((Route("/metrics", metrics), *store_letters.routes(store.dead_letters, worker.replays.ask)))
+    app = create_app(store, sql, token=token, count=refused.count, trouble=trouble)
+    app.routes.extend(
+        (Route("/health/ready", ready), Route("/metrics", metrics), *store_letters.routes(store.dead_letters, worker.replays.ask))
+    )
     spare_the_collector_of_garbage(*GARBAGE_THRESHOLDS)
     server = StoreServer(
         uvicorn.Config(
@@ -126,8 +140,14 @@ def main() -> int:
         store.close()
         readers.close()
     if server.failure:
-        print(server.failure, file=sys.stderr)  # noqa: T201 - the last line of the log says what to do
+        print(_described(server.failure), file=sys.stderr)  # noqa: T201 - the last line of the log says what to do
     return 1 if server.failure or not server.started else 0
+
+
+def _described(error: Exception) -> str:
+    """Return an error as one line, with its type where it is not one of ours."""
+    text = str(error).partition("\n")[0]
+    return text if isinstance(error, StreamsError | MinidruidError | TopicError) else f"{type(error).__name__}: {text}"
 
 
 if __name__ == "__main__":

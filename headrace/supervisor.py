@@ -1,11 +1,12 @@
 """Starts processes, waits until they are ready, starts again what dies, stops them in order."""
 
+import json
 import os
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx
@@ -17,10 +18,10 @@ from headrace.state import RunningProcess
 STOP_SECONDS = 20
 LOOK_SECONDS = 0.05
 STEADY_SECONDS = 60  # what lived so long is started again at once
-LONGEST_PAUSE_SECONDS = 30.0
+MAX_PAUSE_SECONDS = 30.0
 LOG_LINES_SHOWN = 15
-MOST_OF_A_LINE = 500
-MOST_READ_BYTES = 1 << 16
+MAX_LINE_CHARS = 500
+MAX_READ_BYTES = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +43,15 @@ class Child:
     service: Service
     log: Path
     process: subprocess.Popen[bytes]
+    created: float  # seconds since 1970, as the operating system says
     started: float  # monotonic seconds
+    log_start: int  # where its lines in the log begin
     pause_seconds: float = 0  # at least so long from one start to the next
+    last_end: str = ""  # of the process before this one, or of this one
 
     @property
     def running(self) -> RunningProcess:
-        return RunningProcess(self.process.pid, created_at(self.process.pid))
+        return RunningProcess(self.process.pid, self.created, self.last_end, self.pause_seconds)
 
 
 def created_at(pid: int) -> float:
@@ -97,11 +101,22 @@ def wait_until_gone(process: RunningProcess, seconds: float) -> bool:
 
 
 def answers(url: str) -> bool:
-    """Say whether the address answers 200 at once."""
+    """Whether the address answers 200 at once."""
+    return not not_ready_reason(url)
+
+
+def not_ready_reason(url: str) -> str:
+    """Return why the address does not answer 200 at once, empty if it does; a service puts its reason into `message`."""
     try:
-        return httpx.get(url, timeout=2, trust_env=False).status_code == httpx.codes.OK
+        answer = httpx.get(url, timeout=2, trust_env=False)
     except httpx.HTTPError:
-        return False
+        return f"nothing answers at {url}"
+    if answer.status_code == httpx.codes.OK:
+        return ""
+    try:
+        return str(answer.json()["message"])
+    except (ValueError, TypeError, KeyError):
+        return f"{url} answers {answer.status_code}"
 
 
 class Supervisor:
@@ -113,8 +128,7 @@ class Supervisor:
 
     def start(self, service: Service) -> None:
         """Start a service; its output goes to its log."""
-        log = self._logs / f"{service.name}.log"
-        self.children[service.name] = Child(service, log, self._spawn(service, log), time.monotonic())
+        self.children[service.name] = self._spawn(service)
 
     def is_ready(self, name: str) -> bool:
         """Say whether the service answers; raises CommandError with the end of its log when it died or takes too long."""
@@ -130,26 +144,27 @@ class Supervisor:
         return False
 
     def restart_dead(self) -> list[str]:
-        """Start again what has died, and say which.
+        """Restart what has ended, and return its names.
 
-        What dies again soon waits longer each time and is never given up: a full disk ends the store until somebody frees space, and
+        What ends again soon waits longer each time and is never given up: a full disk ends the store until somebody frees space, and
         meanwhile the collector takes events.
         """
         restarted = []
         for name, child in self.children.items():
-            lived_seconds = time.monotonic() - child.started
-            if child.process.poll() is None or lived_seconds < child.pause_seconds:
+            if child.process.poll() is None:
                 continue
-            is_steady = lived_seconds > STEADY_SECONDS
-            child.pause_seconds = 0 if is_steady else min(max(1.0, 2 * child.pause_seconds), LONGEST_PAUSE_SECONDS)
-            child.process, child.started = self._spawn(child.service, child.log), time.monotonic()
+            lived_seconds = time.monotonic() - child.started
+            child.last_end = describe_end(child)
+            if lived_seconds < child.pause_seconds:
+                continue
+            pause = 0 if lived_seconds > STEADY_SECONDS else min(max(1.0, 2 * child.pause_seconds), MAX_PAUSE_SECONDS)
+            self.children[name] = replace(self._spawn(child.service), pause_seconds=pause, last_end=child.last_end)
             restarted.append(name)
         return restarted
 
-    def last_words(self, name: str) -> str:
-        """Give the last line that a service wrote."""
-        lines = _lines(self.children[name].log)
-        return lines[-1][:MOST_OF_A_LINE] if lines else ""
+    def processes(self) -> dict[str, RunningProcess]:
+        """Return what runs, or is about to be restarted, by name."""
+        return {name: child.running for name, child in self.children.items()}
 
     def stop(self, *groups: Sequence[str]) -> None:
         """End services group by group, each asked to drain first; one that does not end in time is killed."""
@@ -164,9 +179,11 @@ class Supervisor:
                     process.kill()
                     process.wait()
 
-    def _spawn(self, service: Service, log: Path) -> subprocess.Popen[bytes]:
+    def _spawn(self, service: Service) -> Child:
+        log = self._logs / f"{service.name}.log"
         with log.open("ab") as output:
-            return subprocess.Popen(
+            log_start = output.tell()
+            process = subprocess.Popen(
                 service.command,
                 env=os.environ | service.environment,
                 cwd=service.folder,
@@ -175,14 +192,44 @@ class Supervisor:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C reaches the supervisor alone, which stops the others in order
             )
+        return Child(service, log, process, created_at(process.pid), time.monotonic(), log_start)
+
+
+def describe_end(child: Child) -> str:
+    """Return how a process ended: its status, or the signal, with the last error that it wrote."""
+    status = child.process.returncode
+    how = f"status {status}" if status >= 0 else signal.Signals(-status).name
+    text = "" if status == -signal.SIGKILL else _last_error(_lines(child.log, child.log_start))
+    return f"{how}: {text[:MAX_LINE_CHARS]}" if text else how
+
+
+def _last_error(lines: Sequence[str]) -> str:
+    """Return the last line that is no log line, or the text of the last log line that is an error; of a traceback its error."""
+    for number, line in reversed(list(enumerate(lines))):
+        try:
+            content = json.loads(line)
+        except ValueError:
+            content = None
+        if not isinstance(content, dict):
+            return _error_of_traceback(lines[: number + 1]) or line
+        if content.get("level") in ("error", "critical"):
+            return _error_of_traceback(str(content.get("exception", "")).splitlines()) or str(content.get("event", line))
+    return ""
+
+
+def _error_of_traceback(lines: Sequence[str]) -> str:
+    """Return the first line of the error at the end of a traceback; its text may go on for more lines."""
+    begins = [number for number, line in enumerate(lines) if line.startswith("Traceback (most recent call last)")]
+    after = lines[begins[-1] + 1 :] if begins else ()
+    return next((line for line in after if line.strip() and not line.startswith(" ")), "")
 
 
 def _end(log: Path) -> str:
     return "\n".join(f"  {line}" for line in _lines(log)[-LOG_LINES_SHOWN:])
 
 
-def _lines(log: Path) -> list[str]:
-    """Give the last lines of a log that are not empty; it may have grown for months."""
+def _lines(log: Path, start: int = 0) -> list[str]:
+    """Return the last lines of a log that are not empty, from a place on; it may have grown for months."""
     with log.open("rb") as file:
-        file.seek(max(0, file.seek(0, os.SEEK_END) - MOST_READ_BYTES))
+        file.seek(max(start, file.seek(0, os.SEEK_END) - MAX_READ_BYTES))
         return [line for line in file.read().decode("utf-8", "replace").splitlines() if line.strip()]

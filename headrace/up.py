@@ -66,14 +66,15 @@ def _run(plan: Plan, console: Console, stopping: threading.Event) -> None:
 
 
 def _keep_running(plan: Plan, supervisor: Supervisor, console: Console, stopping: threading.Event) -> None:
-    is_noted = True
+    noted = supervisor.processes()
     while not stopping.wait(0.5):
         for name in supervisor.restart_dead():
-            last = supervisor.last_words(name)
-            text = f" (its log: {plan.state.logs / name}.log): {last}"
+            child = supervisor.children[name]
+            text = f" (its log: {child.log}): {child.last_end}"
             console.print(Text.assemble((f"{name} had ended and was started again", "yellow"), text), soft_wrap=True)
-            is_noted = False
-        is_noted = is_noted or _try_to_note_run(plan, supervisor)
+        now = supervisor.processes()
+        if now != noted and _try_to_note_run(plan, supervisor):
+            noted = now
 
 
 def _start(plan: Plan, supervisor: Supervisor, console: Console, stopping: threading.Event) -> None:
@@ -124,8 +125,7 @@ def tell(plan: Plan, console: Console) -> None:
 
 def _note_run(plan: Plan, supervisor: Supervisor) -> None:
     myself = RunningProcess(os.getpid(), created_at(os.getpid()))
-    processes = {name: child.running for name, child in supervisor.children.items()}
-    plan.state.write_run(Run(myself, plan.host, plan.ports, processes, str(plan.sql_token_file or "")))
+    plan.state.write_run(Run(myself, plan.host, plan.ports, supervisor.processes(), str(plan.sql_token_file or "")))
 
 
 def _try_to_note_run(plan: Plan, supervisor: Supervisor) -> bool:

@@ -12,7 +12,7 @@ from startup.port_guard import PortGuard, Refusal
 from startup.secret_file import TOKEN, SecretError, read_or_make_secret
 from startup.settings import SettingsError
 
-OPEN_PATHS: Final = ("/status/health",)  # as in Druid
+OPEN_PATHS: Final = ("/status/health", "/health/ready")  # the first as in Druid
 CATEGORIES: Final[Mapping[int, str]] = {400: "INVALID_INPUT", 401: "UNAUTHORIZED", 403: "FORBIDDEN", 415: "INVALID_INPUT"}
 
 

@@ -89,12 +89,12 @@ def _headers(query_id: str) -> dict[str, str]:
     return {"X-Druid-SQL-Query-Id": query_id.encode("ascii", "replace").decode().replace("\n", " ").replace("\r", " ")}
 
 
-async def _health(_request: Request) -> Response:
-    return JSONResponse(content=True)
-
-
 async def _status(_request: Request) -> Response:
     return JSONResponse({"version": DRUID_VERSION, "modules": [], "memory": {}})
+
+
+def _ready() -> str:
+    return ""
 
 
 def create_app(
@@ -104,14 +104,23 @@ def create_app(
     clock: Callable[[], datetime] = utc_now,
     token: str = "",
     count: Callable[[Refusal], object] = bool,
+    trouble: Callable[[], str] = _ready,
 ) -> Starlette:
-    """Make the application; the store stays the caller's to close. `count` counts requests that the port refuses."""
+    """Make the application; the store stays the caller's to close.
+
+    `count` counts requests that the port refuses; `trouble` says why the service is not ready, or nothing.
+    """
+
+    async def health(_request: Request) -> Response:
+        is_ready = not trouble()
+        return JSONResponse(content=is_ready, status_code=200 if is_ready else 503)
+
     endpoint = _Endpoint(Engine(store, settings, clock), settings)
     return Starlette(
         routes=[
             Route("/druid/v2/sql", endpoint.query, methods=["POST"]),
             Route("/druid/v2/sql/", endpoint.query, methods=["POST"]),
-            Route("/status/health", _health),
+            Route("/status/health", health),
             Route("/status", _status),
         ],
         middleware=[Middleware(GuardedApp, check=guard(settings, token).refusal, count=count, body=refusal_content)],

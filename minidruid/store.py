@@ -140,7 +140,7 @@ class Store(Generic[SessionT, AccountT]):
             database = duckdb.connect(str(path), config=config)
         except duckdb.Error as error:
             raise StoreError(
-                f"{path} cannot be opened: {error}. One process at a time may have it, and it must be a file of minidruid."
+                f"{path} cannot be opened: {_first_line(error)}. One process at a time may have it, and it must be a file of minidruid."
             ) from error
         wanted = {column.name: column.duckdb for column in columns}
         try:
@@ -247,7 +247,7 @@ class Store(Generic[SessionT, AccountT]):
                 self._writer.execute("COMMIT")
             except (duckdb.IOException, duckdb.FatalException, duckdb.TransactionException, duckdb.OutOfMemoryException) as error:
                 raise StoreFailed(
-                    f"{len(batch.rows)} rows could not be committed: {error}. Nothing of them is stored. "
+                    f"{len(batch.rows)} rows could not be committed: {_first_line(error)}. Nothing of them is stored. "
                     "If the disk is full, free space and start again."
                 ) from error
             except BaseException:
@@ -285,6 +285,11 @@ class Store(Generic[SessionT, AccountT]):
 def _session_row(values: tuple[Any, ...]) -> tuple[Any, ...]:
     site, party_id, session_id = values[:3]
     return (hash_of(site, party_id), hash_of(site, party_id, session_id), *values)
+
+
+def _first_line(error: duckdb.Error) -> str:
+    """Return what happened, without DuckDB's advice about settings that are not to be had here."""
+    return str(error).partition("\n")[0]
 
 
 def _quoted(name: str) -> str:

@@ -23,7 +23,7 @@ class Probes:
         refused = RefusedRequests()
         routes: dict[str, Callable[[], tuple[int, str, bytes]]] = {
             "/health/live": lambda: (200, "application/json", b'{"status":"live"}'),
-            "/health/ready": lambda: _readiness(trouble()),
+            "/health/ready": lambda: readiness(trouble()),
             "/metrics": lambda: (200, PROMETHEUS_TEXT, metrics() + refused.text()),
         }
 
@@ -80,6 +80,7 @@ class Probes:
         self._thread.join()
 
 
-def _readiness(trouble: str) -> tuple[int, str, bytes]:
+def readiness(trouble: str) -> tuple[int, str, bytes]:
+    """Return status, media type and body of the answer to /health/ready."""
     content = {"status": "not ready", "message": trouble} if trouble else {"status": "ready"}
     return 503 if trouble else 200, "application/json", json.dumps(content).encode()

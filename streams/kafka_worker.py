@@ -1,5 +1,6 @@
 """The converter's loop on Kafka: fetch, make a batch of each partition, commit them all as one transaction."""
 
+import math
 import threading
 import time
 from collections import defaultdict
@@ -29,6 +30,7 @@ log = structlog.get_logger()
 WAIT_SECONDS: Final = 0.25  # for the first message; the sooner the stop is seen
 LONGEST_PAUSE_SECONDS: Final = 5.0
 SECONDS_BETWEEN_LOOKS: Final = 1.0
+SETTLED_SECONDS: Final = 1.0  # after an assignment: whoever then has fetched nothing has nothing to fetch
 SECONDS_BETWEEN_QUESTIONS: Final = 1.0  # to a registry that does not answer
 
 
@@ -79,10 +81,11 @@ class KafkaWorker:
         self._lags: dict[int, int] = {}
         self._held: Sequence[Fetched] = ()  # what waits for the registry of schemas
         self._looked_at = 0.0
+        self._assigned_at = math.inf
         self._reports = Reports()
         self.metrics = metrics
         self._counts = metrics.watch_kafka(lambda: {self._topic(number): lag for number, lag in self._lags.items()})
-        self._fault = "no partition was assigned yet"
+        self._fault = "nothing was converted since the start"
 
     def trouble(self) -> str:
         """Say why nothing is converted, or nothing."""
@@ -116,6 +119,8 @@ class KafkaWorker:
         now = self._clock()
         if found:
             self._commit_or_hold(transactions, found, now, started)
+        elif started - self._assigned_at >= SETTLED_SECONDS:
+            self._fault = ""  # nothing waits
         self._tools.salts.renew((), now)
         self._reports.pause()
         if started - self._looked_at >= SECONDS_BETWEEN_LOOKS:
@@ -125,6 +130,7 @@ class KafkaWorker:
 
     def join(self) -> Transactions:
         self._held = ()  # it is fetched again
+        self._assigned_at = math.inf
         group = f"{self._kafka.prefix}-converter"
         return Transactions.open(
             self._kafka, topic=self._source, group=group, instance=self._settings.instance, on_assigned=self._take_over
@@ -136,7 +142,7 @@ class KafkaWorker:
         kept = {number: held for number, held in self._partitions.items() if starts.get(number) == held.offset}
         self._partitions = {number: kept.get(number) or self._restored(number, offset) for number, offset in starts.items()}
         self._lags = {}
-        self._fault = ""
+        self._assigned_at = time.perf_counter()  # not ready by that alone: the next commit may fail as the last did
         log.info("partitions assigned", topic=self._source, partitions=sorted(starts), restored=sorted(starts.keys() - kept.keys()))
 
     def _restored(self, number: int, offset: int) -> _Partition:
@@ -165,8 +171,7 @@ class KafkaWorker:
                 log.warning("waits for the registry of schemas", topic=self._source, reason=str(error))
             self._held, self._fault = found, str(error)
         else:
-            if self._held:
-                self._held, self._fault = (), ""
+            self._held, self._fault = (), ""
 
     def _commit(self, transactions: Transactions, found: Sequence[Fetched], now: int, started: float) -> None:
         by_partition: defaultdict[int, list[Fetched]] = defaultdict(list)

@@ -30,6 +30,7 @@ ACCOUNTS_KEPT_MS = 2 * DAY_MS  # as long as the topic keeps its half of the ledg
 SECONDS_BETWEEN_RELEASES = 0.25
 SECONDS_FOR_TOPIC = 10.0
 SECONDS_BETWEEN_REPORTS = 10.0
+SILENCE_SECONDS = 10.0  # without the end of a step: not ready
 MOST_AHEAD_MS = 60_000  # that one spool may be read ahead of another
 
 
@@ -101,9 +102,17 @@ class Worker:
         self._spools: dict[str, _Spool] = {}
         self._accounts = Accounts(sink.ledger(clock() - ACCOUNTS_KEPT_MS))
         self._released_at = 0.0
+        self._stepped_at = 0.0
         self._reports = Reports()
         self.replays = Replays(settings.topic, sink, self._replay)
         self._look_for_spools()
+
+    def trouble(self) -> str:
+        """Return why nothing is converted; empty when something is, or when nothing waits."""
+        if not self._stepped_at:
+            return "the converter has not finished its first batch"
+        silence = time.monotonic() - self._stepped_at
+        return f"the converter has finished nothing for {silence:.0f} s" if silence > SILENCE_SECONDS else ""
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set; the batch in hand is finished first."""
@@ -126,6 +135,7 @@ class Worker:
             self.release()
             self._look_for_spools()
         self._reports.pause()
+        self._stepped_at = time.monotonic()
         return count
 
     def release(self) -> None:

@@ -82,7 +82,7 @@ class Forwarder:
             began_at = self._done
             try:
                 with closing(self._start_session()) as session:
-                    self._fault, self._progress_at = "", time.monotonic()
+                    self._progress_at = time.monotonic()
                     self._forward(session, stop)
             except SessionOver as over:
                 pause = SHORTEST_PAUSE_SECONDS if self._done > began_at else min(pause * 2, LONGEST_PAUSE_SECONDS)
@@ -120,6 +120,8 @@ class Forwarder:
             return FULL_SECONDS
         entries = self._reader.read(self._position, min(room, STRETCH))
         if not entries:
+            if not self._window.messages:
+                self._fault = ""
             return IDLE_SECONDS
         now = int(self._now() * 1000)
         stretch = Stretch(self._position, _received_at(entries[0], now), session.fail)
@@ -152,7 +154,7 @@ class Forwarder:
         for stretch in self._window.take_done():
             self._accounts.add(stretch.accounts)
             self._done = stretch.end
-            self._progress_at = time.monotonic()
+            self._fault, self._progress_at = "", time.monotonic()  # not when a session begins: the next may fail as the last did
             self.progress.forwarded(stretch.sent, sum(count for (_, _, name), count in stretch.accounts.items() if name != STORED))
             self._forwarded.write(self._done)
         self.progress.stands(self._window, self._done)

@@ -1,17 +1,20 @@
 """`python -m headrace.store` alone over a topic: what is in hand when it is told to stop is committed, and the next start goes on."""
 
 import json
+import re
 import select
 import signal
 import socket
+from contextlib import suppress
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
+import httpx
 from support.converter_process import open_store
 from support.store_process import a_store, accounted, count, write_topic
 from support.waiting import wait_until
 
-from headrace.supervisor import STOP_SECONDS
+from headrace.supervisor import STOP_SECONDS, not_ready_reason
 
 EVENTS = 5000
 SLOWLY = {"HEADRACE_STREAMS_BATCH_MESSAGES": "100"}  # a long way to the end
@@ -42,6 +45,30 @@ def test_told_to_stop_amid_a_backlog_the_store_commits_what_is_in_hand_tells_its
     rows, ids, end = rows_and_position(tmp_path)
     assert rows == ids == EVENTS
     assert end > position
+
+
+def test_a_store_that_cannot_commit_is_never_ready_and_its_last_line_says_why(tmp_path: Path) -> None:
+    write_topic(tmp_path, range(EVENTS))
+    seen: set[int] = set()
+    with a_store(tmp_path, HEADRACE_MINIDRUID_MEMORY_LIMIT="4MB") as (process, url):
+        while process.poll() is None:
+            with suppress(httpx.TransportError):
+                seen |= {httpx.get(urljoin(url, path), trust_env=False).status_code for path in ("/health/ready", "/status/health")}
+        assert process.returncode == 1
+    assert seen <= {503}
+    *_, last = (tmp_path / "store.log").read_text().splitlines()
+    assert re.fullmatch(r"\d+ rows could not be committed: Out of Memory Error.* Nothing of them is stored.*", last)
+
+
+def test_a_store_is_ready_once_it_has_dealt_with_what_waits_and_ends_without_a_report_of_leaks(tmp_path: Path) -> None:
+    write_topic(tmp_path, range(EVENTS))
+    with a_store(tmp_path) as (process, url):
+        wait_until(lambda: not not_ready_reason(urljoin(url, "/health/ready")), within_seconds=30)
+        assert httpx.get(urljoin(url, "/status/health"), trust_env=False).json() is True
+        assert count(url) > 0
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(STOP_SECONDS) == 0
+    assert "leaked" not in (tmp_path / "store.log").read_text()
 
 
 def test_told_to_stop_while_a_query_runs_the_store_ends_in_time(tmp_path: Path) -> None:

@@ -52,7 +52,8 @@ def a_store(folder: Path, **variables: str) -> Iterator[tuple[subprocess.Popen[b
         "HEADRACE_MINIDRUID_PORT": str(port),
     }
     environment |= variables
-    with subprocess.Popen([sys.executable, "-m", "headrace.store"], cwd=ROOT, env=environment) as process:
+    command = [sys.executable, "-m", "headrace.store"]
+    with (folder / "store.log").open("ab") as log, subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log) as process:
         try:
             yield process, f"http://127.0.0.1:{port}/druid/v2/sql"
         finally:

@@ -13,7 +13,7 @@ from headrace.engines import NAMES
 from headrace.errors import CommandError
 from headrace.services import STOP_ORDER, Plan
 from headrace.state import LOOPBACK, Run, RunningProcess, State
-from headrace.status import status
+from headrace.status import print_status, status
 from headrace.supervisor import Service, created_at
 from headrace.up import tell, up
 from topics.readers import ReaderState, reader_path, save_reader
@@ -96,4 +96,29 @@ def test_status_tells_of_the_engines(on_druid: Plan) -> None:
         on_druid.state.write_run(Run(myself, LOOPBACK, on_druid.ports, {"zookeeper": myself, "kafka": myself}))
         content = status(on_druid.state)
     assert {name: process["ready"] for name, process in content["processes"].items()} == {"zookeeper": True, "kafka": False}
+    assert content["processes"]["kafka"]["reason"] == "it does not answer yet"
     assert content["urls"]["kafka"] == f"127.0.0.1:{on_druid.ports['kafka']}"
+
+
+@pytest.mark.parametrize(
+    ("process", "supervised", "state", "reason"),
+    [
+        (RunningProcess(os.getpid(), created_at(os.getpid())), True, "ready", ""),
+        (RunningProcess(os.getpid(), created_at(os.getpid()), "status 1: it failed", 0), True, "ready", ""),
+        (RunningProcess(os.getpid(), created_at(os.getpid()), "status 1: it failed", 1e9), True, "restarting", "status 1: it failed"),
+        (RunningProcess(os.getpid(), 0, "status 1: it failed", 2), True, "restarting", "status 1: it failed"),
+        (RunningProcess(os.getpid(), 0, "status 1: it failed", 2), False, "gone", "status 1: it failed"),
+    ],
+)
+def test_a_process_that_keeps_ending_is_not_ready_however_it_answers(
+    process: RunningProcess, supervised: bool, state: str, reason: str, on_duckdb: Plan
+) -> None:
+    supervisor = RunningProcess(os.getpid(), created_at(os.getpid()) if supervised else 0)
+    on_duckdb.state.write_run(Run(supervisor, LOOPBACK, on_duckdb.ports, {"visits": process}))
+    content = status(on_duckdb.state)
+    assert content["processes"]["visits"]["state"] == state
+    assert content["processes"]["visits"]["reason"] == reason
+    assert content["ready"] is content["processes"]["visits"]["ready"] is (state == "ready")
+    out = StringIO()
+    print_status(content, Console(file=out, width=40))
+    assert (f"  visits is {state}: {reason}\n" in out.getvalue()) is bool(reason)

@@ -1,5 +1,6 @@
 """Processes are started, watched, started again and stopped in order."""
 
+import json
 import os
 import signal
 import socket
@@ -84,17 +85,50 @@ def test_what_dies_is_started_again(tmp_path: Path) -> None:
 def test_what_dies_again_and_again_is_started_ever_more_seldom_and_never_given_up(tmp_path: Path) -> None:
     supervisor = Supervisor(tmp_path)
     supervisor.start(a_service("print('the disk is full'); raise SystemExit(1)"))
-    child = supervisor.children["service"]
     pauses = []
     for _ in range(8):
+        child = supervisor.children["service"]
         child.process.wait(10)
         assert child.pause_seconds == 0 or supervisor.restart_dead() == []
+        assert child.pause_seconds == 0 or child.running.last_end == "status 1: the disk is full"
         child.started -= child.pause_seconds  # so much time has passed
         assert supervisor.restart_dead() == ["service"]
-        pauses.append(child.pause_seconds)
+        pauses.append(supervisor.processes()["service"].backoff_seconds)
     assert pauses == [1, 2, 4, 8, 16, 30, 30, 30]
-    child.process.wait(10)
-    assert supervisor.last_words("service") == "the disk is full"
+    assert supervisor.processes()["service"].last_end == "status 1: the disk is full"
+    supervisor.stop(("service",))
+
+
+LOGGED = json.dumps(
+    {"event": "converter failed", "level": "error", "exception": "Traceback (most recent call last):\n  File\nOSError: no room"}
+)
+INFO = json.dumps({"event": "batches committed", "level": "info"})
+RAISED = "Traceback (most recent call last):\n  File\n    raise\nduckdb.Error: out of memory\n\nPossible solutions:\n* less"
+
+
+@pytest.mark.parametrize(
+    ("written", "status", "told"),
+    [
+        ("", 1, "status 1"),
+        (INFO, 1, "status 1"),
+        ("salts.json is damaged", 2, "status 2: salts.json is damaged"),
+        (f"{LOGGED}\n2 rows could not be committed", 1, "status 1: 2 rows could not be committed"),
+        (f"{LOGGED}\n{INFO}", 1, "status 1: OSError: no room"),
+        (f"{INFO}\n{RAISED}", 1, "status 1: duckdb.Error: out of memory"),
+        (RAISED, -signal.SIGKILL, "SIGKILL"),
+        ("x" * 900, 1, f"status 1: {'x' * 500}"),
+        ("[1]", 1, "status 1: [1]"),
+    ],
+)
+def test_how_a_process_ended_is_described_by_its_true_last_error(written: str, status: int, told: str, tmp_path: Path) -> None:
+    supervisor = Supervisor(tmp_path)
+    (tmp_path / "service.log").write_text("an error of the process before\n")
+    end = f"sys.exit({status})" if status >= 0 else f"os.kill(os.getpid(), {-status})"
+    supervisor.start(a_service(f"import os, sys; print({written!r}, flush=True); {end}"))
+    supervisor.children["service"].process.wait(10)
+    assert supervisor.restart_dead() == ["service"]
+    assert supervisor.processes()["service"].last_end == told
+    supervisor.stop(("service",))
 
 
 def test_what_dies_after_a_long_time_is_started_again_at_once(tmp_path: Path) -> None:
@@ -104,8 +138,7 @@ def test_what_dies_after_a_long_time_is_started_again_at_once(tmp_path: Path) ->
     child.pause_seconds, child.started = 30, child.started - 61
     child.process.wait(10)
     assert supervisor.restart_dead() == ["service"]
-    assert child.pause_seconds == 0
-    assert supervisor.last_words("service") == ""
+    assert supervisor.processes()["service"].backoff_seconds == 0
     supervisor.stop(("service",))
 
 

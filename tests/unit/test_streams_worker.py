@@ -138,6 +138,21 @@ def test_an_idle_worker_destroys_old_salts(converting: Converting) -> None:
     assert converting.salts.of(NOON // DAY) is None
 
 
+def test_a_worker_is_ready_once_it_has_dealt_with_what_waits_and_not_while_a_batch_fails_or_hangs(
+    converting: Converting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert converting.worker.trouble() == "the converter has not finished its first batch"
+    converting.sink.fails = [OSError("disk full")]
+    converting.reader.contents.append(a_message())
+    with pytest.raises(OSError, match="disk"):
+        converting.worker.step()
+    assert converting.worker.trouble() == "the converter has not finished its first batch"
+    converting.worker.step()
+    assert converting.worker.trouble() == ""
+    monkeypatch.setattr(worker, "SILENCE_SECONDS", 0)
+    assert "the converter has finished nothing for" in converting.worker.trouble()
+
+
 def test_a_batch_takes_no_more_than_the_setting_says(tmp_path: Path) -> None:
     converting = Converting(tmp_path, settings={"batch_messages": 3})
     converting.take(*(a_message() for _ in range(7)))

@@ -1,0 +1,31 @@
+"""A service that keeps ending is not ready, whatever it answers between two ends, and its true last error is shown."""
+
+from pathlib import Path
+
+import httpx
+import pytest
+from support.events import a_batch, an_event, send
+from support.installation import Installation, run_command
+from support.waiting import wait_until
+
+
+def test_a_store_that_ends_at_every_batch_is_never_ready_and_status_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEADRACE_MINIDRUID_MEMORY_LIMIT", "4MB")  # enough to start, not enough to commit
+    installation = Installation.start(tmp_path, "--no-dashboards", "--no-visits")
+    with httpx.Client(trust_env=False) as client:
+        for _ in range(40):
+            answer = send(client, f"http://127.0.0.1:{installation.collector_port}", a_batch(*(an_event() for _ in range(50))))
+            assert answer.json()["results"] == ["ok"] * 50
+    log = tmp_path / "up.log"
+    wait_until(lambda: "store had ended" in log.read_text(), within_seconds=20)
+    states: set[str] = set()
+    while log.read_text().count("store had ended") < 4:
+        content = installation.status()
+        assert not content["ready"]
+        states.add(content["processes"]["store"]["state"])
+    assert "restarting" in states
+    assert "ready" not in states
+    assert "rows could not be committed: Out of Memory Error" in content["processes"]["store"]["reason"]
+    assert "store is restarting: status 1: " in run_command("status", "--state", tmp_path, status=1)
+    assert "rows could not be committed: Out of Memory Error" in log.read_text().splitlines()[-1]
+    assert installation.stop() == 0
