@@ -89,7 +89,8 @@ def load_encoders(settings: Settings, sources: Sequence[Source]) -> Encoders:
             wanted[Use(source.name, kind)] = own
             if source.copy_to:
                 wanted[Use(source.name, kind, is_copy=True)] = (source.copy_to.mapping_file, source.copy_to.schema_file, source.is_strict)
-    rules, find_place = AddressRules(settings.query_parameters), place_finder(settings.places) if settings.places else None
+    rules = AddressRules(settings.query_parameters, mask_titles=settings.mask_titles, mask_parameters=settings.mask_parameters)
+    find_place = place_finder(settings.places) if settings.places else None
     encoders = Encoders()
     faults: dict[str, None] = {}
     for use, (mapping, schema, is_strict) in wanted.items():
@@ -160,6 +161,7 @@ def create_app(
         DuplicateMemory(settings.duplicate_memory),
         settings.sites,
         int(settings.max_event_age_days * DAY_MS),
+        settings.mask_parameters,
     )
     scripts = [Route(source.script_path, Script(source).answer) for source in sources if source.script_path and source.kind != "json"]
     events: dict[str, Intake] = {}

@@ -56,6 +56,7 @@ class EventSources(NamedTuple):
     memory: DuplicateMemory
     sites: Sequence[str] = ()  # of a tracker's source that names none; of any, if there are none here either
     max_age_ms: int = LATEST  # of an event of a page
+    mask_parameters: bool = True
 
     def make(self, source: Source) -> EventSource:
         """Make a source of the public port."""
@@ -63,13 +64,15 @@ class EventSources(NamedTuple):
             return self._tracker(source)
         writer = self._writer(source)
         if source.kind == "json":
-            return JsonSource(source, writer)
+            return JsonSource(source, writer, mask_parameters=self.mask_parameters)
         return BrowserSource(source, writer, self._tracker(source), _cookie(source))
 
     def make_trusted(self) -> EventSource:
         """Make the source of the internal port."""
         encode = self.encoders[Use(TRUSTED, "tracker")]
-        pipeline = Pipeline(encode, self.partition_key, source=TRUSTED, is_trusted=True, cut_address=cut_text)
+        pipeline = Pipeline(
+            encode, self.partition_key, source=TRUSTED, is_trusted=True, cut_address=cut_text, mask_parameters=self.mask_parameters
+        )
         return TrackerSource(TRUSTED, pipeline)
 
     def _tracker(self, source: Source) -> TrackerSource:
@@ -88,6 +91,7 @@ class EventSources(NamedTuple):
             event_prefix=source.event_prefix,
             memory=self.memory if is_divolte else None,
             drops_duplicates=source.drop_duplicates,
+            mask_parameters=self.mask_parameters and not source.is_strict,
         )
         return TrackerSource(source.name, pipeline, hears_no=not source.is_strict, cookie=_cookie(source))
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from collector.texts import CONTROL
+from collector.texts import UNWANTED
 
 MAX_BYTES, MAX_DEPTH, MAX_KEYS = 8192, 8, 200
 
@@ -57,9 +57,9 @@ def has_nul(value: object) -> bool:
 
 
 def cleaned(value: object) -> object:
-    """Remove control characters from all texts of a JSON value."""
+    """Remove unwanted characters from all texts of a JSON value."""
     if isinstance(value, str):
-        return CONTROL.sub("", value)
+        return UNWANTED.sub("", value)
     if isinstance(value, dict):
-        return {CONTROL.sub("", key): cleaned(inner) for key, inner in value.items()}
+        return {UNWANTED.sub("", key): cleaned(inner) for key, inner in value.items()}
     return [cleaned(inner) for inner in value] if isinstance(value, list) else value

@@ -9,7 +9,9 @@ from typing import NamedTuple, TypeAlias
 
 import msgspec
 
+from collector.click_ids import without_values, without_values_json
 from collector.duplicates import REPEATED, DuplicateMemory
+from collector.emails import masked_json, may_hold_in_json
 from collector.event import LATEST, Batch, Event, Rejection, RejectReason, TrustedBatch, TrustedEvent
 from collector.exchange import CLOSE, JSON, Answer, Outcome
 from collector.identifiers import PLAIN, IdentifierRules, is_identifier, is_site
@@ -17,8 +19,8 @@ from collector.mapping.avro import Remembered
 from collector.mapping.compile import Encoder
 from collector.parameters import cleaned, has_nul, nesting_problem, parameters_text, problem_of
 from collector.reading import BodyReader, Reading
-from collector.senders import Sender, without_cookies
-from collector.texts import CONTROL, may_hold_controls
+from collector.senders import Sender, without_identifiers
+from collector.texts import UNWANTED, may_hold_unwanted
 from topics.topic import Kind, Message
 
 VERSION = 1
@@ -76,6 +78,7 @@ class Pipeline:
         event_prefix: str = "",
         memory: DuplicateMemory | None = None,
         drops_duplicates: bool = False,
+        mask_parameters: bool = True,
     ) -> None:
         self._encode: Encoder = encode
         self._encode_copy: Encoder | None = encode_copy
@@ -85,6 +88,7 @@ class Pipeline:
         self._rules, self._site, self._event_prefix = rules, site, event_prefix
         self._sites, self._max_age_ms = sites, max_age_ms
         self._memory, self._drops_duplicates = memory, drops_duplicates
+        self._mask_parameters = mask_parameters
         self._reader = BodyReader(is_trusted=is_trusted)
         self._keys = Remembered[Likeness, bytes](partition_key)
         self._texts = _TRUSTED_TEXTS if is_trusted else _TEXTS
@@ -99,7 +103,7 @@ class Pipeline:
         if self._sites and batch.site not in self._sites:
             return self.refuse(Rejection(RejectReason.SITE_NOT_ALLOWED, NOT_ALLOWED), received_at)
         sent_at = received_at if batch.sent_at is None else int(batch.sent_at)
-        beacon = _Beacon(self._site or batch.site, received_at, sent_at, sender, may_hold_controls(body))
+        beacon = _Beacon(self._site or batch.site, received_at, sent_at, sender, may_hold_unwanted(body))
         unknown_keys = batch.unknown_keys if isinstance(batch, Reading) else 0
         events: Sequence[Event | Rejection] = batch.events
         copies: list[Message] = []
@@ -159,9 +163,9 @@ class Pipeline:
         event_key = self._event_key(event)
         if self._event_prefix:
             event.type = self._event_prefix + event.type
-        text = None if event.parameters is None else parameters_text(event.parameters)
-        if text is not None and (problem := problem_of(event.parameters, text)):
-            return Rejection(RejectReason.INVALID_PARAMETERS, problem, event_key)
+        text = None if event.parameters is None else self._parameters(event)
+        if isinstance(text, str):
+            return Rejection(RejectReason.INVALID_PARAMETERS, text, event_key)
         created_at = None if event.created_at is None else int(event.created_at)
         occurred_at, is_skewed = _instant(event, created_at, received_at, sent_at)
         if received_at - occurred_at > self._max_age_ms:
@@ -174,7 +178,9 @@ class Pipeline:
             return Rejection(RejectReason.DUPLICATE, REPEATED, event_key)
         party_kind, party_id, session_id = _party(event, sender)
         if party_kind == "none":
-            headers = without_cookies(headers)
+            headers = without_identifiers(headers)
+            _drop_click_ids(event)
+            text = text and parameters_text(event.parameters)
         facts = (
             event,
             site,
@@ -201,6 +207,16 @@ class Pipeline:
         if self._encode_copy is not None:
             copies.append(Message(Kind.EVENT, received_at, self._source, key, event_key, self._encode_copy(*facts)))
         return Message(Kind.EVENT, received_at, self._source, key, event_key, self._encode(*facts))
+
+    def _parameters(self, event: Event) -> bytes | str:
+        """Return the text of an event's parameters, without e-mail addresses; or what is too large about them."""
+        text = parameters_text(event.parameters)
+        if problem := problem_of(event.parameters, text):
+            return problem
+        if not self._mask_parameters or not may_hold_in_json(text):
+            return text
+        event.parameters = masked_json(event.parameters)
+        return parameters_text(event.parameters)
 
     def _event_key(self, event: Event) -> str:
         return event.id if is_identifier(event.id) else self._rules.event_key(event)
@@ -239,6 +255,12 @@ def _party(event: Event, sender: Sender) -> tuple[str, str | None, str | None]:
     if sender.visitor is not None and (known := sender.visitor.party_of(party_kind, party_id)) != party_id:
         party_id, event.is_new_party = known, False
     return party_kind, party_id, session_id
+
+
+def _drop_click_ids(event: Event) -> None:
+    """Leave out what tells one click from another, for a visitor who is not to be known."""
+    event.url, event.referrer, event.target = (one and without_values(one) for one in (event.url, event.referrer, event.target))
+    event.parameters = without_values_json(event.parameters)
 
 
 def _check_batch(batch: Readable, is_trusted: bool) -> Rejection | None:
@@ -298,7 +320,7 @@ def _holds_nul(event: Event, texts: Sequence[str]) -> bool:
 
 
 def _clean(event: Event, texts: Sequence[str]) -> bool | Rejection:
-    """Remove control characters from the texts of an event; tell whether there were any, or why it cannot be done."""
+    """Remove unwanted characters from the texts of an event; tell whether there were any, or why it cannot be done."""
     if event.parameters and (problem := nesting_problem(event.parameters)):
         return Rejection(RejectReason.INVALID_PARAMETERS, problem, _valid_id(event))
     if _holds_nul(event, texts):
@@ -306,8 +328,8 @@ def _clean(event: Event, texts: Sequence[str]) -> bool | Rejection:
     changed = False
     for name in texts:
         text = getattr(event, name)
-        if text and CONTROL.search(text):
-            setattr(event, name, CONTROL.sub("", text))
+        if text and UNWANTED.search(text):
+            setattr(event, name, UNWANTED.sub("", text))
             changed = True
     parameters = cleaned(event.parameters)
     if parameters != event.parameters:

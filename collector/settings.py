@@ -67,6 +67,10 @@ class Settings(ServiceSettings):
     query_parameters: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="Query parameters of pages that are kept besides utm_* and click ids, separated by commas."
     )
+    mask_titles: bool = Field(default=True, description="Put (email) in the place of e-mail addresses in titles of pages.")
+    mask_parameters: bool = Field(
+        default=True, description="Put (email) in the place of e-mail addresses in event parameters and product ids."
+    )
     schema_file: Path = Field(default=_SCHEMAS / "clickstream.avsc", description="Avro schema of the records.")
     mapping_file: Path = Field(default=_SCHEMAS / "clickstream_mapping.py", description="Mapping from events to records, in Python.")
     places: Path | None = Field(default=None, description="Place database (.mmdb) for mappings that ask where an address is.")

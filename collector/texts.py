@@ -6,13 +6,26 @@ MAX_TEXT = 8192  # characters of one text of an event
 TOO_LONG = "of length <="  # what the decoder says of a longer one
 CONTROL = re.compile("[\x01-\x1f\x7f-\x9f]")
 
+# What is removed from texts that are kept: controls, and characters that nobody sees and that reorder, hide or split what others show.
+# Joiners (U+200C, U+200D), variation selectors and the soft hyphen are part of words and emoji, and stay.
+UNWANTED = re.compile("[\x01-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]")
+_ASCII = bytes(range(128))
+_UNWANTED_UTF8 = re.compile(
+    rb"\xc2[\x80-\x9f]|\xd8\x9c|\xe2\x80[\x8b\x8e\x8f\xa8-\xae]|\xe2\x81[\xa0-\xaf]|\xef\xbb\xbf|\xef\xbf[\xb9-\xbb]|\xf3\xa0"
+)
+
 # JSON escapes, one at a time from the left, so that the backslash of an escaped backslash is never taken for another's.
 _ESCAPE = re.compile(rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL)
 
 
-def may_hold_controls(body: bytes) -> bool:
-    """Tell whether texts in a JSON body can hold control characters: only if there is an escape, a DEL or the lead byte of a C1."""
-    return 92 in body or 127 in body or 194 in body  # integers: `b"x" in body` takes six times as long
+def may_hold_unwanted(body: bytes) -> bool:
+    """Whether texts in a JSON body can hold what is removed: only if there is an escape, a DEL or an unwanted character in UTF-8."""
+    return 92 in body or 127 in body or holds_unwanted(body)  # integers: `b"x" in body` takes six times as long
+
+
+def holds_unwanted(text: bytes) -> bool:
+    """Whether UTF-8 holds an unwanted character beyond ASCII."""
+    return not text.isascii() and _UNWANTED_UTF8.search(text.translate(None, _ASCII)) is not None
 
 
 def mark_lone_surrogates(body: bytes) -> bytes:
@@ -20,14 +33,14 @@ def mark_lone_surrogates(body: bytes) -> bytes:
     return _ESCAPE.sub(lambda match: b"\\u0000" if match[1] else match[0], body)
 
 
-def without_controls(text: str) -> str:
-    """Remove control characters."""
-    return text if text.isprintable() else CONTROL.sub("", text)
+def without_unwanted(text: str) -> str:
+    """Remove unwanted characters."""
+    return text if text.isprintable() else UNWANTED.sub("", text)
 
 
 def header_text(value: bytes) -> str:
-    """Read a header's value as UTF-8, or as Latin-1 where it is none (RFC 9110, section 5.5), without control characters."""
+    """Read a header's value as UTF-8, or as Latin-1 where it is none (RFC 9110, section 5.5), without unwanted characters."""
     try:
-        return without_controls(value.decode())
+        return without_unwanted(value.decode())
     except UnicodeDecodeError:
-        return without_controls(value.decode("latin-1"))
+        return without_unwanted(value.decode("latin-1"))

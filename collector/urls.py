@@ -2,40 +2,37 @@
 
 import re
 from collections.abc import Iterable
-from urllib.parse import SplitResult, unquote_to_bytes, urlsplit
+from urllib.parse import SplitResult, unquote, unquote_to_bytes, urlsplit
 
-from collector.texts import CONTROL
+from collector.click_ids import CLICK_IDS
+from collector.emails import MASK, holds_email, may_hold
+from collector.texts import UNWANTED
 
 MAX_LENGTH = 2048
 
-# Click ids that advertisers put into the address of a landing page. None of them names a person to anyone but the advertiser.
-CLICK_IDS = (
-    "gclid",
-    "gbraid",
-    "wbraid",
-    "dclid",
-    "fbclid",
-    "msclkid",
-    "ttclid",
-    "twclid",
-    "li_fat_id",
-    "yclid",
-    "epik",
-    "sccid",
-    "rdt_cid",
-    "igshid",
-)
-
 _plain = re.compile(r"(https?)://([a-z0-9.-]+)(/[^?#\s]*)?(?:\?([^#\s]*))?").fullmatch
-_PART = re.compile(r"[^/?&=\s]+")  # each character is looked at once, whatever a visitor makes of them
-MASK = "(email)"
+_SEGMENT, _PART = re.compile(r"[^/\s]+"), re.compile(r"[^/?&=\s]+")  # each character is looked at once, whatever a visitor makes of them
+
+# Secrets of sessions that servers write into paths for browsers without cookies: of servlets (;jsessionid=…), ASP.NET (/(S(…))/), PHP,
+# ColdFusion and their like. A name and its value may be encoded; a value ends where the next part begins.
+_NAME = r"(?:[\w.-]{0,32}sess[\w.-]{0,32}|[\w.-]{0,32}(?:sid|token)|cfid)"
+_ENDING = r"(?:(?!%(?:25)*(?:3B|2F|3F|23))[^;/?#])*"
+_SESSION = re.compile(
+    rf"(?:;|%(?:25)*3B){_NAME}(?![\w.-])(?:(?:=|%(?:25)*3D){_ENDING})?"
+    rf"|/{_NAME}(?:=|%(?:25)*3D)[^/]*"
+    r"|/(?:jsessionid|phpsessid|cfid|cftoken)/[^/]+"
+    r"|/(?:\(|%28)(?:(?:[ASFX](?:\(|%28)(?:(?!%29)[^()/])*(?:\)|%29))+|[a-z0-5]{24})(?:\)|%29)(?=/|$)"
+    r"|(?<=/sap)\((?:[^()/]*)\)",
+    re.IGNORECASE,
+)
 
 
 class AddressRules:
-    """Cleans addresses on the web by one list of query parameters that may stay."""
+    """Cleans addresses on the web by one list of query parameters that may stay; says what else is masked."""
 
-    def __init__(self, allowed: Iterable[str] = ()) -> None:
+    def __init__(self, allowed: Iterable[str] = (), *, mask_titles: bool = True, mask_parameters: bool = True) -> None:
         self._allowed = frozenset(name.lower() for name in (*CLICK_IDS, *allowed))
+        self.mask_titles, self.mask_parameters = mask_titles, mask_parameters
 
     def page(self, text: str) -> str | None:
         """Clean the address of a page or of a link; None if it is no http(s) address."""
@@ -75,18 +72,18 @@ def _split(text: str) -> SplitResult | None:
 
 
 def _rebuild(parts: SplitResult, query: str) -> str:
-    host = parts.netloc.rpartition("@")[2].lower()
-    text = f"{parts.path or '/'}?{query}" if query else parts.path or "/"
-    if "@" in text or "%40" in text:
-        text = _PART.sub(_masked, text)
-    return f"{parts.scheme}://{host}{text}"[:MAX_LENGTH]
+    host = parts.netloc if "%" not in parts.netloc else unquote(parts.netloc)
+    path = _SESSION.sub("", parts.path) or "/"
+    if may_hold(path):
+        path = _SEGMENT.sub(_masked, path)
+    if may_hold(query):
+        query = _PART.sub(_masked, query)
+    return f"{parts.scheme}://{host.rpartition('@')[2].lower()}{path}{'?' if query else ''}{query}"[:MAX_LENGTH]
 
 
 def _masked(part: re.Match[str]) -> str:
-    """Give a part of a path or query, or the mask where it holds name@host.domain."""
-    text = part[0].replace("%40", "@")
-    name, _, host = text.lstrip("@").partition("@")
-    return MASK if name and "." in host.strip(".@") else part[0]
+    """Return a segment of a path or a part of a query, or the mask where it holds an e-mail address."""
+    return MASK if holds_email(part[0]) else part[0]
 
 
 def decode_percent(text: str) -> str:
@@ -97,7 +94,7 @@ def decode_percent(text: str) -> str:
         decoded = unquote_to_bytes(text).decode()
     except UnicodeDecodeError:
         return text
-    return text if "\0" in decoded or CONTROL.search(decoded) else decoded
+    return text if "\0" in decoded or UNWANTED.search(decoded) else decoded
 
 
 def query_pairs(query: str) -> list[tuple[str, str]]:

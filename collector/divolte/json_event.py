@@ -9,9 +9,10 @@ import msgspec
 from collector.divolte.identifiers import canonical
 from collector.divolte.json_body import Flag, JsonEvent, PartyEvent
 from collector.divolte.writer import Identity
+from collector.emails import masked_json, may_hold_in_json
 from collector.event import LATEST, Rejection, RejectReason
 from collector.parameters import cleaned, has_nul, nesting_problem, parameters_text, size_problem
-from collector.texts import CONTROL
+from collector.texts import UNWANTED
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _FLAGS: Final = {"true": True, "false": False, "True": True, "False": False, "TRUE": True, "FALSE": False}
@@ -28,7 +29,7 @@ class Checked(msgspec.Struct, frozen=True, gc=False):
     parameters_text: bytes | None
 
 
-def check(event: JsonEvent, party_id: str | None, *, has_controls: bool, is_strict: bool) -> Checked | Rejection:
+def check(event: JsonEvent, party_id: str | None, *, has_controls: bool, is_strict: bool, mask_parameters: bool) -> Checked | Rejection:
     """Check an event and put its values in their canonical form; `party_id` is that of the request."""
     if isinstance(event, PartyEvent) and event.party_id is not None:
         party_id = canonical(event.party_id)
@@ -47,6 +48,9 @@ def check(event: JsonEvent, party_id: str | None, *, has_controls: bool, is_stri
     if problem is None and event.parameters is not None:
         text = parameters_text(event.parameters)
         problem = size_problem(text)
+        if mask_parameters and problem is None and may_hold_in_json(text):
+            event.parameters = masked_json(event.parameters)
+            text = parameters_text(event.parameters)
     if problem is not None:
         return Rejection(RejectReason.INVALID_PARAMETERS, problem)
     event.session_id = session_id
@@ -98,9 +102,9 @@ def _holds_nul(event: JsonEvent) -> bool:
 
 
 def _clean(event: JsonEvent) -> bool:
-    """Remove control characters from the texts of an event; tell whether there were any."""
+    """Remove unwanted characters from the texts of an event; tell whether there were any."""
     before = (event.event_id, event.event_type, event.parameters)
-    event.event_id = CONTROL.sub("", event.event_id or "")
-    event.event_type = event.event_type and CONTROL.sub("", event.event_type)
+    event.event_id = UNWANTED.sub("", event.event_id or "")
+    event.event_type = event.event_type and UNWANTED.sub("", event.event_type)
     event.parameters = cleaned(event.parameters)
     return (event.event_id, event.event_type, event.parameters) != before

@@ -8,8 +8,10 @@ from typing import Final
 import msgspec
 
 from collector import parameters
+from collector.click_ids import without_values_json
 from collector.parameters import MAX_BYTES, MAX_DEPTH, MAX_KEYS
 
+WITHOUT_CLICK_IDS: Final = "-"  # before a text, no value of which begins so: the values of click ids in it are not to be known
 MAX_DIGITS: Final = 198  # of a number in base 36: what a double holds, which all numbers of JavaScript are
 MIN_EXPONENT: Final = -400
 MAX_WHOLE_EXPONENT: Final = 20  # beyond it JavaScript writes whole numbers with an exponent too
@@ -38,6 +40,8 @@ def decode(text: str | None, is_strict: bool) -> object:
     """
     if not text:
         return None
+    if text[0] == WITHOUT_CLICK_IDS and not is_strict:
+        return without_values_json(decode(text[1:], is_strict=False))
     try:
         return _Parser(text, is_strict).value(0)[0]
     except (Undecodable, IndexError):

@@ -7,11 +7,13 @@ from urllib.parse import unquote as unquote_slowly
 
 import msgspec
 
+from collector.texts import holds_unwanted
+
 _BETWEEN: Final = "\x1e"
 _ALTERNATING: Final = b"=&" * 4096
 _CONTENT: Final = bytes({*range(32, 127)} - set(b"=&"))  # all else that is content comes escaped
 _MARKED: Final = bytes.maketrans(b"+&=%", b" \x1e\x1e=")
-_NO_CONTROL: Final = bytes({*range(32, 256)} - {127, 194})  # 194 is the lead byte of a C1
+_NO_CONTROL: Final = bytes({*range(32, 256)} - {127})
 _is_unusual = re.compile("%(?![0-9A-Fa-f]{2})|[^\x20-\x7e]").search
 
 
@@ -20,7 +22,7 @@ class Query(msgspec.Struct, frozen=True, gc=False):
 
     first: dict[str, str]
     repeated: dict[str, list[str]] | None = None  # all values of all names, if one of them came twice
-    may_hold_controls: bool = True  # or else no text can hold a control character
+    may_hold_unwanted: bool = True  # or else no text can hold a control character
 
 
 def unquote(text: str) -> str:
@@ -45,7 +47,7 @@ def read_query(query: bytes) -> Query:
     first = dict(zip(pairs, pairs))  # noqa: B905  (their number is even)
     if 2 * len(first) != count:
         return _read_unusual(query)  # a name comes more than once
-    return Query(first, None, len(decoded.translate(None, _NO_CONTROL)) >= count)
+    return Query(first, None, len(decoded.translate(None, _NO_CONTROL)) >= count or holds_unwanted(decoded))
 
 
 def _read_unusual(query: bytes) -> Query:

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from collector.click_ids import without_values
 from collector.cookies import PartyCookie
 from collector.divolte import mincode
 from collector.divolte.answers import method_not_allowed
@@ -15,7 +16,7 @@ from collector.event import LATEST, Rejection, RejectReason
 from collector.exchange import Answer, Outcome, Request, preflight
 from collector.senders import Sender, read_sender
 from collector.sources import Source
-from collector.texts import CONTROL
+from collector.texts import UNWANTED
 from topics.topic import Message
 
 TAG: Final = b'"6b3edc43-20ec-4078-bc47-e965dd76b88a"'
@@ -94,7 +95,7 @@ class BrowserSource:
         text = canonical_text(query)
         is_changed = is_corrupt(query, text, is_strict=self._is_strict)
         is_cleaned = False
-        if query.may_hold_controls:
+        if query.may_hold_unwanted:
             if any("\0" in value for value in event.values()):
                 return Rejection(RejectReason.INVALID_TEXT, "a parameter holds NUL")
             is_cleaned = not self._is_strict and _clean(event)
@@ -104,9 +105,8 @@ class BrowserSource:
             event["t"] = self._prefix + event["t"]
         if sender.visitor is not None and sender.visitor.known not in (None, identity.party_id):
             event["n"] = "f"
-        if sender.declines:  # having been here before is not to be known either
-            for name in "psnf":
-                del event[name]
+        if sender.declines:
+            _drop_identifiers(event)
         return self._writer.write(event, identity, sender, received_at, created_at, is_changed, is_cleaned)
 
 
@@ -125,9 +125,19 @@ def _invalid(identity: Identity) -> Rejection:
     return Rejection(RejectReason.INVALID_CLIENT_TIME, "c must be milliseconds since 1970 in base 36, before the year 10000")
 
 
+def _drop_identifiers(event: dict[str, str]) -> None:
+    """Leave out what tells one visitor, or one click, from another; having been here before is not to be known either."""
+    for name in "psnf":
+        del event[name]
+    for name in event.keys() & {"l", "r"}:
+        event[name] = without_values(event[name])
+    if "u" in event:
+        event["u"] = mincode.WITHOUT_CLICK_IDS + event["u"]
+
+
 def _clean(event: dict[str, str]) -> bool:
-    """Remove control characters from the values; tell whether there were any."""
-    dirty = [name for name, value in event.items() if CONTROL.search(value)]
+    """Remove unwanted characters from the values; tell whether there were any."""
+    dirty = [name for name, value in event.items() if UNWANTED.search(value)]
     for name in dirty:
-        event[name] = CONTROL.sub("", event[name])
+        event[name] = UNWANTED.sub("", event[name])
     return bool(dirty)

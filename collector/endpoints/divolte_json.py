@@ -4,6 +4,7 @@ from typing import Final
 
 import msgspec
 
+from collector.click_ids import without_values_json
 from collector.divolte.answers import TEXT, method_not_allowed
 from collector.divolte.identifiers import canonical
 from collector.divolte.json_body import MAX_EVENTS, JsonEvent, Reading, read_all, read_one
@@ -12,9 +13,10 @@ from collector.divolte.query import read_query
 from collector.divolte.writer import EventWriter
 from collector.event import Rejection, RejectReason
 from collector.exchange import CLOSE, JSON, Answer, Header, Outcome, Request, preflight
+from collector.parameters import parameters_text
 from collector.senders import Sender, read_sender
 from collector.sources import Source
-from collector.texts import may_hold_controls
+from collector.texts import may_hold_unwanted
 from topics.topic import Message
 
 BLOCK: Final = 4096  # the original reads so many bytes at a time, and rounds its limit up to them
@@ -48,8 +50,9 @@ def max_body_bytes(source: Source | None, most: int) -> int:
 class JsonSource:
     """Takes the events of one source."""
 
-    def __init__(self, source: Source, writer: EventWriter) -> None:
+    def __init__(self, source: Source, writer: EventWriter, *, mask_parameters: bool = True) -> None:
         self.name = source.name
+        self._mask_parameters = mask_parameters and not source.is_strict
         self._is_strict = source.is_strict
         self._prefix, self._party_parameter = source.event_prefix, source.party_parameter
         self._max_event_bytes = max_event_bytes(source)
@@ -99,7 +102,7 @@ class JsonSource:
         if isinstance(reading, Rejection):
             return self.refuse(reading, received_at)
         if reading.is_list:
-            return self._take_all(reading, party_id, sender, received_at, may_hold_controls(body))
+            return self._take_all(reading, party_id, sender, received_at, may_hold_unwanted(body))
         if len(body) > self._max_event_bytes:
             return self.refuse(Rejection(RejectReason.BODY_TOO_LARGE, f"an event has at most {self._max_event_bytes} bytes"), received_at)
         return self._take_one(reading.events[0], party_id, sender, received_at, reading.unknown_keys)
@@ -144,13 +147,14 @@ class JsonSource:
     def _write(
         self, event: JsonEvent, party_id: str | None, sender: Sender, received_at: int, has_controls: bool = True
     ) -> tuple[Message, ...] | Rejection:
-        checked = check(event, party_id, has_controls=has_controls, is_strict=self._is_strict)
+        checked = check(event, party_id, has_controls=has_controls, is_strict=self._is_strict, mask_parameters=self._mask_parameters)
         if isinstance(checked, Rejection):
             return checked
         if self._prefix and event.event_type is not None:
             event.event_type = self._prefix + event.event_type
         if sender.declines:  # having been here before is not to be known either
             event.session_id = event.is_new_party = event.is_new_session = None
+            event.parameters = without_values_json(event.parameters)
         return self._writer.write(
             event,
             checked.identity,
@@ -160,5 +164,5 @@ class JsonSource:
             False,
             checked.is_cleaned,
             event.parameters,
-            checked.parameters_text,
+            parameters_text(event.parameters) if sender.declines and checked.parameters_text else checked.parameters_text,
         )

@@ -1,5 +1,6 @@
 """The mapping language: which part of an event fills which field of the record. A mapping imports its names from here."""
 
+from collector.click_ids import CLICK_IDS
 from collector.mapping.geography import ip2geo
 from collector.mapping.language import (
     address,
@@ -56,7 +57,6 @@ from collector.mapping.language import (
     y,
 )
 from collector.mapping.statements import exit_, map_, not_, section, stop, when
-from collector.urls import CLICK_IDS
 
 __all__ = [
     "CLICK_IDS",

@@ -129,7 +129,7 @@ def is_skewed() -> Boolean:
 
 
 def is_cleaned() -> Boolean:
-    """Whether control characters were removed from a text."""
+    """Whether control characters, or characters that nobody sees, were removed from a text."""
     return _flag("is_cleaned")
 
 
@@ -149,8 +149,8 @@ def raw_location() -> Text:
 
 
 def page_title() -> Text:
-    """Title of the page."""
-    return text_of("title", MAX_TITLE)
+    """Title of the page, without e-mail addresses."""
+    return text_of("title", MAX_TITLE, "masked_title")
 
 
 def referrer() -> Text:
@@ -195,12 +195,12 @@ def whole_device_pixel_ratio() -> Number:
 
 def language() -> Text:
     """Preferred language of the browser."""
-    return text_of("language", MAX_TEXT)
+    return text_of("language", MAX_TEXT, "masked_text")
 
 
 def time_zone() -> Text:
     """Time zone of the browser."""
-    return text_of("time_zone", MAX_TEXT)
+    return text_of("time_zone", MAX_TEXT, "masked_text")
 
 
 def engagement_ms() -> Number:
@@ -235,12 +235,12 @@ def revenue() -> Number:
 
 def currency() -> Text:
     """Currency of the revenue."""
-    return text_of("currency", MAX_TEXT)
+    return text_of("currency", MAX_TEXT, "masked_text")
 
 
 def product_id() -> Text:
-    """Product that the event is about."""
-    return text_of("product_id", MAX_TEXT)
+    """Product that the event is about, without e-mail addresses."""
+    return text_of("product_id", MAX_TEXT, "masked_text")
 
 
 def quantity() -> Number:

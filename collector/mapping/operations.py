@@ -9,6 +9,7 @@ import msgspec
 
 from collector.divolte import mincode
 from collector.divolte.numbers import INT32, number36
+from collector.emails import mask, masked_json, may_hold
 from collector.mapping import digests, headers, paths, patterns, scalars, uris
 from collector.mapping.nulls import NULL
 from collector.urls import AddressRules
@@ -59,10 +60,12 @@ def ratio36(text: str | None) -> float | None:
     return None if numerator is None else numerator / 36 ** len(digits)
 
 
-def mincode_value(text: str | None, is_strict: bool) -> object:
+def mincode_value(text: str | None, is_strict: bool, mask_parameters: bool = False) -> object:
     """Read the parameters of an event; None if it has none, NULL if they are null."""
     value = mincode.decode(text, is_strict)
-    return NULL if value is None and text and text[0] == "n" else value
+    if value is None:
+        return NULL if text and text.lstrip(mincode.WITHOUT_CLICK_IDS)[:1] == "n" else None
+    return masked_json(value) if mask_parameters and text and may_hold(text) else value
 
 
 def agent_part(user_agent: str, name: str, is_strict: bool) -> str | None:
@@ -125,10 +128,13 @@ _SAME_IN_BOTH: Final[Functions] = MappingProxyType(
 def functions(rules: AddressRules, *, is_strict: bool = False, find_place: FindPlace | None = None) -> Functions:
     """Give every operation by its name in a Call."""
     decoded = uris.decoded if is_strict else uris.decoded_leniently
+    mask_parameters = rules.mask_parameters and not is_strict
     return {
         **_SAME_IN_BOTH,
         "page_address": rules.page,
         "referrer_address": rules.referrer,
+        "masked_title": mask if rules.mask_titles and not is_strict else str,
+        "masked_text": mask if mask_parameters else str,
         "place": find_place or (lambda _address: None),
         "uri": uris.strict if is_strict else uris.lenient,
         "uri_path": lambda uri: decoded(uri.path),
@@ -140,7 +146,7 @@ def functions(rules: AddressRules, *, is_strict: bool = False, find_place: FindP
         "json_text": partial(scalars.json_text, is_strict=is_strict),
         "digested_text": partial(scalars.digested_text, is_strict=is_strict),
         "json_parameters": (lambda value: NULL if value is None else value) if is_strict else (lambda value: value),
-        "mincode_value": partial(mincode_value, is_strict=is_strict),
+        "mincode_value": partial(mincode_value, is_strict=is_strict, mask_parameters=mask_parameters),
         "ratio36": (lambda text: number36(text, INT32)) if is_strict else ratio36,
         "parse_fp": scalars.parse_floating_strictly if is_strict else scalars.parse_floating,
     }

@@ -104,8 +104,10 @@ def values(found: Pairs, name: str) -> list[str] | None:
 
 
 def first_of(found: Pairs, *names: str) -> str | None:
-    """Find the first pair whose name is one of those."""
-    return next((f"{key}:{one}" for key, one in found if key in names and one), None)
+    """Find the first pair whose name is one of those, in whatever case; the name alone where none of them has a value."""
+    wanted = {name.lower(): name for name in names}
+    pairs = [(wanted[key.lower()], one) for key, one in found if key.lower() in wanted]
+    return next((f"{name}:{one}" for name, one in pairs if one), pairs[0][0] if pairs else None)
 
 
 def by_name(found: Pairs) -> dict[str, list[str]]:

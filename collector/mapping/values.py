@@ -193,7 +193,7 @@ class Query(Value):
         return Texts(Call("query_values", (self.expression, name_of(name)), Type.TEXTS))
 
     def first_of(self, *names: str) -> Text:
-        """The first pair whose name is one of those, as name:value."""
+        """The first pair whose name is one of those, as name:value; the name alone where none has a value."""
         return self._text("query_first_of", tuple(map(name_of, names)))
 
 
@@ -284,9 +284,10 @@ def value_of(name: str) -> Value:
     return _CLASSES[TYPES[name]](Input(name, TYPES[name]))
 
 
-def text_of(name: str, most: int) -> Text:
-    """Give the text of an input, cut to so many characters."""
-    return Text(Call("cut", (value_of(name).expression, most), Type.TEXT))
+def text_of(name: str, most: int, masking: str = "") -> Text:
+    """Return the text of an input, cut to so many characters, after an operation that masks what it must not hold."""
+    expression = value_of(name).expression
+    return Text(Call("cut", (Call(masking, (expression,), Type.TEXT) if masking else expression, most), Type.TEXT))
 
 
 def as_value(value: object) -> Value:

@@ -63,9 +63,9 @@ URIS: list[tuple[str, str, Any, Any]] = [  # the text, the part, corrected, stri
 def test_an_address_is_taken_apart_as_browsers_write_it_or_as_java_reads_it(
     text: str, part: str, corrected: str | None, strict: str | None
 ) -> None:
-    event = Event(id=ID, type="a", title=text)
-    assert value_of(f"parse(page_title()).to_uri().{part}", event) == corrected
-    assert value_of(f"parse(page_title()).to_uri().{part}", event, is_strict=True) == strict
+    event = Event(id=ID, type="a", url=text)
+    assert value_of(f"parse(raw_location()).to_uri().{part}", event) == corrected
+    assert value_of(f"parse(raw_location()).to_uri().{part}", event, is_strict=True) == strict
 
 
 def test_a_fragment_may_be_an_address_itself() -> None:
