@@ -169,8 +169,14 @@ def create_app(
         events |= dict.fromkeys(source.event_paths, intake(event_sources.make(source), source))
     trusted = {TRUSTED_PATH: intake(event_sources.make_trusted())}
     return Application(
-        public=Paths(events, Starlette(routes=scripts)),
-        internal=Paths(trusted, Starlette(routes=internal.routes()), PortGuard(f"{PREFIX}ALLOWED_HOSTS", settings.allowed_hosts)),
+        public=Paths(events, _application(scripts)),
+        internal=Paths(trusted, _application(internal.routes()), PortGuard(f"{PREFIX}ALLOWED_HOSTS", settings.allowed_hosts)),
         readiness=readiness,
         metrics=metrics,
     )
+
+
+def _application(routes: Sequence[Route]) -> Starlette:
+    application = Starlette(routes=routes)
+    application.router.redirect_slashes = False  # it would send callers to whatever host they named
+    return application

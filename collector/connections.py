@@ -1,6 +1,7 @@
 """What all connections to one port have in common: where requests go, how many connections there are, and the clock of their deadlines."""
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Sequence
 from typing import Final, Protocol, cast
@@ -14,6 +15,7 @@ from collector.app import Paths
 from collector.exchange import Header
 from collector.limits import CROWDED, TOO_MANY_OF_CLIENT, Limits, Refusal, of_port, too_many_connections
 from collector.metrics import Metrics
+from collector.written import keep_date
 from startup.port_guard import RequestHead
 
 log = structlog.get_logger("collector")
@@ -101,6 +103,7 @@ class State(ServerState):
         loop = asyncio.get_running_loop()
         while True:
             self.now = loop.time()
+            keep_date(time.time())
             for connection in cast("list[WaitingProtocol]", list(self.connections)):
                 connection.look(self.now)
             await asyncio.sleep(LOOK_SECONDS)

@@ -107,7 +107,6 @@ def _server(settings: Settings, app: Application, paths: Paths, idle_seconds: fl
         log_config=None,
         access_log=False,
         server_header=False,
-        date_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=settings.drain_timeout_seconds,
     )

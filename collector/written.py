@@ -1,5 +1,7 @@
 """Answers as they go over the wire."""
 
+import time
+from email.utils import formatdate
 from http import HTTPStatus
 from typing import Final, NamedTuple
 
@@ -20,7 +22,7 @@ class Written(NamedTuple):
 def write(answer: Answer) -> Written:
     """Write an answer; most are given again and again, and are remembered by their identity."""
     status, headers, body = answer
-    lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}".encode()]
+    lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}".encode(), bytes(_DATE)]
     lines += (name + b": " + value for name, value in headers if name != CLOSE[0])
     if status not in (204, 304):
         lines.append(b"content-length: %d" % len(body))
@@ -34,4 +36,14 @@ def write(answer: Answer) -> Written:
     return written
 
 
+def keep_date(now: float) -> None:
+    """Let answers from now on carry this second's Date (RFC 9110, section 6.6.1): those that are remembered are written anew."""
+    line = b"date: " + formatdate(now, usegmt=True).encode()
+    if line != _DATE:
+        _DATE[:] = line
+        WRITTEN.clear()
+
+
 WRITTEN: Final[dict[int, Written]] = {}
+_DATE: Final = bytearray()
+keep_date(time.time())

@@ -126,7 +126,7 @@ def main() -> int:
             app,
             host=sql.host,
             port=sql.port,
-            log_level="warning",
+            log_level="error",  # one line a request that is not valid would be a stranger's to write
             access_log=False,
             lifespan="off",
             ws="none",

@@ -116,7 +116,7 @@ def create_app(
         return JSONResponse(content=is_ready, status_code=200 if is_ready else 503)
 
     endpoint = _Endpoint(Engine(store, settings, clock), settings)
-    return Starlette(
+    application = Starlette(
         routes=[
             Route("/druid/v2/sql", endpoint.query, methods=["POST"]),
             Route("/druid/v2/sql/", endpoint.query, methods=["POST"]),
@@ -125,3 +125,5 @@ def create_app(
         ],
         middleware=[Middleware(GuardedApp, check=guard(settings, token).refusal, count=count, body=refusal_content)],
     )
+    application.router.redirect_slashes = False  # it would send callers to whatever host they named
+    return application

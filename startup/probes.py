@@ -31,7 +31,7 @@ class Probes:
             """Answers one connection."""
 
             timeout = 10
-            default_request_version = "HTTP/1.0"  # so that errors have a status line; a request must name its version all the same
+            default_request_version = "HTTP/1.0"  # that errors of the parser are told in
 
             def do_GET(self) -> None:
                 """Answer a path."""
@@ -50,6 +50,7 @@ class Probes:
                 return RequestHead(self.command, self.path, self.request_version.removeprefix("HTTP/") if names_version else "0.9", headers)
 
             def _answer(self, status: int, kind: str, body: bytes) -> None:
+                self.request_version = "HTTP/1.0"  # whatever was sent: without one there would be no head
                 self.send_response_only(status)
                 self.send_header("date", self.date_time_string())
                 self.send_header("content-type", kind)
@@ -57,8 +58,8 @@ class Probes:
                 self.end_headers()
                 self.wfile.write(body)
 
-            def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-                """Log nothing: probes come every few seconds."""
+            def log_message(self, *_: object) -> None:
+                """Log nothing: probes come every few seconds, and a line for each bad request would be a stranger's to write."""
 
         try:
             self._server = ThreadingHTTPServer((host, port), Answerer)

@@ -32,7 +32,7 @@ def main() -> int:
     keep_private()
     configure()
     # The peer's address as the socket tells it; what browsers claim in X-Forwarded-For is the collector's to judge.
-    config = uvicorn.Config(create_app(settings), proxy_headers=False, access_log=False, log_level="warning", timeout_graceful_shutdown=10)
+    config = uvicorn.Config(create_app(settings), proxy_headers=False, access_log=False, log_level="error", timeout_graceful_shutdown=10)
     server = uvicorn.Server(config)
     _end_on_signals(server)
     log.info("shop started", port=listener.getsockname()[1])

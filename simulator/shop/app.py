@@ -20,6 +20,8 @@ from simulator.shop import pages
 from simulator.shop.articles import load_articles
 from simulator.shop.collector_proxy import TIMEOUT_SECONDS, CollectorProxy
 from simulator.shop.products import CURRENCY, Catalogue, load_catalogue
+from startup.guarded_app import GuardedApp
+from startup.port_guard import malformed
 
 # Nothing from elsewhere: neither scripts nor pictures nor requests.
 _PAGE_HEADERS = (
@@ -73,7 +75,10 @@ def create_app(settings: ShopSettings) -> Starlette:
         Route("/headrace.js", proxy.__call__, methods=["GET"]),
         Mount("/static", StaticFiles(directory=Path(__file__).parent / "static")),
     ]
-    return Starlette(routes=routes, lifespan=lifespan, middleware=[Middleware(PageHeaders)], exception_handlers={404: _missing})
+    middleware = [Middleware(GuardedApp, check=malformed), Middleware(PageHeaders)]
+    shop = Starlette(routes=routes, lifespan=lifespan, middleware=middleware, exception_handlers={404: _missing})
+    shop.router.redirect_slashes = False  # it would send visitors to whatever host they named
+    return shop
 
 
 def _page_routes(catalogue: Catalogue) -> list[Route]:

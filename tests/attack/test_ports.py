@@ -2,24 +2,15 @@
 
 import http.server
 import json
-import socket
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import closing
-from dataclasses import dataclass
 
 import httpx
 import pytest
 from playwright.sync_api import Browser, Page
-from prometheus_client.parser import text_string_to_metric_families
 from support.browser import chromium_running
-from support.collector import start_collector
-from support.store_process import a_store
-from support.waiting import wait_until
-
-from startup.port_guard import PortGuard
-from startup.probes import Probes
+from support.service_ports import Port, exchange
 
 STATEMENT = json.dumps({"query": "SELECT 1 AS leaked"})
 SLOW_SECONDS = 2
@@ -37,65 +28,9 @@ SEND = """async ([url, body, mode, type]) => {
 }"""
 
 
-@dataclass(frozen=True, slots=True)
-class Port:
-    """A port that trusts its callers, and what can be read or done there."""
-
-    number: int
-    paths: tuple[str, ...]
-    posts: tuple[str, ...]
-    metric: str
-
-    def url(self, path: str, host: str = "127.0.0.1") -> str:
-        return f"http://{host}:{self.number}{path}"
-
-    def refused(self, reason: str) -> float:
-        """How many requests the port counts as refused for a reason."""
-        _, text = exchange(self, b"GET /metrics HTTP/1.0\r\n\r\n")
-        families = [family for family in text_string_to_metric_families(text.decode()) if family.name == self.metric]
-        return sum(sample.value for family in families for sample in family.samples if sample.labels == {"reason": reason})
-
-
-def is_answering(url: str) -> bool:
-    try:
-        return httpx.get(url, trust_env=False).status_code == 200
-    except httpx.TransportError:
-        return False
-
-
-@pytest.fixture(scope="module")
-def ports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Port]]:
-    collector = start_collector(tmp_path_factory.mktemp("collector"))
-    probes = Probes("127.0.0.1", 0, PortGuard("HEADRACE_SAMPLE_ALLOWED_HOSTS"), trouble=str, metrics=lambda: b"")
-    with closing(probes), a_store(tmp_path_factory.mktemp("store")) as (_, url):
-        sql = int(url.split(":")[2].split("/")[0])
-        wait_until(lambda: is_answering(f"http://127.0.0.1:{sql}/status/health"), within_seconds=30)
-        counted = "clickstream_port_refused_requests"
-        posts = ("/druid/v2/sql", "/druid/v2/sql/", "/dead-letters/replay")
-        yield {
-            "sql": Port(sql, ("/status", "/status/health", "/dead-letters?limit=100", "/metrics"), posts, counted),
-            "internal": Port(
-                collector.internal_port,
-                ("/ledger", "/metrics", "/health/ready", "/health/live"),
-                ("/h",),
-                "clickstream_collector_refused_requests",
-            ),
-            "probes": Port(probes.port, ("/metrics", "/health/ready", "/health/live"), (), counted),
-        }
-    collector.stop()
-
-
 @pytest.fixture(params=["sql", "internal", "probes"])
 def port(request: pytest.FixtureRequest, ports: dict[str, Port]) -> Port:
     return ports[request.param]
-
-
-def exchange(port: Port, request: bytes) -> tuple[int, bytes]:
-    """Send a request as it is; the status and the body."""
-    with socket.create_connection(("127.0.0.1", port.number), 5) as connection:
-        connection.sendall(request)
-        head, _, body = connection.makefile("rb").read().partition(b"\r\n\r\n")
-    return int(head.split()[1]), body
 
 
 def reason(body: Mapping[str, str]) -> str:
@@ -125,7 +60,7 @@ def test_each_such_port_holds_all_its_paths_to_the_same_rules(port: Port, lines:
     paths = (*port.paths, "/nowhere")
     counted = port.refused(expected[1]) if expected else 0
     for path in paths:
-        status, body = exchange(port, "\r\n".join((f"GET {path} HTTP/1.1", *lines, "Connection: close", "", "")).encode())
+        status, body = exchange(port.number, "\r\n".join((f"GET {path} HTTP/1.1", *lines, "Connection: close", "", "")).encode())
         if expected is None:
             assert status == (404 if path == "/nowhere" else 200)
         else:
@@ -134,7 +69,7 @@ def test_each_such_port_holds_all_its_paths_to_the_same_rules(port: Port, lines:
 
 
 def test_http_1_0_without_a_host_is_answered(port: Port) -> None:
-    assert exchange(port, f"GET {port.paths[-1]} HTTP/1.0\r\n\r\n".encode())[0] == 200
+    assert exchange(port.number, f"GET {port.paths[-1]} HTTP/1.0\r\n\r\n".encode())[0] == 200
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""])

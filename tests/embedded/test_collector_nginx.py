@@ -29,7 +29,8 @@ def collector(tmp_path: Path) -> Iterator[RunningCollector]:
 
 
 @pytest.fixture
-def port(collector: RunningCollector, tmp_path: Path) -> Iterator[int]:
+def ports(collector: RunningCollector, tmp_path: Path) -> Iterator[tuple[int, int]]:
+    """The ports of the collector and of the dashboards."""
     port, *others = free_ports(3)
     places = {
         "/tmp": str(tmp_path),
@@ -46,9 +47,14 @@ def port(collector: RunningCollector, tmp_path: Path) -> Iterator[int]:
     (tmp_path / "nginx.conf").write_text(text)
     process = subprocess.Popen(["nginx", "-e", "stderr", "-g", "daemon off;", "-c", str(tmp_path / "nginx.conf")])
     wait_until(lambda: is_listening(port))
-    yield port
+    yield port, others[0]
     process.terminate()
     process.wait(10)
+
+
+@pytest.fixture
+def port(ports: tuple[int, int]) -> int:
+    return ports[0]
 
 
 def test_a_request_that_needs_no_host_reaches_the_collector(port: int) -> None:
@@ -59,3 +65,10 @@ def test_what_a_sender_says_of_its_address_is_not_handed_on(port: int, collector
     assert ask(port, a_request(BODY, b"X-Forwarded-For: 203.0.113.9")).json["results"] == ["ok"]
     (message,) = read_all(collector.topic_directory)
     assert DECODER.decode(message.value)["address"] == "127.0.0.0"
+
+
+def test_a_request_without_a_version_is_handed_on_to_nobody(ports: tuple[int, int]) -> None:
+    for number in ports:
+        with socket.create_connection(("127.0.0.1", number), 5) as connection:
+            connection.sendall(b"GET /headrace.js\r\n\r\n")
+            assert b"400 Bad Request" in connection.makefile("rb").read()

@@ -1,0 +1,12 @@
+"""What several attacks need running."""
+
+from collections.abc import Iterator
+
+import pytest
+from support.service_ports import Port, ports_running
+
+
+@pytest.fixture(scope="session")
+def ports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Port]]:
+    with ports_running(tmp_path_factory.mktemp("ports")) as running:
+        yield running

@@ -1,0 +1,88 @@
+"""Requests of other shapes than a browser's, on every port of ours: none is answered as if it were sound, none leads elsewhere."""
+
+import re
+import socket
+import time
+from email.utils import parsedate_to_datetime
+
+import httpx
+import pytest
+from support.service_ports import Port
+from support.waiting import wait_until
+
+PORTS = ("public", "internal", "sql", "probes", "shop")
+
+
+@pytest.fixture(params=PORTS)
+def port(request: pytest.FixtureRequest, ports: dict[str, Port]) -> Port:
+    return ports[request.param]
+
+
+def answer_to(port: Port, request: bytes) -> list[bytes]:
+    """Send a request and nothing more; the lines of the answer's head, one that is empty if the connection is closed without a word."""
+    with socket.create_connection(("127.0.0.1", port.number), 5) as connection:
+        connection.sendall(request)
+        connection.shutdown(socket.SHUT_WR)
+        try:
+            return connection.makefile("rb").read().partition(b"\r\n\r\n")[0].split(b"\r\n")
+        except ConnectionResetError:
+            return [b""]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "GET {path}",
+        "GET {path} ",
+        "GET {path} HTTP/0.9",
+        "POST {path}",
+        "GET {path} HTTP/1.2",
+        "GET {path} HTTP/2.0",
+        "GET {path} HTTP/9.9",
+        "GET {path} HTTP/1",
+        "GET {path} HTTP/11",
+        "GET {path} HTTP/1.1.1",
+        "GET {path} http/1.1",
+        "GET {path} ICAP/1.0",
+        "GET {path} x HTTP/1.1",
+        "GET",
+        "{path} HTTP/1.1",
+    ],
+)
+@pytest.mark.parametrize("host", ["", "Host: localhost\r\n", "Host: localhost\r\nConnection: keep-alive\r\n"])
+def test_what_is_not_http_1_is_refused(port: Port, line: str, host: str) -> None:
+    status = answer_to(port, f"{line.format(path=port.paths[0])}\r\n{host}\r\n".encode())[0]
+    assert re.match(rb"HTTP/1\.[01] [45]\d\d |$", status), status
+
+
+def test_a_request_without_a_version_is_told_that_it_is_not_valid(port: Port) -> None:
+    for path in (*port.paths, "/nowhere"):
+        assert answer_to(port, f"GET {path}\r\n\r\n".encode())[0].split()[1] == b"400"
+
+
+@pytest.mark.parametrize(
+    "path", ["{path}/", "//evil.example/", "//evil.example/%2f..", "/h/", "/\\evil.example/", "/nowhere/", "/%2f%2fevil.example/"]
+)
+def test_no_answer_leads_to_the_host_that_a_caller_named(port: Port, path: str) -> None:
+    for host in ("localhost:1", "evil.localhost"):
+        for target in (path.format(path=known) for known in (*port.paths, *port.posts)):
+            for method in ("GET", "POST"):
+                head = answer_to(port, f"{method} {target} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 0\r\n\r\n".encode())
+                assert not [line for line in head if line.lower().startswith(b"location:")], (method, target)
+
+
+def test_every_answer_has_the_date_of_its_second(port: Port) -> None:
+    def dates() -> set[str]:
+        """Dates of an answer of each kind: found, not found, refused by the port, refused for its shape, to an event."""
+        requests: list[tuple[str, str, dict[str, str]]] = [("GET", path, {}) for path in (*port.paths, "/nowhere")]
+        requests += [("GET", port.paths[0], {"Host": "a/b"}), *(("POST", path, {}) for path in port.posts)]
+        found = set()
+        for method, path, headers in requests:
+            answer = httpx.request(method, port.url(path), headers=headers, trust_env=False)
+            assert len(answer.headers.get_list("date")) == 1, (method, path, answer.status_code)
+            assert abs(parsedate_to_datetime(answer.headers["date"]).timestamp() - time.time()) < 2
+            found.add(answer.headers["date"])
+        return found
+
+    first = dates()
+    wait_until(lambda: not dates() & first, within_seconds=5)
