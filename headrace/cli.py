@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.console import Console
 from rich.text import Text
 
+from headrace.consoles import SafeConsole
 from headrace.errors import CommandError
 from headrace.state import DEFAULT, LOOPBACK, Run, State
 
@@ -48,8 +48,8 @@ DatasourceOption = Annotated[str, typer.Option(help="Table in Druid.")]
 DRUID = "http://127.0.0.1:8081"
 DATASOURCE = "clickstream"
 PIPE_WIDTH = 10_000  # whoever reads a pipe wants a row on a line
-console = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH)
-errors = Console(stderr=True)
+console = SafeConsole(width=None if sys.stdout.isatty() else PIPE_WIDTH)
+errors = SafeConsole(stderr=True)
 
 
 def main() -> None:

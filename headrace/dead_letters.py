@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeAlias
 from rich.console import Console
 from rich.table import Table
 
+from headrace.consoles import cell
 from streams.dead_letters import NEVER_REPLAYED
 from streams.replays import Replayed
 from streams.sink import Choice
@@ -39,8 +40,8 @@ def print_dead_letters(letters: DeadLetters, choice: Choice, limit: int, console
         return
     table = Table(*COLUMNS, box=None, padding=(0, 2))
     for letter in newest:
-        table.add_row(*(str(letter[name]) for name in SHOWN))
-    console.print(table, markup=False)
+        table.add_row(*(cell(letter[name]) for name in SHOWN))
+    console.print(table)
     console.print(f"[dim]{len(newest)} of {total} dead letters[/]", highlight=False)
 
 

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from headrace.consoles import cell
 from headrace.druid_client import TASK, Druid
 from headrace.druid_supervisor import Standing, standing, tasks
 
@@ -48,7 +49,7 @@ def print_status(content: dict[str, Any], datasource: str, console: Console) -> 
     table = Table("task", "state", "offsets", "error", box=None, padding=(0, 2))
     for task in content["tasks"]:
         offsets = " ".join(f"{partition}:{offset}" for partition, offset in sorted((task["offsets"] or {}).items()))
-        table.add_row(task["id"], task["state"], offsets, escape(task["error"] or ""))
+        table.add_row(*map(cell, (task["id"], task["state"], offsets, task["error"])))
     console.print(table)
     for reason in content["reasons"]:
         console.print(f"[yellow]{escape(reason)}[/]", highlight=False, soft_wrap=True)

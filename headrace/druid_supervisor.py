@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from rich.console import Console
 
+from headrace.consoles import SafeConsole
 from headrace.druid_client import SUPERVISORS, TASKS, Druid
 from headrace.errors import CommandError
 
@@ -64,7 +65,7 @@ def is_suspended(_druid: Druid, now: Standing) -> bool:
 def wait_until(druid: Druid, datasource: str, condition: Condition) -> None:
     """Show how it stands until the condition holds; raises CommandError when it does not within the time."""
     deadline = time.monotonic() + WAIT_SECONDS
-    with Console(stderr=True).status(f"waiting for {datasource}") as progress:
+    with SafeConsole(stderr=True).status(f"waiting for {datasource}") as progress:
         while not condition(druid, now := standing(druid, datasource)):
             if time.monotonic() > deadline:
                 last = now["recentErrors"][-1]["message"] if now["recentErrors"] else "`headrace druid status` says more"

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from headrace.consoles import SafeConsole
 from headrace.errors import CommandError
 from headrace.state import State
 from simulator.errors import SimulatorError
@@ -19,7 +20,7 @@ def replay(file: Path, state: State, site: str, console: Console, *, as_json: bo
     if not file.is_file():
         raise CommandError(f"there is no log {file}")
     internal = state.running().url("internal")
-    with Progress(console=Console(stderr=True)) as progress:
+    with Progress(console=SafeConsole(stderr=True)) as progress:
         task = progress.add_task(f"replaying {file.name}", total=None)
 
         def show(read: int, size: int) -> None:

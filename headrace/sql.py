@@ -8,8 +8,9 @@ from urllib.parse import urlsplit
 import pydruid.db
 import requests
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
+from headrace.consoles import cell
 from headrace.errors import CommandError
 from headrace.sql_token import read_token
 from headrace.state import State
@@ -57,8 +58,8 @@ def print_rows(columns: list[str], rows: list[tuple[Any, ...]], console: Console
         for row in rows:
             console.out(json.dumps(dict(zip(columns, row, strict=True)), ensure_ascii=False), highlight=False)
         return
-    table = Table(*columns, box=None, padding=(0, 2))
+    table = Table(*(Column(cell(name)) for name in columns), box=None, padding=(0, 2))
     for row in rows:
-        table.add_row(*("" if value is None else str(value) for value in row))
-    console.print(table, markup=False)
+        table.add_row(*map(cell, row))
+    console.print(table)
     console.print(f"[dim]{len(rows)} row{'' if len(rows) == 1 else 's'}[/]", highlight=False)

@@ -15,6 +15,7 @@ from headrace.errors import CommandError
 from headrace.state import State
 from schemas.codec import CodecError, Decoder
 from schemas.contract import load_schema
+from startup.visible import visible
 from topics.local import tail as follow_topic
 from topics.spools import spool_paths
 from topics.topic import Damage, Entry, Kind, Message
@@ -79,7 +80,7 @@ def _line(content: dict[str, Any]) -> Text:
     line = Text(f"{(content['received_at'] or '')[11:23]:<12}  ", style="dim")
     line.append(f"{content['result']:<20}", style="green" if is_ok else "bold red")
     if is_ok:
-        line.append("  ".join(str(content[name]) for name in SHOWN if name in content), style="default")
+        line.append("  ".join(visible(str(content[name])) for name in SHOWN if name in content), style="default")
     else:
-        line.append(json.dumps(content["detail"], ensure_ascii=False), style="default")
+        line.append(visible(json.dumps(content["detail"], ensure_ascii=False)), style="default")
     return line

@@ -5,6 +5,9 @@ import sys
 from typing import TextIO
 
 import structlog
+from structlog.typing import EventDict
+
+from startup.visible import visible
 
 
 class _ServerLog(logging.Handler):
@@ -17,15 +20,21 @@ class _ServerLog(logging.Handler):
             )
 
 
+def _make_visible(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """Show what would act on the terminal; JSON has escapes for it."""
+    return {name: visible(value) if isinstance(value, str) else value for name, value in event.items()}
+
+
 def configure(stream: TextIO | None = None) -> None:
     """Set up structlog, and the standard library's log behind it."""
     out = stream or sys.stdout
-    renderer = structlog.dev.ConsoleRenderer() if out.isatty() else structlog.processors.JSONRenderer()
+    is_terminal = out.isatty()
+    renderer = structlog.dev.ConsoleRenderer() if is_terminal else structlog.processors.JSONRenderer()
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            *([] if out.isatty() else [structlog.processors.format_exc_info]),
+            *([_make_visible] if is_terminal else [structlog.processors.format_exc_info]),
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
