@@ -9,6 +9,7 @@ from typing import Final, NamedTuple, TypeAlias
 Address: TypeAlias = IPv4Address | IPv6Address
 Network: TypeAlias = IPv4Network | IPv6Network
 
+MAX_HOPS: Final = 100
 KEPT_BITS = {4: 24, 6: 48}
 LIMITED_BITS = {4: (24,), 6: (64, 48)}  # a customer of IPv6 has a /64 at least, and often a /56 or a /48 full of them
 _WITH_PORT: Final = re.compile(r"\[([^\]]+)\](?::\d{1,5})?|([^:]+):\d{1,5}")
@@ -36,7 +37,7 @@ def client_address(peer: str, forwarded_for: str, proxies: Sequence[Network]) ->
 
     What is no address ends that too: the proxy before it does not know whose the request is, and so nobody does.
     """
-    hops = forwarded_for.split(",") if forwarded_for else []
+    hops = forwarded_for.rsplit(",", MAX_HOPS) if forwarded_for else []  # what more there are is one that is no address
     address = read_address(peer)
     while hops and address is not None and is_listed(address, proxies):
         address = read_address(hops.pop())

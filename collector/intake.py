@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
+from time import thread_time
 from typing import Final, TypeAlias
 
 from collector.addresses import AddressReader
@@ -17,6 +18,7 @@ from topics.topic import TopicError, TopicFull, TopicWriter, stored_bytes
 Respond: TypeAlias = Callable[[Answer], None]
 _Waiting: TypeAlias = tuple[Outcome, Readers, float, Respond]  # since when
 
+LARGE_BYTES: Final = 4096  # no smaller request makes work worth a look at the clock
 UNKNOWN: Final = ("",)  # the network of all clients that are not known
 FOREIGN: Final = turned_away(403, RejectReason.ORIGIN_NOT_ALLOWED, "this source takes no events of pages of this origin")
 
@@ -54,10 +56,15 @@ class Intake:
             return
         received_at = int(began * 1000)
         refusal = refusal or self._fault(request)
+        is_large = len(request.body) + len(request.query) > LARGE_BYTES
+        work_from = thread_time() if is_large else 0.0
         outcome = self._source.take(request, received_at) if refusal is None else self._source.refuse(refusal, received_at)
+        work_seconds = thread_time() - work_from if is_large else 0.0
+        is_stored = self._store(outcome, readers or self._origins.strangers, began, respond)
         networks = request.seen.networks if request.seen else UNKNOWN
-        if self._store(outcome, readers or self._origins.strangers, began, respond) and self._rates is not None and networks:
-            self._rates.charge(networks, stored_bytes(outcome.messages) + stored_bytes(outcome.copies), began)
+        if self._rates is not None and networks:
+            size = stored_bytes(outcome.messages) + stored_bytes(outcome.copies) if is_stored else 0
+            self._rates.charge(networks, began, size=size, work_seconds=work_seconds)
 
     def too_large(self) -> Rejection:
         """Say that a body has too many bytes."""

@@ -1,4 +1,4 @@
-"""How much comes from one network: requests a second, and bytes to store a minute."""
+"""How much comes from one network: requests a second and the work they make, and bytes to store a minute."""
 
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -9,6 +9,7 @@ from collector.event import RejectReason
 
 MAX_NETWORKS: Final = 100_000  # the one that was silent longest is forgotten: it has mostly its whole allowance again
 WIDER: Final = 16  # so many times the allowance of a network has the wider one around it
+SECONDS_OF_REQUEST: Final = 0.005  # of a processor; what takes longer counts as several requests
 _MINUTE: Final = 60.0
 _REQUESTS, _BYTES = 0, 1
 
@@ -23,8 +24,8 @@ class Wait(NamedTuple):
 class Rates:
     """The allowances of all networks. Of each two numbers are kept: when it will have all of it again (the generic cell rate algorithm).
 
-    A client is given by its networks, the narrowest first; each has to have something left. What a request stores is known afterwards: it
-    is charged then, and who has overdrawn an allowance waits.
+    A client is given by its networks, the narrowest first; each has to have something left. What a request stores, and how long it takes,
+    is known afterwards: it is charged then, and who has overdrawn an allowance waits. A debt is at most as large as the allowance.
     """
 
     def __init__(self, requests_per_second: float, burst: int, bytes_per_minute: int) -> None:
@@ -39,12 +40,10 @@ class Rates:
         taken: list[tuple[list[float], float]] = []
         for network in networks:
             full_at = self._of(network)
-            used = full_at[_REQUESTS] - now
-            if not 0 < used <= self._longest * 1.001:  # all is there, or the clock was set back
-                used = 0.0
+            used = _used(full_at[_REQUESTS], now, self._longest)
             if (missing := used + cost - self._longest) > 1e-6:
                 return Wait(RejectReason.TOO_MANY_REQUESTS, ceil(missing))
-            if (missing := self._used_bytes(full_at, now) - _MINUTE) >= 0:
+            if (missing := _used(full_at[_BYTES], now, _MINUTE) - _MINUTE) >= 0:
                 return Wait(RejectReason.TOO_MANY_BYTES, ceil(missing) + 1)
             taken.append((full_at, now + used + cost))
             cost /= WIDER
@@ -52,20 +51,17 @@ class Rates:
             full_at[_REQUESTS] = until
         return None
 
-    def charge(self, networks: Sequence[str], size: int, now: float) -> None:
-        """Charge the bytes that a request stored."""
-        cost = size * self._seconds_of_byte
-        if not cost:
-            return
+    def charge(self, networks: Sequence[str], now: float, *, size: int, work_seconds: float) -> None:
+        """Charge the bytes that a request stored; and one that made the work of several for as many."""
+        bytes_cost = size * self._seconds_of_byte
+        work_cost = (work_seconds / SECONDS_OF_REQUEST - 1) * self._seconds_of_request
         for network in networks:
             full_at = self._full_at.get(network)
             if full_at is not None:  # or else it was forgotten since it was taken
-                full_at[_BYTES] = now + min(self._used_bytes(full_at, now) + cost, 2 * _MINUTE)
-            cost /= WIDER
-
-    def _used_bytes(self, full_at: list[float], now: float) -> float:
-        used = full_at[_BYTES] - now
-        return used if 0 < used <= 2.001 * _MINUTE else 0.0
+                full_at[_BYTES] = now + min(_used(full_at[_BYTES], now, _MINUTE) + bytes_cost, 2 * _MINUTE)
+                if work_cost > 0:
+                    full_at[_REQUESTS] = now + min(_used(full_at[_REQUESTS], now, self._longest) + work_cost, 2 * self._longest)
+            bytes_cost, work_cost = bytes_cost / WIDER, work_cost / WIDER
 
     def _of(self, network: str) -> list[float]:
         networks = self._full_at
@@ -77,6 +73,12 @@ class Rates:
         else:
             networks.move_to_end(network)
         return full_at
+
+
+def _used(full_at: float, now: float, longest: float) -> float:
+    """How much of an allowance is used, in seconds; more than can ever be is none: the clock was set back."""
+    used = full_at - now
+    return used if 0 < used <= 2.001 * longest else 0.0
 
 
 def make_rates(requests_per_second: float, burst: int, bytes_per_minute: int) -> Rates | None:

@@ -10,6 +10,7 @@ import crawleruseragents  # type: ignore[import-untyped]  # the package carries 
 
 GRAM_LENGTH = 4
 REMEMBERED_AGENTS = 8_192
+MAX_AGENT_LENGTH = 512  # so much of an agent is looked at, as of those that are stored; some patterns take the square of it
 
 
 class BotReason(StrEnum):
@@ -75,9 +76,13 @@ def required_literal(pattern: str) -> str:
     return max((re.sub(r"\\(.)", r"\1", stretch) for stretch in stretches), key=len)
 
 
-@lru_cache(maxsize=REMEMBERED_AGENTS)
 def find_bot_reasons(user_agent: str | None) -> tuple[str, ...]:
-    """Give the codes of BotReason that hold for an agent; empty for what may be a person, and for an agent that is not told."""
+    """Return the codes of BotReason that hold for an agent; empty for what may be a person, and for an agent that is not known."""
+    return _find_bot_reasons(user_agent and user_agent[:MAX_AGENT_LENGTH])
+
+
+@lru_cache(maxsize=REMEMBERED_AGENTS)
+def _find_bot_reasons(user_agent: str | None) -> tuple[str, ...]:
     if not user_agent:
         return ()
     reasons = _crawler_reasons(user_agent)

@@ -14,7 +14,7 @@ from user_agents.parsers import (  # type: ignore[import-untyped]  # the package
     parse_operating_system,
 )
 
-from enrichment.bots import find_bot_reasons
+from enrichment.bots import MAX_AGENT_LENGTH, find_bot_reasons
 
 REMEMBERED_AGENTS = 8_192
 
@@ -49,9 +49,13 @@ class Device:
 UNKNOWN = Device("unknown")
 
 
-@lru_cache(maxsize=REMEMBERED_AGENTS)
 def find_device(user_agent: str | None) -> Device:
     """Read the device from an agent; `bot` is what enrichment.bots names, so that the two never differ."""
+    return _find_device(user_agent and user_agent[:MAX_AGENT_LENGTH])
+
+
+@lru_cache(maxsize=REMEMBERED_AGENTS)
+def _find_device(user_agent: str | None) -> Device:
     if not user_agent:
         return UNKNOWN
     parsed = _parser().parse(user_agent)

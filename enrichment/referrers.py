@@ -33,6 +33,9 @@ class Kind(StrEnum):
     SEARCH = "search"
 
 
+MAX_LABELS = 8  # no known host has more; a visitor can name one of a thousand
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """A source by name; its kind is None if it is none of the known ones."""
@@ -75,7 +78,7 @@ class Referrers:
 def _forms(host: str) -> Iterator[tuple[int, str]]:
     """Give the ways the data may write a host: itself, with {} for a country, then the same for each host above it, with its height."""
     labels = host.split(".")
-    for depth in range(len(labels) - 1):
+    for depth in range(max(0, len(labels) - MAX_LABELS), len(labels) - 1):
         rest = labels[depth:]
         yield depth, ".".join(rest)
         if COUNTRY_LABEL.fullmatch(rest[0]):

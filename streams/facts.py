@@ -6,6 +6,7 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import Any, TypeAlias
 
+from enrichment.bots import MAX_AGENT_LENGTH
 from schemas.codec import Record
 from streams.settings import PlaceDetail
 from streams.sink import Row
@@ -44,11 +45,15 @@ class FactFinder:
         self._on_failure = on_failure
         self._place_keys = {"city": PLACE_KEYS, "country": COUNTRY_KEYS, "off": ()}[detail]
         self.place = lru_cache(MOST_PLACES)(self._place)
-        self.agent = lru_cache(MOST_AGENTS)(self._agent)
+        self._known_agent = lru_cache(MOST_AGENTS)(self._agent)
 
     def refresh(self) -> None:
         """Begin a batch: the place database may have been exchanged since the last."""
         self.place.cache_clear()
+
+    def agent(self, user_agent: str | None) -> Facts:
+        """Give what an agent says; of a longer one than is stored, what its beginning does."""
+        return self._known_agent(user_agent and user_agent[:MAX_AGENT_LENGTH])
 
     def channel(self, record: Record) -> Channel:
         """Give the channel and source that brought the visitor to the page; none where the visitor came from the site itself."""

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
+from enrichment.bots import MAX_AGENT_LENGTH
 from schemas.codec import Record
 from streams.salts import DAY_MS, Salts
 from streams.sink import Party
 
-MOST_KNOWN = 100_000
+MAX_KNOWN = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +46,16 @@ class Parties:
         return None
 
     def _private(self, record: Record) -> Identity:
-        if self._generation != self._salts.generation or len(self._known) >= MOST_KNOWN:
+        if self._generation != self._salts.generation or len(self._known) >= MAX_KNOWN:
             self._known.clear()
             self._generation = self._salts.generation
         day = record["occurred_at"] // DAY_MS
         known = (day, record["site"], record["address"], record["user_agent"])
         identity = self._known.get(known)
         if identity is None:
-            identity = self._known[known] = self._candidates(*known)
+            identity = self._candidates(*known)
+            if len(known[3] or "") <= MAX_AGENT_LENGTH:
+                self._known[known] = identity
         return identity
 
     def _candidates(self, day: int, site: str, address: str | None, user_agent: str | None) -> Identity:

@@ -230,7 +230,8 @@ class LocalTopic:
                 self._log.store(group.frames, group.counts)
         except NoSpace as error:
             group.error = _full("the disk is full")
-            log.warning("the disk took nothing", directory=str(self._directory), error=str(error))
+            if time.monotonic() >= self._no_space_until:  # or else it was logged a moment ago
+                log.warning("the disk took nothing", directory=str(self._directory), error=str(error))
             self._no_space_until = time.monotonic() + NO_SPACE_SECONDS
             with suppress(OSError):
                 self._log.delete_released()  # the only space that is ours to give

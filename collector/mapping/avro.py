@@ -77,7 +77,7 @@ class Remembered(Generic[Key, Made]):
     def make(self, key: Key) -> Made:
         """Make what is not known yet, and remember it."""
         made: Made = self._make(key)
-        size = sys.getsizeof(key)
+        size = sum(map(sys.getsizeof, key)) if isinstance(key, tuple) else sys.getsizeof(key)
         if size <= self._max_key_bytes:
             self._bytes += size + 150 + sum(map(sys.getsizeof, made if isinstance(made, tuple) else (made,)))
             if self._bytes > self._max_bytes:

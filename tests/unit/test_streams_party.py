@@ -7,7 +7,7 @@ from support.streams import NOON, a_record
 from support.streams_reference import DAY, MINUTE
 
 from schemas.codec import Record
-from streams.party import MOST_KNOWN, Identity, Parties
+from streams.party import MAX_KNOWN, Identity, Parties
 from streams.salts import LIFETIME_MS, Salts
 
 TODAY = NOON // DAY
@@ -63,7 +63,7 @@ def test_what_was_made_from_a_destroyed_salt_is_forgotten(salts: Salts) -> None:
 
 def test_what_is_remembered_is_bounded(salts: Salts) -> None:
     parties = Parties(salts)
-    for number in range(MOST_KNOWN + 2):
+    for number in range(MAX_KNOWN + 2):
         parties.identify({"party_kind": "private", "occurred_at": NOON, "site": "shop", "address": None, "user_agent": str(number)})
     assert len(parties._known) == 2
 

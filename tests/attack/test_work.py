@@ -1,0 +1,89 @@
+"""Work and memory that follow from what a visitor chooses: long agents, hosts of a thousand labels, header lines without end."""
+
+import sys
+import time
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support.collector import DEFAULTS, LocalCollector, a_body, an_event
+from support.streams import NOON
+
+from collector.addresses import AddressReader
+from enrichment.bots import find_bot_reasons
+from enrichment.channels import find_channel
+from enrichment.device import find_device
+from streams.party import Parties
+from streams.salts import DAY_MS, Salts
+
+MIB = 1 << 20
+
+
+def milliseconds(work: Callable[[], object]) -> float:
+    """The least time of a processor that some runs take."""
+    return min(_once(work) for _ in range(5)) * 1000
+
+
+def _once(work: Callable[[], object]) -> float:
+    started = time.process_time()
+    work()
+    return time.process_time() - started
+
+
+@pytest.mark.parametrize("piece", ["Android ", "Android Mobile", "googlebot ", "Tizen", "AFT", "Mozilla/5.0 ("])
+def test_a_long_agent_takes_no_longer_than_one_that_is_stored(piece: str) -> None:
+    find_device("warm")
+    find_bot_reasons("warm")
+    agents = iter([f"{number}{piece * 2000}"[:16_000] for number in range(10)])
+    assert milliseconds(lambda: find_device(next(agents))) < 3, "128 milliseconds, when all of it was searched"
+
+
+@pytest.mark.parametrize("host", ["." * 2000, "a." * 1000, "a.co." * 400])
+def test_a_host_of_a_thousand_labels_is_looked_up_as_quickly_as_any(host: str) -> None:
+    find_channel("shop.example", "https://warm.example/", "warm.example", None, None, None, None)
+    numbers = iter(range(10))
+    assert milliseconds(lambda: find_channel("shop.example", "https://x/", f"{host}{next(numbers)}.fr", host, None, None, None)) < 2
+
+
+def test_proxies_without_end_in_a_header_are_not_all_read() -> None:
+    reader = AddressReader(DEFAULTS.trusted_proxies)
+    endless = b"203.0.113.9," + b"::1," * 4000 + b"127.0.0.1"
+    assert reader.read("127.0.0.1", endless) is None
+    assert milliseconds(lambda: reader.read("127.0.0.1", endless)) < 3, "14 milliseconds, when all of it was read"
+
+
+def grown(work: Callable[[], object]) -> float:
+    """MiB that are held after some work and were not before."""
+    tracemalloc.start()
+    try:
+        work()
+        return tracemalloc.get_traced_memory()[0] / MIB
+    finally:
+        tracemalloc.stop()
+
+
+def test_what_is_remembered_of_long_agents_is_bounded_in_bytes() -> None:
+    collector = LocalCollector(DEFAULTS.model_copy(update={"rate_per_second": 0.0, "bytes_per_minute": 0}))
+    encoded = a_body(an_event())
+
+    def flood() -> None:
+        for number in range(1000):
+            collector.send(encoded, headers=[("user-agent", f"{number:05}" + "a" * 15_000)])
+            collector.topic.messages.clear()
+
+    assert grown(flood) < 6, "15 MiB, when only the agents' number was bounded"
+
+
+def test_what_the_converter_remembers_of_private_visitors_is_bounded_in_bytes(tmp_path: Path) -> None:
+    salts = Salts.open(tmp_path / "salts.json")
+    salts.renew([NOON // DAY_MS], NOON)
+    parties = Parties(salts)
+
+    def flood() -> None:
+        for number in range(1000):
+            agent = f"{number:05}" + "a" * 15_000
+            parties.identify({"party_kind": "private", "occurred_at": NOON, "site": "shop", "address": None, "user_agent": agent})
+
+    assert grown(flood) < 1
+    assert sys.getsizeof(parties._known) < MIB
