@@ -8,6 +8,7 @@ from typing import Any
 
 import druid_token
 from druid_dialect import DruidSql
+from flask import Flask
 from secret_file import PASSWORD, TOKEN, read_or_make_secret, read_secret
 from superset.config import TALISMAN_CONFIG as DEFAULT_TALISMAN_CONFIG
 from superset.utils.log import AbstractEventLogger
@@ -39,6 +40,14 @@ FEATURE_FLAGS = {
     "ENABLE_TEMPLATE_PROCESSING": True,  # charts show people unless the filter Traffic says otherwise
     "ESCAPE_MARKDOWN_HTML": True,
 }
+
+
+def FLASK_APP_MUTATOR(application: Flask) -> None:  # noqa: N802 - Superset's name
+    """Change what no setting can; Superset's own modules can be imported only now."""
+    from open_ranges import take_open_ranges  # noqa: PLC0415
+
+    take_open_ranges(application)
+
 
 # Every statement is read and written once more before it is sent; with sqlglot's own Druid, in functions that Druid does not know.
 SQLGLOT_DIALECTS_EXTENSIONS = {"druid": DruidSql}

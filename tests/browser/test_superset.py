@@ -1,5 +1,6 @@
 """The dashboard in a real browser: Superset in its own environment over a real minidruid."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -7,10 +8,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Dialog, Page, Request
+from playwright.sync_api import Browser, Dialog, Page, Request, Route
 from support.minidruid import RunningMinidruid, clickstream_rows, open_store, serve
 from support.ports import free_ports
-from support.superset import Dashboards, RunningSuperset, ShownChart, log_in, open_dashboard, superset_running, take_picture
+from support.superset import Dashboards, RunningSuperset, ShownChart, log_in, open_dashboard, superset_running, take_picture, with_range
 
 from streams.sink import Batch, Row
 
@@ -105,6 +106,23 @@ def test_every_chart_of_the_dashboard_draws(visit: Visit, tmp_path: Path) -> Non
     assert [chart for chart in visit.charts if chart.has_failed or not chart.has_drawn] == []
     assert len(visit.charts) >= 14
     assert (tmp_path / "dashboard.png").stat().st_size > 100_000
+
+
+def test_every_chart_draws_for_a_range_without_an_end(chromium: Browser, superset: RunningSuperset) -> None:
+    with chromium.new_context() as context:
+        page = context.new_page()
+        log_in(page, superset.url, superset.password)
+        asked: list[str] = []
+
+        def ask(route: Route) -> None:
+            asked.append(with_range(route.request.post_data, "No filter") or "")
+            route.continue_(post_data=asked[-1])
+
+        page.route(re.compile("/chart/data"), ask)
+        charts = open_dashboard(page, superset.url)
+        page.unroute_all(behavior="ignoreErrors")
+    assert [chart for chart in charts if chart.has_failed or not chart.has_drawn] == []
+    assert sum('"No filter"' in body for body in asked) >= 20
 
 
 def test_the_dashboard_names_the_source_of_its_places(visit: Visit) -> None:

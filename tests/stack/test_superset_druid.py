@@ -15,7 +15,7 @@ from support.druid_table import druid_table
 from support.engines import RunningEngines
 from support.minidruid import ask, clickstream_rows, engine_over, open_store
 from support.ports import free_ports
-from support.superset import ASSETS, Dashboards, ShownChart, bundle_context, log_in, open_dashboard, superset_running
+from support.superset import ASSETS, Dashboards, ShownChart, bundle_context, log_in, open_dashboard, superset_running, with_range
 from support.truth import Tally, Verdict, compare
 
 from minidruid.engine import Engine
@@ -58,15 +58,15 @@ class Visit:
     statements: list[str]
 
 
-@pytest.fixture(scope="module")
-def visit(druid: Datasource, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Visit]:
+@pytest.fixture(scope="module", params=["Last week", "No filter"])
+def visit(request: pytest.FixtureRequest, druid: Datasource, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Visit]:
     (port,) = free_ports(1)
     uri = f"druid://{druid.broker_url.removeprefix('http://')}/druid/v2/sql?header=true"
     with superset_running(tmp_path_factory.mktemp("superset"), uri, port) as superset, chromium_running() as browser:
         name_the_datasource(superset.url, superset.password, druid.name)
         page = browser.new_page()
         log_in(page, superset.url, superset.password)
-        yield look(page, superset.url)
+        yield look(page, superset.url, request.param)
 
 
 def name_the_datasource(url: str, password: str, name: str) -> None:
@@ -77,12 +77,12 @@ def name_the_datasource(url: str, password: str, name: str) -> None:
     client.close()
 
 
-def look(page: Page, url: str) -> Visit:
+def look(page: Page, url: str, time_range: str) -> Visit:
     """Open the dashboard and read each answer to a chart on its way: the browser does not keep it."""
     statements: list[str] = []
 
     def read(route: Route) -> None:
-        answer = route.fetch(timeout=120_000)
+        answer = route.fetch(timeout=120_000, post_data=with_range(route.request.post_data, time_range))
         content: dict[str, Any] = answer.json()
         queries = [result.get("query") or "" for result in content.get("result", [content])]
         statements.extend(sql for query in queries for sql in map(str.strip, query.split(";")) if sql)

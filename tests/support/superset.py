@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import quote, quote_plus
 
 import httpx
 import psutil
@@ -200,6 +201,13 @@ def log_in(page: Page, url: str, password: str) -> None:
         return "/login" not in page.url
 
     wait_until(is_in, within_seconds=90)
+
+
+def with_range(body: str | None, time_range: str) -> str | None:
+    """Return the body of a request for a chart with another range than that of the bundle, however the body is encoded."""
+    for encode in (str, quote, quote_plus):
+        body = body and body.replace(encode("Last week"), encode(time_range))
+    return body
 
 
 def open_dashboard(page: Page, url: str, *, within_seconds: float = 120) -> list[ShownChart]:
