@@ -6,13 +6,13 @@ from typing import NamedTuple, TypeAlias
 
 import msgspec
 
+from topics.accounts import COUNTS, OUTCOMES
 from topics.local import Received
 from topics.readers import Accounts
 from topics.spools import add_accounts
 
 Minute: TypeAlias = tuple[int, str]  # (milliseconds since 1970, source)
 DUPLICATE = "duplicate"  # a refusal in the topic, but accounted for as a duplicate
-OUTCOMES = ("stored", "duplicates", "dead_letters")
 # Minutes leave both halves of the ledger after 48 hours, not at the same moment: the younger ones are exact.
 SHOWN_MS = 24 * 60 * 60 * 1000
 
@@ -63,19 +63,17 @@ def ledger(received: Mapping[Minute, Received], accounts: Mapping[str, Mapping[M
     account = accounts[min(accounts)] if accounts else {}
     keys = sorted(key for key in received.keys() | account.keys() if key[0] >= now - SHOWN_MS)
     minutes = [_line(key, received.get(key, Received()), account.get(key, {})) for key in keys]
-    counted = ("received", *OUTCOMES, "rejected", "difference")
+    counted = ("received", *COUNTS, "difference")
     return {"minutes": minutes, "total": {name: sum(int(str(line[name])) for line in minutes) for name in counted}}
 
 
 def _line(key: Minute, received: Received, account: Mapping[str, int]) -> dict[str, object]:
-    outcomes = {name: account.get(name, 0) for name in OUTCOMES}
-    rejected = account.get("rejected", 0)
+    counts = {name: account.get(name, 0) for name in COUNTS}
     return {
         "minute": datetime.fromtimestamp(key[0] / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "source": key[1],
         "received": received.received,
-        **outcomes,
-        "rejected": rejected,
+        **counts,
         "reasons": {reason: count for reason, count in received.rejected.items() if reason != DUPLICATE},
-        "difference": received.received - rejected - sum(outcomes.values()),
+        "difference": received.received - sum(counts[name] for name in OUTCOMES),
     }

@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from rich.text import Text
 
-from headrace.consoles import SafeConsole
+from headrace.druid_cli import druid_app
 from headrace.errors import CommandError
+from headrace.options import DATASOURCE, DatasourceOption, JsonOption, StateOption, console, errors
 from headrace.state import DEFAULT, LOOPBACK, Run, State
 
 if TYPE_CHECKING:
     from headrace.dead_letters import DeadLetters
+    from headrace.rows import Rows
+    from topics.kafka.settings import KafkaSettings
 
 app = typer.Typer(
     help="Clickstream collection that a site can own. Exit status: 0 done, 1 not ready, 2 something for you to mend, told in a line.",
@@ -31,25 +34,16 @@ engines_app = typer.Typer(help="Run real Kafka and real Druid on this machine, t
 app.add_typer(engines_app, name="engines")
 kafka_app = typer.Typer(help="Make the topics on Kafka, and look at them; HEADRACE_KAFKA_* says where it is.", no_args_is_help=True)
 app.add_typer(kafka_app, name="kafka")
-druid_app = typer.Typer(help="Bring Druid to what the files of druid/ say, and look at it.", no_args_is_help=True)
 app.add_typer(druid_app, name="druid")
+rows_app = typer.Typer(help="Delete rows.", no_args_is_help=True)
+app.add_typer(rows_app, name="rows")
 
-StateOption = Annotated[Path, typer.Option("--state", help="Folder that holds everything headrace keeps on this machine.")]
 MappingArgument = Annotated[Path, typer.Argument(help="Mapping, in Python.")]
 SchemaOption = Annotated[Path | None, typer.Option(help="Avro schema; schemas/clickstream.avsc if left out.")]
 KindOption = Annotated[Literal["tracker", "browser", "json"], typer.Option(help="Kind of the source that it is for.")]
 EnginePortOption = Annotated[
     list[str], typer.Option("--engine-port", metavar="NAME=NUMBER", help="Port of one of Kafka's and Druid's processes; can be repeated.")
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON: one object, or one a line.")]
-DruidOption = Annotated[str, typer.Option("--url", help="Address of Druid's coordinator and overlord, or of a router before them.")]
-DatasourceOption = Annotated[str, typer.Option(help="Table in Druid.")]
-
-DRUID = "http://127.0.0.1:8081"
-DATASOURCE = "clickstream"
-PIPE_WIDTH = 10_000  # whoever reads a pipe wants a row on a line
-console = SafeConsole(width=None if sys.stdout.isatty() else PIPE_WIDTH)
-errors = SafeConsole(stderr=True)
 
 
 def main() -> None:
@@ -196,10 +190,15 @@ def _dead_letters_of(run: Run) -> "DeadLetters":
 
 
 def _dead_letters_on_kafka(port: int | None = None) -> "DeadLetters":
-    from headrace.kafka import read_settings
     from headrace.kafka_letters import KafkaLetters
 
-    return KafkaLetters(read_settings(os.environ | ({"HEADRACE_KAFKA_BOOTSTRAP_SERVERS": f"{LOOPBACK}:{port}"} if port else {})))
+    return KafkaLetters(_kafka_at(port))
+
+
+def _kafka_at(port: int | None) -> "KafkaSettings":
+    from headrace.kafka import read_settings
+
+    return read_settings(os.environ | ({"HEADRACE_KAFKA_BOOTSTRAP_SERVERS": f"{LOOPBACK}:{port}"} if port else {}))
 
 
 @app.command()
@@ -218,6 +217,45 @@ def sql(
     with errors.status("asking"):
         columns, rows = query(*find_engine(State(state.resolve()), url, token_file), statement)
     print_rows(columns, rows, console, as_json=as_json)
+
+
+@rows_app.command("delete")
+def rows_delete(
+    where: Annotated[str, typer.Option(help="Condition of Druid SQL, what stands behind WHERE: \"party_id = '…'\".")],
+    state: StateOption = DEFAULT,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show how many rows there are, and from when to when.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Delete without asking.")] = False,
+    as_json: JsonOption = False,
+    druid: Annotated[
+        str | None,
+        typer.Option(help="Address of Druid's coordinator and overlord, not of a state folder's; HEADRACE_KAFKA_* name its Kafka."),
+    ] = None,
+    url: Annotated[
+        str | None, typer.Option(help="With --druid: address of Druid SQL; that of --druid if left out, as a router has both.")
+    ] = None,
+    datasource: DatasourceOption = DATASOURCE,
+) -> None:
+    """Delete the rows that meet a condition, for good. That their events were there stays known: a retry does not bring them back."""
+    from headrace.rows import delete
+
+    rows = _rows_on_druid(druid, url or druid, datasource) if druid else _rows_of(State(state.resolve()).running())
+    delete(rows, where, console, errors, dry_run=dry_run, yes=yes, as_json=as_json)
+
+
+def _rows_of(run: Run) -> "Rows":
+    from headrace.engine_ports import EnginePorts
+    from headrace.sql_token import read_token
+    from headrace.store_rows import StoreRows
+
+    if "kafka" not in run.ports:
+        return StoreRows(run.url("sql"), read_token(run.sql_token_file))
+    return _rows_on_druid(f"http://{EnginePorts.among(run.ports).address('coordinator')}", run.url("sql"), DATASOURCE, run.ports["kafka"])
+
+
+def _rows_on_druid(druid: str, url: str, datasource: str, kafka: int | None = None) -> "Rows":
+    from headrace.druid_rows import DruidRows
+
+    return DruidRows(druid, url, datasource, _kafka_at(kafka))
 
 
 @app.command()
@@ -348,52 +386,3 @@ def kafka_status() -> None:
     from headrace.kafka import status as look
 
     raise typer.Exit(0 if look(read_settings(os.environ), console) else 1)
-
-
-@druid_app.command("apply")
-def druid_apply(
-    url: DruidOption = DRUID,
-    datasource: DatasourceOption = DATASOURCE,
-    files: Annotated[Path | None, typer.Option(help="Folder of the files; druid/ if left out.")] = None,
-    tasks: Annotated[int | None, typer.Option(min=1, help="How many tasks share the topic's partitions.")] = None,
-    replicas: Annotated[int | None, typer.Option(min=1, help="How many hold each row, while it is new and later.")] = None,
-    task_duration: Annotated[str | None, typer.Option(help="After how long a task publishes what it has read, as PT1H.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")] = False,
-    as_json: JsonOption = False,
-) -> None:
-    """Submit what differs in Druid and wait until it reads. It can be run again: nothing changes."""
-    from headrace.druid import apply
-    from headrace.druid_spec import FOLDER, Options
-    from headrace.kafka import read_settings
-
-    options = Options(datasource, tasks, replicas, task_duration)
-    apply(url, read_settings(os.environ), console, options=options, folder=files or FOLDER, dry_run=dry_run, as_json=as_json)
-
-
-@druid_app.command("status")
-def druid_status(url: DruidOption = DRUID, datasource: DatasourceOption = DATASOURCE, as_json: JsonOption = False) -> None:
-    """Say whether Druid reads, how far behind it is and what fails; exit status 1 if it is not healthy."""
-    from headrace.druid_status import print_status, status
-
-    content = status(url, datasource)
-    if as_json:
-        console.out(json.dumps(content, indent=2), highlight=False)
-    else:
-        print_status(content, datasource, console)
-    raise typer.Exit(0 if content["healthy"] else 1)
-
-
-@druid_app.command("suspend")
-def druid_suspend(url: DruidOption = DRUID, datasource: DatasourceOption = DATASOURCE) -> None:
-    """Stop reading, publish what was read and wait until it is; Kafka keeps what comes meanwhile."""
-    from headrace.druid_supervisor import suspend
-
-    suspend(url, datasource, console)
-
-
-@druid_app.command("resume")
-def druid_resume(url: DruidOption = DRUID, datasource: DatasourceOption = DATASOURCE) -> None:
-    """Go on reading where it was suspended, and wait until it does."""
-    from headrace.druid_supervisor import resume
-
-    resume(url, datasource, console)

@@ -52,7 +52,7 @@ class Druid:
             ) from error
 
     def _content(self, answer: httpx.Response) -> Any:
-        if answer.is_success and "json" in answer.headers.get("content-type", ""):
+        if answer.is_success and answer.content and "json" in answer.headers.get("content-type", ""):
             return answer.json()
         if answer.is_success:
             return None

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from headrace import store_letters
+from headrace import store_letters, store_rows
 from minidruid.access import read_token
 from minidruid.app import create_app
 from minidruid.errors import MinidruidError
@@ -118,7 +118,12 @@ def main() -> int:
 
     app = create_app(store, sql, token=token, count=refused.count, trouble=trouble)
     app.routes.extend(
-        (Route("/health/ready", ready), Route("/metrics", metrics), *store_letters.routes(store.dead_letters, worker.replays.ask))
+        (
+            Route("/health/ready", ready),
+            Route("/metrics", metrics),
+            *store_letters.routes(store.dead_letters, worker.replays.ask),
+            store_rows.route(worker.delete),
+        )
     )
     spare_the_collector_of_garbage(*GARBAGE_THRESHOLDS)
     server = StoreServer(

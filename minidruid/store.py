@@ -1,6 +1,7 @@
 """The rows of one machine in DuckDB, and the converter's memory beside them: committed as one, read by many."""
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from operator import attrgetter, itemgetter
@@ -13,7 +14,6 @@ import pyarrow as pa
 from minidruid.errors import StoreError, StoreFailed
 from minidruid.seen_keys import SeenKeys, split
 from minidruid.tables import (
-    ACCOUNT_FIELDS,
     DEAD_LETTERS,
     EVENTS,
     LEDGER,
@@ -23,12 +23,15 @@ from minidruid.tables import (
     SESSIONS,
     SESSIONS_AROUND,
     SESSIONS_NAMED,
+    SESSIONS_WITHOUT_ROWS,
     STATE,
     StateTable,
     arrow_table,
     hash_of,
 )
 from startup.files import close_file
+from topics.accounts import COUNTS
+from topics.ledger import MINUTE_MS
 
 TABLE = "clickstream"
 # Of the log. At DuckDB's own 16MB the checkpoints took 7 % of the converter's time; to read 64MB after a kill takes half a second.
@@ -39,6 +42,10 @@ CHOSEN = (
     "($reason = '' OR reason = $reason) AND (len($origins::VARCHAR[]) = 0 OR list_contains($origins::VARCHAR[], topic || '/' || position))"
 )
 REPLAYED = "DELETE FROM state.dead_letters WHERE topic = ? AND position IN (SELECT unnest(?::BIGINT[]))"
+
+# Of a row that is deleted: what its account and its session are known by.
+TOLD_OF_DELETED = ("received_at", "source", "site", "party_id", "session_id")
+SESSION_NAME = {"session_hash": "BIGINT", "site": "VARCHAR", "party_id": "VARCHAR", "session_id": "VARCHAR"}
 
 SessionT = TypeVar("SessionT")
 AccountT = TypeVar("AccountT")
@@ -84,7 +91,7 @@ class BatchProtocol(Protocol):
 
 
 _session_values = attrgetter(*SESSION_FIELDS)
-_account_values = attrgetter(*ACCOUNT_FIELDS)
+_account_values = attrgetter(*COUNTS)
 _dead_letter_values = attrgetter(*DEAD_LETTERS.columns)
 
 
@@ -108,6 +115,9 @@ class Store(Generic[SessionT, AccountT]):
         self._seen = SeenKeys(self._writer)
         names = ", ".join(map(_quoted, columns))
         self._insert_rows = f"INSERT INTO druid.{TABLE} ({names}) SELECT {names} FROM batch"
+        told = ", ".join(f"stored.{name}" if name in columns else "NULL" for name in TOLD_OF_DELETED)
+        same = "stored.site = batch.site AND stored.event_id = batch.event_id"
+        self._delete_rows = f"DELETE FROM druid.{TABLE} AS stored USING batch WHERE {same} RETURNING {told}"
 
     @classmethod
     def open(
@@ -214,7 +224,7 @@ class Store(Generic[SessionT, AccountT]):
         """The accounts of the minutes from `since` on (milliseconds since 1970)."""
         with closing(self.cursor()) as cursor:
             found = cursor.execute("SELECT * FROM state.ledger WHERE minute >= ? ORDER BY minute, source", [since]).fetchall()
-        return {(minute, source): self._account(**dict(zip(ACCOUNT_FIELDS, counts, strict=True))) for minute, source, *counts in found}
+        return {(minute, source): self._account(**dict(zip(COUNTS, counts, strict=True))) for minute, source, *counts in found}
 
     def dead_letters(self, limit: int, choice: ChoiceProtocol) -> tuple[int, list[dict[str, Any]]]:
         """How many of the chosen messages became no row, and so many of them, the newest first; the keys are the columns."""
@@ -241,20 +251,37 @@ class Store(Generic[SessionT, AccountT]):
         """Store the batch in one transaction; raises StoreFailed, and then nothing of it is stored."""
         pairs = [(*split(event.key), event.payload) for event in batch.events]
         with self._lock:
-            try:
-                self._writer.execute("BEGIN")
+            with self._transaction(f"{len(batch.rows)} rows could not be committed", "Nothing of them is stored"):
                 self._write(batch, pairs)
-                self._writer.execute("COMMIT")
-            except (duckdb.IOException, duckdb.FatalException, duckdb.TransactionException, duckdb.OutOfMemoryException) as error:
-                raise StoreFailed(
-                    f"{len(batch.rows)} rows could not be committed: {_first_line(error)}. Nothing of them is stored. "
-                    "If the disk is full, free space and start again."
-                ) from error
-            except BaseException:
-                with suppress(duckdb.Error):
-                    self._writer.execute("ROLLBACK")
-                raise
             self._seen.add(pairs)
+
+    def delete(self, keys: Sequence[tuple[str, str]]) -> dict[tuple[int, str], AccountT]:
+        """Delete the rows of these keys (site, event id) and sessions without a row left; what they count for as deleted.
+
+        Raises StoreFailed, and then nothing of it is deleted.
+        """
+        with self._lock, self._transaction(f"{len(keys)} rows could not be deleted", "All are there still"):
+            found = self._ask(self._delete_rows, {"site": "VARCHAR", "event_id": "VARCHAR"}, keys)
+            sessions = {(hash_of(*name), *name) for _, _, *name in found if None not in name}
+            self._ask(SESSIONS_WITHOUT_ROWS, SESSION_NAME, sorted(sessions))
+            counts = Counter((received_at - received_at % MINUTE_MS, source or "") for received_at, source, *_ in found)
+            accounts = {key: self._account(deleted=count) for key, count in counts.items()}
+            self._put_ledger(accounts)
+        return accounts
+
+    @contextmanager
+    def _transaction(self, failed: str, left: str) -> Iterator[None]:
+        """Commit what is done within, or nothing of it."""
+        try:
+            self._writer.execute("BEGIN")
+            yield
+            self._writer.execute("COMMIT")
+        except (duckdb.IOException, duckdb.FatalException, duckdb.TransactionException, duckdb.OutOfMemoryException) as error:
+            raise StoreFailed(f"{failed}: {_first_line(error)}. {left}. If the disk is full, free space and start again.") from error
+        except BaseException:
+            with suppress(duckdb.Error):
+                self._writer.execute("ROLLBACK")
+            raise
 
     def _write(self, batch: BatchProtocol, pairs: Sequence[tuple[int, int, int]]) -> None:
         if batch.rows:
@@ -265,8 +292,11 @@ class Store(Generic[SessionT, AccountT]):
             self._writer.execute(REPLAYED, [batch.topic, batch.replayed])
         self._put(DEAD_LETTERS, [_dead_letter_values(letter) for letter in batch.dead_letters])
         self._put(SESSIONS, [_session_row(_session_values(session)) for session in batch.sessions])
-        self._put(LEDGER, [(*minute_source, *_account_values(account)) for minute_source, account in batch.ledger.items()], add=True)
+        self._put_ledger(batch.ledger)
         self._put(POSITIONS, [(batch.topic, batch.position)])
+
+    def _put_ledger(self, ledger: Mapping[tuple[int, str], Any]) -> None:
+        self._put(LEDGER, [(*minute_source, *_account_values(account)) for minute_source, account in ledger.items()], add=True)
 
     def _put(self, table: StateTable, rows: Sequence[Sequence[object]], *, add: bool = False) -> None:
         if not rows:
@@ -300,8 +330,8 @@ def _create_tables(database: duckdb.DuckDBPyConnection, wanted: Mapping[str, str
     """Make what is not there yet; a column that is there stays, also when the contract no longer has it."""
     database.execute("CREATE SCHEMA IF NOT EXISTS druid")
     database.execute("CREATE SCHEMA IF NOT EXISTS state")
-    for table in STATE:
-        database.execute(table.create())
+    for statement in (*(table.create() for table in STATE), *LEDGER.complete()):
+        database.execute(statement)
     definitions = ", ".join(f"{_quoted(name)} {kind}" for name, kind in wanted.items())
     database.execute(f"CREATE TABLE IF NOT EXISTS druid.{TABLE} ({definitions})")
     there = dict(

@@ -7,6 +7,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from topics.accounts import COUNTS
+
 ARROW_TYPES: Mapping[str, pa.DataType] = {
     "VARCHAR": pa.string(),
     "JSON": pa.string(),
@@ -30,6 +32,10 @@ class StateTable:
             f"{name} {kind} NOT NULL" if at < self.keys else f"{name} {kind}" for at, (name, kind) in enumerate(self.columns.items())
         )
         return f"CREATE TABLE IF NOT EXISTS state.{self.name} ({columns})"
+
+    def complete(self) -> Iterable[str]:
+        """Add the columns that an earlier release did not have: counts, which are 0 in the rows that are there."""
+        return (f"ALTER TABLE state.{self.name} ADD COLUMN IF NOT EXISTS {name} {kind} DEFAULT 0" for name, kind in self.columns.items())
 
     def put(self) -> tuple[str, ...]:
         """Store the registered batch; rows with its keys are replaced. A MERGE would take longer: it updates column by column."""
@@ -90,8 +96,14 @@ WITH mine AS MATERIALIZED (
 )
 """
 
-ACCOUNT_FIELDS = ("stored", "duplicates", "rejected", "dead_letters")
-LEDGER = StateTable("ledger", {"minute": "BIGINT", "source": "VARCHAR"} | dict.fromkeys(ACCOUNT_FIELDS, "BIGINT"), keys=2)
+LEDGER = StateTable("ledger", {"minute": "BIGINT", "source": "VARCHAR"} | dict.fromkeys(COUNTS, "BIGINT"), keys=2)
+
+# A session goes with the last of its rows.
+SESSIONS_WITHOUT_ROWS = """
+DELETE FROM state.sessions WHERE session_hash IN (
+    SELECT session_hash FROM batch ANTI JOIN druid.clickstream USING (site, party_id, session_id)
+)
+"""
 
 DEAD_LETTERS = StateTable(
     "dead_letters",

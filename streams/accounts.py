@@ -1,5 +1,7 @@
 """The converter's half of the ledger as it stands in the sink, and which of it the topic's reader was not told yet."""
 
+from dataclasses import asdict
+
 from streams.sink import Account, Ledger
 
 
@@ -13,11 +15,7 @@ class Accounts:
     def add(self, ledger: Ledger, oldest_minute: int) -> None:
         """Add the accounts of a committed batch; forget the minutes before `oldest_minute` that were told."""
         for key, account in ledger.items():
-            total = self._ledger.setdefault(key, Account())
-            total.stored += account.stored
-            total.duplicates += account.duplicates
-            total.rejected += account.rejected
-            total.dead_letters += account.dead_letters
+            self._ledger.setdefault(key, Account()).add(account)
             self._changed[key] = None
         for key in [key for key in self._ledger if key[0] < oldest_minute and key not in self._changed]:
             del self._ledger[key]
@@ -29,15 +27,6 @@ class Accounts:
 
     def take_changed(self) -> dict[tuple[int, str], dict[str, int]]:
         """Give the sums that changed since the last call."""
-        changed = {key: _counts(self._ledger[key]) for key in self._changed}
+        changed = {key: asdict(self._ledger[key]) for key in self._changed}
         self._changed.clear()
         return changed
-
-
-def _counts(account: Account) -> dict[str, int]:
-    return {
-        "stored": account.stored,
-        "duplicates": account.duplicates,
-        "rejected": account.rejected,
-        "dead_letters": account.dead_letters,
-    }

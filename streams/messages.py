@@ -10,6 +10,7 @@ from schemas.contract import Column
 from streams.dead_letters import Reason
 from streams.partition import AccountKey, event_header
 from streams.sink import Account, Batch, DeadLetter, Row
+from topics.accounts import ACCOUNT
 from topics.kafka.messages import CONFLUENT_BYTES, ORIGIN, Headers
 from topics.kafka.transactions import Fetched, Output
 from topics.topic import Entry, Kind, Message
@@ -130,6 +131,6 @@ def ledger_outputs(topic: str, partition: int, accounts: Mapping[AccountKey, Acc
     told: list[tuple[Any, Any]] = []
     for (spool, minute, source), account in accounts.items():
         counts = {"stored": account.stored, "duplicates": account.duplicates, "dead_letters": account.dead_letters}
-        told.append((["account", spool, minute, source], counts))
+        told.append(([ACCOUNT, spool, minute, source], counts))
     told += [(["position", spool], position) for spool, position in spools.items()]
     return [Output(topic, partition, msgspec.json.encode(key), msgspec.json.encode(value)) for key, value in told]

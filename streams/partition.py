@@ -16,6 +16,7 @@ from streams.batches import MINUTE_MS
 from streams.sessions import PAGE_VIEW
 from streams.sink import Account, Batch, Party, Session, StoredEvent
 from streams.timeline import PartySessions
+from topics.accounts import ACCOUNT
 
 HOUR_MS: Final = 60 * MINUTE_MS
 ACCOUNTS_KEPT_MS: Final = 48 * HOUR_MS
@@ -122,7 +123,7 @@ class PartitionMemory:
         kind, spool, *rest = msgspec.json.decode(key)
         if kind == "position":
             self.spools[spool] = msgspec.json.decode(value)
-        else:
+        elif kind == ACCOUNT:
             self.accounts[spool, rest[0], rest[1]] = Account(**msgspec.json.decode(value))
 
     def _restore_session(self, row: _SessionRow, party_id: str, session_id: str, pages: int) -> None:

@@ -1,14 +1,14 @@
-"""Dead letters dealt with once more on one machine: other threads ask, the converter's own thread does it between two batches."""
+"""Dead letters dealt with once more on one machine, as a job of the converter's."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from itertools import groupby
-from queue import SimpleQueue
 from typing import Final, TypeAlias
 
 from streams.dead_letters import NEVER_REPLAYED
+from streams.jobs import Jobs
 from streams.sink import Batch, Choice, DeadLetter, Sink
 from topics.topic import Entry, Kind, Message
 
@@ -28,29 +28,14 @@ class Replayed:
 
 
 class Replays:
-    """What is asked for and not done yet; `commit(topic, entries, replayed)` makes and stores a batch in which dead letters are gone."""
+    """Replays what it is asked to; `commit(topic, entries, replayed)` makes and stores a batch in which dead letters are gone."""
 
-    def __init__(self, topic: str, sink: Sink, commit: Callable[[str, Sequence[Entry], Sequence[int]], Batch]) -> None:
-        self._topic, self._sink, self._commit = topic, sink, commit
-        self._asked: SimpleQueue[tuple[Choice, Place, Future[Replayed]]] = SimpleQueue()
+    def __init__(self, topic: str, sink: Sink, commit: Callable[[str, Sequence[Entry], Sequence[int]], Batch], jobs: Jobs) -> None:
+        self._topic, self._sink, self._commit, self._jobs = topic, sink, commit, jobs
 
     def ask(self, choice: Choice, after: Place) -> "Future[Replayed]":
         """Have the first of the chosen dead letters behind a place replayed, spool by spool."""
-        done: Future[Replayed] = Future()
-        self._asked.put((choice, after, done))
-        return done
-
-    def work(self) -> None:
-        """Do all that is asked for."""
-        while not self._asked.empty():
-            choice, after, done = self._asked.get()
-            if not done.set_running_or_notify_cancel():
-                continue
-            try:
-                done.set_result(self._replay(choice, after))
-            except BaseException as error:
-                done.set_exception(error)
-                raise
+        return self._jobs.ask(lambda: self._replay(choice, after))
 
     def _replay(self, choice: Choice, after: Place) -> Replayed:
         letters = [DeadLetter(**found) for found in self._sink.dead_letters_after(self._topic, *after, AT_ONCE, choice)]

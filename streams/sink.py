@@ -4,10 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
+from topics.accounts import COUNTS
+
 # Keys are the columns of schemas.contract; __time is milliseconds since 1970, a nested column is JSON text.
 Row: TypeAlias = dict[str, str | int | float | None]
 
 Party: TypeAlias = tuple[str, str]  # site, party id
+RowKey: TypeAlias = tuple[str, str]  # site, event id
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,12 @@ class Account:
     duplicates: int = 0
     rejected: int = 0
     dead_letters: int = 0
+    deleted: int = 0  # of what was stored, later
+
+    def add(self, other: "Account") -> None:
+        """Add the counts of another one."""
+        for name in COUNTS:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
 
 
 # (minute as milliseconds since 1970, source; on Kafka the source's spool before it: spool/source)
@@ -130,6 +139,12 @@ class Sink(Memory, Protocol):
 
     def dead_letters_after(self, topic: str, spool: str, position: int, most: int, choice: Choice) -> Sequence[Mapping[str, Any]]:
         """Give the fields of the chosen dead letters of a topic and its spools, from the first behind a position in one of them on."""
+
+    def delete(self, keys: Sequence[RowKey]) -> Ledger:
+        """Delete the rows of these keys, and sessions that have none left, in one transaction; what they count for as deleted.
+
+        That the events were there is not forgotten: they do not come back with a retry.
+        """
 
     def commit(self, batch: Batch) -> None:
         """Store the batch in one transaction."""

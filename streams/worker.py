@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import Protocol, TypeAlias
@@ -16,12 +17,13 @@ from streams.converter import Converter
 from streams.decoding import RecordDecoder
 from streams.errors import TopicLost
 from streams.facts import FactFinder, Lookups
+from streams.jobs import Jobs
 from streams.metrics import Metrics
 from streams.pace import Pace
 from streams.replays import Replays
 from streams.salts import DAY_MS, Salts
 from streams.settings import Settings
-from streams.sink import Batch, Sink
+from streams.sink import Batch, RowKey, Sink
 from topics.topic import Damage, Entry
 
 log = structlog.get_logger()
@@ -104,7 +106,8 @@ class Worker:
         self._released_at = 0.0
         self._stepped_at = 0.0
         self._reports = Reports()
-        self.replays = Replays(settings.topic, sink, self._replay)
+        self._jobs = Jobs()
+        self.replays = Replays(settings.topic, sink, self._replay, self._jobs)
         self._look_for_spools()
 
     def trouble(self) -> str:
@@ -129,7 +132,7 @@ class Worker:
         """Deal with what stands in the topic now, up to a batch of each spool; give the number of messages."""
         started = time.perf_counter()
         self._salts.renew((), self._clock())
-        self.replays.work()
+        self._jobs.work()
         count = self._work_off(started)
         if started - self._released_at >= SECONDS_BETWEEN_RELEASES:
             self.release()
@@ -137,6 +140,10 @@ class Worker:
         self._reports.pause()
         self._stepped_at = time.monotonic()
         return count
+
+    def delete(self, keys: Sequence[RowKey]) -> "Future[int]":
+        """Have the rows of these keys deleted, and accounted for; the result is how many there were."""
+        return self._jobs.ask(lambda: self._delete(keys))
 
     def release(self) -> None:
         """Tell the readers how far the sink is, and the accounts that changed since. Costs files, so not after each batch."""
@@ -158,6 +165,13 @@ class Worker:
 
     def _replay(self, topic: str, entries: Sequence[Entry], replayed: Sequence[int]) -> Batch:
         return self._commit(topic, entries, time.perf_counter(), replayed)
+
+    def _delete(self, keys: Sequence[RowKey]) -> int:
+        deleted = self._sink.delete(keys)
+        self._maker.forget()  # sessions may be gone with their rows
+        oldest = self._clock() - ACCOUNTS_KEPT_MS
+        self._accounts.add({key: account for key, account in deleted.items() if key[0] >= oldest}, oldest)
+        return sum(account.deleted for account in deleted.values())
 
     def _commit(self, topic: str, entries: Sequence[Entry | Damage], started: float, replayed: Sequence[int] = ()) -> Batch:
         now = self._clock()

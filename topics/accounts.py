@@ -10,7 +10,10 @@ from topics.topic import Message
 Counts: TypeAlias = Mapping[str, int]
 
 STORED = "stored"
-NAMES = (STORED, "duplicates", "rejected", "dead_letters")
+OUTCOMES = (STORED, "duplicates", "rejected", "dead_letters")  # what becomes of a message: each counts for one of them
+DELETED = "deleted"  # of the rows that were stored
+COUNTS = (*OUTCOMES, DELETED)
+ACCOUNT = "account"  # begins the key of a converter's sums in the ledger on Kafka, as DELETED does that of rows deleted since
 OWN = "forwarder_"  # before a name: what of that count is the forwarder's, so that its next run can go on with it
 
 
@@ -31,9 +34,9 @@ class Accounts:
     """Sums by minute and source, and which of them changed since they were last told."""
 
     def __init__(self, told: Mapping[Minute, Counts]) -> None:
-        self._own = {minute: Counter({name: counts.get(OWN + name, 0) for name in NAMES}) for minute, counts in told.items()}
+        self._own = {minute: Counter({name: counts.get(OWN + name, 0) for name in COUNTS}) for minute, counts in told.items()}
         self._converted = {
-            minute: Counter({name: counts.get(name, 0) - self._own[minute][name] for name in NAMES}) for minute, counts in told.items()
+            minute: Counter({name: counts.get(name, 0) - self._own[minute][name] for name in COUNTS}) for minute, counts in told.items()
         }
         self._changed: dict[Minute, None] = {}
 
@@ -62,4 +65,4 @@ class Accounts:
 
     def _sums(self, minute: Minute) -> dict[str, int]:
         own, converted = self._own.get(minute, Counter()), self._converted.get(minute, Counter())
-        return {name: own[name] + converted[name] for name in NAMES} | {OWN + name: own[name] for name in NAMES if own[name]}
+        return {name: own[name] + converted[name] for name in COUNTS} | {OWN + name: own[name] for name in COUNTS if own[name]}

@@ -1,5 +1,6 @@
 """What one visitor can do to the figures: every number within its range, whatever was sent, and every event still counted."""
 
+import io
 import json
 import math
 from collections.abc import Iterator
@@ -7,9 +8,13 @@ from pathlib import Path
 
 import httpx
 import pytest
+from rich.console import Console
 from support.events import a_batch, an_event, send
 from support.installation import Installation, run_command
 from support.waiting import wait_until
+
+from headrace.rows import delete
+from headrace.store_rows import StoreRows
 
 WILD = (
     *("1e308", "-1e308", "1e400", "-1e400", "9" * 400, "-" + "9" * 5000, "1.7976931348623157e308", "2147483648", "9223372036854775808"),
@@ -69,13 +74,43 @@ def test_no_page_sets_a_time_long_ago_or_names_a_site_of_its_own(installation: I
     assert installation.status()["warnings"] == []
 
 
-def test_without_a_list_of_sites_the_operator_is_warned(tmp_path: Path) -> None:
-    running = Installation.start(tmp_path, "--no-dashboards", "--no-visits")
-    assert "source browser takes events of any site" in run_command("status", "--state", tmp_path)
-    assert "source browser takes events of any site" in (tmp_path / "up.log").read_text()
-    assert "source browser takes events of any site" in (tmp_path / "logs" / "collector.log").read_text()
-    assert running.stop() == 0
-
-
 def test_a_site_that_cannot_be_one_is_refused_by_the_command(tmp_path: Path) -> None:
     assert "'a b' is not a valid name of a site" in run_command("up", "--state", tmp_path, "--site", "a b", status=2)
+
+
+def test_what_a_visitor_spoiled_is_deleted_and_accounted_for(installation: Installation) -> None:
+    url, rows = f"http://127.0.0.1:{installation.collector_port}", ("rows", "delete", "--state", installation.state, "--json")
+    wild = [an_event(type="purchase", parameters={"revenue": 1e10, "coupon": "it's"}) for _ in range(3)]
+    with httpx.Client(trust_env=False, timeout=10) as client:
+        assert send(client, url, a_batch(*wild, an_event(), site="shop")).json()["results"] == ["ok"] * 4
+        wait_until(lambda: installation.count("site = 'shop' AND revenue = 1e10") == 3, within_seconds=20)
+        wait_until(lambda: installation.ledger()["difference"] == 0, within_seconds=10)
+        before = installation.ledger()
+        where = "revenue = 1e10 AND JSON_VALUE(parameters, '$.coupon') = 'it''s'"
+        told = json.loads(run_command(*rows, "--where", where, "--dry-run"))
+        assert (told["found"], told["deleted"], installation.count("revenue = 1e10")) == (3, 0, 3)
+        assert told["oldest"] <= told["newest"]
+        assert "add --yes" in run_command(*rows, "--where", where, status=2)
+        assert json.loads(run_command(*rows, "--where", where, "--yes")) == told | {"deleted": 3}
+        assert installation.count("revenue = 1e10") == 0
+        wait_until(lambda: installation.ledger()["deleted"] == before["deleted"] + 3, within_seconds=10)
+        after = installation.ledger()
+        assert (after["stored"], after["difference"]) == (before["stored"], 0)
+        assert send(client, url, a_batch(*wild, site="shop")).json()["results"] == ["ok"] * 3  # a retry
+        wait_until(lambda: installation.ledger()["duplicates"] == before["duplicates"] + 3, within_seconds=10)
+    assert installation.count("revenue = 1e10") == 0
+    assert "no rows" in run_command("rows", "delete", "--state", installation.state, "--where", where, "--dry-run")
+    assert "Column 'nope' not found" in run_command(*rows, "--where", "nope = 1", status=2)
+
+
+def test_rows_are_deleted_in_portions_while_events_arrive(installation: Installation) -> None:
+    url = f"http://127.0.0.1:{installation.collector_port}"
+    with httpx.Client(trust_env=False, timeout=10) as client:
+        for _ in range(5):
+            assert send(client, url, a_batch(*(an_event(type="flood") for _ in range(50)), site="shop")).status_code == 200
+        wait_until(lambda: installation.count("event_type = 'flood'") == 250, within_seconds=20)
+        rows = StoreRows(f"http://127.0.0.1:{installation.sql_port}", portion=60)
+        told = io.StringIO()
+        delete(rows, "event_type = 'flood'", Console(file=told), Console(file=io.StringIO()), dry_run=False, yes=True, as_json=False)
+    assert "250 rows deleted" in told.getvalue()
+    assert installation.count("event_type = 'flood'") == 0

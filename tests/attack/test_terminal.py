@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from support.streams import a_message
 from support.topics import fill
 
-from headrace import cli
+from headrace import options
 from headrace.consoles import SafeConsole, cell
 from headrace.dead_letters import COLUMNS, SHOWN, print_dead_letters
 from headrace.sql import print_rows
@@ -100,8 +100,8 @@ def test_what_a_command_prints_without_care_does_nothing_either(text: str) -> No
 
 
 def test_all_commands_write_to_such_a_console() -> None:
-    assert isinstance(cli.console, SafeConsole)
-    assert isinstance(cli.errors, SafeConsole)
+    assert isinstance(options.console, SafeConsole)
+    assert isinstance(options.errors, SafeConsole)
 
 
 @pytest.mark.parametrize("as_json", [False, True])

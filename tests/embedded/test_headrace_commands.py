@@ -43,6 +43,14 @@ def test_status_names_every_process_with_its_memory_and_address(installation: In
     assert "not ready" not in text
 
 
+def test_an_installation_without_a_list_of_sites_is_warned_of(installation: Installation) -> None:
+    warning = "source browser takes events of any site"
+    assert warning in run_command("status", "--state", installation.state)
+    assert installation.status()["warnings"][0].startswith(warning)
+    assert warning in (installation.state / "up.log").read_text()
+    assert warning in (installation.state / "logs" / "collector.log").read_text()
+
+
 def test_sql_prints_a_table_or_json_and_a_mistake_in_the_engines_own_words(installation: Installation) -> None:
     ask = ("sql", "--state", installation.state)
     assert json.loads(run_command(*ask, "SELECT 1 + 1 AS two", "--json")) == {"two": 2}

@@ -79,7 +79,7 @@ def test_on_one_machine_the_mended_ones_are_rows_once_and_the_ledger_balances(
         assert sorted(listed(*state)) == [("missing_field", messages[4].event_id), ("not_single_object", messages[5].event_id)]
         assert {row["event_id"] for row in installation.sql("SELECT event_id FROM clickstream")} == {one.event_id for one in messages[:4]}
         wait_until(lambda: installation.ledger()["dead_letters"] == 2, within_seconds=30)
-        assert installation.ledger() == {"received": 6, "stored": 4, "duplicates": 0, "dead_letters": 2, "rejected": 0, "difference": 0}
+        assert {name: count for name, count in installation.ledger().items() if count} == {"received": 6, "stored": 4, "dead_letters": 2}
     finally:
         assert installation.stop() == 0
 

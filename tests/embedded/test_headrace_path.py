@@ -54,8 +54,8 @@ def test_every_way_an_event_can_end_is_in_the_ledger_which_balances_within_a_sec
     send(client, collector, b"no JSON")
     wait_until(lambda: is_balanced(installation), within_seconds=2)
     after = installation.ledger()
-    told = {name: after[name] - before[name] for name in after}
-    assert told == {"received": 6, "stored": 1, "duplicates": 2, "dead_letters": 1, "rejected": 2, "difference": 0}
+    told = {name: after[name] - before[name] for name in after if after[name] != before[name]}
+    assert told == {"received": 6, "stored": 1, "duplicates": 2, "dead_letters": 1, "rejected": 2}
     installation.kill("store")
     wait_until(lambda: installation.status()["ready"], within_seconds=30)
     wait_until(lambda: is_balanced(installation), within_seconds=2)

@@ -18,7 +18,7 @@ from streams.decoding import CompiledDecoder
 from streams.facts import NO_CHANNEL, Channel, Lookups
 from streams.salts import Salts
 from streams.settings import Settings
-from streams.sink import Account, Batch, Choice, DeadLetter, Ledger, Party, Row, Session
+from streams.sink import Account, Batch, Choice, DeadLetter, Ledger, Party, Row, RowKey, Session
 from streams.worker import Worker
 from topics.topic import Damage, Entry, Kind, Message
 
@@ -72,6 +72,20 @@ class MemorySink:
         chosen = [letter for letter in mine if (letter.topic, letter.position) > (spool, position) and choice.includes(letter)]
         return [asdict(letter) for letter in sorted(chosen, key=lambda letter: (letter.topic, letter.position))[:most]]
 
+    def delete(self, keys: Sequence[RowKey]) -> Ledger:
+        gone: list[dict[str, Any]] = [row for row in self.rows if (row["site"], row["event_id"]) in set(keys)]
+        self.rows = [row for row in self.rows if row not in gone]
+        left = {(row["site"], row["party_id"], row["session_id"]) for row in self.rows}
+        deleted: Ledger = {}
+        for row in gone:
+            received_at, source, site, party, session = (row[name] for name in ("received_at", "source", "site", "party_id", "session_id"))
+            deleted.setdefault((int(received_at) // MINUTE_MS * MINUTE_MS, str(source)), Account()).deleted += 1
+            if (site, party, session) not in left:
+                self._sessions.get((str(site), str(party)), {}).pop(str(session), None)
+        for key, account in deleted.items():
+            add(self._ledger.setdefault(key, Account()), account)
+        return deleted
+
     def commit(self, batch: Batch) -> None:
         if self.fails:
             raise self.fails.pop(0)
@@ -94,10 +108,7 @@ def session_key(session: Session) -> tuple[str, str, str]:
 
 
 def add(total: Account, account: Account) -> None:
-    total.stored += account.stored
-    total.duplicates += account.duplicates
-    total.rejected += account.rejected
-    total.dead_letters += account.dead_letters
+    total.add(account)
 
 
 @dataclass
@@ -265,7 +276,7 @@ class Converting:
         total = Account()
         for account in self.sink.ledger(0).values():
             add(total, account)
-        return {name: getattr(total, name) for name in ("stored", "duplicates", "rejected", "dead_letters")}
+        return asdict(total)
 
 
 def minute_of(at: int) -> int:

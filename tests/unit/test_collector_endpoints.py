@@ -118,7 +118,7 @@ def test_the_ledger_joins_what_came_with_what_became_of_it() -> None:
     collector.send(a_body(*[an_event(number) for number in range(5)], an_event(id="x")))
     collector.send(a_body(), internal=True)
     ledger = collector.send(method="GET", path="/ledger", internal=True).json
-    counts = {"received": 6, "stored": 2, "duplicates": 1, "dead_letters": 1, "rejected": 1, "difference": 1}
+    counts = {"received": 6, "stored": 2, "duplicates": 1, "dead_letters": 1, "rejected": 1, "deleted": 0, "difference": 1}
     assert ledger["minutes"] == [
         {"minute": "2026-01-01T00:00:00Z", "source": "browser", "reasons": {"invalid_event_id": 1}} | counts,
         {"minute": "2026-01-01T00:00:00Z", "source": "replay", "reasons": {}} | dict.fromkeys(counts, 0) | {"received": 1, "difference": 1},

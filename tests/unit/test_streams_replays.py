@@ -33,7 +33,7 @@ def replay(converting: Converting, choice: Choice = ALL, after: Place = BEGINNIN
 
 
 def counts(stored: int = 0, duplicates: int = 0, dead_letters: int = 0) -> Mapping[str, int]:
-    return {"stored": stored, "duplicates": duplicates, "rejected": 0, "dead_letters": dead_letters}
+    return {"stored": stored, "duplicates": duplicates, "rejected": 0, "dead_letters": dead_letters, "deleted": 0}
 
 
 def test_after_the_fix_a_dead_letter_is_a_row_and_no_dead_letter(converting: Converting) -> None:

@@ -25,7 +25,7 @@ def converting(tmp_path: Path) -> Converting:
 
 
 def counts(stored: int = 0, duplicates: int = 0, rejected: int = 0, dead_letters: int = 0) -> dict[str, int]:
-    return {"stored": stored, "duplicates": duplicates, "rejected": rejected, "dead_letters": dead_letters}
+    return {"stored": stored, "duplicates": duplicates, "rejected": rejected, "dead_letters": dead_letters, "deleted": 0}
 
 
 def with_value(value: bytes) -> Message:
@@ -265,3 +265,44 @@ def test_damage_in_a_spool_holds_up_the_others_no_longer_than_it_is_dealt_with(t
     converting = Converting(tmp_path, spools=spools)
     converting.take()
     assert converting.accounts() == counts(stored=1, dead_letters=1)
+
+
+def test_rows_are_deleted_between_two_batches_and_told_as_deleted(converting: Converting) -> None:
+    converting.take(a_message(event_id=f"{1:032x}"), a_message(event_id=f"{2:032x}"))
+    done = converting.worker.delete([("shop", f"{1:032x}"), ("shop", f"{9:032x}")])
+    assert not done.done()
+    converting.worker.step()
+    assert done.result(0) == 1
+    assert [row["event_id"] for row in converting.sink.rows] == [f"{2:032x}"]
+    converting.worker.release()
+    assert converting.reader.account == {(NOON, "browser"): counts(stored=2) | {"deleted": 1}}
+
+
+def test_a_deleted_event_does_not_come_back_with_a_retry(converting: Converting) -> None:
+    converting.take(message := a_message())
+    converting.worker.delete([("shop", message.event_id)])
+    converting.worker.step()
+    converting.take(message)
+    assert converting.sink.rows == []
+    assert converting.accounts() == counts(stored=1, duplicates=1) | {"deleted": 1}
+
+
+def test_what_is_deleted_of_minutes_that_are_no_longer_told_is_not_told_either(converting: Converting) -> None:
+    converting.take(a_message(received_at=NOON - 3 * 86_400_000))
+    converting.worker.release()
+    converting.take(a_message())
+    converting.worker.release()
+    converting.reader.account.clear()
+    converting.worker.delete([(str(row["site"]), str(row["event_id"])) for row in converting.sink.rows])
+    converting.worker.step()
+    converting.worker.release()
+    assert converting.reader.account == {(NOON, "browser"): counts(stored=1) | {"deleted": 1}}
+
+
+def test_a_session_whose_rows_are_deleted_does_not_go_on(converting: Converting) -> None:
+    first = converting.row(at=NOON)
+    converting.worker.delete([(str(first["site"]), str(first["event_id"]))])
+    converting.worker.step()
+    second = converting.row(at=NOON + 1000)
+    assert second["session_id"] != first["session_id"]
+    assert (second["is_session_start"], second["session_page_number"]) == (1, 1)

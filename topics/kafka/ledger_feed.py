@@ -7,6 +7,7 @@ import msgspec
 import structlog
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from topics.accounts import ACCOUNT, DELETED
 from topics.kafka.settings import CLIENT_LOG, KafkaSettings
 from topics.ledger import Minute
 
@@ -36,7 +37,7 @@ class LedgerFeed:
         config = {**settings.client(), **FOLLOWER, "group.id": f"{settings.prefix}-forwarder"}
         self._consumer = Consumer(config, logger=CLIENT_LOG)
         self._lock, self._stop = threading.Lock(), threading.Event()
-        self._values: dict[Minute, dict[int, Counts]] = {}
+        self._values: dict[Minute, dict[tuple[str, int], Counts]] = {}  # by kind and partition
         self._changed: dict[Minute, None] = {}
         self._ahead: set[int] | None = None  # partitions whose past is not read yet; None before they are known
         self._thread = threading.Thread(target=self._run, name="ledger feed", daemon=True)
@@ -98,15 +99,15 @@ class LedgerFeed:
             return
         try:
             match msgspec.json.decode(key):
-                case ["account", self._spool, int(minute_ms), str(source)]:
+                case [str(kind), self._spool, int(minute_ms), str(source)] if kind in (ACCOUNT, DELETED):
                     counts = msgspec.json.decode(value, type=Counts)
-                    self._values.setdefault((minute_ms, source), {})[partition] = counts
+                    self._values.setdefault((minute_ms, source), {})[kind, partition] = counts
                     self._changed[minute_ms, source] = None
         except ValueError as error:  # msgspec's errors are ValueErrors
             log.warning("not an account", topic=self._topic, partition=partition, offset=message.offset(), error=str(error))
 
 
-def _sum(values: dict[int, Counts]) -> Counts:
+def _sum(values: dict[tuple[str, int], Counts]) -> Counts:
     total: Counts = {}
     for counts in values.values():
         for name, count in counts.items():

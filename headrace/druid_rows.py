@@ -1,0 +1,151 @@
+"""The rows in Druid, of which some are deleted: their days are written anew without them, while rows arrive for the same days.
+
+A compaction task with a filter does it. Under `useConcurrentLocks` it replaces the segments of a day and keeps those that are appended
+meanwhile. It reads what is published, so tasks that hold rows of these days are made to publish first.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import date, timedelta
+from itertools import groupby
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from headrace.druid_client import SUPERVISORS, TASK, Druid
+from headrace.druid_supervisor import Standing, standing, wait_until
+from headrace.errors import CommandError
+from headrace.rows import Row
+from headrace.sql import query
+from topics.kafka.deletions import account_deleted
+from topics.kafka.settings import KafkaSettings
+from topics.ledger import MINUTE_MS
+from topics.topic import TopicError
+
+NATIVE: Final = "/druid/v2"
+MOST: Final = 50_000  # rows: their ids are part of a task
+WAIT_SECONDS: Final = 3600.0
+LOOK_SECONDS: Final = 0.5
+
+Interval = tuple[date, date]  # days, the last one not among them
+
+
+class DruidRows:
+    """The rows of a datasource; raises CommandError with Druid's own reason, or if it does not answer."""
+
+    def __init__(self, druid_url: str, sql_url: str, table: str, kafka: KafkaSettings, portion: int = MOST) -> None:
+        self._druid_url, self._sql_url, self.table, self._kafka, self.portion = druid_url, sql_url, table, kafka, portion
+
+    def ask(self, statement: str) -> Sequence[tuple[Any, ...]]:
+        """Return the rows of an answer."""
+        return query(self._sql_url, "", statement)[1]
+
+    def delete(self, rows: Sequence[Row]) -> int:
+        """Delete rows and account for them."""
+        chosen = _filter(rows)
+        intervals = list(_intervals(rows))
+        with Druid(self._druid_url) as druid, Druid(_without_path(self._sql_url)) as broker:
+            if any(self._has_unpublished(interval) for interval in intervals):
+                _publish(druid, self.table)
+            for interval in intervals:
+                _run(druid, _task(self.table, interval, chosen))
+            deadline = time.monotonic() + WAIT_SECONDS
+            while left := _count(broker, self.table, intervals, chosen):
+                if time.monotonic() > deadline:
+                    raise CommandError(f"{left} of the rows are in answers still, though Druid has written their days anew")
+                time.sleep(LOOK_SECONDS)  # until Druid's historicals have loaded the new segments
+        minutes = Counter((row.received_at - row.received_at % MINUTE_MS, row.source or "") for row in rows)
+        try:
+            account_deleted(self._kafka, minutes)
+        except TopicError as error:
+            raise CommandError(f"the rows are deleted, but Kafka's ledger does not say so: {error}") from error
+        return len(rows)
+
+    def _has_unpublished(self, interval: Interval) -> bool:
+        first, end = (day.isoformat() for day in interval)
+        table = self.table.replace("'", "''")
+        asked = f"datasource = '{table}' AND is_realtime = 1 AND \"start\" < '{end}' AND \"end\" > '{first}'"
+        ((count,),) = self.ask(f"SELECT COUNT(*) AS n FROM sys.segments WHERE {asked}")  # noqa: S608 - checked names and dates
+        return bool(count)
+
+
+def _filter(rows: Sequence[Row]) -> dict[str, Any]:
+    """Return the filter that these rows meet, and no other."""
+    sites = [
+        {
+            "type": "and",
+            "fields": [
+                {"type": "selector", "dimension": "site", "value": site},
+                {"type": "in", "dimension": "event_id", "values": sorted(row.event_id for row in of_site)},
+            ],
+        }
+        for site, of_site in groupby(sorted(rows), lambda row: row.site)
+    ]
+    return {"type": "or", "fields": sites}
+
+
+def _intervals(rows: Sequence[Row]) -> Iterator[Interval]:
+    """Return the days of rows, those that follow each other as one interval."""
+    days = sorted({date.fromisoformat(row.time[:10]) for row in rows})
+    for _, run in groupby(enumerate(days), lambda numbered: numbered[1] - timedelta(numbered[0])):
+        found = [day for _, day in run]
+        yield found[0], found[-1] + timedelta(1)
+
+
+def _task(table: str, interval: Interval, chosen: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "compact",
+        "dataSource": table,
+        "ioConfig": {"type": "compact", "inputSpec": {"type": "interval", "interval": _text(interval)}, "dropExisting": True},
+        "transformSpec": {"filter": {"type": "not", "field": chosen}},
+        "granularitySpec": {"segmentGranularity": "DAY", "queryGranularity": "NONE", "rollup": False},
+        "context": {"useConcurrentLocks": True},
+    }
+
+
+def _text(interval: Interval) -> str:
+    return "/".join(day.isoformat() for day in interval)
+
+
+def _run(druid: Druid, task: dict[str, Any]) -> None:
+    """Have a task done; raises CommandError with the reason if it fails."""
+    name = druid.post(TASK, task)["task"]
+    deadline = time.monotonic() + WAIT_SECONDS
+    while (status := druid.get(f"{TASK}/{name}/status")["status"])["statusCode"] == "RUNNING":
+        if time.monotonic() > deadline:
+            raise CommandError(f"Druid's task {name} is not done after {WAIT_SECONDS:.0f} s; `headrace druid status` says more")
+        time.sleep(LOOK_SECONDS)  # Druid tells of nothing by itself
+    if status["statusCode"] != "SUCCESS":
+        raise CommandError(f"Druid's task {name} failed: {status['errorMsg']}")
+
+
+def _publish(druid: Druid, table: str) -> None:
+    """Have the tasks that read now publish what they have read, and others go on; waits until it is done."""
+    before = {task["id"] for task in standing(druid, table)["activeTasks"]}
+    if not before:
+        return
+    groups = range(druid.get(f"{SUPERVISORS}/{table}")["spec"]["ioConfig"]["taskCount"])
+    druid.post(f"{SUPERVISORS}/{table}/taskGroups/handoff", {"taskGroupIds": list(groups)})
+
+    def is_published(_: Druid, now: Standing) -> bool:
+        return not before & {task["id"] for task in (*now["activeTasks"], *now["publishingTasks"])}
+
+    wait_until(druid, table, is_published)
+
+
+def _count(broker: Druid, table: str, intervals: Sequence[Interval], chosen: dict[str, Any]) -> int:
+    asked = {
+        "queryType": "timeseries",
+        "dataSource": table,
+        "intervals": [_text(interval) for interval in intervals],
+        "granularity": "all",
+        "filter": chosen,
+        "aggregations": [{"type": "count", "name": "n"}],
+    }
+    found = broker.post(NATIVE, asked)
+    return int(found[0]["result"]["n"]) if found else 0
+
+
+def _without_path(url: str) -> str:
+    parts = urlsplit(url if "//" in url else f"http://{url}")
+    return f"{parts.scheme}://{parts.netloc}"
