@@ -8,7 +8,7 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from headrace.druid_rows import _filter, _intervals, _task
+from headrace.druid_rows import _by_interval, _filter, _task
 from headrace.errors import CommandError
 from headrace.rows import Row, checked
 from headrace.store_rows import MOST, route
@@ -112,8 +112,8 @@ ROWS = [
 
 
 def test_druid_writes_runs_of_days_anew() -> None:
-    tasks = [_task("clickstream", interval, {}) for interval in _intervals(ROWS)]
-    assert [task["ioConfig"]["inputSpec"]["interval"] for task in tasks] == ["2026-02-28/2026-03-02", "2026-03-03/2026-03-04"]
+    found = {_task("t", interval, {})["ioConfig"]["inputSpec"]["interval"]: rows for interval, rows in _by_interval(ROWS)}
+    assert found == {"2026-02-28/2026-03-02": ROWS[:2], "2026-03-03/2026-03-04": ROWS[2:]}
 
 
 def test_druid_leaves_out_each_row_by_site_and_id() -> None:

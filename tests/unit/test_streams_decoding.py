@@ -11,8 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.streams import a_record, encoded
 
-from schemas.codec import CodecError, Decoder, encode, message_prefix
-from schemas.contract import load_schema
+from schemas.codec import CodecError, Decoder, encode, fingerprint, message_prefix
+from schemas.contract import SCHEMA_PATH, load_schema
+from schemas.evolution import backward_faults
+from streams.converter import Converter
 from streams.decoding import CompiledDecoder, compile_decoder
 
 SCHEMA = load_schema()
@@ -120,3 +122,13 @@ def test_what_is_not_flat_is_left_to_fastavro(avro: Any) -> None:
     buffer = io.BytesIO()
     fastavro.schemaless_writer(buffer, fastavro.parse_schema(schema), {"f0": ["a"]})
     assert CompiledDecoder([schema]).decode(message_prefix(schema) + buffer.getvalue()) == {"f0": ["a"]}
+
+
+def test_what_an_earlier_release_has_left_in_a_topic_is_read_with_the_defaults_of_what_it_lacks() -> None:
+    earlier = {fingerprint(load_schema(path)).hex(): load_schema(path) for path in SCHEMA_PATH.parent.glob("*.avsc")}
+    decoder = CompiledDecoder(list(earlier.values()))
+    message = encode(earlier["99c9261479bc3a95"], a_record(revenue=3.5))  # release 0.3
+    record = decoder.decode(message)
+    assert record["revenue"] == 3.5
+    assert Converter(SCHEMA, 0).complete(record)["is_implausible"] is False
+    assert [backward_faults(old, SCHEMA) for old in earlier.values()] == [[]] * len(earlier)
