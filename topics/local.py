@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 
 import structlog
 
@@ -26,6 +26,7 @@ __all__ = ["LocalReader", "LocalTopic", "Received", "Recovered", "reader_account
 
 GIB = 1 << 30
 UPKEEP_SECONDS = 1.0
+QUIET_SECONDS = 60.0  # after so long without a message, what the readers have passed is deleted all the same
 FULL_LOOK_SECONDS = 0.05
 NO_SPACE_SECONDS = 5.0  # so long nobody should send, after a disk took nothing
 FULL = "the topic is full: is its reader running?"
@@ -58,7 +59,7 @@ class _Upkeep:
 
 
 class LocalTopic:
-    """The one writer of a local topic: groups what arrives while the disk is busy, one thread, one sync a group, no timer."""
+    """The one writer of a local topic: groups what arrives while the disk is busy, one thread, one sync a group."""
 
     def __init__(
         self,
@@ -68,10 +69,12 @@ class LocalTopic:
         max_unread_bytes: int,
         reserve_bytes: int | None,
         on_failure: Callable[[BaseException], None],
+        quiet_seconds: float,
     ) -> None:
         self._directory, self._log, self._lock_fd = directory, log, lock_fd
         self._space, self._no_space_until, self._deleted_at = DiskSpace(directory, reserve_bytes), 0.0, 0.0
         self._max_unread_bytes, self._on_failure = max_unread_bytes, on_failure
+        self._quiet_seconds = quiet_seconds
         self.recovered = log.recovered
         self._gathering: _Group | None = None
         self._pending_bytes, self._is_writing, self._is_closed = 0, False, False
@@ -92,6 +95,7 @@ class LocalTopic:
         on_failure: Callable[[BaseException], None],
         disk: Disk = REAL_DISK,
         now: Callable[[], float] = time.time,
+        quiet_seconds: float = QUIET_SECONDS,
     ) -> "LocalTopic":
         """Take the lock, recover the files, begin to write; raises TopicInUse, or TopicFailed when the disk refuses.
 
@@ -101,7 +105,8 @@ class LocalTopic:
         try:
             close_folder(path)
             lock_fd = lock(path / "lock")
-            return cls(path, Log(path, segment_bytes, disk, now), lock_fd, max_unread_bytes, reserve_bytes, on_failure)
+            files = Log(path, segment_bytes, disk, now)
+            return cls(path, files, lock_fd, max_unread_bytes, reserve_bytes, on_failure, quiet_seconds)
         except OSError as error:
             unlock(lock_fd)
             raise TopicFailed(f"{path}: the topic cannot be opened: {error}") from error
@@ -207,10 +212,11 @@ class LocalTopic:
 
     def _write_groups(self) -> None:
         upkeep_at, failure = 0.0, None
-        while group := self._queue.get():
+        while group := self._next():
             if isinstance(group, _Upkeep):
-                with suppress(OSError):
-                    self._log.delete_released()
+                if failure is None:
+                    with suppress(NoSpace, OSError):
+                        self._log.tidy()
                 continue
             is_upkeep_due = time.monotonic() >= upkeep_at
             failure = failure or self._write_group(group, is_upkeep_due=is_upkeep_due)
@@ -220,6 +226,12 @@ class LocalTopic:
                 group.durable.get_loop().call_soon_threadsafe(self._done, group)
         with suppress(NoSpace, OSError):  # what is durable stays so; the ledger is counted again at the next start
             self._log.close(is_sound=failure is None)
+
+    def _next(self) -> _Group | _Upkeep | None:
+        try:
+            return self._queue.get(timeout=self._quiet_seconds)
+        except Empty:
+            return _Upkeep()
 
     def _write_group(self, group: _Group, *, is_upkeep_due: bool) -> TopicFailed | None:
         """Store a group; gives the failure after which nothing may be written any more."""

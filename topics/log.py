@@ -92,6 +92,13 @@ class Log:
             with suppress(OSError):
                 os.ftruncate(self._fd, self._size)
 
+    def tidy(self) -> None:
+        """Delete what the readers have passed, the segment being written too once it is a day old: a quiet site keeps nothing longer."""
+        if self._fd >= 0 and self._size > 0 and self._is_done(self._size):
+            self._save_ledger()
+            self._close_segment()
+        self.delete_released()
+
     def delete_released(self) -> None:
         """Delete whole segments that every registered reader has passed, the last one too unless it is being written."""
         released = released_positions(self._directory)

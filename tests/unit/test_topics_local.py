@@ -20,6 +20,7 @@ from support.topics import (
     until,
     with_topic,
 )
+from support.waiting import wait_until
 
 from topics.local import FULL, LocalReader, LocalTopic, Received, tail
 from topics.log import SEGMENT_SECONDS, Disk
@@ -225,6 +226,22 @@ def test_a_day_old_segment_is_followed_by_a_new_one_and_goes_once_it_is_read(tmp
         assert len(segment_bases(tmp_path)) == 1
         reader.release(reader.end())
         clock[0] += 1
+        await topic.append(messages(1, value=b"of the next day"))
+
+    with_topic(topic, work)
+    assert [message.value for message in read_all(tmp_path)] == [b"of the next day"]
+
+
+def test_on_a_quiet_site_a_day_old_segment_goes_once_it_is_read_though_nothing_is_written(tmp_path: Path) -> None:
+    clock = [MINUTE / 1000]
+    topic = LocalTopic.open(tmp_path, on_failure=no_failure, now=lambda: clock[0], quiet_seconds=0.01)
+    reader = LocalReader.open(tmp_path, "converter")
+
+    async def work(topic: LocalTopic) -> None:
+        await topic.append(messages(3))
+        clock[0] += SEGMENT_SECONDS
+        reader.release(reader.end())
+        await asyncio.to_thread(wait_until, lambda: not segment_bases(tmp_path))
         await topic.append(messages(1, value=b"of the next day"))
 
     with_topic(topic, work)
