@@ -12,6 +12,7 @@ from typing import Final
 import structlog
 
 from schemas.contract import Column
+from startup.memory import memory_bytes
 from streams.batches import BatchMaker, Tools
 from streams.foreign import ForeignMessages
 from streams.messages import NO_POSITION, RowWriter, dead_letter_output, ledger_outputs, settled_output, to_entry
@@ -79,6 +80,7 @@ class KafkaWorker:
         self._foreign, self._writer = foreign, RowWriter(columns)
         self._partitions: dict[int, _Partition] = {}
         self._lags: dict[int, int] = {}
+        self._memory_bytes = memory_bytes() // 2 if settings.memory_bytes is None else settings.memory_bytes
         self._held: Sequence[Fetched] = ()  # what waits for the registry of schemas
         self._looked_at = 0.0
         self._assigned_at = math.inf
@@ -140,15 +142,18 @@ class KafkaWorker:
         """Have the memory of each partition at hand; what nobody else has moved meanwhile is kept as it is."""
         starts = {number: max(offset, 0) for number, offset in offsets.items()}
         kept = {number: held for number, held in self._partitions.items() if starts.get(number) == held.offset}
-        self._partitions = {number: kept.get(number) or self._restored(number, offset) for number, offset in starts.items()}
+        max_bytes = self._memory_bytes // max(1, len(starts))
+        self._partitions = {number: kept.get(number) or self._restored(number, offset, max_bytes) for number, offset in starts.items()}
+        for held in self._partitions.values():
+            held.memory.max_bytes = max_bytes
         self._lags = {}
         self._assigned_at = time.perf_counter()  # not ready by that alone: the next commit may fail as the last did
         log.info("partitions assigned", topic=self._source, partitions=sorted(starts), restored=sorted(starts.keys() - kept.keys()))
 
-    def _restored(self, number: int, offset: int) -> _Partition:
+    def _restored(self, number: int, offset: int, max_bytes: int) -> _Partition:
         started, now = time.perf_counter(), self._clock()
         window = self._settings.window_hours
-        memory = PartitionMemory(window)
+        memory = PartitionMemory(window, max_bytes)
         rows = 0
         for found in read_partition(self._kafka, self._rows, number, now - window * HOUR_MS):
             if (event := found.headers.get("event")) and found.value:
@@ -233,7 +238,9 @@ class KafkaWorker:
         partition.offset = step.offset
         self._counts.redelivered.inc(step.redelivered)
         if step.batch is not None:
+            forgotten = partition.memory.forgotten_early
             partition.memory.committed(step.batch, step.spools, now)
+            self._counts.forgotten_early.inc(partition.memory.forgotten_early - forgotten)
             partition.maker.committed()
             self.metrics.committed(step.batch, seconds)
             self._reports.committed(step.batch, len(step.batch.rows), seconds)

@@ -65,6 +65,11 @@ class KafkaMetrics:
         self.failed_transactions = Counter(
             "clickstream_streams_failed_transactions", "Transactions that were not committed, or not known to be.", registry=registry
         )
+        self.forgotten_early = Counter(
+            "clickstream_streams_event_ids_forgotten_early",
+            "Event ids forgotten before the window ended, because memory was full.",
+            registry=registry,
+        )
         self.restore_seconds = Histogram(
             "clickstream_streams_restore_seconds", "Time to rebuild the memory of a partition from what was written.", registry=registry
         )

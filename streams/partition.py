@@ -5,12 +5,13 @@ Event ids and sessions come from the rows of the same partition number, accounts
 
 import copy
 import struct
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from typing import Final, TypeAlias
 
 import msgspec
+import structlog
 
 from streams.batches import MINUTE_MS
 from streams.sessions import PAGE_VIEW
@@ -20,8 +21,12 @@ from topics.accounts import ACCOUNT
 
 HOUR_MS: Final = 60 * MINUTE_MS
 ACCOUNTS_KEPT_MS: Final = 48 * HOUR_MS
+EVENT_BYTES, SESSION_BYTES = 160, 1400  # that an event id and a session take, about
+GENERATIONS: Final = 16  # that share the memory when it is full
 
+log = structlog.get_logger()
 _EVENT = struct.Struct(">16sq")
+SessionKey: TypeAlias = tuple[str, str, str]  # site, party id, session id
 AccountKey: TypeAlias = tuple[str, int, str]  # spool, minute, source
 
 
@@ -50,28 +55,47 @@ class _SessionRow(msgspec.Struct, frozen=True, gc=False):
 _read_row = msgspec.json.Decoder(_SessionRow).decode
 
 
-class PartitionMemory:
-    """Event ids and sessions of at least so many hours, by the hour in which they were written; accounts of 48 hours.
+@dataclass(slots=True)
+class _Generation:
+    """What was written within an hour, or in a part of one in which much was."""
 
-    An event id takes about 160 bytes, a session about 1,150. Nothing leaves early: what bounds it is the window.
+    number: int
+    hour: int
+    events: dict[bytes, int] = field(default_factory=dict)
+    sessions: list[SessionKey] = field(default_factory=list)  # some of them were written later again
+
+    @property
+    def held_bytes(self) -> int:
+        return len(self.events) * EVENT_BYTES + len(self.sessions) * SESSION_BYTES
+
+
+class PartitionMemory:
+    """Event ids and sessions of at least so many hours, in generations by the hour in which they were written; accounts of 48 hours.
+
+    When they take more than `max_bytes`, the oldest generation is forgotten before its time.
     """
 
-    def __init__(self, window_hours: int) -> None:
-        self._window_hours = window_hours
-        self._events: dict[int, dict[bytes, int]] = {}
+    def __init__(self, window_hours: int, max_bytes: int) -> None:
+        self._window_hours, self.max_bytes = window_hours, max_bytes
+        self._generations: deque[_Generation] = deque([_Generation(0, 0)])
         self._sessions: defaultdict[Party, PartySessions] = defaultdict(PartySessions)
-        self._seen: dict[Party, int] = {}  # the hour in which a party was last written
-        self._hour = 0
+        self._written: dict[SessionKey, int] = {}  # the generation in which a session was last written
+        self.forgotten_early = 0  # event ids
         self.accounts: dict[AccountKey, Account] = {}
         self.spools: dict[str, int] = {}  # the last position dealt with
 
     def known_events(self, keys: Sequence[bytes]) -> Mapping[bytes, int]:
         """The payload hash of each of the keys that is taken."""
         known = {}
-        for events in self._events.values():
-            for key in events.keys() & keys:
-                known[key] = events[key]
+        for generation in self._generations:
+            for key in generation.events.keys() & keys:
+                known[key] = generation.events[key]
         return known
+
+    @property
+    def held_bytes(self) -> int:
+        """About how much memory the ids and sessions take."""
+        return sum(len(one.events) for one in self._generations) * EVENT_BYTES + len(self._written) * SESSION_BYTES
 
     def session_counts(self, parties: Iterable[Party]) -> Mapping[Party, int]:
         """The number of sessions of each of the parties that has any."""
@@ -89,8 +113,8 @@ class PartitionMemory:
 
     def committed(self, batch: Batch, spools: Mapping[str, int], now: int) -> None:
         """Take in a batch that was committed."""
-        self._begin_hour(now)
-        events = self._events.setdefault(self._hour, {})
+        self._begin_generation(now)
+        events = self._generations[-1].events
         for event in batch.events:
             events[event.key] = event.payload
         for session in batch.sessions:
@@ -111,9 +135,9 @@ class PartitionMemory:
 
     def restore_row(self, event: bytes, value: bytes, at: int) -> None:
         """Take in a row that was written at an instant (milliseconds since 1970)."""
-        self._begin_hour(at)
+        self._begin_generation(at)
         key, payload = _EVENT.unpack(event)
-        self._events.setdefault(self._hour, {})[key] = payload
+        self._generations[-1].events[key] = payload
         row = _read_row(value)
         if row.party_id is not None and row.session_id is not None and row.session_page_number is not None:
             self._restore_session(row, row.party_id, row.session_id, row.session_page_number)
@@ -129,7 +153,7 @@ class PartitionMemory:
     def _restore_session(self, row: _SessionRow, party_id: str, session_id: str, pages: int) -> None:
         party = (row.site, party_id)
         sessions = self._sessions[party].by_id
-        self._seen[party] = self._hour
+        self._note_written((*party, session_id))
         session = sessions.get(session_id)
         if session is None:
             session = sessions[session_id] = _first_seen(row, party_id, session_id)
@@ -146,18 +170,39 @@ class PartitionMemory:
     def _remember(self, session: Session) -> None:
         party = (session.site, session.party_id)
         self._sessions[party].add(session)
-        self._seen[party] = self._hour
+        self._note_written((*party, session.session_id))
 
-    def _begin_hour(self, now: int) -> None:
-        """Forget what has left the window, once an hour."""
-        hour = now // HOUR_MS
-        if hour <= self._hour:
+    def _note_written(self, key: SessionKey) -> None:
+        newest = self._generations[-1]
+        if self._written.get(key) != newest.number:
+            self._written[key] = newest.number
+            newest.sessions.append(key)
+
+    def _begin_generation(self, now: int) -> None:
+        """Begin a generation with each hour, or when the last one is large; forget those that are too old or too much."""
+        generations, hour = self._generations, now // HOUR_MS
+        newest = generations[-1]
+        if hour <= newest.hour and newest.held_bytes < self.max_bytes // GENERATIONS:
             return
-        self._hour = hour
-        oldest = hour - self._window_hours
-        self._events = {written: events for written, events in self._events.items() if written >= oldest}
-        for party in [party for party, seen in self._seen.items() if seen < oldest]:
-            del self._sessions[party], self._seen[party]
+        generations.append(_Generation(newest.number + 1, max(hour, newest.hour)))
+        while generations[0].hour < hour - self._window_hours or (self.held_bytes > self.max_bytes and len(generations) > 1):
+            self._forget_oldest(hour)
+
+    def _forget_oldest(self, hour: int) -> None:
+        oldest = self._generations.popleft()
+        if oldest.events and oldest.hour >= hour - self._window_hours:
+            self.forgotten_early += len(oldest.events)
+            log.warning(
+                "memory is full, event ids are forgotten before the window ends", count=len(oldest.events), hours=hour - oldest.hour
+            )
+        for key in oldest.sessions:
+            if self._written[key] == oldest.number:
+                del self._written[key]
+                site, party_id, session_id = key
+                party = self._sessions[site, party_id]
+                party.discard(session_id)
+                if not party.by_id:
+                    del self._sessions[site, party_id]
 
     def _forget_accounts(self, now: int) -> None:
         oldest = now - ACCOUNTS_KEPT_MS

@@ -34,6 +34,14 @@ class Settings(ServiceSettings):
     batch_messages: Annotated[int, Field(gt=0, le=100_000, description="Most messages of one commit.")] = 8000
     idle_milliseconds: Annotated[int, Field(gt=0, le=1000, description="Longest pause between two looks at an idle topic.")] = 20
     window_hours: Annotated[int, Field(ge=24, le=24 * 30, description="On Kafka: how long event ids and sessions are remembered.")] = 24
+    memory_bytes: Annotated[
+        int | None,
+        Field(
+            ge=1 << 20,
+            description="On Kafka: bytes that remembered event ids and sessions may take; "
+            "None: half of what the machine or the container has.",
+        ),
+    ] = None
     instance: Annotated[
         str, Field(pattern=r"^[a-zA-Z0-9._-]{1,100}$", description="On Kafka: name of this converter in its group; a restart keeps it.")
     ] = "converter"

@@ -68,6 +68,11 @@ class PartySessions:
             self._timeline.put(session)
         self.by_id[session.session_id] = session
 
+    def discard(self, session_id: str) -> None:
+        """Forget a session; what it hid is to be seen again."""
+        del self.by_id[session_id]
+        self._timeline = None
+
     def go_on(self, session: Session, record: Record) -> None:
         """Take one more event into one of the sessions."""
         if self._timeline is None:

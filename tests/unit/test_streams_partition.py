@@ -12,6 +12,7 @@ from support.streams import DECODER, NOON, SCHEMA, Converting, a_message, a_reco
 from support.streams_visits import Visits, batches
 
 from schemas.contract import columns
+from startup.memory import memory_bytes
 from streams.batches import BatchMaker
 from streams.messages import RowWriter, ledger_outputs
 from streams.metrics import Metrics
@@ -40,6 +41,7 @@ class Partition:
 
     salts: Salts
     window_hours: int = MONTH
+    max_bytes: int = 1 << 30
     rows: list[tuple[Output, int]] = field(default_factory=list)
     ledger: list[Output] = field(default_factory=list)
     position: int = 0
@@ -47,7 +49,7 @@ class Partition:
     def __post_init__(self) -> None:
         self.writer = RowWriter(columns(SCHEMA))
         self.tools = make_tools(DECODER, plain_lookups(), Settings(), self.salts, Metrics())
-        self.memory = PartitionMemory(self.window_hours)
+        self.memory = PartitionMemory(self.window_hours, self.max_bytes)
         self.maker = BatchMaker(self.memory, self.tools)
 
     def take(self, *messages: Message, now: int = NOON) -> Batch:
@@ -64,7 +66,7 @@ class Partition:
 
     def restart(self) -> None:
         """Begin again with nothing but what was written."""
-        self.memory = PartitionMemory(self.window_hours)
+        self.memory = PartitionMemory(self.window_hours, self.max_bytes)
         for output, at in self.rows:
             headers = dict(output.headers)
             event = headers["event"]
@@ -130,3 +132,46 @@ def test_accounts_leave_memory_after_48_hours(partition: Partition) -> None:
     partition.take(a_message())
     partition.take(a_message(a_record(at=NOON + 49 * HOUR_MS)), now=NOON + 49 * HOUR_MS)
     assert list(partition.memory.accounts) == [("", NOON + 49 * HOUR_MS, "browser")]
+
+
+def test_memory_has_a_bound_and_what_is_oldest_leaves_first(tmp_path: Path) -> None:
+    bound = 200_000
+    partition = Partition(Salts.open(tmp_path / "salts.json"), window_hours=24, max_bytes=bound)
+    visitor = {"party_kind": "consented", "party_id": "visitor", "session_id": "s"}
+    sent = []
+    for number in range(40):
+        flood = [a_record(party_kind="consented", party_id=f"{number}/{one}", session_id=f"{one}") for one in range(20)]
+        sent += [a_message(record) for record in [*flood, a_record(**visitor)]]
+        partition.take(*sent[-21:])
+        assert partition.memory.held_bytes < bound * 1.2
+    rows = partition.written()
+    assert [row["session_page_number"] for row in rows if row["party_id"] == "visitor"] == list(range(1, 41)), "who is seen stays"
+    assert partition.memory.forgotten_early > 400
+    assert partition.take(sent[-1]).rows == [], "the newest are known"
+    assert len(partition.take(sent[0]).rows) == 1, "the oldest are not"
+    partition.restart()
+    assert partition.memory.held_bytes < bound * 1.2
+    assert partition.take(sent[-1]).rows == []
+
+
+def test_parties_that_are_always_seen_hold_no_more_than_others(tmp_path: Path) -> None:
+    bound = 300_000
+    partition = Partition(Salts.open(tmp_path / "salts.json"), window_hours=24, max_bytes=bound)
+    for number in range(60):
+        flood = [
+            a_record(party_kind="consented", party_id=f"{party}", session_id=f"{number}/{one}") for party in range(5) for one in range(4)
+        ]
+        partition.take(*map(a_message, flood))
+        assert partition.memory.held_bytes < bound * 1.2
+    assert sum(partition.memory.session_counts([("shop", f"{party}") for party in range(5)]).values()) < 250
+    assert partition.take(a_message(flood[-1])).rows == [], "the newest ids are known all the same"
+
+
+def test_the_memory_that_there_is_is_the_machine_s_or_the_container_s(tmp_path: Path) -> None:
+    limit = tmp_path / "memory.max"
+    machine = memory_bytes(limit)
+    assert machine > 1 << 28
+    limit.write_text("max\n")
+    assert memory_bytes(limit) == machine
+    limit.write_text("268435456\n")
+    assert memory_bytes(limit) == 1 << 28

@@ -56,6 +56,18 @@ def test_a_session_s_new_state_takes_the_place_of_the_old(sessions: list[Session
         assert find_session(party.around(at), at, TIMEOUT) is find_session(sessions, at, TIMEOUT)
 
 
+@given(some_sessions, st.sets(st.integers(0, 15)), instants)
+def test_what_a_forgotten_session_hid_is_found_again(sessions: list[Session], forgotten: set[int], at: int) -> None:
+    party = PartySessions()
+    for session in sessions:
+        party.add(session)
+    party.around(at)
+    for number in forgotten & set(range(len(sessions))):
+        party.discard(sessions[number].session_id)
+    left = [session for number, session in enumerate(sessions) if number not in forgotten]
+    assert find_session(party.around(at), at, TIMEOUT) is find_session(left, at, TIMEOUT)
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("stores")
@@ -65,7 +77,7 @@ def sinks(folder: Path) -> Iterator[tuple[Memory, Callable[[Batch], None]]]:
     """Each that keeps sessions, and what stores a batch in it."""
     memory = MemorySink()
     yield memory, memory.commit
-    partition = PartitionMemory(24)
+    partition = PartitionMemory(24, 1 << 30)
     yield partition, lambda batch: partition.committed(batch, {}, 0)
     store = Store.open(folder / f"{len(list(folder.iterdir()))}.duckdb", columns(SCHEMA), session=Session, account=Account)
     yield store, store.commit
