@@ -275,13 +275,24 @@ def test_the_converters_accounts_join_its_own(spool: Path, kafka: MockKafka) -> 
     assert outcome(spool) == {"stored": 9, "duplicates": 3, "rejected": 1, "dead_letters": 2}
 
 
+def test_rows_deleted_since_are_told_beside_what_was_stored(spool: Path, kafka: MockKafka) -> None:
+    fill(spool, [a_message()])
+    account(kafka, spool_id(spool), {"stored": 5, "duplicates": 0, "dead_letters": 0}, partition=0)
+    with a_forwarder(spool, kafka.settings):
+        for count, partition in ((1, 0), (2, 1), (3, 0)):  # whole sums, those of a partition in place of each other
+            write_topic(kafka.settings, "ledger", account_key(spool_id(spool), "deleted"), b'{"deleted":%d}' % count, partition=partition)
+        write_topic(kafka.settings, "ledger", account_key(b"8 others", "deleted"), b'{"deleted":9}')
+        wait_until(lambda: reader_accounts(spool)[READER].get((MINUTE, "browser"), {}).get("deleted") == 5)
+    assert outcome(spool)["stored"] == 5
+
+
 def outcome(path: Path) -> dict[str, int]:
     accounts = reader_accounts(path)[READER][MINUTE, "browser"]
     return {name: accounts[name] for name in ("stored", "duplicates", "rejected", "dead_letters")}
 
 
-def account_key(spool: bytes) -> bytes:
-    return json.dumps(["account", spool.hex(), MINUTE, "browser"]).encode()
+def account_key(spool: bytes, kind: str = "account") -> bytes:
+    return json.dumps([kind, spool.hex(), MINUTE, "browser"]).encode()
 
 
 def account(kafka: MockKafka, spool: bytes, counts: dict[str, int], *, partition: int) -> None:

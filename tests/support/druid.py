@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import count
 from typing import Any
 
 import uvicorn
@@ -36,6 +37,11 @@ class DruidStandIn:
     completed: list[dict[str, Any]] = field(default_factory=list)
     pending: list[dict[str, Any]] = field(default_factory=list)
     reports: dict[str, Any] = field(default_factory=dict)
+    written_anew: list[dict[str, Any]] = field(default_factory=list)  # tasks that leave rows out, oldest first
+    task_failure: str = ""  # the reason that such a task fails with
+    has_unpublished: bool = False  # whether reading tasks hold rows
+    handoffs: int = 0
+    left: list[int] = field(default_factory=list)  # how many of the rows are in its next answers
 
     def newest(self, datasource: str = "clickstream") -> dict[str, Any]:
         return self.supervisors[datasource][-1]
@@ -58,7 +64,8 @@ class DruidStandIn:
         if datasource not in self.supervisors or self.newest(datasource)["suspended"]:
             return []
         count = self.newest(datasource)["spec"]["ioConfig"]["taskCount"]
-        return [{"id": f"index_kafka_{datasource}_{number}", "currentOffsets": {"0": 7}} for number in range(count)]
+        handoffs = f"_{self.handoffs}" if self.handoffs else ""
+        return [{"id": f"index_kafka_{datasource}_{number}{handoffs}", "currentOffsets": {"0": 7}} for number in range(count)]
 
     def status(self, datasource: str) -> dict[str, Any]:
         suspended: bool = self.newest(datasource)["suspended"]
@@ -139,6 +146,40 @@ def _supervisor_routes(druid: DruidStandIn) -> list[Route]:
     ]
 
 
+def _row_routes(druid: DruidStandIn) -> list[Route]:
+    """Return what the deletion of rows needs: tasks, hand-offs, native counts, and the one question of SQL, for segments not published."""
+
+    async def submit(request: Request) -> Response:
+        druid.written_anew.append(await request.json())
+        return JSONResponse({"task": f"compact_{len(druid.written_anew)}"})
+
+    looks = count()
+
+    async def look(request: Request) -> Response:
+        done = {"statusCode": "FAILED", "errorMsg": druid.task_failure} if druid.task_failure else {"statusCode": "SUCCESS"}
+        name = request.path_params["name"]
+        return JSONResponse({"task": name, "status": done if next(looks) % 2 else {"statusCode": "RUNNING"}})
+
+    async def hand_off(request: Request) -> Response:
+        druid.posts.append(request.url.path)
+        druid.handoffs, druid.has_unpublished = druid.handoffs + 1, False
+        return Response(media_type="application/json")
+
+    async def native(_request: Request) -> Response:
+        return JSONResponse([{"timestamp": "2026-01-01T00:00:00.000Z", "result": {"n": druid.left.pop(0)}}] if druid.left else [])
+
+    async def sql(_request: Request) -> Response:
+        return JSONResponse([{"segment_id": None}, *([{"segment_id": "clickstream_1"}] if druid.has_unpublished else [])])
+
+    return [
+        Route("/druid/indexer/v1/task", submit, methods=["POST"]),
+        Route("/druid/indexer/v1/task/{name}/status", look),
+        Route("/druid/indexer/v1/supervisor/{name}/taskGroups/handoff", hand_off, methods=["POST"]),
+        Route("/druid/v2", native, methods=["POST"]),
+        Route("/druid/v2/sql", sql, methods=["POST"]),
+    ]
+
+
 def _coordinator_routes(druid: DruidStandIn) -> list[Route]:
     async def rules(request: Request) -> Response:
         name = request.path_params["name"]
@@ -171,7 +212,10 @@ def druid_running() -> Iterator[DruidStandIn]:
     druid = DruidStandIn()
     server = uvicorn.Server(
         uvicorn.Config(
-            Starlette(routes=[*_supervisor_routes(druid), *_coordinator_routes(druid)]), host="127.0.0.1", port=0, log_level="warning"
+            Starlette(routes=[*_row_routes(druid), *_supervisor_routes(druid), *_coordinator_routes(druid)]),
+            host="127.0.0.1",
+            port=0,
+            log_level="warning",
         )
     )
     thread = threading.Thread(target=server.run, daemon=True)

@@ -117,6 +117,14 @@ def test_accounts_are_whole_sums_by_spool_also_after_a_restart(partition: Partit
     assert json.loads(last.value or b"") == {"stored": 0, "duplicates": 1, "dead_letters": 0}
 
 
+def test_rows_that_were_deleted_since_change_no_account_of_a_converter(partition: Partition) -> None:
+    partition.take(a_message())
+    before = dict(partition.memory.accounts)
+    partition.ledger.append(Output("ledger", 0, json.dumps(["deleted", "", NOON, "browser"]).encode(), b'{"deleted":1}'))
+    partition.restart()
+    assert partition.memory.accounts == before == {("", NOON, "browser"): Account(stored=1)}
+
+
 def test_what_was_written_before_the_window_is_forgotten_and_nothing_within_it(tmp_path: Path) -> None:
     partition = Partition(Salts.open(tmp_path / "salts.json"), window_hours=24)
     message = a_message(a_record(at=NOON))
