@@ -20,6 +20,8 @@ from startup.port_guard import RequestHead
 
 log = structlog.get_logger("collector")
 LOOK_SECONDS: Final = 0.25
+MAX_HELD_BYTES: Final = 64 << 20  # of bodies that are under way; when there are more, each gets less time
+CROWDED_BODY_SECONDS: Final = 1.0
 REFUSED_AT_ONCE: Final = 512  # connections that are told why they may not stay; more of them are cut
 
 
@@ -27,6 +29,10 @@ class WaitingProtocol(Protocol):
     """A connection as its port sees it."""
 
     transport: asyncio.Transport
+
+    @property
+    def held_bytes(self) -> int:
+        """The bytes of a body of which something is still to come."""
 
     def go_on(self) -> None:
         """Give the next requests their turn."""
@@ -45,6 +51,7 @@ class State(ServerState):
         self.events = {path.encode(): (path, intake) for path, intake in paths.events.items()}
         self.is_draining = False
         self.now = 0.0
+        self.body_seconds = limits.body_timeout_seconds
         self._admitted = 0
         self._waiting: list[WaitingProtocol] = []
         self._of_clients: Counter[str | None] = Counter()
@@ -104,7 +111,12 @@ class State(ServerState):
         while True:
             self.now = loop.time()
             keep_date(time.time())
-            for connection in cast("list[WaitingProtocol]", list(self.connections)):
+            connections = cast("list[WaitingProtocol]", list(self.connections))
+            is_too_much = sum(connection.held_bytes for connection in connections) > MAX_HELD_BYTES
+            self.body_seconds = min(
+                CROWDED_BODY_SECONDS if is_too_much else self.limits.body_timeout_seconds, self.limits.body_timeout_seconds
+            )
+            for connection in connections:
                 connection.look(self.now)
             await asyncio.sleep(LOOK_SECONDS)
 

@@ -202,12 +202,17 @@ class Connection(UvicornConnection):
         elif self._part == HEAD and waited > limits.header_timeout_seconds:
             self._refuse(HEADER_TOO_SLOW)
             self.go_on()
-        elif self._part == BODY and waited > limits.body_timeout_seconds:
-            message = f"the body must come within {limits.body_timeout_seconds:g} seconds"
+        elif self._part == BODY and waited > self.server_state.body_seconds:
+            message = f"the body must come within {self.server_state.body_seconds:g} seconds"
             self._refuse_body(Rejection(RejectReason.BODY_TOO_SLOW, message))
             self.go_on()
         elif not self._part and not self._is_busy and waited > limits.idle_timeout_seconds:
             self.transport.close()
+
+    @property
+    def held_bytes(self) -> int:
+        """The bytes of a body of which something is still to come."""
+        return len(self._body) if self._part == BODY else 0
 
     @property
     def is_idle(self) -> bool:
@@ -301,7 +306,7 @@ class Connection(UvicornConnection):
     def _refuse_body(self, rejection: Rejection | None) -> None:
         """Refuse a request for its body: its source stores that; what is no source's has had its answer, or gets it before the end."""
         self._is_deaf = True
-        self._part = NONE
+        self._part, self._body = NONE, b""
         if self._intake is not None:
             refuse = partial(self._intake.receive, refusal=rejection or self._intake.too_large())
             self._turns.append((refuse, self._request(b""), False, False))

@@ -29,7 +29,8 @@ UPKEEP_SECONDS = 1.0
 QUIET_SECONDS = 60.0  # after so long without a message, what the readers have passed is deleted all the same
 FULL_LOOK_SECONDS = 0.05
 NO_SPACE_SECONDS = 5.0  # so long nobody should send, after a disk took nothing
-FULL = "the topic is full: is its reader running?"
+MAX_PENDING_BYTES = 64 << 20  # that wait for the disk
+FULL, SLOW = "the topic is full: is its reader running?", "the disk does not keep up"
 
 log = structlog.get_logger("topic")
 
@@ -157,6 +158,8 @@ class LocalTopic:
         """Why nothing is taken; empty when it is."""
         if self.unread_bytes() >= self._max_unread_bytes:
             return FULL
+        if self._pending_bytes >= MAX_PENDING_BYTES:
+            return SLOW
         return self._shortage(0) or ("the disk took nothing a moment ago" if time.monotonic() < self._no_space_until else "")
 
     def close(self) -> None:
@@ -177,6 +180,8 @@ class LocalTopic:
             self._look()
         if least >= self._unread_from:
             raise _full(FULL)
+        if self._pending_bytes >= MAX_PENDING_BYTES:
+            raise _full(SLOW)
         if shortage := self._shortage(size):
             raise _full(shortage)
 

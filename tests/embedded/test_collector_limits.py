@@ -169,6 +169,19 @@ def test_what_has_no_end_is_cut_and_takes_no_memory(collector: RunningCollector,
     assert ask(collector.port, a_request(BODY)).body == OK
 
 
+def test_when_bodies_under_way_take_much_memory_the_slow_are_sent_away_early(tmp_path: Path) -> None:
+    running = start_collector(tmp_path, max_body_bytes=4 << 20, max_connections_per_client=64, trusted_proxies="127.0.0.9")
+    with contextlib.ExitStack() as stack:
+        wires = [stack.enter_context(Wire(running.port, client=f"127.0.3.{number % 8 + 1}")) for number in range(40)]
+        for wire in wires:
+            wire.send(a_request(b"", length=4 << 20) + bytes(4_000_000))  # 160 MB, and none of it whole
+        answers = [wire.answer() for wire in wires[:20]]
+        assert {(answer.status, answer.json["message"]) for answer in answers} == {(408, "the body must come within 1 seconds")}
+        with Wire(running.port, client="127.0.0.9") as visitor:
+            assert visitor.send(a_request(BODY)).answer().body == OK
+    assert running.stop() == 0
+
+
 def held(collector: RunningCollector, stack: contextlib.ExitStack, client: str, count: int) -> list[Wire]:
     """Open connections, each of which has had an answer."""
     wires = [stack.enter_context(Wire(collector.port, client=client)) for _ in range(count)]

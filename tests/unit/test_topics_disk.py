@@ -3,12 +3,14 @@
 import asyncio
 import errno
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from support.topics import MINUTE, a_topic, fill, messages, read_all, stored, until, with_topic
 
+from topics import local
 from topics.local import LocalTopic, Received
 from topics.log import Disk
 from topics.topic import TopicFailed, TopicFull
@@ -158,3 +160,27 @@ def test_a_segment_that_cannot_be_made_fails_the_topic(tmp_path: Path) -> None:
 
     with_topic(a_topic(tmp_path, on_failure=failures.append), work)
     assert (tmp_path / f"{0:020d}.segment").read_bytes() == b"not ours"
+
+
+def test_what_waits_for_a_slow_disk_has_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local, "MAX_PENDING_BYTES", 10_000)
+    released = threading.Event()
+
+    def sync(fd: int) -> None:
+        released.wait(10)
+        os.fdatasync(fd)
+
+    async def work(topic: LocalTopic) -> None:
+        waiting: list[asyncio.Future[None]] = []
+        while not topic.trouble():
+            waiting.append(topic.append(messages(1, first=len(waiting), value=bytes(1000))))
+            await asyncio.sleep(0)
+        assert 9 <= len(waiting) <= 10
+        with pytest.raises(TopicFull, match="the disk does not keep up"):
+            topic.append(messages(1))
+        released.set()
+        await asyncio.gather(*waiting)
+        assert topic.trouble() == ""
+        await topic.append(messages(1))
+
+    with_topic(a_topic(tmp_path, disk=Disk(sync=sync)), work)
