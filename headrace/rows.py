@@ -48,6 +48,7 @@ class Survey(NamedTuple):
     until: int | None
 
 
+ATTEMPTS: Final = 3  # a row may move while it is looked for
 SELECTED: Final = "site, event_id, __time, received_at, source"
 
 
@@ -87,13 +88,13 @@ def _survey(rows: Rows, condition: str) -> Survey:
 
 
 def _delete(rows: Rows, condition: str, count: int, progress: Console) -> int:
-    deleted = 0
+    deleted = in_vain = 0
     with progress.status("deleting") as status:
         while found := [Row(*row) for row in _ask(rows, SELECTED, condition, f" LIMIT {rows.portion}")]:
             gone = rows.delete(found)
-            if not gone:
+            deleted, in_vain = deleted + gone, 0 if gone else in_vain + 1
+            if in_vain == ATTEMPTS:
                 raise CommandError(f"{deleted} rows are deleted, and none of the {len(found)} next ones could be")
-            deleted += gone
             status.update(f"deleting: {deleted} of {count} rows")
     return deleted
 

@@ -7,6 +7,7 @@ from typing import Any, Final, TypeAlias
 
 import httpx
 import msgspec
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -37,7 +38,7 @@ def route(delete: Delete) -> Route:
             return JSONResponse({"message": f"expected {{'rows': [[site, event id], …]}}: {error}"}, 400)
         if len(wish.rows) > MOST:
             return JSONResponse({"message": f"at most {MOST} rows are deleted at a time, not {len(wish.rows)}"}, 400)
-        return JSONResponse({"deleted": await asyncio.wrap_future(delete(wish.rows))})
+        return JSONResponse({"deleted": await asyncio.wrap_future(await run_in_threadpool(delete, wish.rows))})
 
     return Route(PATH, have_deleted, methods=["POST"])
 

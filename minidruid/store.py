@@ -43,6 +43,10 @@ CHOSEN = (
 )
 REPLAYED = "DELETE FROM state.dead_letters WHERE topic = ? AND position IN (SELECT unnest(?::BIGINT[]))"
 
+# To find rows takes time, to delete them by number does not.
+FOUND = f"SELECT stored.rowid, site, event_id FROM druid.{TABLE} AS stored SEMI JOIN batch USING (event_id, site)"
+PLACE = {"place": "BIGINT"}
+DELETE_ROWS = f"DELETE FROM druid.{TABLE} WHERE rowid IN (SELECT place FROM batch)"
 # Of a row that is deleted: what its account and its session are known by.
 TOLD_OF_DELETED = ("received_at", "source", "site", "party_id", "session_id")
 SESSION_NAME = {"session_hash": "BIGINT", "site": "VARCHAR", "party_id": "VARCHAR", "session_id": "VARCHAR"}
@@ -115,9 +119,8 @@ class Store(Generic[SessionT, AccountT]):
         self._seen = SeenKeys(self._writer)
         names = ", ".join(map(_quoted, columns))
         self._insert_rows = f"INSERT INTO druid.{TABLE} ({names}) SELECT {names} FROM batch"
-        told = ", ".join(f"stored.{name}" if name in columns else "NULL" for name in TOLD_OF_DELETED)
-        same = "stored.site = batch.site AND stored.event_id = batch.event_id"
-        self._delete_rows = f"DELETE FROM druid.{TABLE} AS stored USING batch WHERE {same} RETURNING {told}"
+        told = ", ".join(name if name in columns else "NULL" for name in TOLD_OF_DELETED)
+        self._look_at_rows = f"SELECT rowid, site, event_id, {told} FROM druid.{TABLE} WHERE rowid IN (SELECT place FROM batch)"
 
     @classmethod
     def open(
@@ -255,13 +258,26 @@ class Store(Generic[SessionT, AccountT]):
                 self._write(batch, pairs)
             self._seen.add(pairs)
 
-    def delete(self, keys: Sequence[tuple[str, str]]) -> dict[tuple[int, str], AccountT]:
-        """Delete the rows of these keys (site, event id) and sessions without a row left; what they count for as deleted.
+    def find_rows(self, keys: Sequence[tuple[str, str]]) -> Sequence[tuple[int, str, str]]:
+        """Return the rows of these keys (site, event id), each with its number; from any thread, for it takes time."""
+        if not keys:
+            return []
+        with closing(self.cursor()) as cursor:
+            cursor.register("batch", arrow_table({"site": "VARCHAR", "event_id": "VARCHAR"}, keys))
+            found = cursor.execute(FOUND).fetchall()
+            cursor.unregister("batch")
+        return found
 
-        Raises StoreFailed, and then nothing of it is deleted.
+    def delete(self, rows: Sequence[tuple[int, str, str]]) -> dict[tuple[int, str], AccountT]:
+        """Delete rows that were found, and sessions without a row left; what they count for as deleted.
+
+        A row that has another number by now is left for another time. Raises StoreFailed, and then nothing of it is deleted.
         """
-        with self._lock, self._transaction(f"{len(keys)} rows could not be deleted", "All are there still"):
-            found = self._ask(self._delete_rows, {"site": "VARCHAR", "event_id": "VARCHAR"}, keys)
+        wanted = set(rows)
+        with self._lock, self._transaction(f"{len(rows)} rows could not be deleted", "All are there still"):
+            there = self._ask(self._look_at_rows, PLACE, [(place,) for place, *_ in rows])
+            found = [values for place, site, event_id, *values in there if (place, site, event_id) in wanted]
+            self._ask(DELETE_ROWS, PLACE, [row[:1] for row in there if row[:3] in wanted])
             sessions = {(hash_of(*name), *name) for _, _, *name in found if None not in name}
             self._ask(SESSIONS_WITHOUT_ROWS, SESSION_NAME, sorted(sessions))
             counts = Counter((received_at - received_at % MINUTE_MS, source or "") for received_at, source, *_ in found)

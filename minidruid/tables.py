@@ -101,7 +101,7 @@ LEDGER = StateTable("ledger", {"minute": "BIGINT", "source": "VARCHAR"} | dict.f
 # A session goes with the last of its rows.
 SESSIONS_WITHOUT_ROWS = """
 DELETE FROM state.sessions WHERE session_hash IN (
-    SELECT session_hash FROM batch ANTI JOIN druid.clickstream USING (site, party_id, session_id)
+    SELECT session_hash FROM batch ANTI JOIN druid.clickstream USING (session_id, party_id, site)
 )
 """
 

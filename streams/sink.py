@@ -11,6 +11,7 @@ Row: TypeAlias = dict[str, str | int | float | None]
 
 Party: TypeAlias = tuple[str, str]  # site, party id
 RowKey: TypeAlias = tuple[str, str]  # site, event id
+FoundRow: TypeAlias = tuple[int, str, str]  # where it is, site, event id
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +141,11 @@ class Sink(Memory, Protocol):
     def dead_letters_after(self, topic: str, spool: str, position: int, most: int, choice: Choice) -> Sequence[Mapping[str, Any]]:
         """Give the fields of the chosen dead letters of a topic and its spools, from the first behind a position in one of them on."""
 
-    def delete(self, keys: Sequence[RowKey]) -> Ledger:
-        """Delete the rows of these keys, and sessions that have none left, in one transaction; what they count for as deleted.
+    def find_rows(self, keys: Sequence[RowKey]) -> Sequence[FoundRow]:
+        """Return where the rows of these keys are, from any thread."""
+
+    def delete(self, rows: Sequence[FoundRow]) -> Ledger:
+        """Delete rows where they were found, and sessions that have none left, in one transaction; what they count for as deleted.
 
         That the events were there is not forgotten: they do not come back with a retry.
         """

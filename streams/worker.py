@@ -23,7 +23,7 @@ from streams.pace import Pace
 from streams.replays import Replays
 from streams.salts import DAY_MS, Salts
 from streams.settings import Settings
-from streams.sink import Batch, RowKey, Sink
+from streams.sink import Batch, FoundRow, RowKey, Sink
 from topics.topic import Damage, Entry
 
 log = structlog.get_logger()
@@ -142,8 +142,9 @@ class Worker:
         return count
 
     def delete(self, keys: Sequence[RowKey]) -> "Future[int]":
-        """Have the rows of these keys deleted, and accounted for; the result is how many there were."""
-        return self._jobs.ask(lambda: self._delete(keys))
+        """Find the rows of these keys, then have them deleted and accounted for; the result is how many were."""
+        found = self._sink.find_rows(keys)
+        return self._jobs.ask(lambda: self._delete(found))
 
     def release(self) -> None:
         """Tell the readers how far the sink is, and the accounts that changed since. Costs files, so not after each batch."""
@@ -166,8 +167,8 @@ class Worker:
     def _replay(self, topic: str, entries: Sequence[Entry], replayed: Sequence[int]) -> Batch:
         return self._commit(topic, entries, time.perf_counter(), replayed)
 
-    def _delete(self, keys: Sequence[RowKey]) -> int:
-        deleted = self._sink.delete(keys)
+    def _delete(self, rows: Sequence[FoundRow]) -> int:
+        deleted = self._sink.delete(rows)
         self._maker.forget()  # sessions may be gone with their rows
         oldest = self._clock() - ACCOUNTS_KEPT_MS
         self._accounts.add({key: account for key, account in deleted.items() if key[0] >= oldest}, oldest)

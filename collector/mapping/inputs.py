@@ -144,7 +144,7 @@ _BROWSER: Final = {
         'event.get("{}")',
         {"viewport_width": "w", "viewport_height": "h", "screen_width": "i", "screen_height": "j", "whole_device_pixel_ratio": "k"},
         repeated="viewport_width viewport_height screen_width screen_height whole_device_pixel_ratio",
-        made_by="number36_32",
+        made_by="number36",
     ),
     "device_pixel_ratio": Fact('event.get("k")', is_repeated=True, made_by="ratio36"),
     "parameters": Fact('event.get("u")', is_repeated=True, made_by="mincode_value"),

@@ -17,6 +17,8 @@ from collector.urls import AddressRules
 Functions: TypeAlias = Mapping[str, Callable[..., Any]]
 FindPlace: TypeAlias = Callable[[str], object]  # that of enrichment.place
 
+ANY_SIZE: Final = 10**300  # of a number whose range is looked at behind it; a double holds it
+
 # Operations that are no more than an expression; they are asked even where a value is absent.
 INLINE: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -56,7 +58,7 @@ def ratio36(text: str | None) -> float | None:
     """Read a number in base 36 that may have a fraction: to the last digit that a double holds."""
     whole, _, fraction = (text or "").partition(".")
     digits = fraction[:12]
-    numerator = number36(whole + digits, INT32 * 36**12)
+    numerator = number36(whole + digits, ANY_SIZE)
     return None if numerator is None else numerator / 36 ** len(digits)
 
 
@@ -120,7 +122,6 @@ _SAME_IN_BOTH: Final[Functions] = MappingProxyType(
         "to_single": scalars.to_single,
         "whole_ratio": whole_ratio,
         "flag": flag,
-        "number36_32": lambda text: number36(text, INT32),
     }
 )
 
@@ -148,5 +149,6 @@ def functions(rules: AddressRules, *, is_strict: bool = False, find_place: FindP
         "json_parameters": (lambda value: NULL if value is None else value) if is_strict else (lambda value: value),
         "mincode_value": partial(mincode_value, is_strict=is_strict, mask_parameters=mask_parameters),
         "ratio36": (lambda text: number36(text, INT32)) if is_strict else ratio36,
+        "number36": partial(number36, bound=INT32 if is_strict else ANY_SIZE),
         "parse_fp": scalars.parse_floating_strictly if is_strict else scalars.parse_floating,
     }

@@ -73,6 +73,7 @@ def test_nothing_that_the_tracker_sends_is_refused_and_a_retry_is_a_duplicate_wh
     rows = converting.take(*collector.topic.messages)
     assert {row["event_id"] for row in rows} == events.keys()
     assert {row["party_kind"] for row in rows} == {"private", "consented", "none"}
+    assert {row["is_implausible"] for row in rows} == {0}
     told = converting.accounts()
     assert (told["stored"], told["dead_letters"], told["rejected"]) == (len(events), 0, 0)
 

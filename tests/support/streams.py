@@ -18,7 +18,7 @@ from streams.decoding import CompiledDecoder
 from streams.facts import NO_CHANNEL, Channel, Lookups
 from streams.salts import Salts
 from streams.settings import Settings
-from streams.sink import Account, Batch, Choice, DeadLetter, Ledger, Party, Row, RowKey, Session
+from streams.sink import Account, Batch, Choice, DeadLetter, FoundRow, Ledger, Party, Row, RowKey, Session
 from streams.worker import Worker
 from topics.topic import Damage, Entry, Kind, Message
 
@@ -72,8 +72,12 @@ class MemorySink:
         chosen = [letter for letter in mine if (letter.topic, letter.position) > (spool, position) and choice.includes(letter)]
         return [asdict(letter) for letter in sorted(chosen, key=lambda letter: (letter.topic, letter.position))[:most]]
 
-    def delete(self, keys: Sequence[RowKey]) -> Ledger:
-        gone: list[dict[str, Any]] = [row for row in self.rows if (row["site"], row["event_id"]) in set(keys)]
+    def find_rows(self, keys: Sequence[RowKey]) -> Sequence[FoundRow]:
+        return [(0, *key) for key in keys]
+
+    def delete(self, rows: Sequence[FoundRow]) -> Ledger:
+        keys = {(site, event_id) for _, site, event_id in rows}
+        gone: list[dict[str, Any]] = [row for row in self.rows if (row["site"], row["event_id"]) in keys]
         self.rows = [row for row in self.rows if row not in gone]
         left = {(row["site"], row["party_id"], row["session_id"]) for row in self.rows}
         deleted: Ledger = {}

@@ -128,12 +128,13 @@ def test_the_number_of_the_event_itself_counts_where_that_of_the_parameters_is_w
 PIXEL = {"w": "viewport_width", "h": "viewport_height", "i": "screen_width", "j": "screen_height", "k": "device_pixel_ratio"}
 
 
+@pytest.mark.parametrize("text", ["zik0zj", "-1", "zzzzzzzzzzzzz", "z" * 180])
 @pytest.mark.parametrize("key", PIXEL)
-def test_numbers_of_a_pixel_are_held_to_the_same_ranges(key: str) -> None:
+def test_numbers_of_a_pixel_are_held_to_the_same_ranges(key: str, text: str) -> None:
     source = a_source()
     collector = LocalCollector(sources=[source])
     for again in ("1", "2"):  # what followed from the text is remembered, and must be flagged and counted again
-        collector.send(method="GET", path=source.event_path, query=a_query(**{key: "zik0zj", "e": f"0:1:x{again}"}))
+        collector.send(method="GET", path=source.event_path, query=a_query(**{key: text, "e": f"0:1:x{again}"}))
     assert [(one[PIXEL[key]], one["is_implausible"]) for one in collector.records] == [(None, True)] * 2
     assert f'implausible_numbers_total{{field="{PIXEL[key]}",source="divolte"}} 2.0' in collector.app.metrics.text().decode()
 

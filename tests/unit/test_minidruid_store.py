@@ -259,20 +259,29 @@ def test_deleted_rows_are_gone_and_counted_by_minute_and_source(store: Store[Ses
     rows_of(store, ("shop", "a"), ("shop", "b"), ("blog", "a"))
     rows_of(store, ("shop", "c"), received_at=120_000, source=None)
     keys = [("shop", "a"), ("shop", "c"), ("shop", "never there")]
-    assert store.delete(keys) == {(60_000, "browser"): Account(deleted=1), (120_000, ""): Account(deleted=1)}
-    assert store.delete(keys) == {}
-    assert store.delete([]) == {}
+    assert store.delete(store.find_rows(keys)) == {(60_000, "browser"): Account(deleted=1), (120_000, ""): Account(deleted=1)}
+    assert store.delete(store.find_rows(keys)) == {}
+    assert store.delete(store.find_rows([])) == {}
     assert store.ledger(0) == {(60_000, "browser"): Account(4, deleted=1), (120_000, ""): Account(deleted=1)}
     cursor = store.cursor()
     assert sorted(cursor.execute("SELECT site, event_id FROM druid.clickstream").fetchall()) == [("blog", "a"), ("shop", "b")]
     cursor.close()
 
 
+def test_a_row_that_is_no_longer_where_it_was_found_is_left(store: Store[Session, Account]) -> None:
+    rows_of(store, ("shop", "a"), ("shop", "b"))
+    found = sorted(store.find_rows([("shop", "a"), ("shop", "b")]), key=lambda row: row[2])
+    moved = [(found[1][0], "shop", "a"), (99, "shop", "b")]
+    assert store.delete(moved) == {}
+    assert store.delete([*found[:1], moved[1]]) == {(60_000, "browser"): Account(deleted=1)}
+    assert count(store, "druid.clickstream") == 1
+
+
 def test_that_a_deleted_event_was_there_is_not_forgotten(store: Store[Session, Account]) -> None:
     event = an_event(7)
     store.commit(Batch(TOPIC, 1, events=[event]))
     rows_of(store, ("shop", "a"))
-    store.delete([("shop", "a")])
+    store.delete(store.find_rows([("shop", "a")]))
     assert store.known_events([event.key]) == {event.key: event.payload}
 
 
@@ -280,9 +289,9 @@ def test_a_session_goes_with_the_last_of_its_rows(store: Store[Session, Account]
     store.commit(Batch(TOPIC, 1, sessions=[a_session("s1"), a_session("s2"), a_session("s1", site="blog")]))
     rows_of(store, ("shop", "a"), ("shop", "b"), party_id="p1", session_id="s1")
     rows_of(store, ("shop", "c"), party_id="p1", session_id="s2")
-    store.delete([("shop", "a")])
+    store.delete(store.find_rows([("shop", "a")]))
     assert count(store, "state.sessions") == 3
-    store.delete([("shop", "b")])
+    store.delete(store.find_rows([("shop", "b")]))
     assert [session.session_id for session in store.sessions_named([("shop", "p1", "s1"), ("shop", "p1", "s2")])] == ["s2"]
     assert [session.site for session in store.sessions_named([("blog", "p1", "s1")])] == ["blog"]
 
@@ -293,7 +302,7 @@ def test_of_a_deletion_that_fails_nothing_is_done(store: Store[Session, Account]
     store.commit(Batch(TOPIC, 2, sessions=[a_session()]))
     rows_of(store, ("shop", "b"), party_id="p1", session_id="s1")
     with pytest.raises(duckdb.CatalogException):
-        store.delete([("shop", "a"), ("shop", "b")])
+        store.delete(store.find_rows([("shop", "a"), ("shop", "b")]))
     assert (count(store, "druid.clickstream"), store.ledger(0)) == (2, {})
 
 
@@ -307,6 +316,6 @@ def test_a_ledger_of_an_earlier_release_gets_the_counts_that_it_lacks(path: Path
     store = open_store(path)
     assert store.ledger(0) == {(0, "browser"): Account(1, 2, 3, 4, 0)}
     rows_of(store, ("shop", "a"), received_at=1)
-    store.delete([("shop", "a")])
+    store.delete(store.find_rows([("shop", "a")]))
     assert store.ledger(0) == {(0, "browser"): Account(1, 2, 3, 4, 1)}
     store.close()
