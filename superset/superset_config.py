@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import druid_token
+import hardening
 from druid_dialect import DruidSql
 from flask import Flask
 from secret_file import PASSWORD, TOKEN, read_or_make_secret, read_secret
@@ -26,6 +27,24 @@ druid_token.read_token()  # one that is missing or malformed ends the start
 DB_CONNECTION_MUTATOR = druid_token.with_token
 LOGO_TARGET_PATH = "/superset/dashboard/clickstream/"
 
+# Logins are limited by the caller's address, in the memory of the one worker; other requests are not.
+RATELIMIT_ENABLED = True
+RATELIMIT_STORAGE_URI = "memory://"
+RATELIMIT_APPLICATION = None
+AUTH_RATE_LIMITED = True
+AUTH_RATE_LIMIT = hardening.LOGIN_RATE
+# Whose word on the caller's address is believed: nobody's, unless so many proxies stand in front.
+PROXIES = int(os.environ.get("SUPERSET_PROXIES", "0"))
+ENABLE_PROXY_FIX = PROXIES > 0
+PROXY_FIX_CONFIG = {"x_for": PROXIES, "x_proto": 0, "x_host": 0, "x_port": 0, "x_prefix": 0}
+
+SESSION_COOKIE_SECURE = REMEMBER_COOKIE_SECURE = os.environ.get("SUPERSET_TLS", "0") == "1"
+SESSION_COOKIE_HTTPONLY = REMEMBER_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = REMEMBER_COOKIE_SAMESITE = "Lax"
+ENABLE_CORS = False  # by default, for the servers of maps
+ADDITIONAL_MIDDLEWARE = [hardening.RelativeRedirects]
+globals().update(hardening.new_secrets("GUEST_TOKEN_JWT_SECRET", "GLOBAL_ASYNC_QUERIES_JWT_SECRET"))
+
 # Superset's own default ends relative ranges at midnight: "Last week" would hide today, "Last hour" would fail.
 DEFAULT_RELATIVE_START_TIME = "now"
 DEFAULT_RELATIVE_END_TIME = "now"
@@ -34,6 +53,7 @@ DEFAULT_RELATIVE_END_TIME = "now"
 LOG_LEVEL = logging.WARNING
 logging.getLogger("py.warnings").setLevel(logging.ERROR)
 logging.getLogger("superset.views.base").setLevel(logging.ERROR)
+logging.getLogger("superset.views.error_handling").setLevel(logging.ERROR)  # a stack for each bad request, which strangers could send
 
 FEATURE_FLAGS = {
     "CHART_PLUGINS_EXPERIMENTAL": True,  # the big number with its change (pop_kpi)
@@ -70,6 +90,7 @@ EXPLORE_FORM_DATA_CACHE_CONFIG = FILTER_STATE_CACHE_CONFIG
 THEME_FONT_URL_ALLOWED_DOMAINS: list[str] = []
 FAB_API_SWAGGER_UI = False
 TALISMAN_CONFIG = deepcopy(DEFAULT_TALISMAN_CONFIG)
+TALISMAN_CONFIG["session_cookie_secure"] = SESSION_COOKIE_SECURE
 TALISMAN_CONFIG["content_security_policy"] |= {
     "img-src": ["'self'", "blob:", "data:"],
     "connect-src": ["'self'"],

@@ -1,17 +1,31 @@
 """The dashboard in a real browser: Superset in its own environment over a real minidruid."""
 
+import os
 import re
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from playwright.sync_api import Browser, Dialog, Page, Request, Route
 from support.minidruid import RunningMinidruid, clickstream_rows, open_store, serve
 from support.ports import free_ports
-from support.superset import Dashboards, RunningSuperset, ShownChart, log_in, open_dashboard, superset_running, take_picture, with_range
+from support.superset import (
+    GUNICORN,
+    ROOT,
+    Dashboards,
+    RunningSuperset,
+    ShownChart,
+    log_in,
+    open_dashboard,
+    superset_running,
+    take_picture,
+    with_range,
+)
 
 from streams.sink import Batch, Row
 
@@ -20,6 +34,7 @@ HOSTILE = "<img src=https://foreign.example/x.png onerror=alert(1)><a href=https
 pytestmark = pytest.mark.timeout(300)
 
 TOKEN = "token-of-the-sql-port-0123456789-abcdef"
+BEHIND_TLS = {"SUPERSET_TLS": "1", "SUPERSET_PROXIES": "1"}
 KINDS = ("chart", "dataset", "dashboard", "database")
 
 
@@ -52,6 +67,23 @@ def dashboards(superset: RunningSuperset) -> Iterator[Dashboards]:
     client = Dashboards(superset.url, superset.password)
     yield client
     client.close()
+
+
+def csrf_token(page: str) -> str:
+    found = re.search(r"csrf_token[^>]*value=\W*([\w.-]+)", page)
+    assert found
+    return found[1]
+
+
+@pytest.fixture(scope="module")
+def session(superset: RunningSuperset) -> Iterator[httpx.Client]:
+    """A browser of the admin's, as far as cookies go."""
+    with httpx.Client(base_url=superset.url, trust_env=False) as client:
+        form = {"username": "admin", "password": superset.password, "csrf_token": csrf_token(client.get("/login/").text)}
+        assert client.post("/login/", data=form).headers["location"] == "/"
+        cookie = next(cookie for cookie in client.cookies.jar if cookie.name == "session")
+        assert (cookie.secure, cookie.has_nonstandard_attr("HttpOnly"), cookie.get_nonstandard_attr("SameSite")) == (False, True, "Lax")
+        yield client
 
 
 @dataclass
@@ -163,6 +195,69 @@ def test_nobody_gets_in_without_the_password(superset: RunningSuperset) -> None:
     assert httpx.get(f"{superset.url}/api/v1/chart/", trust_env=False).status_code == 401
 
 
+@pytest.mark.parametrize("path", ["/login", "/superset/dashboard/clickstream", "/superset/dashboard/clickstream/", "/users/list/", "/"])
+def test_no_redirect_leads_to_the_host_that_a_caller_named(superset: RunningSuperset, path: str) -> None:
+    answer = httpx.get(f"{superset.url}{path}", headers={"Host": "evil.example"}, trust_env=False)
+    assert (answer.status_code in (302, 308), "evil.example" in answer.headers["location"]) == (True, False)
+    assert answer.headers["location"].startswith("/")
+
+
+@pytest.mark.parametrize("path", ["/login/", "/api/v1/chart/", "/api/v1/security/roles/", "/api/v1/security/users/", "/sqllab/"])
+@pytest.mark.parametrize("accept", ["text/html", "application/json"])
+def test_what_a_page_of_another_site_may_have_sent_is_answered_400(session: httpx.Client, path: str, accept: str) -> None:
+    bodies: list[dict[str, Any]] = [
+        {"json": {"name": "x"}},
+        {"data": {"name": "x"}},
+        {"data": {"csrf_token": "x"}},
+        {"files": {"name": b"x"}},
+    ]
+    assert {session.post(path, headers={"Accept": accept}, **body).status_code for body in bodies} == {400}
+
+
+def test_a_session_alone_changes_no_role(session: httpx.Client) -> None:
+    assert session.get("/api/v1/security/roles/1").status_code == 200
+    assert session.delete("/api/v1/security/roles/1").status_code == 400
+    assert session.get("/api/v1/security/roles/1").status_code == 200
+
+
+def test_no_other_origin_may_read_an_answer(superset: RunningSuperset) -> None:
+    answer = httpx.get(f"{superset.url}/login/", headers={"Origin": "https://tile.openstreetmap.org"}, trust_env=False)
+    assert "access-control-allow-origin" not in answer.headers
+
+
+def test_a_start_that_does_not_keep_what_is_promised_ends_and_says_what(superset: RunningSuperset) -> None:
+    weak = "import superset.config as config; config.RATELIMIT_ENABLED = False; config.GUEST_TOKEN_JWT_SECRET = 'change-me'; import wsgi"
+    environment = os.environ | {"SUPERSET_HOME": str(superset.home), "TZ": "UTC"}
+    command = (GUNICORN.with_name("python"), "-c", weak)
+    done = subprocess.run(command, cwd=ROOT / "superset", env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "the login /login/ answers 11 tries" in done.stderr
+    assert "the login /api/v1/security/login answers 11 tries" in done.stderr
+    assert "GUEST_TOKEN_JWT_SECRET is Superset's public default" in done.stderr
+
+
+@pytest.mark.parametrize("way", ["form", "api"])
+def test_who_guesses_passwords_has_to_wait(superset: RunningSuperset, way: str) -> None:
+    with httpx.Client(base_url=superset.url, trust_env=False) as stranger:
+        page = stranger.get("/login/")
+        stranger.cookies.update({"session": page.cookies["session"]})
+        token = csrf_token(page.text)
+
+        def guess(number: int) -> int:
+            found = {"username": "admin", "password": f"guess {number}"}
+            headers = {
+                "X-Forwarded-For": f"192.0.2.{number}",
+                "Cookie": f"session={page.cookies['session']}",
+            }  # it says to be another each time
+            if way == "form":
+                return stranger.post("/login/", data=found | {"csrf_token": token}, headers=headers).status_code
+            return stranger.post("/api/v1/security/login", json=found | {"provider": "db"}, headers=headers).status_code
+
+        answers = [guess(number) for number in range(20)]
+    assert answers[-1] == 429
+    assert answers.count(302 if way == "form" else 401) <= 10
+
+
 def test_a_second_start_with_another_database_updates_and_doubles_nothing(
     superset: RunningSuperset, dashboards: Dashboards, minidruid: RunningMinidruid
 ) -> None:
@@ -170,12 +265,29 @@ def test_a_second_start_with_another_database_updates_and_doubles_nothing(
     elsewhere = druid_uri(minidruid, "localhost")
     assert superset.stop() == 0
     superset.process = RunningSuperset.start(
-        superset.home, elsewhere, int(superset.url.rpartition(":")[2]), token_file(superset.home)
+        superset.home, elsewhere, int(superset.url.rpartition(":")[2]), token_file(superset.home) | BEHIND_TLS
     ).process
     assert {kind: dashboards.ids(kind) for kind in KINDS} == before
     (database,) = before["database"]
     assert dashboards.get(f"database/{database}/connection")["result"]["sqlalchemy_uri"] == elsewhere
     assert dashboards.figure("page_views") == count(minidruid, "event_type = 'pageView' AND is_bot = 0")
+
+
+def test_behind_tls_the_cookie_of_the_session_is_for_tls_only(superset: RunningSuperset) -> None:
+    """The second start was one behind TLS."""
+    cookie = httpx.get(f"{superset.url}/login/", trust_env=False).headers["set-cookie"].split("; ")
+    assert {"Secure", "HttpOnly", "SameSite=Lax"} <= set(cookie)
+
+
+def test_behind_a_proxy_each_caller_has_tries_of_its_own(superset: RunningSuperset) -> None:
+    def guess(forwarded_for: str) -> int:
+        login = {"username": "admin", "password": "guess", "provider": "db"}
+        headers = {"X-Forwarded-For": forwarded_for}
+        return httpx.post(f"{superset.url}/api/v1/security/login", json=login, headers=headers, trust_env=False).status_code
+
+    assert [guess("192.0.2.7") for _ in range(12)][-1] == 429
+    assert guess("192.0.2.8") == 401
+    assert guess("192.0.2.9, 192.0.2.7") == 429  # the last is the proxy's own word
 
 
 def test_the_token_of_the_sql_port_is_in_no_file_but_its_own(superset: RunningSuperset) -> None:
