@@ -1,9 +1,9 @@
 """Memory of the services over time, beside the time from an event to its row and the time of a query.
 
 `python -m bench.memory [--minutes N] [--rate N] [--ids N] [--rows N]`. headrace runs as a user starts it, without dashboards, on a store
-that holds so many event ids (in the layout of 0.3.0) and rows. Visitors come, send some requests of five events each and leave, so that
-parties, sessions, agents and networks are ever new. A line a minute; at the end the slope over the second half and the time of a restart.
-`--state DIR` keeps the state folder, and takes one that is there.
+that holds so many event ids (in the layout of 0.3.0), a session for five of them, and rows. Visitors come, send some requests of five
+events each and leave, so that parties, sessions, agents and networks are ever new. A line a minute; at the end the slope over the second
+half and the time of a restart. `--state DIR` keeps the state folder, and takes one that is there.
 """
 
 import argparse
@@ -33,6 +33,7 @@ from support.waiting import wait_until
 BATCH = 5
 VISITORS = 500  # at a time
 REQUESTS_OF_A_VISITOR = 4
+EVENTS_OF_A_SESSION = 5
 WANTED_P95_MS = 1000
 LAST_MINUTE = "\"__time\" >= CURRENT_TIMESTAMP - INTERVAL '1' MINUTE"
 LAST_HOUR = "\"__time\" >= CURRENT_TIMESTAMP - INTERVAL '1' HOUR"
@@ -43,12 +44,18 @@ QUERIES = {
 
 
 def fill(path: Path, ids: int, rows: int) -> None:
-    """Make a store with rows up to now and ids that no event has."""
+    """Make a store with rows up to now, and with ids and sessions that no event has."""
     begin = time.perf_counter()
     fill_clickstream(path, rows, end=datetime.now(UTC).replace(tzinfo=None), days=180)
-    halves = ", ".join(f"(hash(i + {salt})::HUGEINT - 9223372036854775808)::BIGINT" for salt in (0, 1 << 40))
+    first, second = (f"(hash(i + {salt})::HUGEINT - 9223372036854775808)::BIGINT" for salt in (0, 1 << 40))
+    texts = "'shop' AS site, md5('party ' || i) AS party_id, md5('session ' || i) AS session_id, '/' AS page_path, 'Direct' AS channel"
+    numbers = "0 AS first_at, 1 AS last_at, 1 AS pages, 0 AS engagement_ms"
     with duckdb.connect(str(path)) as database:
-        database.execute(f"INSERT INTO state.events SELECT {halves}, i FROM range({ids}) AS t(i)")
+        database.execute(f"INSERT INTO state.events SELECT {first}, {second}, i FROM range({ids}) AS t(i)")
+        database.execute(
+            f"INSERT INTO state.sessions BY NAME SELECT {first} AS party_hash, {second} AS session_hash, {texts}, {numbers} "
+            f"FROM range({ids // EVENTS_OF_A_SESSION}) AS t(i)"
+        )
     print(f"{rows:,} rows and {ids:,} ids in {time.perf_counter() - begin:.0f} s, {path.stat().st_size >> 20} MB", flush=True)
 
 
