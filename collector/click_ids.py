@@ -30,14 +30,18 @@ CLICK_IDS: Final = (
     "igshid",
     "igsh",
     "mc_cid",
+    "_kx",
 )
-# Of who received a letter, or of a browser: they stand for one person to the site itself. No address of a page or link keeps them.
+CLICK_MARKS: Final = ("gad_source", "gclsrc")  # the same for all clicks of a kind; they stand in for an id that was left out
+# Of who received a letter, or of a browser: they stand for one person to the site itself. No address of a page or link keeps their values.
 PERSONAL_IDS: Final = (
     *("mc_eid", "_kx", "mkt_tok", "_hsenc", "_hsmi", "__hssc", "__hstc", "__hsfp", "hsctatracking", "vero_id", "oly_enc_id", "oly_anon_id"),
     *("__s", "ml_subscriber", "ml_subscriber_hash", "vgo_ee", "wickedid", "_bta_tid", "_gl", "_ga", "_gac", "fbc", "fbp", "_fbc", "_fbp"),
     *("_openstat", "s_kwcid", "ef_id", "rb_clickid", "auctid", "ob_click_id", "outbrainclickid", "click_id", "clickid"),
 )
 
+KEPT: Final = frozenset((*CLICK_IDS, *CLICK_MARKS))
+NAME_ONLY: Final = frozenset(CLICK_IDS) & frozenset(PERSONAL_IDS)  # whose name tells the channel
 _NAMES: Final = frozenset((*CLICK_IDS, *PERSONAL_IDS))
 _END: Final = "%(?:25)*(?:26|23)"  # an & or #, encoded however often
 _BEFORE: Final = "(?:(?<![A-Za-z0-9_-])|(?<=3F)|(?<=26)|(?<=2F)|(?<=23)|(?<=3B))"  # a sign, which may be encoded too

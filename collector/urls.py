@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from urllib.parse import SplitResult, unquote, unquote_to_bytes, urlsplit
 
-from collector.click_ids import CLICK_IDS
+from collector.click_ids import KEPT, NAME_ONLY
 from collector.emails import MASK, holds_email, may_hold
 from collector.texts import UNWANTED
 
@@ -31,7 +31,7 @@ class AddressRules:
     """Cleans addresses on the web by one list of query parameters that may stay; says what else is masked."""
 
     def __init__(self, allowed: Iterable[str] = (), *, mask_titles: bool = True, mask_parameters: bool = True) -> None:
-        self._allowed = frozenset(name.lower() for name in (*CLICK_IDS, *allowed))
+        self._allowed = frozenset(name.lower() for name in (*KEPT, *allowed))
         self.mask_titles, self.mask_parameters = mask_titles, mask_parameters
 
     def page(self, text: str) -> str | None:
@@ -45,10 +45,14 @@ class AddressRules:
         return None if parts is None else _rebuild(parts, "")
 
     def _kept(self, query: str) -> str:
-        return "&".join(pair for pair in query.split("&") if self._is_allowed(pair.partition("=")[0].lower())) if query else ""
+        return "&".join(filter(None, map(self._kept_pair, query.split("&")))) if query else ""
 
-    def _is_allowed(self, name: str) -> bool:
-        return name.startswith("utm_") or name in self._allowed
+    def _kept_pair(self, pair: str) -> str:
+        name = pair.partition("=")[0]
+        lower = name.lower()
+        if lower.startswith("utm_") or lower in self._allowed:
+            return f"{name}=" if lower in NAME_ONLY else pair
+        return ""
 
 
 def split_plain(text: str) -> SplitResult | None:

@@ -14,6 +14,7 @@ from headrace.errors import CommandError
 from headrace.jars import POMS, PROJECT, fetch, find_java
 from headrace.state import LOOPBACK
 from headrace.supervisor import Service
+from startup.files import close_folder
 
 RUNTIME: Final = PROJECT / "druid" / "runtime"
 NAMES: Final = ("zookeeper", "kafka", "coordinator", "historical", "broker", "indexer")
@@ -60,6 +61,7 @@ class Engines:
 
     def service(self, name: str) -> Service:
         """Give an engine as a service, its configuration written and its storage made."""
+        close_folder(self.folder)
         for part in ("zookeeper", "kafka", "druid", "tmp"):
             (self.folder / part).mkdir(parents=True, exist_ok=True)
         command = {"zookeeper": self._zookeeper, "kafka": self._kafka}.get(name, lambda: self._druid(name))()

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from headrace.errors import CommandError
-from startup.files import OTHERS, close_folder, write_whole
+from startup.files import OTHERS, close_file, close_folder, write_whole
 from startup.secret_file import PASSWORD, SecretError, read_or_make_secret
 
 DEFAULT = Path("var")
@@ -136,6 +136,9 @@ class State:
             raise CommandError(f"{self.root} is shared by all users of this machine; give a folder of its own with --state DIR")
         if mode & OTHERS:
             self.root.chmod(mode & ~OTHERS)
+        for path in self.root.iterdir():
+            if path.is_file():
+                close_file(path)
         for folder in (self.topic.parent, self.topic, self.database.parent, self.superset, self.logs, self.secrets):
             close_folder(folder)
 

@@ -2,6 +2,7 @@
 
 from collector.mapping import (
     CLICK_IDS,
+    CLICK_MARKS,
     address,
     created_at,
     currency,
@@ -78,7 +79,8 @@ map_(referrer()).onto("referrer")
 map_(referrer().uri().host()).onto("referrer_host")
 for name in ("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content"):
     map_(location().uri().query().value(name)).onto(name)
-map_(location().uri().query().first_of(*CLICK_IDS)).onto("click_id")
+for names in (CLICK_MARKS, CLICK_IDS):
+    map_(location().uri().query().first_of(*names)).onto("click_id")
 
 # With what
 map_(viewport_width()).onto("viewport_width")

@@ -27,8 +27,8 @@ def _close(path: Path) -> bool:
         is_open = bool(mode & OTHERS) and not path.is_symlink()
         if is_open:
             path.chmod(mode & ~OTHERS)
-    except FileNotFoundError:
-        return False  # of a process that has just removed it
+    except (FileNotFoundError, PermissionError):
+        return False  # just removed; or another user's, as a volume that was given to a group: what is written there is closed all the same
     return is_open
 
 

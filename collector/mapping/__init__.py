@@ -1,6 +1,6 @@
 """The mapping language: which part of an event fills which field of the record. A mapping imports its names from here."""
 
-from collector.click_ids import CLICK_IDS
+from collector.click_ids import CLICK_IDS, CLICK_MARKS
 from collector.mapping.geography import ip2geo
 from collector.mapping.language import (
     address,
@@ -60,6 +60,7 @@ from collector.mapping.statements import exit_, map_, not_, section, stop, when
 
 __all__ = [
     "CLICK_IDS",
+    "CLICK_MARKS",
     "address",
     "cookie",
     "created_at",

@@ -53,6 +53,7 @@ def test_an_installation_is_closed_to_others_and_closes_what_an_earlier_release_
             (state / folder).mkdir(parents=True)
         (state / "logs" / "collector.log").write_text("")
         (state / "superset" / "superset.db").write_text("")
+        (state / "run.old").write_text("")
         (state / "topics" / "clickstream-avro" / "readers" / "other.json").write_text("{}")
         installation = Installation.start(state, "--no-dashboards", "--no-visits")
         try:

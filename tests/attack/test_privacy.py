@@ -18,7 +18,6 @@ from collector.emails import MASK, holds_email, mask
 from collector.settings import Settings
 from collector.urls import AddressRules
 from enrichment.channels import find_channel
-from enrichment.referrers import load_click_ids
 from schemas.codec import Record
 
 NAME, DOMAIN = "anna.secret", "mail.example"
@@ -206,9 +205,22 @@ def test_what_stands_for_one_person_is_in_no_address_and_never_kept_of_who_says_
     assert "canary" not in record["parameters"]
 
 
-def test_every_name_of_a_click_has_its_value_left_out() -> None:
-    marks = {"gclsrc", "gad_source"}  # which kind of click, the same for all of it
-    assert load_click_ids().keys() - set(CLICK_IDS) - set(PERSONAL_IDS) == marks
+@pytest.mark.parametrize(
+    ("query", "click_id"),
+    [
+        ("gad_source=1&gad_campaignid=5", "gad_source:1"),
+        ("gad_source=1&gclid=abc", "gclid:abc"),
+        ("_kx=canary", "_kx"),
+        ("ScCid=abc", "sccid:abc"),
+        ("gclid=", "gclid"),
+        ("gclid=&msclkid=x", "msclkid:x"),
+        ("q=gclid", None),
+    ],
+)
+def test_a_click_is_known_by_its_id_or_else_by_what_stands_in_for_it(query: str, click_id: str | None) -> None:
+    record = one(url=f"https://shop.example/?{query}")
+    assert record["click_id"] == click_id
+    assert "canary" not in str(record)
 
 
 @pytest.mark.parametrize("header", [("Sec-GPC", "1"), ("DNT", "1")])
