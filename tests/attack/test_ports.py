@@ -68,6 +68,16 @@ def test_each_such_port_holds_all_its_paths_to_the_same_rules(port: Port, lines:
     assert expected is None or port.refused(expected[1]) == counted + len(paths)
 
 
+@pytest.mark.parametrize("name", ["internal", "probes"])
+def test_a_whole_url_as_target_is_held_to_the_same_rule(ports: dict[str, Port], name: str) -> None:
+    port = ports[name]
+    for path in port.paths:
+        status, body = exchange(
+            port.number, f"GET http://evil.example{path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
+        )
+        assert (status, reason(json.loads(body))) == (403, "foreign_host")
+
+
 def test_http_1_0_without_a_host_is_answered(port: Port) -> None:
     assert exchange(port.number, f"GET {port.paths[-1]} HTTP/1.0\r\n\r\n".encode())[0] == 200
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -34,7 +35,8 @@ def token_file(installation: Installation) -> Path:
 
 def ask(installation: Installation, method: str, path: str, token: str = "") -> int:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    content = {"query": COUNT} if path.startswith("/druid") else {}
+    contents: dict[str, dict[str, Any]] = {"/rows/delete": {"rows": []}, "/dead-letters/replay": {}}
+    content = contents.get(path, {"query": COUNT})
     url = f"http://127.0.0.1:{installation.sql_port}{path}"
     return httpx.request(method, url, headers=headers, json=content if method == "POST" else None, trust_env=False).status_code
 
@@ -46,6 +48,7 @@ def ask(installation: Installation, method: str, path: str, token: str = "") -> 
         ("POST", "/druid/v2/sql/"),
         ("GET", "/dead-letters"),
         ("POST", "/dead-letters/replay"),
+        ("POST", "/rows/delete"),
         ("GET", "/metrics"),
     ],
 )
@@ -64,6 +67,7 @@ def test_the_commands_of_the_state_folder_send_it(installation: Installation) ->
     state = installation.state
     assert json.loads(run_command("sql", "--state", state, "--json", COUNT)) == {"n": 0}
     assert "0 of 0 dead letters" in run_command("dead-letters", "--state", state)
+    assert "no rows" in run_command("rows", "delete", "--where", "site = 'none'", "--yes", "--state", state)
     assert "0 brought in" in run_command("dead-letters", "replay", "--state", state)
     assert "ready" in run_command("status", "--state", state)
     assert f"token in {installation.state.parent / 'secrets' / 'sql-token'}" in (state / "up.log").read_text().replace("\n", "")

@@ -68,13 +68,13 @@ def ports_running(folder: Path) -> Iterator[dict[str, Port]]:
         sql = int(url.split(":")[2].split("/")[0])
         wait_until(lambda: is_answering(f"http://127.0.0.1:{sql}/status/health"), within_seconds=30)
         counted = "clickstream_port_refused_requests"
-        posts = ("/druid/v2/sql", "/druid/v2/sql/", "/dead-letters/replay")
+        posts = ("/druid/v2/sql", "/druid/v2/sql/", "/dead-letters/replay", "/rows/delete")
         with closing(probes):
             yield {
-                "sql": Port(sql, ("/status", "/status/health", "/dead-letters?limit=100", "/metrics"), posts, counted),
+                "sql": Port(sql, ("/status", "/status/health", "/health/ready", "/dead-letters?limit=100", "/metrics"), posts, counted),
                 "internal": Port(
                     collector.internal_port,
-                    ("/ledger", "/metrics", "/health/ready", "/health/live"),
+                    ("/ledger", "/warnings", "/metrics", "/health/ready", "/health/live"),
                     ("/h",),
                     "clickstream_collector_refused_requests",
                 ),
