@@ -20,6 +20,7 @@ from minidruid.tables import (
     POSITIONS,
     SESSION_COUNTS,
     SESSION_FIELDS,
+    SESSION_KEYS,
     SESSIONS,
     SESSIONS_AROUND,
     SESSIONS_NAMED,
@@ -27,6 +28,7 @@ from minidruid.tables import (
     STATE,
     StateTable,
     arrow_table,
+    delete_sessions,
     hash_of,
 )
 from startup.files import close_file
@@ -88,6 +90,8 @@ class BatchProtocol(Protocol):
     def events(self) -> Sequence[Any]: ...
     @property
     def sessions(self) -> Sequence[Any]: ...
+    @property
+    def new_sessions(self) -> Sequence[Any]: ...
     @property
     def ledger(self) -> Mapping[tuple[int, str], Any]: ...
     @property
@@ -307,9 +311,18 @@ class Store(Generic[SessionT, AccountT]):
         if batch.replayed:
             self._writer.execute(REPLAYED, [batch.topic, batch.replayed])
         self._put(DEAD_LETTERS, [_dead_letter_values(letter) for letter in batch.dead_letters])
-        self._put(SESSIONS, [_session_row(_session_values(session)) for session in batch.sessions])
+        self._put_sessions(batch)
         self._put_ledger(batch.ledger)
         self._put(POSITIONS, [(batch.topic, batch.position)])
+
+    def _put_sessions(self, batch: BatchProtocol) -> None:
+        changed, new = ([_session_row(_session_values(one)) for one in sessions] for sessions in (batch.sessions, batch.new_sessions))
+        if changed:
+            # A session begins no later than before: what begins after the earliest of them is all that need be read.
+            self._ask(delete_sessions(min(session.first_at for session in batch.sessions)), SESSION_KEYS, [row[:2] for row in changed])
+        if changed or new:
+            with self._batch(SESSIONS.batch([*changed, *new])):
+                self._writer.execute(SESSIONS.insert())
 
     def _put_ledger(self, ledger: Mapping[tuple[int, str], Any]) -> None:
         self._put(LEDGER, [(*minute_source, *_account_values(account)) for minute_source, account in ledger.items()], add=True)

@@ -37,9 +37,13 @@ class StateTable:
         """Add the columns that an earlier release did not have: counts, which are 0 in the rows that are there."""
         return (f"ALTER TABLE state.{self.name} ADD COLUMN IF NOT EXISTS {name} {kind} DEFAULT 0" for name, kind in self.columns.items())
 
+    def insert(self) -> str:
+        """Append the registered batch."""
+        return f"INSERT INTO state.{self.name} SELECT * FROM batch"
+
     def put(self) -> tuple[str, ...]:
         """Store the registered batch; rows with its keys are replaced. A MERGE would take longer: it updates column by column."""
-        insert = f"INSERT INTO state.{self.name} SELECT * FROM batch"
+        insert = self.insert()
         return (f"DELETE FROM state.{self.name} AS stored USING batch WHERE {self._same()}", insert) if self.keys else (insert,)
 
     def add(self) -> tuple[str, ...]:
@@ -76,7 +80,8 @@ SESSION_FIELDS = {
     "channel": "VARCHAR",
     "source": "VARCHAR",
 }
-SESSIONS = StateTable("sessions", {"party_hash": "BIGINT", "session_hash": "BIGINT"} | SESSION_FIELDS, keys=2)
+SESSION_KEYS = {"party_hash": "BIGINT", "session_hash": "BIGINT"}
+SESSIONS = StateTable("sessions", SESSION_KEYS | SESSION_FIELDS, keys=2)
 
 # First the numbers of the rows, then these rows: reading all columns along the join takes ten times as long.
 _SESSIONS_AT = f"SELECT {', '.join(SESSION_FIELDS)} FROM state.sessions WHERE rowid IN"
@@ -122,6 +127,12 @@ DEAD_LETTERS = StateTable(
 )
 POSITIONS = StateTable("positions", {"topic": "VARCHAR", "position": "BIGINT"}, keys=1)
 STATE = (EVENTS, EVENT_RUNS, EVENT_FILTERS, SESSIONS, LEDGER, DEAD_LETTERS, POSITIONS)
+
+
+def delete_sessions(first_at: int) -> str:
+    """Return SQL that deletes those of the table `batch`, none of which began before an instant."""
+    same = " AND ".join(f"stored.{name} = batch.{name}" for name in SESSION_KEYS)
+    return f"DELETE FROM state.sessions AS stored USING batch WHERE {same} AND stored.first_at >= {first_at}"
 
 
 def hash_of(*names: str) -> int:

@@ -63,7 +63,8 @@ class BatchMaker:
         touched: dict[int, Session] = {}
         for event, identity in zip(events, identities, strict=True):
             self._add_row(event, identity, touched, batch, now)
-        batch.sessions.extend(touched.values())
+        new = set(map(id, batch.new_sessions))
+        batch.sessions.extend(session for key, session in touched.items() if key not in new)
         return batch
 
     def committed(self) -> None:
@@ -135,7 +136,9 @@ class BatchMaker:
         record = event.record
         channel = self._facts.channel(record)
         session, is_start = (None, False) if identity is None else self._session(event, identity, channel)
-        if session is not None:
+        if session is not None and is_start:
+            batch.new_sessions.append(session)
+        elif session is not None:
             touched[id(session)] = session
         facts = (self._facts.place(record["address"]), self._facts.agent(record["user_agent"]))
         row = self._converter.to_row(record, session, is_start, facts, channel, now)

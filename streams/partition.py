@@ -117,7 +117,7 @@ class PartitionMemory:
         events = self._generations[-1].events
         for event in batch.events:
             events[event.key] = event.payload
-        for session in batch.sessions:
+        for session in (*batch.sessions, *batch.new_sessions):
             self._remember(copy.copy(session))
         self.accounts.update(self.changed_accounts(batch))
         self.spools.update(spools)

@@ -104,7 +104,8 @@ class Batch:
     rows: list[Row] = field(default_factory=list)
     dead_letters: list[DeadLetter] = field(default_factory=list)
     events: list[StoredEvent] = field(default_factory=list)
-    sessions: list[Session] = field(default_factory=list)  # new state of each session touched, keyed by site, party and session id
+    sessions: list[Session] = field(default_factory=list)  # the new state of those that the sink has, by site, party and session id
+    new_sessions: list[Session] = field(default_factory=list)  # those that it has not
     ledger: Ledger = field(default_factory=dict)  # to be added to what is there
     replayed: Sequence[int] = ()  # the positions of dead letters that are gone with it
 

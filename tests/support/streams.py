@@ -94,12 +94,15 @@ class MemorySink:
         if self.fails:
             raise self.fails.pop(0)
         assert not {event.key for event in batch.events} & self._events.keys(), "an event is stored once"
-        assert len({session_key(session) for session in batch.sessions}) == len(batch.sessions), "each session once"
+        sessions = [*batch.sessions, *batch.new_sessions]
+        assert len({session_key(session) for session in sessions}) == len(sessions), "each session once"
+        for session in batch.new_sessions:
+            assert session.session_id not in self._sessions.get((session.site, session.party_id), {}), "it is new"
         self.rows += map(dict, batch.rows)
         gone = {(batch.topic, position) for position in batch.replayed}
         self.dead_letters = [letter for letter in self.dead_letters if (letter.topic, letter.position) not in gone] + batch.dead_letters
         self._events |= {event.key: event.payload for event in batch.events}
-        for session in batch.sessions:
+        for session in sessions:
             self._sessions.setdefault((session.site, session.party_id), {})[session.session_id] = copy.copy(session)
         for key, account in batch.ledger.items():
             add(self._ledger.setdefault(key, Account()), account)

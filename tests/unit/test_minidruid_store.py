@@ -95,6 +95,14 @@ def test_a_session_has_the_state_of_its_last_commit(store: Store[Session, Accoun
     assert found == {"s1": changed, "s2": a_session("s2"), "s3": a_session("s3")}
 
 
+def test_a_session_is_replaced_however_much_earlier_it_now_begins(store: Store[Session, Account]) -> None:
+    store.commit(Batch(TOPIC, 1, new_sessions=[a_session(f"s{at}", first_at=at, last_at=at) for at in range(100, 110)]))
+    changed = [a_session("s100", first_at=3), a_session("s109", first_at=109, last_at=200)]
+    store.commit(Batch(TOPIC, 2, sessions=changed, new_sessions=[a_session("s1", first_at=1)]))
+    assert store.session_counts([("shop", "p1")]) == {("shop", "p1"): 11}
+    assert sorted(store.sessions_named([("shop", "p1", "s100"), ("shop", "p1", "s109")]), key=lambda one: one.session_id) == changed
+
+
 def test_accounts_are_added_up_by_minute_and_source(store: Store[Session, Account]) -> None:
     store.commit(Batch(TOPIC, 1, ledger={(0, "browser"): Account(1, 2, 3, 4), (60_000, "browser"): Account(5, 0, 0, 0)}))
     store.commit(Batch(TOPIC, 2, ledger={(60_000, "browser"): Account(1, 1, 0, 0), (60_000, "replay"): Account(7, 0, 0, 0)}))
