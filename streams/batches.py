@@ -143,6 +143,7 @@ class BatchMaker:
         facts = (self._facts.place(record["address"]), self._facts.agent(record["user_agent"]))
         row = self._converter.to_row(record, session, is_start, facts, channel, now)
         if identity is not None and session is None:  # more sessions than a visitor has: ids are kept, facts are not made up
+            batch.rows_without_session += 1
             row["party_id"], row["session_id"] = identity.parties[0][1], identity.session_id
         batch.rows.append(row)
         account = _account_of(batch, event.entry.message)

@@ -20,6 +20,9 @@ class Metrics:
         self._dead_letters = Counter(
             "clickstream_streams_dead_letters", "Messages that became no row, by reason.", ["reason"], registry=registry
         )
+        self._without_session = Counter(
+            "clickstream_streams_rows_without_session", "Rows of parties that have all the sessions they may.", registry=registry
+        )
         self._failures = Counter(
             "clickstream_streams_enrichment_failures", "Questions to reference data that failed.", ["what"], registry=registry
         )
@@ -35,6 +38,7 @@ class Metrics:
         self._messages.labels("dead_letters").inc(len(batch.dead_letters))  # a replay takes them from the accounts; a counter only grows
         for letter in batch.dead_letters:
             self._dead_letters.labels(letter.reason).inc()
+        self._without_session.inc(batch.rows_without_session)
         self._position.labels(batch.topic).set(batch.position)
         self._batches.observe(seconds)
 

@@ -106,6 +106,7 @@ class Batch:
     events: list[StoredEvent] = field(default_factory=list)
     sessions: list[Session] = field(default_factory=list)  # the new state of those that the sink has, by site, party and session id
     new_sessions: list[Session] = field(default_factory=list)  # those that it has not
+    rows_without_session: int = 0  # of parties that have all the sessions they may
     ledger: Ledger = field(default_factory=dict)  # to be added to what is there
     replayed: Sequence[int] = ()  # the positions of dead letters that are gone with it
 

@@ -150,6 +150,7 @@ def test_a_party_that_invents_sessions_keeps_its_ids_but_gets_no_more_facts(conv
     last, beyond, known = (converting.row(session_id=name, **consent) for name in ("last", "beyond", "0"))
     assert [row["session_page_number"] for row in (last, beyond, known)] == [1, None, 2]
     assert (beyond["party_id"], beyond["session_id"], beyond["is_session_start"]) == ("p", "beyond", 0)
+    assert converting.worker.metrics.registry.get_sample_value("clickstream_streams_rows_without_session_total") == 1
 
 
 def test_the_memory_of_sessions_is_bounded_and_the_sink_has_the_rest(tmp_path: Path) -> None:
