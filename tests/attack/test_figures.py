@@ -3,6 +3,9 @@
 import io
 import json
 import math
+import os
+import pty
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +13,7 @@ import httpx
 import pytest
 from rich.console import Console
 from support.events import a_batch, an_event, send
-from support.installation import Installation, run_command
+from support.installation import HEADRACE, Installation, run_command
 from support.waiting import wait_until
 
 from headrace.rows import delete
@@ -114,3 +117,33 @@ def test_rows_are_deleted_in_portions_while_events_arrive(installation: Installa
         delete(rows, "event_type = 'flood'", Console(file=told), Console(file=io.StringIO()), dry_run=False, yes=True, as_json=False)
     assert "250 rows deleted" in told.getvalue()
     assert installation.count("event_type = 'flood'") == 0
+
+
+def answered(installation: Installation, where: str, word: str) -> tuple[int, str]:
+    """Delete rows as at a terminal, where the command asks and gets a word for an answer."""
+    ours, theirs = pty.openpty()
+    os.write(ours, f"{word}\n".encode())
+    command = (HEADRACE, "rows", "delete", "--state", installation.state, "--where", where)
+    done = subprocess.run(command, stdin=theirs, capture_output=True, text=True, check=False, timeout=60)
+    os.close(ours)
+    os.close(theirs)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_nothing_is_deleted_before_somebody_has_confirmed_it(installation: Installation) -> None:
+    url, where = f"http://127.0.0.1:{installation.collector_port}", "event_type = 'mistake'"
+    with httpx.Client(trust_env=False, timeout=10) as client:
+        send(client, url, a_batch(an_event(type="mistake"), site="shop"))
+    wait_until(lambda: installation.count(where) == 1, within_seconds=20)
+    status, told = answered(installation, where, "n")
+    assert (status, installation.count(where)) == (2, 1)
+    assert "Delete 1 row? This cannot be undone." in told
+    assert "nothing was deleted" in told
+    status, told = answered(installation, where, "y")
+    assert (status, installation.count(where)) == (0, 0)
+    assert "1 row deleted" in told
+
+
+def test_a_druid_that_does_not_answer_is_named(tmp_path: Path) -> None:
+    command = ("rows", "delete", "--state", tmp_path, "--where", "1 = 1", "--druid", "http://127.0.0.1:1", "--yes")
+    assert "nobody answers at http://127.0.0.1:1" in run_command(*command, status=2)
