@@ -23,7 +23,7 @@ from topics.ledger import MINUTE_MS
 from topics.topic import TopicError
 
 NATIVE: Final = "/druid/v2"
-MOST: Final = 50_000  # rows: their ids are part of a task
+MAX_ROWS: Final = 50_000  # rows: their ids are part of a task
 WAIT_SECONDS: Final = 3600.0
 LOOK_SECONDS: Final = 0.5
 
@@ -33,7 +33,7 @@ Interval = tuple[date, date]  # days, the last one not among them
 class DruidRows:
     """The rows of a datasource; raises CommandError with Druid's own reason, or if it does not answer."""
 
-    def __init__(self, druid_url: str, sql_url: str, table: str, kafka: KafkaSettings, portion: int = MOST) -> None:
+    def __init__(self, druid_url: str, sql_url: str, table: str, kafka: KafkaSettings, portion: int = MAX_ROWS) -> None:
         self._druid_url, self._sql_url, self.table, self._kafka, self.portion = druid_url, sql_url, table, kafka, portion
 
     def ask(self, statement: str) -> Sequence[tuple[Any, ...]]:

@@ -18,7 +18,7 @@ from headrace.sql import query
 from streams.sink import RowKey
 
 PATH: Final = "/rows/delete"
-MOST: Final = 20_000  # the stream waits meanwhile
+MAX_ROWS: Final = 20_000  # the stream waits meanwhile
 SECONDS: Final = 300
 
 Delete: TypeAlias = Callable[[Sequence[RowKey]], "Future[int]"]
@@ -36,8 +36,8 @@ def route(delete: Delete) -> Route:
             wish = msgspec.json.decode(await request.body(), type=_Wish)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             return JSONResponse({"message": f"expected {{'rows': [[site, event id], …]}}: {error}"}, 400)
-        if len(wish.rows) > MOST:
-            return JSONResponse({"message": f"at most {MOST} rows are deleted at a time, not {len(wish.rows)}"}, 400)
+        if len(wish.rows) > MAX_ROWS:
+            return JSONResponse({"message": f"at most {MAX_ROWS} rows are deleted at a time, not {len(wish.rows)}"}, 400)
         return JSONResponse({"deleted": await asyncio.wrap_future(await run_in_threadpool(delete, wish.rows))})
 
     return Route(PATH, have_deleted, methods=["POST"])
@@ -48,7 +48,7 @@ class StoreRows:
 
     table: Final = "clickstream"
 
-    def __init__(self, store_url: str, token: str = "", portion: int = MOST) -> None:
+    def __init__(self, store_url: str, token: str = "", portion: int = MAX_ROWS) -> None:
         self._store_url, self._token, self.portion = store_url, token, portion
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
 

@@ -17,7 +17,7 @@ from support.events import a_batch, an_event, send
 from support.stack import Stack
 from support.waiting import wait_until
 
-from headrace.druid_rows import MOST, DruidRows
+from headrace.druid_rows import MAX_ROWS, DruidRows
 from headrace.rows import delete
 
 pytestmark = pytest.mark.timeout(600)  # engines that start, tasks that publish, a busy machine
@@ -40,7 +40,7 @@ def row_of(number: int, at_ms: int, **more: Any) -> dict[str, Any]:
     return a_row(number, at_ms=at_ms, received_at=at_ms, ingested_at=at_ms, source="browser", **more)
 
 
-def delete_where(table: DruidTable, where: str, *, portion: int = MOST) -> str:
+def delete_where(table: DruidTable, where: str, *, portion: int = MAX_ROWS) -> str:
     rows = DruidRows(table.engines.overlord_url, table.engines.broker_url, table.name, table.kafka, portion)
     told = StringIO()
     delete(rows, where, Console(file=told), Console(file=StringIO()), dry_run=False, yes=True, as_json=False)

@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from headrace.druid_rows import _by_interval, _filter, _task
 from headrace.errors import CommandError
 from headrace.rows import Row, checked
-from headrace.store_rows import MOST, route
+from headrace.store_rows import MAX_ROWS, route
 from streams.sink import RowKey
 
 
@@ -95,7 +95,7 @@ def test_anything_else_deletes_nothing(content: str) -> None:
 
 
 def test_the_store_deletes_a_bounded_number_at_a_time() -> None:
-    pairs = ",".join(['["s","e"]'] * (MOST + 1))
+    pairs = ",".join(['["s","e"]'] * (MAX_ROWS + 1))
     answer, deleted = ask(f'{{"rows": [{pairs}]}}')
     assert (answer.status_code, deleted) == (400, [])
 
