@@ -29,6 +29,7 @@ from startup.probes import readiness
 from startup.refused_requests import RefusedRequests
 from startup.settings import SettingsError
 from streams.build import GARBAGE_THRESHOLDS, build_worker
+from streams.dead_letters import NEVER_REPLAYED
 from streams.errors import StreamsError
 from streams.settings import Settings as ConverterSettings
 from streams.sink import Account, Session
@@ -96,6 +97,7 @@ def main() -> int:
             columns(load_schema(converter.schema_path)),
             session=Session,
             account=Account,
+            never_replayed=NEVER_REPLAYED,
             memory_limit=sql.memory_limit,
             threads=sql.threads,
         )

@@ -43,6 +43,9 @@ CHECKPOINT_THRESHOLD = "64MB"
 CHOSEN = (
     "($reason = '' OR reason = $reason) AND (len($origins::VARCHAR[]) = 0 OR list_contains($origins::VARCHAR[], topic || '/' || position))"
 )
+LETTERS_KEPT_MS = 14 * 86_400_000  # those that no replay brings in; the others until they are replayed
+LETTERS_TIDIED_MS = 3_600_000
+FORGOTTEN = "DELETE FROM state.dead_letters WHERE failed_at < ? AND list_contains(?::VARCHAR[], reason)"
 REPLAYED = "DELETE FROM state.dead_letters WHERE topic = ? AND position IN (SELECT unnest(?::BIGINT[]))"
 
 # To find rows takes time, to delete them by number does not.
@@ -112,7 +115,9 @@ class Store(Generic[SessionT, AccountT]):
         columns: Mapping[str, str],
         session: Callable[..., SessionT],
         account: Callable[..., AccountT],
+        never_replayed: Iterable[str] = (),
     ) -> None:
+        self._never_replayed, self._letters_tidied_at = [str(reason) for reason in never_replayed], 0
         self._database = database
         self._writer = database.cursor()
         self._lock = threading.RLock()
@@ -134,10 +139,13 @@ class Store(Generic[SessionT, AccountT]):
         *,
         session: Callable[..., SessionT],
         account: Callable[..., AccountT],
+        never_replayed: Iterable[str] = (),
         memory_limit: str = "256MB",
         threads: int = 2,
     ) -> Self:
         """Open the file, made if need be; sessions and accounts are given back as the types that the converter knows.
+
+        Dead letters of the reasons in `never_replayed` are kept for 14 days: they hold addresses and agents, and are of no further use.
 
         Raises StoreError if another process has it, it is no DuckDB file, or a column has another type than the contract says.
         """
@@ -167,7 +175,7 @@ class Store(Generic[SessionT, AccountT]):
             raise
         for setting in ("TimeZone = 'UTC'", "python_enable_replacements = false", "lock_configuration = true"):
             database.execute(f"SET GLOBAL {setting}")
-        return cls(database, wanted, session, account)
+        return cls(database, wanted, session, account, never_replayed)
 
     def close(self) -> None:
         """Write what is in the log to the file and let go of it."""
@@ -311,6 +319,8 @@ class Store(Generic[SessionT, AccountT]):
         if batch.replayed:
             self._writer.execute(REPLAYED, [batch.topic, batch.replayed])
         self._put(DEAD_LETTERS, [_dead_letter_values(letter) for letter in batch.dead_letters])
+        if batch.dead_letters:
+            self._forget_letters(max(letter.failed_at for letter in batch.dead_letters))
         self._put_sessions(batch)
         self._put_ledger(batch.ledger)
         self._put(POSITIONS, [(batch.topic, batch.position)])
@@ -323,6 +333,12 @@ class Store(Generic[SessionT, AccountT]):
         if changed or new:
             with self._batch(SESSIONS.batch([*changed, *new])):
                 self._writer.execute(SESSIONS.insert())
+
+    def _forget_letters(self, now: int) -> None:
+        """Delete old dead letters that no replay brings in, at most once an hour."""
+        if now - self._letters_tidied_at >= LETTERS_TIDIED_MS:
+            self._writer.execute(FORGOTTEN, [now - LETTERS_KEPT_MS, self._never_replayed])
+            self._letters_tidied_at = now
 
     def _put_ledger(self, ledger: Mapping[tuple[int, str], Any]) -> None:
         self._put(LEDGER, [(*minute_source, *_account_values(account)) for minute_source, account in ledger.items()], add=True)

@@ -10,8 +10,9 @@ import pytest
 from support.minidruid import an_event, clickstream_rows, open_store
 
 from minidruid.errors import StoreError
-from minidruid.store import Store
+from minidruid.store import LETTERS_KEPT_MS, Store
 from schemas.contract import Column, columns, load_schema
+from streams.dead_letters import NEVER_REPLAYED
 from streams.sink import Account, Batch, Choice, DeadLetter, Session, Sink, StoredEvent
 
 TOPIC = "clickstream-avro"
@@ -140,6 +141,17 @@ def test_a_replayed_dead_letter_is_gone_with_the_batch_or_written_anew(store: St
         (TOPIC, 3, "undecodable"),
         ("other", 2, "undecodable"),
     ]
+
+
+def test_dead_letters_that_no_replay_brings_in_are_kept_for_14_days(path: Path) -> None:
+    store = Store.open(path, columns(load_schema()), session=Session, account=Account, never_replayed=NEVER_REPLAYED)
+    old = [*letters(1, reason="id_conflict"), *letters(2, reason="damaged_frame"), *letters(3, reason="missing_field")]
+    store.commit(Batch(TOPIC, 9, dead_letters=old))
+    store.commit(Batch(TOPIC, 9, dead_letters=letters(4, reason="id_conflict", failed_at=1000 + LETTERS_KEPT_MS)))
+    assert [letter["position"] for letter in store.dead_letters(10, Choice())[1]] == [4, 3, 2, 1]
+    store.commit(Batch(TOPIC, 9, dead_letters=letters(5, failed_at=1000 + 2 * LETTERS_KEPT_MS)))
+    assert [letter["position"] for letter in store.dead_letters(10, Choice())[1]] == [5, 4, 3]
+    store.close()
 
 
 def test_dead_letters_are_chosen_by_reason_and_origin(store: Store[Session, Account]) -> None:
