@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import quote
 
-from flask import Flask, Response, make_response, request
+from flask import Flask, Response, abort, make_response, request
 from flask_wtf.csrf import CSRFError
 
 import superset
@@ -62,6 +62,8 @@ def harden(application: Flask) -> None:
     # Flask-AppBuilder exempts its own APIs, those of users and roles among them; the login is all that has no session to be abused.
     application.extensions["csrf"]._exempt_blueprints.intersection_update({application.blueprints["SecurityApi"]})
     application.register_error_handler(CSRFError, _refuse)
+    # There is one language: the view that changes it only fails, with a stack in the log for whoever asks.
+    application.view_functions["SupersetIndexView.patch_flask_locale"] = lambda **_: abort(404)
 
 
 def _refuse(error: CSRFError) -> Response:

@@ -220,6 +220,14 @@ def test_a_session_alone_changes_no_role(session: httpx.Client) -> None:
     assert session.get("/api/v1/security/roles/1").status_code == 200
 
 
+@pytest.mark.parametrize("path", ["/lang/xx", "/nowhere/", "/login/?next=//evil.example/", "/static/../x", "/api/v1/chart/x", "/%00"])
+def test_strangers_fill_no_log(superset: RunningSuperset, path: str) -> None:
+    before = (superset.home / "superset.log").stat().st_size
+    for accept in ("text/html", "*/*"):
+        assert httpx.get(f"{superset.url}{path}", headers={"Accept": accept}, trust_env=False).status_code < 500
+    assert (superset.home / "superset.log").stat().st_size == before
+
+
 def test_no_other_origin_may_read_an_answer(superset: RunningSuperset) -> None:
     answer = httpx.get(f"{superset.url}/login/", headers={"Origin": "https://tile.openstreetmap.org"}, trust_env=False)
     assert "access-control-allow-origin" not in answer.headers

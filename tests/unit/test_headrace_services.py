@@ -122,3 +122,14 @@ def test_a_process_that_keeps_ending_is_not_ready_however_it_answers(
     out = StringIO()
     print_status(content, Console(file=out, width=40))
     assert (f"  visits is {state}: {reason}\n" in out.getvalue()) is bool(reason)
+
+
+def test_host_opens_the_collector_and_the_shop_and_nothing_that_trusts_its_callers(tmp_path: Path) -> None:
+    plan = Plan(State(tmp_path / "state"), "0.0.0.0", PORTS, dashboards=False, visits=False, visits_per_minute=1)
+    variables = {name: value for stage in plan.stages() for service in stage.services for name, value in service.environment.items()}
+    assert [name for name, value in variables.items() if value == "0.0.0.0"] == ["HEADRACE_COLLECTOR_HOST", "HEADRACE_SHOP_HOST"]
+    assert {name for name in variables if name.endswith("_HOST")} == {
+        "HEADRACE_COLLECTOR_HOST",
+        "HEADRACE_SHOP_HOST",
+    }  # others' default is loopback
+    assert {plan.host_of(name) for name in ("sql", "internal")} == {LOOPBACK}
