@@ -51,6 +51,17 @@ def test_an_event_is_a_row_and_in_the_ledger(installation: Installation) -> None
     wait_until(lambda: installation.ledger()["stored"] == 1, within_seconds=30)
 
 
+def test_rows_are_deleted_as_on_one_machine(installation: Installation) -> None:
+    take(installation, "mistake")
+    wait_until(lambda: is_row(installation, "mistake"), within_seconds=60)
+    wait_until(lambda: installation.ledger()["difference"] == 0, within_seconds=30)
+    command = ("rows", "delete", "--state", installation.state, "--where", "event_type = 'mistake'", "--yes")
+    assert "1 row deleted" in run_command(*command, timeout=240)
+    assert installation.sql("SELECT COUNT(*) AS n FROM clickstream WHERE event_type = 'mistake'") == [{"n": 0}]
+    wait_until(lambda: installation.ledger()["deleted"] == 1, within_seconds=30)
+    assert installation.ledger()["difference"] == 0
+
+
 @pytest.mark.parametrize("name", ["broker", "indexer", "kafka"])
 def test_an_engine_that_is_killed_is_started_again_and_nothing_is_lost(installation: Installation, name: str) -> None:
     installation.kill(name)
