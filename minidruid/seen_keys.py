@@ -15,9 +15,11 @@ import duckdb
 import structlog
 
 from minidruid.bloom import BITS_PER_KEY, EVERYTHING, add, fold, matches, select_filter
+from minidruid.tables import EVENT_FILTERS
 
 RUN_KEYS = 1 << 22  # sorted in 0.8 s and 100 MB
 FILTER_BYTES = RUN_KEYS * BITS_PER_KEY // 8
+PAGE_BYTES = 4096  # of a filter in a row of its own: what DuckDB still keeps in line; of longer ones it reads all to find one
 MAX_FILTERS = 32  # of full size: 256 MB, reached at 134,217,728 keys; with more runs each filter is halved
 MAX_POINT_LOOKUPS = 50  # in one run, 0.4 ms each; more keys are looked up by one scan of it, 30 ms
 
@@ -43,7 +45,7 @@ class SeenKeys:
     def __init__(self, writer: duckdb.DuckDBPyConnection) -> None:
         self._writer = writer
         (self._recent_count,) = self._row("SELECT count(*) FROM state.events")
-        (runs,) = self._row("SELECT count(*) FROM state.event_filters")
+        (runs,) = self._row("SELECT count(DISTINCT run) FROM state.event_filters")
         # What a start finds in `state.events` has no filter until it is read, and until then every key is looked up there.
         self._recent = None if self._recent_count else bytearray(FILTER_BYTES)
         self._runs = [self._stored_filter(number, _halvings(runs)) for number in range(1, runs + 1)]
@@ -97,7 +99,7 @@ class SeenKeys:
         self._writer.execute("BEGIN")
         try:
             bits = self._read_filter(f"(SELECT high {oldest})") if self._recent is None else bytes(self._recent)
-            self._writer.execute("INSERT INTO state.event_filters VALUES (?, ?)", [number, bits])
+            self._write_filter(number, bits)
             self._writer.execute(f"INSERT INTO state.event_runs SELECT {number}, high, low, payload {oldest} ORDER BY high")
             self._writer.execute(f"DELETE {oldest}")
             self._writer.execute("COMMIT")
@@ -116,9 +118,15 @@ class SeenKeys:
         bits: bytes | None = self._row(select_filter(source, FILTER_BYTES))[0]
         return bits or bytes(FILTER_BYTES)
 
+    def _write_filter(self, number: int, bits: bytes) -> None:
+        pages = [bits[start : start + PAGE_BYTES] for start in range(0, len(bits), PAGE_BYTES)]
+        self._writer.register("batch", EVENT_FILTERS.batch([(number, page, part) for page, part in enumerate(pages)]))
+        self._writer.execute("INSERT INTO state.event_filters SELECT * FROM batch")
+        self._writer.unregister("batch")
+
     def _stored_filter(self, number: int, halvings: int) -> bytes:
-        bits: bytes = self._row(f"SELECT bits FROM state.event_filters WHERE run = {number}")[0]
-        return fold(bits, halvings)
+        pages = self._writer.execute(f"SELECT bits FROM state.event_filters WHERE run = {number} ORDER BY page").fetchall()
+        return fold(b"".join(bits for (bits,) in pages), halvings)
 
     def _row(self, sql: str) -> tuple[Any, ...]:
         found: tuple[Any, ...] = self._writer.execute(sql).fetchall()[0]

@@ -63,7 +63,7 @@ class StateTable:
 # Keys of events with the hash of their payload: the recent ones in order of arrival, the others in sorted runs with a filter each.
 EVENTS = StateTable("events", {"high": "BIGINT", "low": "BIGINT", "payload": "BIGINT"})
 EVENT_RUNS = StateTable("event_runs", {"run": "BIGINT", "high": "BIGINT", "low": "BIGINT", "payload": "BIGINT"})
-EVENT_FILTERS = StateTable("event_filters", {"run": "BIGINT", "bits": "BLOB"})
+EVENT_FILTERS = StateTable("event_filters", {"run": "BIGINT", "page": "BIGINT", "bits": "BLOB"})
 
 # A party's and a session's hash stand before their names: a join on two numbers is ten times quicker than one on three texts.
 SESSION_FIELDS = {

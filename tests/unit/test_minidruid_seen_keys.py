@@ -24,6 +24,7 @@ def limits(run_keys: int, filter_bytes: int, max_filters: int) -> Iterator[None]
         patch.setattr(seen_keys, "FILTER_BYTES", filter_bytes)
         patch.setattr(seen_keys, "MAX_FILTERS", max_filters)
         patch.setattr(seen_keys, "MAX_POINT_LOOKUPS", 2)
+        patch.setattr(seen_keys, "PAGE_BYTES", 8)
         yield
 
 
@@ -54,9 +55,8 @@ def insert(database: duckdb.DuckDBPyConnection, numbers: range) -> list[tuple[in
 
 
 def tables(database: duckdb.DuckDBPyConnection) -> tuple[int, int, int]:
-    counts = (
-        "SELECT (SELECT count(*) FROM state.events), (SELECT count(*) FROM state.event_runs), (SELECT count(*) FROM state.event_filters)"
-    )
+    tails = ("count(*) FROM state.events", "count(*) FROM state.event_runs", "count(DISTINCT run) FROM state.event_filters")
+    counts = f"SELECT {', '.join(f'(SELECT {tail})' for tail in tails)}"
     ((recent, sorted_, runs),) = database.execute(counts).fetchall()
     return recent, sorted_, runs
 
