@@ -4,7 +4,7 @@ import json
 import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +36,13 @@ def umask(bits: int) -> Iterator[None]:
 
 def open_to_others(folder: Path) -> list[str]:
     """Name what anybody but the owner has a right to, with its mode."""
-    found = {path: stat.S_IMODE(path.lstat().st_mode) for path in (folder, *folder.rglob("*")) if not path.is_symlink()}
-    return [f"{path} {mode:o}" for path, mode in found.items() if mode & 0o077]
+    found: list[str] = []
+    for path in (folder, *folder.rglob("*")):
+        with suppress(FileNotFoundError):  # a file is replaced while it is looked at
+            mode = path.lstat().st_mode
+            if not stat.S_ISLNK(mode) and mode & 0o077:
+                found.append(f"{path} {mode:o}")
+    return found
 
 
 def send(url: str) -> None:

@@ -3,7 +3,8 @@
 import json
 import time
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -16,6 +17,7 @@ from support.divolte import PARTY, SESSION, a_query
 from collector.click_ids import CLICK_IDS, PERSONAL_IDS, without_values
 from collector.emails import MASK, holds_email, mask
 from collector.settings import Settings
+from collector.sources import load_sources
 from collector.urls import AddressRules
 from enrichment.channels import find_channel
 from schemas.codec import Record
@@ -311,3 +313,19 @@ def test_characters_that_reorder_or_hide_are_removed_and_flagged(sign: str) -> N
 def test_characters_that_join_words_and_emoji_stay() -> None:
     record = one(title=JOINED)
     assert (record["page_title"], record["is_cleaned"]) == (JOINED, False)
+
+
+def json_event(**parameters: Any) -> bytes:
+    told = {"event_id": "e1", "session_id": SESSION, "party_id": PARTY, "is_new_party": True, "is_new_session": True}
+    return json.dumps({**told, "event_type": "pageView", "client_timestamp_iso": "2026-01-01T00:00:00Z", "parameters": parameters}).encode()
+
+
+@pytest.mark.parametrize(("headers", "click"), [((), "canary"), ((("Sec-GPC", "1"),), ""), ((("DNT", "1"),), "")])
+def test_an_event_of_a_server_is_masked_and_leaves_click_ids_out(headers: Sequence[tuple[str, str]], click: str, tmp_path: Path) -> None:
+    sources = tmp_path / "sources.toml"
+    sources.write_text('[server]\nkind = "json"\nevent_path = "/json"\n')
+    collector = LocalCollector(sources=load_sources(sources))
+    body = json_event(who=f"{NAME}%2540{DOMAIN}", gclid="canary", link="/?fbclid=canary")
+    assert collector.send(body, path="/json", headers=[("Content-Type", "application/json"), *headers]).status == 204
+    (record,) = collector.records
+    assert json.loads(record["parameters"]) == {"who": MASK, "gclid": click, "link": f"/?fbclid={click}"}

@@ -61,3 +61,10 @@ def test_the_command_runs_where_it_is_not_installed(tmp_path: Path) -> None:
     command = (sys.executable, "-m", "headrace", "secrets", "--folder", tmp_path / "secrets")
     outcome = subprocess.run(command, capture_output=True, text=True, check=True)
     assert outcome.stdout.count(": made\n") == len(SECRETS)
+
+
+def test_a_secret_that_is_there_and_is_none_is_named(tmp_path: Path, console: Console) -> None:
+    (tmp_path / "partition-key").write_text("")
+    with pytest.raises(CommandError, match=r"partition-key: not a valid secret: the file is empty; .* or delete it and run this again"):
+        make_secrets(tmp_path, console)
+    assert (tmp_path / "partition-key").read_text() == ""
