@@ -2,11 +2,14 @@
 
 import re
 import sys
+from collections.abc import Callable
 from typing import Final
 from urllib.parse import unquote
 
 MASK: Final = "(email)"
 
+MAX_SUSPECTS: Final = 100  # words of one text that are looked at one by one
+_BLANKS = re.compile(r"(\s+)")
 _MAX_LAYERS: Final = 8  # of different encodings around each other; how often one of them repeats does not matter
 _is_escape = re.compile(r"%(?:[0-9A-Fa-f]{2}|u[0-9A-Fa-f])|&(?:#|amp;|[a-z]{3,6})|\\[ux][0-9A-Fa-f]").search
 _REPEATED = re.compile("%(?:25)+")  # %252540 is %40, encoded twice more
@@ -29,9 +32,25 @@ _is_quad = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}").fullmatch
 
 def mask(text: str) -> str:
     """Return the text with a mask in the place of each e-mail address; a word that hides one in an encoding goes whole."""
+    return _mask_words(text, _BLANKS, _masked_word)
+
+
+def mask_parts(text: str, separators: re.Pattern[str]) -> str:
+    """Return a path or a query with a mask in the place of each part that holds an e-mail address."""
+    return _mask_words(text, separators, lambda part: MASK if holds_email(part) else part)
+
+
+def _mask_words(text: str, separators: re.Pattern[str], masked: Callable[[str], str]) -> str:
+    """Mask words one by one. A text of very many that may hide an address goes whole: to look at each is work that a visitor chooses."""
     if not may_hold(text) or "@" not in _plain(text):
         return text
-    return "".join(_masked_word(word) for word in re.split(r"(\s+)", text))
+    words = separators.split(text)  # each with what parts it from the next behind it
+    suspects = [number for number in range(0, len(words), 2) if may_hold(words[number])]
+    if len(suspects) > MAX_SUSPECTS:
+        return MASK
+    for number in suspects:
+        words[number] = masked(words[number])
+    return "".join(words)
 
 
 def holds_email(text: str) -> bool:

@@ -5,13 +5,13 @@ from collections.abc import Iterable
 from urllib.parse import SplitResult, unquote, unquote_to_bytes, urlsplit
 
 from collector.click_ids import KEPT, NAME_ONLY
-from collector.emails import MASK, holds_email, may_hold
+from collector.emails import mask_parts
 from collector.texts import UNWANTED
 
 MAX_LENGTH = 2048
 
 _plain = re.compile(r"(https?)://([a-z0-9.-]+)(/[^?#\s]*)?(?:\?([^#\s]*))?").fullmatch
-_SEGMENT, _PART = re.compile(r"[^/\s]+"), re.compile(r"[^/?&=\s]+")  # each character is looked at once, whatever a visitor makes of them
+_BETWEEN_SEGMENTS, _BETWEEN_PARTS = re.compile(r"([/\s]+)"), re.compile(r"([/?&=\s]+)")
 
 # Secrets of sessions that servers write into paths for browsers without cookies: of servlets (;jsessionid=…), ASP.NET (/(S(…))/), PHP,
 # ColdFusion and their like. A name and its value may be encoded; a value ends where the next part begins.
@@ -78,16 +78,9 @@ def _split(text: str) -> SplitResult | None:
 def _rebuild(parts: SplitResult, query: str) -> str:
     host = parts.netloc if "%" not in parts.netloc else unquote(parts.netloc)
     path = _SESSION.sub("", parts.path) or "/"
-    if may_hold(path):
-        path = _SEGMENT.sub(_masked, path)
-    if may_hold(query):
-        query = _PART.sub(_masked, query)
+    path, query = mask_parts(path, _BETWEEN_SEGMENTS), mask_parts(query, _BETWEEN_PARTS)
+    path = path if path[0] == "/" else f"/{path}"
     return f"{parts.scheme}://{host.rpartition('@')[2].lower()}{path}{'?' if query else ''}{query}"[:MAX_LENGTH]
-
-
-def _masked(part: re.Match[str]) -> str:
-    """Return a segment of a path or a part of a query, or the mask where it holds an e-mail address."""
-    return MASK if holds_email(part[0]) else part[0]
 
 
 def decode_percent(text: str) -> str:

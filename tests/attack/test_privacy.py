@@ -329,3 +329,10 @@ def test_an_event_of_a_server_is_masked_and_leaves_click_ids_out(headers: Sequen
     assert collector.send(body, path="/json", headers=[("Content-Type", "application/json"), *headers]).status == 204
     (record,) = collector.records
     assert json.loads(record["parameters"]) == {"who": MASK, "gclid": click, "link": f"/?fbclid={click}"}
+
+
+def test_a_text_of_very_many_addresses_goes_whole() -> None:
+    addresses = [f"{NAME}{number}@{DOMAIN}" for number in range(150)]
+    record = one(title=" ".join(addresses), url=f"https://a.example/{'/'.join(addresses)}?utm_term={'/'.join(addresses)}")
+    assert (record["page_title"], record["page_path"]) == (MASK, f"/{MASK}")
+    assert traces(record) == []
