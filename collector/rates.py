@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from math import ceil
+from math import ceil, inf
 from typing import Final, NamedTuple
 
 from collector.event import RejectReason
@@ -36,49 +36,53 @@ class Rates:
 
     def take(self, networks: Sequence[str], now: float) -> Wait | None:
         """Take a request from the allowances of a client; or nothing, if it has to wait."""
-        cost = self._seconds_of_request
-        taken: list[tuple[list[float], float]] = []
+        held, cost = self._full_at, self._seconds_of_request
         for network in networks:
-            full_at = self._of(network)
-            used = _used(full_at[_REQUESTS], now, self._longest)
-            if (missing := used + cost - self._longest) > 1e-6:
+            if (full_at := held.get(network)) is None:
+                full_at = self._add(network)
+            else:
+                held.move_to_end(network)
+            used = full_at[_REQUESTS] - now
+            if used > 2.001 * self._longest:  # more than can ever be: the clock was set back
+                full_at[_REQUESTS] = now
+            elif (missing := used + cost - self._longest) > 1e-6:
                 return Wait(RejectReason.TOO_MANY_REQUESTS, ceil(missing))
-            if (missing := _used(full_at[_BYTES], now, _MINUTE) - _MINUTE) >= 0:
-                return Wait(RejectReason.TOO_MANY_BYTES, ceil(missing) + 1)
-            taken.append((full_at, now + used + cost))
+            used = full_at[_BYTES] - now
+            if used > 2.001 * _MINUTE:
+                full_at[_BYTES] = now
+            elif used >= _MINUTE:
+                return Wait(RejectReason.TOO_MANY_BYTES, ceil(used - _MINUTE) + 1)
             cost /= WIDER
-        for full_at, until in taken:
-            full_at[_REQUESTS] = until
+        cost = self._seconds_of_request
+        for network in networks:
+            _use(held[network], _REQUESTS, now, cost)
+            cost /= WIDER
         return None
 
     def charge(self, networks: Sequence[str], now: float, *, size: int, work_seconds: float) -> None:
         """Charge the bytes that a request stored; and one that made the work of several for as many."""
         bytes_cost = size * self._seconds_of_byte
-        work_cost = (work_seconds / SECONDS_OF_REQUEST - 1) * self._seconds_of_request
+        work_cost = (work_seconds / SECONDS_OF_REQUEST - 1) * self._seconds_of_request if work_seconds else 0.0
         for network in networks:
             full_at = self._full_at.get(network)
             if full_at is not None:  # or else it was forgotten since it was taken
-                full_at[_BYTES] = now + min(_used(full_at[_BYTES], now, _MINUTE) + bytes_cost, 2 * _MINUTE)
+                _use(full_at, _BYTES, now, bytes_cost, 2 * _MINUTE)
                 if work_cost > 0:
-                    full_at[_REQUESTS] = now + min(_used(full_at[_REQUESTS], now, self._longest) + work_cost, 2 * self._longest)
+                    _use(full_at, _REQUESTS, now, work_cost, 2 * self._longest)
             bytes_cost, work_cost = bytes_cost / WIDER, work_cost / WIDER
 
-    def _of(self, network: str) -> list[float]:
-        networks = self._full_at
-        full_at = networks.get(network)
-        if full_at is None:
-            full_at = networks[network] = [0.0, 0.0]
-            if len(networks) > MAX_NETWORKS:
-                networks.popitem(last=False)
-        else:
-            networks.move_to_end(network)
+    def _add(self, network: str) -> list[float]:
+        full_at = self._full_at[network] = [0.0, 0.0]
+        if len(self._full_at) > MAX_NETWORKS:
+            self._full_at.popitem(last=False)
         return full_at
 
 
-def _used(full_at: float, now: float, longest: float) -> float:
-    """How much of an allowance is used, in seconds; more than can ever be is none: the clock was set back."""
-    used = full_at - now
-    return used if 0 < used <= 2.001 * longest else 0.0
+def _use(full_at: list[float], what: int, now: float, cost: float, longest: float = inf) -> None:
+    """Use some seconds of an allowance, and owe no more than so many."""
+    until = full_at[what]
+    until = (until if until > now else now) + cost  # noqa: FURB136 - runs twice for each request, and a call takes three times as long
+    full_at[what] = until if until < now + longest else now + longest  # noqa: FURB136
 
 
 def make_rates(requests_per_second: float, burst: int, bytes_per_minute: int) -> Rates | None:
