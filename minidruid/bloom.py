@@ -42,12 +42,10 @@ def add(bits: bytearray, high: int) -> None:
         at += step
 
 
-def fold(bits: bytes, times: int) -> bytes:
-    """Return a filter for the same keys, halved so many times."""
-    for _ in range(times):
-        half = len(bits) // 2
-        bits = (int.from_bytes(bits[:half]) | int.from_bytes(bits[half:])).to_bytes(half)
-    return bits
+def fold(bits: bytes) -> bytes:
+    """Return a filter of half the size for the same keys."""
+    half = len(bits) // 2
+    return (int.from_bytes(bits[:half]) | int.from_bytes(bits[half:])).to_bytes(half)
 
 
 def select_filter(source: str, size_bytes: int) -> str:

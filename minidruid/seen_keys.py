@@ -20,7 +20,7 @@ from minidruid.tables import EVENT_FILTERS
 RUN_KEYS = 1 << 22  # sorted in 0.8 s and 100 MB
 FILTER_BYTES = RUN_KEYS * BITS_PER_KEY // 8
 PAGE_BYTES = 4096  # of a filter in a row of its own: what DuckDB still keeps in line; of longer ones it reads all to find one
-MAX_FILTERS = 32  # of full size: 256 MB, reached at 134,217,728 keys; with more runs each filter is halved
+MAX_FILTERS = 32  # of full size: 256 MB, reached at 134,217,728 keys; with more runs those of the oldest are halved
 MAX_POINT_LOOKUPS = 50  # in one run, 0.4 ms each; more keys are looked up by one scan of it, 30 ms
 
 RECENT = 0  # the number of the filter of `state.events`; runs are numbered from 1
@@ -48,7 +48,9 @@ class SeenKeys:
         (runs,) = self._row("SELECT count(DISTINCT run) FROM state.event_filters")
         # What a start finds in `state.events` has no filter until it is read, and until then every key is looked up there.
         self._recent = None if self._recent_count else bytearray(FILTER_BYTES)
-        self._runs = [self._stored_filter(number, _halvings(runs)) for number in range(1, runs + 1)]
+        self._runs: list[bytes] = []
+        for number in range(1, runs + 1):
+            self._keep(self._stored_filter(number))
 
     def payloads(self, keys: Iterable[bytes]) -> Mapping[bytes, int]:
         """Return the payload hash of each of the keys that was ever stored."""
@@ -107,12 +109,18 @@ class SeenKeys:
             with suppress(duckdb.Error):
                 self._writer.execute("ROLLBACK")
             raise
-        before, now = _halvings(number - 1), _halvings(number)
-        self._runs = [fold(bits, now - before) for bits in self._runs] + [fold(bits, now)]
+        self._keep(bits)
         (self._recent_count,) = self._row("SELECT count(*) FROM state.events")
         if self._recent is not None:
             self._recent = bytearray(FILTER_BYTES)
         log.info("event ids sorted", run=number, unsorted=self._recent_count)
+
+    def _keep(self, bits: bytes) -> None:
+        """Keep the filter of the next run; if they exceed their bound, halve the first of the largest, those of the oldest runs."""
+        self._runs.append(bits)
+        while sum(map(len, self._runs)) > MAX_FILTERS * FILTER_BYTES:
+            largest = max(range(len(self._runs)), key=lambda at: len(self._runs[at]))
+            self._runs[largest] = fold(self._runs[largest])
 
     def _read_filter(self, source: str) -> bytes:
         bits: bytes | None = self._row(select_filter(source, FILTER_BYTES))[0]
@@ -124,15 +132,10 @@ class SeenKeys:
         self._writer.execute("INSERT INTO state.event_filters SELECT * FROM batch")
         self._writer.unregister("batch")
 
-    def _stored_filter(self, number: int, halvings: int) -> bytes:
+    def _stored_filter(self, number: int) -> bytes:
         pages = self._writer.execute(f"SELECT bits FROM state.event_filters WHERE run = {number} ORDER BY page").fetchall()
-        return fold(b"".join(bits for (bits,) in pages), halvings)
+        return b"".join(bits for (bits,) in pages)
 
     def _row(self, sql: str) -> tuple[Any, ...]:
         found: tuple[Any, ...] = self._writer.execute(sql).fetchall()[0]
         return found
-
-
-def _halvings(runs: int) -> int:
-    """Return how often the filters of so many runs are halved, so that they take no more than MAX_FILTERS of full size."""
-    return max(0, (runs - 1) // MAX_FILTERS).bit_length()
