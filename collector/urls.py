@@ -25,6 +25,7 @@ _SESSION = re.compile(
     r"|(?<=/sap)\((?:[^()/]*)\)",
     re.IGNORECASE,
 )
+_is_plain = re.compile("[A-Za-z0-9/._~+-]*").fullmatch
 
 
 class AddressRules:
@@ -77,10 +78,14 @@ def _split(text: str) -> SplitResult | None:
 
 def _rebuild(parts: SplitResult, query: str) -> str:
     host = parts.netloc if "%" not in parts.netloc else unquote(parts.netloc)
-    path = _SESSION.sub("", parts.path) or "/"
-    path, query = mask_parts(path, _BETWEEN_SEGMENTS), mask_parts(query, _BETWEEN_PARTS)
-    path = path if path[0] == "/" else f"/{path}"
-    return f"{parts.scheme}://{host.rpartition('@')[2].lower()}{path}{'?' if query else ''}{query}"[:MAX_LENGTH]
+    path = parts.path or "/"
+    if not _is_plain(path) or "id/" in (lower := path.lower()) or "token/" in lower:  # few paths are so
+        path = mask_parts(_SESSION.sub("", path) or "/", _BETWEEN_SEGMENTS)
+        path = path if path[0] == "/" else f"/{path}"
+    if query:
+        is_plain = query.isascii() and "%" not in query and "@" not in query and "\\" not in query
+        query = f"?{query if is_plain else mask_parts(query, _BETWEEN_PARTS)}"
+    return f"{parts.scheme}://{host.rpartition('@')[2].lower()}{path}{query}"[:MAX_LENGTH]
 
 
 def decode_percent(text: str) -> str:
