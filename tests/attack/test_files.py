@@ -4,7 +4,7 @@ import json
 import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import msgspec
 import pytest
 from support.collector import an_event, milliseconds, start_collector, start_process
 from support.installation import Installation
+from support.modes import open_to_others
 from support.waiting import wait_until
 
 from headrace.errors import CommandError
@@ -32,17 +33,6 @@ def umask(bits: int) -> Iterator[None]:
         yield
     finally:
         os.umask(before)
-
-
-def open_to_others(folder: Path) -> list[str]:
-    """Name what anybody but the owner has a right to, with its mode."""
-    found: list[str] = []
-    for path in (folder, *folder.rglob("*")):
-        with suppress(FileNotFoundError):  # a file is replaced while it is looked at
-            mode = path.lstat().st_mode
-            if not stat.S_ISLNK(mode) and mode & 0o077:
-                found.append(f"{path} {mode:o}")
-    return found
 
 
 def send(url: str) -> None:

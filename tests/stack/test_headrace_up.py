@@ -7,6 +7,7 @@ import httpx
 import pytest
 from support.events import a_batch, an_event, send
 from support.installation import Installation, run_command
+from support.modes import open_to_others
 from support.ports import free_engine_ports
 from support.waiting import wait_until
 
@@ -49,6 +50,12 @@ def test_an_event_is_a_row_and_in_the_ledger(installation: Installation) -> None
     take(installation, "first")
     wait_until(lambda: is_row(installation, "first"), within_seconds=60)
     wait_until(lambda: installation.ledger()["stored"] == 1, within_seconds=30)
+
+
+def test_what_kafka_and_druid_write_is_closed_to_others_as_all_else(installation: Installation) -> None:
+    (installation.state / "up.log").chmod(0o600)  # the test's own
+    assert (installation.state / "engines" / "kafka").is_dir()
+    assert open_to_others(installation.state) == []
 
 
 def test_rows_are_deleted_as_on_one_machine(installation: Installation) -> None:
