@@ -3,17 +3,22 @@
 import csv
 import io
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
-from minidruid.errors import QueryError
+from minidruid.errors import CAPACITY, LIMIT, QueryError
+from minidruid.sql.bounds import MAX_ARRAYS, TOO_LONG, within
 from minidruid.sql.kinds import NATIVE_TYPES, Kind
 from minidruid.sql.queries import Query
 
 encode = msgspec.json.encode
+
+SMALL_ANSWER_BYTES = 256 * 1024
 
 Columns = Sequence[tuple[str, Kind]]
 Row = Sequence[Any]
@@ -28,13 +33,26 @@ _HANDED_OUT = {
 }
 
 
-def hand_out(query: Query) -> str:
-    """Wrap a query so that instants come out as ISO 8601 and arrays as JSON text: quicker there than row by row here."""
-    if not any(kind in _HANDED_OUT for _, kind in query.columns):
-        return query.text
-    names = [f"c{number}" for number in range(len(query.columns))]
-    values = [_HANDED_OUT.get(kind, "{0}").format(name) for name, (_, kind) in zip(names, query.columns, strict=True)]
-    return f"SELECT {', '.join(values)} FROM ({query.text}) AS answer({', '.join(names)})"
+_LONG = frozenset({Kind.VARCHAR, Kind.JSON, Kind.ARRAY})  # kinds whose texts have no bound of their own
+
+
+def hand_out(query: Query, row_bytes: int) -> str:
+    """Wrap a query so that its rows come out as they are to be written, and a row of more bytes is an error.
+
+    Instants come out as ISO 8601 and arrays as JSON text: quicker in DuckDB than row by row here.
+    """
+    kinds = [kind for _, kind in query.columns]
+    within(kinds.count(Kind.ARRAY), MAX_ARRAYS, "arrays in an answer")
+    text, names = query.text, ", ".join(f"c{number}" for number in range(len(kinds)))
+    if any(kind in _HANDED_OUT for kind in kinds):
+        values = [_HANDED_OUT.get(kind, "{0}").format(f"c{number}") for number, kind in enumerate(kinds)]
+        text = f"SELECT {', '.join(values)} FROM ({text}) AS answer({names})"
+    texts = [f"coalesce(strlen(c{number}), 0)" for number, kind in enumerate(kinds) if kind in _LONG]
+    if not texts:
+        return text
+    message = f"{TOO_LONG}a row of the answer may have {row_bytes} bytes. Ask for fewer columns, or raise HEADRACE_MINIDRUID_MEMORY_LIMIT."
+    guard = f"CASE WHEN {' + '.join(texts)} > {row_bytes} THEN error('{message}') ELSE TRUE END"
+    return f"SELECT * FROM ({text}) AS row_of_answer({names}) WHERE {guard}"
 
 
 def _number(value: Any) -> Any:
@@ -123,33 +141,72 @@ FORMATS: Mapping[str, Format] = {
 
 
 @dataclass(slots=True)
+class Room:
+    """Memory for answers: each may have so many bytes, and all that are being made or sent no more together, small ones aside."""
+
+    answer_bytes: int
+    _taken: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def grow(self, before: int, after: int) -> None:
+        """Take the room by which an answer has grown; raises QueryError if there is none."""
+        if after > self.answer_bytes:
+            raise QueryError(f"The answer has more than {self.answer_bytes} bytes: ask for fewer rows or columns.", LIMIT)
+        more = max(0, after - SMALL_ANSWER_BYTES) - max(0, before - SMALL_ANSWER_BYTES)
+        with self._lock:
+            if more > 0 and self._taken + more > self.answer_bytes:
+                raise QueryError(f"The answers under way have more than {self.answer_bytes} bytes together. Try again later.", CAPACITY)
+            self._taken += more
+
+
+@dataclass(slots=True)
 class Answer:
-    """An answer as it grows, part by part."""
+    """An answer as it grows, part by part; `release` it in the end."""
 
     columns: Columns
     format: Format
     header: Header
-    _written: list[bytes] = field(default_factory=list)
+    room: Room
+    _parts: deque[bytes] = field(default_factory=deque)
     bytes_written: int = 0
 
     def __post_init__(self) -> None:
+        self._append(self.format.begin)
         if self.header.names:
             self._add(self.format.header(self.columns, self.header))
 
     def add(self, rows: Sequence[Row]) -> None:
-        """Append rows."""
+        """Append rows; raises QueryError if there is no room for them."""
         doubles = [at for at, (_, kind) in enumerate(self.columns) if kind is Kind.DOUBLE]
         self._add(self.format.rows(self.columns, [_with_numbers(row, doubles) for row in rows] if doubles else rows))
+
+    def end(self) -> None:
+        self._append(self.format.end)
 
     def _add(self, lines: list[bytes]) -> None:
         if lines:
             # pydruid loses its way, and with it all rows, at a text that ends in a backslash; the same character written otherwise is safe.
             part = self.format.separator.join(lines).replace(b"\\\\", b"\\u005c" if self.format.media_type != "text/csv" else b"\\\\")
-            self._written.append(part)
-            self.bytes_written += len(part)
+            self._append(self.format.separator + part if len(self._parts) > 1 else part)
+
+    def _append(self, part: bytes) -> None:
+        self.room.grow(self.bytes_written, self.bytes_written + len(part))
+        self.bytes_written += len(part)
+        self._parts.append(part)
+
+    def parts(self) -> Iterator[bytes]:
+        """Hand out the answer part by part, each once."""
+        while self._parts:
+            yield self._parts.popleft()
 
     def content(self) -> bytes:
-        return self.format.begin + self.format.separator.join(self._written) + self.format.end
+        return b"".join(self._parts)
+
+    def release(self) -> None:
+        """Forget the answer."""
+        self._parts.clear()
+        self.room.grow(self.bytes_written, 0)
+        self.bytes_written = 0
 
 
 def _with_numbers(row: Row, doubles: Sequence[int]) -> Row:

@@ -9,6 +9,11 @@ MinidruidError
 from dataclasses import dataclass
 
 
+def first_line(error: Exception) -> str:
+    """Return what happened, without DuckDB's advice about settings that are not to be had here."""
+    return str(error).partition("\n")[0]
+
+
 class MinidruidError(Exception):
     """Base of all errors of this service."""
 
@@ -36,6 +41,7 @@ UNSUPPORTED = Refusal("general", "USER", "UNSUPPORTED", 501)
 RUNTIME = Refusal("general", "OPERATOR", "RUNTIME_FAILURE", 500)
 TIMEOUT = Refusal("legacyQueryException", "OPERATOR", "TIMEOUT", 504)
 LIMIT = Refusal("general", "OPERATOR", "RESOURCE_LIMIT_EXCEEDED", 400)
+CANCELED = Refusal("legacyQueryException", "OPERATOR", "CANCELED", 500)
 CAPACITY = Refusal("legacyQueryException", "OPERATOR", "CAPACITY_EXCEEDED", 429)
 
 

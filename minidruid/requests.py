@@ -7,6 +7,8 @@ import msgspec
 from minidruid.answers import FORMATS, Format, Header
 from minidruid.errors import QueryError
 
+MAX_QUERY_ID = 256
+
 
 class QueryRequest(msgspec.Struct, frozen=True, rename="camel"):
     """What a client sends; keys that are not listed are ignored, as Druid ignores them."""
@@ -27,6 +29,13 @@ class QueryRequest(msgspec.Struct, frozen=True, rename="camel"):
 
     def headers(self) -> Header:
         return Header(self.header, self.types_header, self.sql_types_header)
+
+    def query_id(self) -> str:
+        """The name by which the query can be cancelled; empty if it has none."""
+        found = str(self.context.get("sqlQueryId") or "")
+        if len(found) > MAX_QUERY_ID:
+            raise QueryError(f"sqlQueryId has {len(found)} characters, at most {MAX_QUERY_ID} are allowed.")
+        return found
 
     def timeout_seconds(self, most: float) -> float:
         """How long the query may take: the setting, or less if the context says so."""

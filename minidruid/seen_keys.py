@@ -16,6 +16,7 @@ import structlog
 
 from minidruid.bloom import BITS_PER_KEY, EVERYTHING, add, fold, matches, select_filter
 from minidruid.tables import EVENT_FILTERS
+from minidruid.writer import Writer
 
 RUN_KEYS = 1 << 22  # sorted in 0.8 s and 100 MB
 FILTER_BYTES = RUN_KEYS * BITS_PER_KEY // 8
@@ -42,7 +43,7 @@ def split(key: bytes) -> tuple[int, int]:
 class SeenKeys:
     """Looks keys up and keeps their tables in order; for the one writer, under its lock."""
 
-    def __init__(self, writer: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, writer: Writer) -> None:
         self._writer = writer
         (self._recent_count,) = self._row("SELECT count(*) FROM state.events")
         (runs,) = self._row("SELECT count(DISTINCT run) FROM state.event_filters")
@@ -98,17 +99,14 @@ class SeenKeys:
         if self._recent is None:
             last = min(last, first + RUN_KEYS - 1)
         oldest = f"FROM state.events WHERE rowid <= {last}"
-        self._writer.execute("BEGIN")
-        try:
-            bits = self._read_filter(f"(SELECT high {oldest})") if self._recent is None else bytes(self._recent)
+        bits = self._read_filter(f"(SELECT high {oldest})") if self._recent is None else bytes(self._recent)
+
+        def move() -> None:
             self._write_filter(number, bits)
             self._writer.execute(f"INSERT INTO state.event_runs SELECT {number}, high, low, payload {oldest} ORDER BY high")
             self._writer.execute(f"DELETE {oldest}")
-            self._writer.execute("COMMIT")
-        except BaseException:
-            with suppress(duckdb.Error):
-                self._writer.execute("ROLLBACK")
-            raise
+
+        self._writer.transact(move)
         self._keep(bits)
         (self._recent_count,) = self._row("SELECT count(*) FROM state.events")
         if self._recent is not None:

@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
+from minidruid.memory import bytes_of
 from startup.hosts import ALLOWED_HOSTS, AllowedHosts
 from startup.settings import ServiceSettings
 
@@ -36,4 +37,9 @@ class Settings(ServiceSettings):
     query_timeout_seconds: Annotated[float, Field(gt=0, description="A query that takes longer, waiting included, is answered 504.")] = 30
     max_rows: Annotated[int, Field(gt=0, description="Most rows of an answer; more are refused, never cut off silently.")] = 100_000
     max_result_bytes: Annotated[int, Field(gt=0, description="Most bytes of an answer.")] = 64 * 1024 * 1024
-    max_body_bytes: Annotated[int, Field(gt=0, description="Most bytes of a request.")] = 1024 * 1024
+    max_body_bytes: Annotated[int, Field(gt=0, description="Most bytes of a request.")] = 128 * 1024
+
+    @property
+    def memory_bytes(self) -> int:
+        """What DuckDB may use, as a number."""
+        return bytes_of(self.memory_limit)

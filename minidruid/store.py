@@ -3,7 +3,7 @@
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager
 from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import Any, Generic, Protocol, Self, TypeVar
@@ -11,7 +11,9 @@ from typing import Any, Generic, Protocol, Self, TypeVar
 import duckdb
 import pyarrow as pa
 
-from minidruid.errors import StoreError, StoreFailed
+from minidruid.errors import StoreError, StoreFailed, first_line
+from minidruid.memory import MemoryGuard, bytes_of
+from minidruid.readers import Readers
 from minidruid.seen_keys import SeenKeys, split
 from minidruid.tables import (
     DEAD_LETTERS,
@@ -31,13 +33,14 @@ from minidruid.tables import (
     delete_sessions,
     hash_of,
 )
+from minidruid.writer import Writer
 from startup.files import close_file
 from topics.accounts import COUNTS
 from topics.ledger import MINUTE_MS
 
 TABLE = "clickstream"
-# Of the log. At DuckDB's own 16MB the checkpoints took 7 % of the converter's time; to read 64MB after a kill takes half a second.
-CHECKPOINT_THRESHOLD = "64MB"
+OPEN_SETTINGS = ("max_execution_time", "streaming_buffer_size")  # the program changes these; all others are locked
+MAX_SPILL_BYTES = 4_000_000_000  # on disk beside the file, of all queries together
 
 # Of the table of dead letters: those of a choice, and those that a batch replays.
 CHOSEN = (
@@ -58,6 +61,7 @@ SESSION_NAME = {"session_hash": "BIGINT", "site": "VARCHAR", "party_id": "VARCHA
 
 SessionT = TypeVar("SessionT")
 AccountT = TypeVar("AccountT")
+Result = TypeVar("Result")
 
 
 class ColumnProtocol(Protocol):
@@ -112,6 +116,8 @@ class Store(Generic[SessionT, AccountT]):
     def __init__(
         self,
         database: duckdb.DuckDBPyConnection,
+        path: Path,
+        memory_bytes: int,
         columns: Mapping[str, str],
         session: Callable[..., SessionT],
         account: Callable[..., AccountT],
@@ -119,7 +125,9 @@ class Store(Generic[SessionT, AccountT]):
     ) -> None:
         self._never_replayed, self._letters_tidied_at = [str(reason) for reason in never_replayed], 0
         self._database = database
-        self._writer = database.cursor()
+        self._readers = Readers(database.cursor)
+        self._writer = Writer(database, self._readers, path)
+        self._guard = MemoryGuard(database, self._readers, memory_bytes, MAX_SPILL_BYTES)
         self._lock = threading.RLock()
         self._columns = columns
         self._values = itemgetter(*columns)
@@ -156,7 +164,8 @@ class Store(Generic[SessionT, AccountT]):
         config: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": memory_limit,
             "threads": threads,
-            "checkpoint_threshold": CHECKPOINT_THRESHOLD,
+            "checkpoint_threshold": "1TB",  # writer.py makes checkpoints
+            "max_temp_directory_size": f"{MAX_SPILL_BYTES}B",
             "enable_external_access": False,
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
@@ -165,7 +174,7 @@ class Store(Generic[SessionT, AccountT]):
             database = duckdb.connect(str(path), config=config)
         except duckdb.Error as error:
             raise StoreError(
-                f"{path} cannot be opened: {_first_line(error)}. One process at a time may have it, and it must be a file of minidruid."
+                f"{path} cannot be opened: {first_line(error)}. One process at a time may have it, and it must be a file of minidruid."
             ) from error
         wanted = {column.name: column.duckdb for column in columns}
         try:
@@ -173,19 +182,25 @@ class Store(Generic[SessionT, AccountT]):
         except StoreError:
             database.close()
             raise
-        for setting in ("TimeZone = 'UTC'", "python_enable_replacements = false", "lock_configuration = true"):
+        allowed = f"allowed_configs = [{', '.join(map(repr, OPEN_SETTINGS))}]"
+        for setting in ("TimeZone = 'UTC'", "python_enable_replacements = false", allowed, "lock_configuration = true"):
             database.execute(f"SET GLOBAL {setting}")
-        return cls(database, wanted, session, account, never_replayed)
+        return cls(database, path, bytes_of(memory_limit), wanted, session, account, never_replayed)
 
     def close(self) -> None:
         """Write what is in the log to the file and let go of it."""
         with self._lock:
+            self._guard.close()
             self._writer.close()
             self._database.close()
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """A connection for one reader, to be closed by it; what it sees does not change while a statement runs."""
         return self._database.cursor()
+
+    def reading(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+        """A connection for one query, which is interrupted when the writer needs its memory."""
+        return self._readers.reading()
 
     def catalog(self) -> Mapping[str, Mapping[str, str]]:
         """The tables that can be asked for: name, and DuckDB type of each column."""
@@ -202,13 +217,15 @@ class Store(Generic[SessionT, AccountT]):
     def position(self, topic: str) -> int:
         """Where the last commit for this topic ended; 0 before the first."""
         with self._lock:
-            found = self._writer.execute("SELECT position FROM state.positions WHERE topic = ?", [topic]).fetchall()
+            found = self._writer.with_memory(
+                lambda: self._writer.execute("SELECT position FROM state.positions WHERE topic = ?", [topic]).fetchall()
+            )
         return found[0][0] if found else 0
 
     def known_events(self, keys: Sequence[bytes]) -> Mapping[bytes, int]:
         """The payload hash of each of the keys that was ever stored."""
         with self._lock:
-            return self._seen.payloads(keys)
+            return self._writer.with_memory(lambda: self._seen.payloads(keys))
 
     def session_counts(self, parties: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], int]:
         """The number of sessions of each of the parties that has any, given as (site, party id)."""
@@ -232,8 +249,14 @@ class Store(Generic[SessionT, AccountT]):
         """Execute a statement over the table `batch` of these rows; without rows nothing is found."""
         if not rows:
             return []
-        with self._lock, self._batch(arrow_table(columns, rows)):
-            return self._writer.execute(statement).fetchall()
+        table = arrow_table(columns, rows)
+
+        def ask() -> list[tuple[Any, ...]]:
+            with self._batch(table):
+                return self._writer.execute(statement).fetchall()
+
+        with self._lock:
+            return self._writer.with_memory(ask)
 
     def ledger(self, since: int) -> dict[tuple[int, str], AccountT]:
         """The accounts of the minutes from `since` on (milliseconds since 1970)."""
@@ -266,8 +289,7 @@ class Store(Generic[SessionT, AccountT]):
         """Store the batch in one transaction; raises StoreFailed, and then nothing of it is stored."""
         pairs = [(*split(event.key), event.payload) for event in batch.events]
         with self._lock:
-            with self._transaction(f"{len(batch.rows)} rows could not be committed", "Nothing of them is stored"):
-                self._write(batch, pairs)
+            self._commit(lambda: self._write(batch, pairs), f"{len(batch.rows)} rows could not be committed", "Nothing of them is stored")
             self._seen.add(pairs)
 
     def find_rows(self, keys: Sequence[tuple[str, str]]) -> Sequence[tuple[int, str, str]]:
@@ -285,31 +307,27 @@ class Store(Generic[SessionT, AccountT]):
 
         A row that has another number by now is left for another time. Raises StoreFailed, and then nothing of it is deleted.
         """
+        with self._lock:
+            return self._commit(lambda: self._delete(rows), f"{len(rows)} rows could not be deleted", "All are there still")
+
+    def _delete(self, rows: Sequence[tuple[int, str, str]]) -> dict[tuple[int, str], AccountT]:
         wanted = set(rows)
-        with self._lock, self._transaction(f"{len(rows)} rows could not be deleted", "All are there still"):
-            there = self._ask(self._look_at_rows, PLACE, [(place,) for place, *_ in rows])
-            found = [values for place, site, event_id, *values in there if (place, site, event_id) in wanted]
-            self._ask(DELETE_ROWS, PLACE, [row[:1] for row in there if row[:3] in wanted])
-            sessions = {(hash_of(*name), *name) for _, _, *name in found if None not in name}
-            self._ask(SESSIONS_WITHOUT_ROWS, SESSION_NAME, sorted(sessions))
-            counts = Counter((received_at - received_at % MINUTE_MS, source or "") for received_at, source, *_ in found)
-            accounts = {key: self._account(deleted=count) for key, count in counts.items()}
-            self._put_ledger(accounts)
+        there = self._ask(self._look_at_rows, PLACE, [(place,) for place, *_ in rows])
+        found = [values for place, site, event_id, *values in there if (place, site, event_id) in wanted]
+        self._ask(DELETE_ROWS, PLACE, [row[:1] for row in there if row[:3] in wanted])
+        sessions = {(hash_of(*name), *name) for _, _, *name in found if None not in name}
+        self._ask(SESSIONS_WITHOUT_ROWS, SESSION_NAME, sorted(sessions))
+        counts = Counter((received_at - received_at % MINUTE_MS, source or "") for received_at, source, *_ in found)
+        accounts = {key: self._account(deleted=count) for key, count in counts.items()}
+        self._put_ledger(accounts)
         return accounts
 
-    @contextmanager
-    def _transaction(self, failed: str, left: str) -> Iterator[None]:
-        """Commit what is done within, or nothing of it."""
+    def _commit(self, work: Callable[[], Result], failed: str, left: str) -> Result:
+        """Commit what the work does, or nothing of it."""
         try:
-            self._writer.execute("BEGIN")
-            yield
-            self._writer.execute("COMMIT")
-        except (duckdb.IOException, duckdb.FatalException, duckdb.TransactionException, duckdb.OutOfMemoryException) as error:
-            raise StoreFailed(f"{failed}: {_first_line(error)}. {left}. If the disk is full, free space and start again.") from error
-        except BaseException:
-            with suppress(duckdb.Error):
-                self._writer.execute("ROLLBACK")
-            raise
+            return self._writer.commit(work)
+        except (duckdb.IOException, duckdb.FatalException, duckdb.TransactionException) as error:
+            raise StoreFailed(f"{failed}: {first_line(error)}. {left}. If the disk is full, free space and start again.") from error
 
     def _write(self, batch: BatchProtocol, pairs: Sequence[tuple[int, int, int]]) -> None:
         if batch.rows:
@@ -360,11 +378,6 @@ class Store(Generic[SessionT, AccountT]):
 def _session_row(values: tuple[Any, ...]) -> tuple[Any, ...]:
     site, party_id, session_id = values[:3]
     return (hash_of(site, party_id), hash_of(site, party_id, session_id), *values)
-
-
-def _first_line(error: duckdb.Error) -> str:
-    """Return what happened, without DuckDB's advice about settings that are not to be had here."""
-    return str(error).partition("\n")[0]
 
 
 def _quoted(name: str) -> str:

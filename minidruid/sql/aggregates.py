@@ -3,9 +3,11 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from minidruid.errors import QueryError
-from minidruid.sql.functions import Arguments, as_text, cast, constant
+from minidruid.errors import UNSUPPORTED, QueryError
+from minidruid.sql.bounds import guarded
+from minidruid.sql.functions import cast
 from minidruid.sql.kinds import NUMBERS, Fragment, Kind
+from minidruid.sql.texts import Arguments, array_bytes, as_text, constant, no_array
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +17,7 @@ class Call:
     is_distinct: bool = False
     suffix: str = ""  # ` FILTER (WHERE …)` and ` OVER (…)`
     time: Fragment | None = None  # the column __time, where there is one
+    is_over: bool = False
 
     def write(self, name: str, *texts: str) -> str:
         distinct = "DISTINCT " if self.is_distinct else ""
@@ -106,12 +109,23 @@ def _at_end_by(name: str) -> Callable[[Arguments, Call], Fragment]:
 
 
 def _joined_texts(arguments: Arguments, call: Call) -> Fragment:
+    _no_window("STRING_AGG", call)
     separator = arguments[1].text if len(arguments) > 1 else "','"
-    return Fragment(call.write("string_agg", as_text(arguments[0]), separator), Kind.VARCHAR)
+    joined = call.write("string_agg", as_text(arguments[0]), separator)
+    return Fragment(guarded(f"strlen({joined})", joined), Kind.VARCHAR)
 
 
 def _array(arguments: Arguments, call: Call) -> Fragment:
-    return Fragment(call.write("array_agg", arguments[0].text), Kind.ARRAY)
+    _no_window("ARRAY_AGG", call)
+    no_array(arguments[0])
+    values = call.write("array_agg", arguments[0].text)
+    return Fragment(guarded(array_bytes(values), values), Kind.ARRAY)
+
+
+def _no_window(name: str, call: Call) -> None:
+    """Refuse an aggregate that grows from row to row: each row would have its own copy."""
+    if call.is_over:
+        raise QueryError(f"{name} with OVER is not supported", UNSUPPORTED)
 
 
 _APPROXIMATE_COUNT = Aggregate(1, 3, _approximate_count)

@@ -11,6 +11,7 @@ from sqlglot.parsers.druid import DruidParser
 from sqlglot.tokenizer_core import TokenType
 
 from minidruid.errors import QueryError
+from minidruid.sql.bounds import MAX_TOKENS, within
 
 # Functions with a syntax of their own; all others are read as name and arguments.
 WITH_OWN_SYNTAX = ("CAST", "CEIL", "EXTRACT", "FLOOR", "JSON_VALUE", "POSITION", "SUBSTRING", "TRIM", "TRY_CAST")
@@ -53,6 +54,7 @@ def parse(sql: str) -> exp.Expr:
     """Read one statement; raises QueryError for what cannot be read, for several statements and for a semicolon."""
     try:
         found = DIALECT.tokenize(sql)
+        within(len(found), MAX_TOKENS, "words and signs")
         for token in found:
             if token.token_type == TokenType.SEMICOLON:
                 raise QueryError(

@@ -8,11 +8,13 @@ from sqlglot import exp
 from minidruid.errors import QueryError
 from minidruid.sql import functions, times
 from minidruid.sql.aggregates import AGGREGATES, Call
+from minidruid.sql.bounds import copied
 from minidruid.sql.dialect import place
-from minidruid.sql.functions import FUNCTIONS, as_text, cast, json_value
+from minidruid.sql.functions import FUNCTIONS, cast, json_value
 from minidruid.sql.kinds import FAMILIES, Fragment, Kind, null, string
 from minidruid.sql.operators import OperatorWriter, Writers, only
 from minidruid.sql.scope import Scope
+from minidruid.sql.texts import as_text
 
 TYPES = {
     **dict.fromkeys(("VARCHAR", "CHAR", "TEXT", "NCHAR", "NVARCHAR"), Kind.VARCHAR),
@@ -60,11 +62,11 @@ class ExpressionWriter(OperatorWriter):
         only(node, "this", "position", "expression")
         name = {"LEADING": "ltrim", "TRAILING": "rtrim"}.get(str(node.args.get("position") or "").upper(), "trim")
         arguments = [self.write(part, scope) for part in (node.this, node.args.get("expression")) if part]
-        return Fragment(f"{name}({', '.join(map(as_text, arguments))})", Kind.VARCHAR)
+        return Fragment(copied(f"{name}({', '.join(map(as_text, arguments))})"), Kind.VARCHAR)
 
     def _substring(self, node: exp.Substring, scope: Scope) -> Fragment:
         value, *numbers = (self.write(part, scope) for name in ("this", "start", "length") if (part := node.args.get(name)))
-        return Fragment(f"substring({', '.join([as_text(value), *(number.text for number in numbers)])})", Kind.VARCHAR)
+        return Fragment(copied(f"substring({', '.join([as_text(value), *(number.text for number in numbers)])})"), Kind.VARCHAR)
 
     def _position(self, node: exp.StrPosition, scope: Scope) -> Fragment:
         only(node, "this", "substr")
@@ -129,7 +131,7 @@ class ExpressionWriter(OperatorWriter):
             raise QueryError(f"OVER clause is necessary for window functions{place(node)}")
         if not over:
             self.aggregates_written += 1
-        return aggregate.write(arguments, Call(is_distinct, suffix, self._time(scope)))
+        return aggregate.write(arguments, Call(is_distinct, suffix, self._time(scope), is_over=over))
 
     def _time(self, scope: Scope) -> Fragment | None:
         return next((source.column("__time") for source in scope.sources if "__time" in source.columns), None)

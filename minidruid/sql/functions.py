@@ -1,14 +1,15 @@
 """The scalar functions of Druid 33 that minidruid knows, each with what DuckDB calls it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from minidruid.errors import RUNTIME, QueryError
+from minidruid.sql import texts as making
 from minidruid.sql import times
-from minidruid.sql.kinds import INSTANTS, NUMBERS, Fragment, Kind, instant, null, text
+from minidruid.sql.bounds import copied
+from minidruid.sql.kinds import INSTANTS, NUMBERS, Fragment, Kind, instant, null, string, text
 from minidruid.sql.paths import json_path
-
-Arguments = Sequence[Fragment]
+from minidruid.sql.texts import Arguments, as_text, constant, is_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +49,6 @@ def unify(arguments: Arguments) -> tuple[list[str], Kind]:
     return [as_text(value) if as_texts and value.kind is not Kind.NULL else value.text for value in arguments], kind
 
 
-def constant(argument: Fragment, function: str) -> str:
-    """The value of an argument that must be spelled out."""
-    if argument.literal is None:
-        raise QueryError(f"{function}: an argument must be a literal, [{argument.text}] is none.")
-    return argument.literal
-
-
-def as_text(value: Fragment) -> str:
-    """Write a value as Druid shows it in a text."""
-    if value.kind is Kind.TIMESTAMP:
-        return f"strftime({value.text}, '%Y-%m-%d %H:%M:%S')"
-    return value.text if value.kind is Kind.VARCHAR else f"CAST({value.text} AS VARCHAR)"
-
-
 def as_instant(value: Fragment) -> str:
     """Write a value as an instant: a text is read as ISO 8601, a number is milliseconds."""
     if value.kind is Kind.TIMESTAMP:
@@ -81,17 +68,6 @@ def divide(left: Fragment, right: Fragment) -> Fragment:
     return Fragment(f"({left.text} / {right.text})", Kind.DOUBLE)
 
 
-def concatenate(arguments: Arguments) -> Fragment:
-    """Write a concatenation; NULL if one of them is."""
-    return Fragment(f"({' || '.join(map(as_text, arguments))})", Kind.VARCHAR)
-
-
-def is_text(argument: Fragment) -> None:
-    """Raise if a value is of a kind that no text function of Druid takes."""
-    if argument.kind in (Kind.JSON, Kind.ARRAY, Kind.INTERVAL):
-        raise QueryError(f"A text is expected, [{argument.text}] is {argument.kind}.")
-
-
 def _texts(pattern: str, kind: Kind = Kind.VARCHAR, *, least: int, most: int | None = None, texts: int = 1) -> Function:
     """A function of texts: the first `texts` arguments may be of any plain kind."""
 
@@ -99,9 +75,21 @@ def _texts(pattern: str, kind: Kind = Kind.VARCHAR, *, least: int, most: int | N
         for argument in arguments[:texts]:
             is_text(argument)
         written = [as_text(argument) if at < texts else argument.text for at, argument in enumerate(arguments)]
-        return Fragment(pattern.format(*written, all=", ".join(written)), kind)
+        found = pattern.format(*written, all=", ".join(written))
+        return Fragment(copied(found) if kind is Kind.VARCHAR else found, kind)
 
     return Function(least, least if most is None else most, write)
+
+
+def _folded(name: str, fold: Callable[[str], str]) -> Function:
+    """A function of letters; of a literal it is one, because Superset writes LIKE LOWER('%x%')."""
+    plain = _texts(f"{name.lower()}({{0}})", least=1)
+
+    def write(arguments: Arguments) -> Fragment:
+        literal = arguments[0].literal if arguments[0].kind is Kind.VARCHAR else None
+        return string(fold(literal)) if literal is not None else plain.write(arguments)
+
+    return Function(1, 1, write)
 
 
 def _optional(short: str, long: str, kind: Kind, count: int, *, texts: int = 1) -> Function:
@@ -138,12 +126,6 @@ def _round(arguments: Arguments) -> Fragment:
     value = arguments[0]
     digits = arguments[1].text if len(arguments) > 1 else "0"
     return Fragment(f"round({value.text}, {digits})", value.kind)
-
-
-def _regexp_extract(arguments: Arguments) -> Fragment:
-    value, pattern = as_text(arguments[0]), arguments[1].text
-    group = constant(arguments[2], "REGEXP_EXTRACT") if len(arguments) > 2 else "0"
-    return Fragment(f"CASE WHEN regexp_matches({value}, {pattern}) THEN regexp_extract({value}, {pattern}, {int(group)}) END", Kind.VARCHAR)
 
 
 def _zone(arguments: Arguments, at: int) -> str | None:
@@ -234,7 +216,8 @@ def json_value(value: Fragment, path: str, returning: Kind) -> Fragment:
     if value.kind is not Kind.JSON:
         return null(returning)
     place = text(json_path(path))
-    found = f"CASE WHEN json_type({value.text}, {place}) NOT IN ('OBJECT', 'ARRAY') THEN json_extract_string({value.text}, {place}) END"
+    found = copied(f"json_extract_string({value.text}, {place})")
+    found = f"CASE WHEN json_type({value.text}, {place}) NOT IN ('OBJECT', 'ARRAY') THEN {found} END"
     if returning is Kind.VARCHAR:
         return Fragment(found, returning)
     return cast(Fragment(found, Kind.VARCHAR), returning)
@@ -244,14 +227,14 @@ def _json_query(arguments: Arguments) -> Fragment:
     value = arguments[0]
     if value.kind is not Kind.JSON:
         return null(Kind.JSON)
-    return Fragment(f"json_extract({value.text}, {text(json_path(constant(arguments[1], 'JSON_QUERY')))})", Kind.JSON)
+    return Fragment(copied(f"json_extract({value.text}, {text(json_path(constant(arguments[1], 'JSON_QUERY')))})"), Kind.JSON)
 
 
 def _json_keys(arguments: Arguments) -> Fragment:
     value = arguments[0]
     if value.kind is not Kind.JSON:
         return null(Kind.ARRAY)
-    return Fragment(f"json_keys({value.text}, {text(json_path(constant(arguments[1], 'JSON_KEYS')))})", Kind.ARRAY)
+    return Fragment(copied(f"json_keys({value.text}, {text(json_path(constant(arguments[1], 'JSON_KEYS')))})"), Kind.ARRAY)
 
 
 def cast(value: Fragment, kind: Kind) -> Fragment:
@@ -305,17 +288,17 @@ FUNCTIONS: Mapping[str, Function] = {
     "NULLIF": Function(2, 2, _of_one_kind("NULLIF")),
     "GREATEST": Function(1, 50, _of_one_kind("greatest")),
     "LEAST": Function(1, 50, _of_one_kind("least")),
-    "CONCAT": Function(1, 50, concatenate),
-    "TEXTCAT": Function(2, 2, concatenate),
-    "LOWER": _texts("lower({0})", least=1),
-    "UPPER": _texts("upper({0})", least=1),
+    "CONCAT": Function(1, 50, making.concatenate),
+    "TEXTCAT": Function(2, 2, making.concatenate),
+    "LOWER": _folded("LOWER", str.lower),
+    "UPPER": _folded("UPPER", str.upper),
     "REVERSE": _texts("reverse({0})", least=1),
-    "REPEAT": _texts("repeat({0}, {1})", least=2),
-    "REPLACE": _texts("replace({0}, {1}, {2})", least=3, texts=3),
+    "REPEAT": Function(2, 2, making.repeat),
+    "REPLACE": Function(3, 3, making.replace),
     "LEFT": _texts("left({0}, {1})", least=2),
     "RIGHT": _texts("right({0}, {1})", least=2),
-    "LPAD": _optional("lpad({0}, {1}, ' ')", "lpad({0}, {1}, {2})", Kind.VARCHAR, 2),
-    "RPAD": _optional("rpad({0}, {1}, ' ')", "rpad({0}, {1}, {2})", Kind.VARCHAR, 2),
+    "LPAD": Function(2, 3, lambda arguments: making.pad("LPAD", arguments)),
+    "RPAD": Function(2, 3, lambda arguments: making.pad("RPAD", arguments)),
     "SUBSTR": _optional("substring({0}, {1})", "substring({0}, {1}, {2})", Kind.VARCHAR, 2),
     "BTRIM": _optional("trim({0})", "trim({0}, {1})", Kind.VARCHAR, 1),
     "LTRIM": _optional("ltrim({0})", "ltrim({0}, {1})", Kind.VARCHAR, 1),
@@ -324,10 +307,10 @@ FUNCTIONS: Mapping[str, Function] = {
     "STRPOS": _texts("strpos({0}, {1})", Kind.BIGINT, least=2, texts=2),
     "CONTAINS_STRING": _texts("contains({0}, {1})", Kind.BOOLEAN, least=2, texts=2),
     "ICONTAINS_STRING": _texts("contains(lower({0}), lower({1}))", Kind.BOOLEAN, least=2, texts=2),
-    "REGEXP_LIKE": _texts("regexp_matches({0}, {1})", Kind.BOOLEAN, least=2, texts=2),
-    "REGEXP_REPLACE": _texts("regexp_replace({0}, {1}, {2}, 'g')", least=3, texts=3),
-    "REGEXP_EXTRACT": Function(2, 3, _regexp_extract),
-    "STRING_FORMAT": template("printf({all})", Kind.VARCHAR, least=1, most=20),
+    "REGEXP_LIKE": Function(2, 2, making.regexp_like),
+    "REGEXP_REPLACE": Function(3, 3, making.regexp_replace),
+    "REGEXP_EXTRACT": Function(2, 3, making.regexp_extract),
+    "STRING_FORMAT": Function(1, 20, making.format_text),
     "DECODE_BASE64_UTF8": _texts("decode(from_base64({0}))", least=1),
     "PARSE_LONG": Function(1, 1, lambda arguments: cast(arguments[0], Kind.BIGINT)),
     "TIME_FLOOR": Function(2, 4, _time_floor),
@@ -344,11 +327,11 @@ FUNCTIONS: Mapping[str, Function] = {
     "TIMESTAMP_TO_MILLIS": Function(1, 1, lambda arguments: Fragment(f"epoch_ms({as_instant(arguments[0])})", Kind.BIGINT)),
     "JSON_QUERY": Function(2, 2, _json_query),
     "JSON_KEYS": Function(2, 2, _json_keys),
-    "PARSE_JSON": template("CAST({0} AS JSON)", Kind.JSON, least=1),
-    "TRY_PARSE_JSON": template("TRY_CAST({0} AS JSON)", Kind.JSON, least=1),
-    "TO_JSON_STRING": template("CAST(to_json({0}) AS VARCHAR)", Kind.VARCHAR, least=1),
-    "STRING_TO_ARRAY": _texts("string_split({0}, {1})", Kind.ARRAY, least=2, texts=2),
-    "ARRAY_TO_STRING": template("array_to_string({0}, {1})", Kind.VARCHAR, least=2),
+    "PARSE_JSON": template(copied("CAST({0} AS JSON)"), Kind.JSON, least=1),
+    "TRY_PARSE_JSON": template(copied("TRY_CAST({0} AS JSON)"), Kind.JSON, least=1),
+    "TO_JSON_STRING": Function(1, 1, making.to_json),
+    "STRING_TO_ARRAY": Function(2, 2, making.split),
+    "ARRAY_TO_STRING": Function(2, 2, making.join),
     "ARRAY_LENGTH": template("len({0})", Kind.BIGINT, least=1),
     "ARRAY_CONTAINS": template("list_contains({0}, {1})", Kind.BOOLEAN, least=2),
 }

@@ -100,6 +100,8 @@ class Fragment:
 
 def quote(name: str) -> str:
     """Write an identifier."""
+    if "\0" in name:
+        raise QueryError("A name must not contain the character NUL.")
     return '"' + name.replace('"', '""') + '"'
 
 

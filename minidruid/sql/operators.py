@@ -8,18 +8,19 @@ from typing import ClassVar
 
 from sqlglot import exp
 
-from minidruid.errors import UNSUPPORTED, QueryError
+from minidruid.errors import LIMIT, UNSUPPORTED, QueryError
 from minidruid.sql import functions, times
+from minidruid.sql.bounds import MAX_CONDITIONS, MAX_SQL_BYTES, within
 from minidruid.sql.catalog import Catalog
 from minidruid.sql.dialect import place
-from minidruid.sql.functions import as_text, cast, divide, unify
+from minidruid.sql.functions import cast, divide, unify
 from minidruid.sql.kinds import INSTANTS, NUMBERS, Fragment, Kind, instant, null, string
 from minidruid.sql.scope import Scope
+from minidruid.sql.texts import concatenate, like, make_array
 
 Writers = Mapping[type[exp.Expr], Callable[..., Fragment]]
 
 COMPARISONS = {exp.EQ: "=", exp.NEQ: "<>", exp.GT: ">", exp.GTE: ">=", exp.LT: "<", exp.LTE: "<="}
-LONGEST_TEXT = 1_000_000  # some functions write an argument several times: nested, they would grow without end
 
 _INTEGER = re.compile(r"\d+")
 _DECIMAL = re.compile(r"(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
@@ -42,6 +43,7 @@ class OperatorWriter:
     parameter_places: Mapping[str, int]
     subquery: Callable[[exp.Expr, Scope], str]
     aggregates_written: int = field(default=0, init=False)
+    conditions_written: int = field(default=0, init=False)
     windows_written: int = field(default=0, init=False)
     order_of_window: Sequence[str] = field(default=(), init=False)  # by which the rows come out of the last one
 
@@ -51,8 +53,8 @@ class OperatorWriter:
         if writer is None:
             raise QueryError(f"No match found for function signature {type(node).__name__.upper()}{place(node)}")
         fragment = writer(self, node, scope)
-        if len(fragment.text) > LONGEST_TEXT:
-            raise QueryError(f"The statement is too large{place(node)}")
+        if len(fragment.text) > MAX_SQL_BYTES:
+            raise QueryError(f"The statement is too large as DuckDB needs it{place(node)}", LIMIT)
         return fragment
 
     def condition(self, node: exp.Expr, scope: Scope, clause: str) -> Fragment:
@@ -103,8 +105,8 @@ class OperatorWriter:
         return Fragment(f"INTERVAL '{count.name} {times.unit(unit.name)}'", Kind.INTERVAL)
 
     def _array(self, node: exp.Array, scope: Scope) -> Fragment:
-        texts, _ = unify([self.write(value, scope) for value in node.expressions])
-        return Fragment(f"[{', '.join(texts)}]", Kind.ARRAY)
+        values = [self.write(value, scope) for value in node.expressions]
+        return make_array(values, unify(values)[0])
 
     # Logic and comparison
 
@@ -121,6 +123,8 @@ class OperatorWriter:
             sides.append(self.condition(left.expression, scope, word).text)
             left = left.this
         sides.append(self.condition(left, scope, word).text)
+        self.conditions_written += len(sides)
+        within(self.conditions_written, MAX_CONDITIONS, "conditions")
         return Fragment(f"({f' {word} '.join(reversed(sides))})", Kind.BOOLEAN)
 
     def _not(self, node: exp.Not, scope: Scope) -> Fragment:
@@ -191,7 +195,7 @@ class OperatorWriter:
     def _like(self, node: exp.Like, scope: Scope, escape: str = "") -> Fragment:
         only(node, "this", "expression")
         value, pattern = self.write(node.this, scope), self.write(node.expression, scope)
-        return Fragment(f"({as_text(value)} LIKE {as_text(pattern)}{escape})", Kind.BOOLEAN)
+        return Fragment(like(value, pattern, escape), Kind.BOOLEAN)
 
     def _escape(self, node: exp.Escape, scope: Scope) -> Fragment:
         character = self.write(node.expression, scope)
@@ -246,7 +250,12 @@ class OperatorWriter:
         return Fragment(f"(-{value.text})", value.kind, f"-{value.literal}" if value.literal else None)
 
     def _concatenation(self, node: exp.DPipe, scope: Scope) -> Fragment:
-        return functions.concatenate([self.write(node.this, scope), self.write(node.expression, scope)])
+        sides: list[exp.Expr] = []
+        left: exp.Expr = node
+        while isinstance(left, exp.DPipe):
+            sides.append(left.expression)
+            left = left.this
+        return concatenate([self.write(side, scope) for side in (left, *reversed(sides))])
 
     WRITERS: ClassVar[Writers] = {
         exp.Column: _column,

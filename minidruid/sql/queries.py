@@ -1,5 +1,6 @@
 """Writes a query of Druid's SQL as one of DuckDB's."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -8,6 +9,7 @@ from sqlglot import exp
 
 from minidruid.errors import UNSUPPORTED, QueryError
 from minidruid.sql import groups
+from minidruid.sql.bounds import MAX_GROUPING_SETS, MAX_ITEMS, MAX_SOURCES, within
 from minidruid.sql.catalog import SYSTEM_COLUMNS, Catalog, Columns
 from minidruid.sql.dialect import place
 from minidruid.sql.expressions import ExpressionWriter, direction
@@ -25,6 +27,7 @@ class Query:
 
     text: str
     columns: Sequence[tuple[str, Kind]]
+    makes_texts: bool = False
 
     def as_columns(self) -> Columns:
         return dict(self.columns)
@@ -39,7 +42,8 @@ class QueryWriter:
     parameters: Sequence[Fragment]
     parameter_places: Mapping[str, int]
     tables: list[str] = field(default_factory=list)
-    _named: dict[str, Columns] = field(default_factory=dict)  # by WITH
+    _named: dict[str, tuple[Columns, int]] = field(default_factory=dict)  # by WITH, with the number of its sources
+    _sources: int = 0
     _aliases: int = 0
 
     def write(self, node: exp.Expr, outer: Scope | None = None) -> Query:
@@ -61,6 +65,11 @@ class QueryWriter:
             self.catalog, self.now, self.parameters, self.parameter_places, lambda node, scope: f"({self.write(node, scope).text})"
         )
 
+    def count(self, sources: int) -> None:
+        """Add to the sources of the statement; raises QueryError for too many."""
+        self._sources += sources
+        within(self._sources, MAX_SOURCES, "SELECTs and entries of FROM")
+
     def _with(self, node: exp.Expr, outer: Scope | None) -> Query:
         with_ = node.args["with_"]
         only(with_, "expressions")
@@ -68,8 +77,10 @@ class QueryWriter:
         written = []
         for named in with_.expressions:
             only(named, "this", "alias")
+            sources_before = self._sources
             query = self._renamed(self.write(named.this, outer), named.args["alias"])
-            self._named[named.alias] = query.as_columns()
+            self._named[named.alias] = query.as_columns(), self._sources - sources_before
+            self._sources = sources_before  # they count where the name is used
             written.append(f"{quote(named.alias)} AS ({query.text})")
         rest = node.copy()
         rest.set("with_", None)
@@ -102,6 +113,7 @@ class QueryWriter:
 
     def source(self, node: exp.Expr, outer: Scope | None) -> tuple[str, Source]:
         """Write one entry of FROM."""
+        self.count(1)
         if isinstance(node, exp.Table):
             return self._table(node)
         if isinstance(node, exp.Subquery):
@@ -125,14 +137,25 @@ class QueryWriter:
         if node.args.get("alias") and node.args["alias"].args.get("columns"):
             raise QueryError(f"Column names for a table are not supported{place(node)}", UNSUPPORTED)
         if not schema and name in self._named:
-            return f"{quote(name)} AS {quote(alias)}", Source(alias, self._named[name])
+            columns, sources = self._named[name]
+            self.count(sources)
+            return f"{quote(name)} AS {quote(alias)}", Source(alias, columns)
         schema = schema or "druid"
-        columns = self.catalog.columns(schema, name)
-        if columns is None:
-            within = f" within '{schema}'" if node.db else ""
-            raise QueryError(f"Object '{name}' not found{within}{place(node)}")
+        found = self.catalog.columns(schema, name)
+        if found is None:
+            place_within = f" within '{schema}'" if node.db else ""
+            raise QueryError(f"Object '{name}' not found{place_within}{place(node)}")
         self.tables.append(name)
-        return f"{self.catalog.source(schema, name)} AS {quote(alias)}", Source(alias, columns, schema, name)
+        return f"{self.catalog.source(schema, name)} AS {quote(alias)}", Source(alias, found, schema, name)
+
+
+def _sets(node: exp.Expr) -> int:
+    """How many sets of groups an entry of GROUP BY stands for."""
+    if isinstance(node, exp.GroupingSets):
+        return sum(map(_sets, node.expressions))
+    if isinstance(node, exp.Cube):
+        return int(2 ** min(len(node.expressions), 64))
+    return len(node.expressions) + 1 if isinstance(node, exp.Rollup) else 1
 
 
 def limits(node: exp.Expr) -> str:
@@ -161,6 +184,7 @@ class _Select:
 
     def __init__(self, queries: QueryWriter, node: exp.Select, outer: Scope | None) -> None:
         only(node, "expressions", "from_", "joins", "where", "group", "having", "order", "limit", "offset", "distinct")
+        queries.count(1)
         self.queries = queries
         self.node = node
         self.scope = Scope(outer=outer)
@@ -214,6 +238,7 @@ class _Select:
         if not group:
             return ""
         only(group, "expressions")
+        within(math.prod(map(_sets, group.expressions)), MAX_GROUPING_SETS, "sets of groups")
         return f" GROUP BY {', '.join(map(self._group_item, group.expressions))}"
 
     def _group_item(self, node: exp.Expr) -> str:
@@ -241,6 +266,7 @@ class _Select:
             else:
                 fragment = self.expressions.write(item, self.scope)
                 self.items.append((fragment.column or f"EXPR${number}", fragment))
+            within(len(self.items), MAX_ITEMS, "select items")
 
     def _star(self, node: exp.Expr) -> None:
         star = node.this if isinstance(node, exp.Column) else node

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from minidruid.errors import QueryError
+from minidruid.errors import LIMIT, QueryError
 from minidruid.sql.kinds import Fragment, Kind, text
 
 _PERIOD = re.compile(r"P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)(?:\.(\d{1,3}))?S)?)?")
@@ -46,6 +46,7 @@ _JODA = (
     ("EEEE", "%A"), ("EEE", "%a"), ("EE", "%a"), ("E", "%a"), ("e", "%u"), ("a", "%p"),
     ("HH", "%H"), ("H", "%-H"), ("hh", "%I"), ("h", "%-I"), ("mm", "%M"), ("m", "%-M"), ("ss", "%S"), ("s", "%-S"), ("SSS", "%g"),
 )  # fmt: skip
+MAX_PATTERN = 100
 ISO_PATTERN = "yyyy-MM-dd'T'HH:mm:ss.SSS"
 
 
@@ -171,6 +172,8 @@ def unit(name: str) -> str:
 
 def strftime(pattern: str) -> str:
     """Turn a Joda pattern into one of strftime."""
+    if len(pattern) > MAX_PATTERN:
+        raise QueryError(f"The time pattern has {len(pattern)} characters, at most {MAX_PATTERN} are allowed.", LIMIT)
     written, at = "", 0
     while at < len(pattern):
         if pattern[at] == "'":

@@ -8,16 +8,24 @@ from typing import Any
 
 from sqlglot import exp
 
-from minidruid.errors import QueryError
+from minidruid.errors import LIMIT, QueryError
 from minidruid.sql import times
+from minidruid.sql.bounds import MAX_SQL_BYTES, ROW_TEXT_BYTES, settle
 from minidruid.sql.catalog import Catalog
 from minidruid.sql.dialect import EXPLAIN, parse
 from minidruid.sql.kinds import Fragment, Kind, instant, null, string, text
 from minidruid.sql.queries import Query, QueryWriter
 
 
-def translate(sql: str, catalog: Catalog, *, now: datetime, parameters: Sequence[Mapping[str, Any]] = ()) -> Query:
-    """Give the statement in DuckDB's SQL with the names and kinds of its columns; `now` is UTC without a zone.
+def translate(
+    sql: str,
+    catalog: Catalog,
+    *,
+    now: datetime,
+    parameters: Sequence[Mapping[str, Any]] = (),
+    row_text_bytes: int = ROW_TEXT_BYTES,
+) -> Query:
+    """Return the statement in DuckDB's SQL with the names and kinds of its columns; `now` is UTC without a zone.
 
     Raises QueryError with Druid's text where Druid has one.
     """
@@ -29,7 +37,11 @@ def translate(sql: str, catalog: Catalog, *, now: datetime, parameters: Sequence
         query = writer.write(tree)
     except RecursionError:
         raise QueryError("The statement is nested too deeply.") from None
-    return _plan(query, writer.tables) if explained else query
+    if len(query.text) > MAX_SQL_BYTES:
+        raise QueryError("The statement is too large as DuckDB needs it", LIMIT)
+    text_, makes_texts = settle(query.text, row_text_bytes)
+    settled = Query(text_, query.columns, makes_texts)
+    return _plan(settled, writer.tables) if explained else settled
 
 
 def _number(kind: Kind, value: Any) -> Fragment:

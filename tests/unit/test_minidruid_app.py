@@ -174,8 +174,8 @@ def test_a_query_is_interrupted_at_whatever_moment(milliseconds: int, server: Ru
 def test_a_query_interrupted_before_its_turn_never_begins(small_store: Store[Session, Account]) -> None:
     running = Running()
     running.interrupt()
-    with pytest.raises(QueryError, match="before it began"):
-        running.begin(small_store.cursor())
+    with pytest.raises(QueryError, match="before it began"), running.on(small_store.cursor()):
+        pass
 
 
 def test_too_many_queries_are_turned_away(server: RunningMinidruid) -> None:

@@ -135,7 +135,7 @@ REFUSED = (
     ("SELECT", ""),
     ("SELECT FROM WHERE", ""),
     ("SELECT 'unclosed", ""),
-    ("SELECT " + "(" * 5000 + "1" + ")" * 5000, "nested too deeply"),
+    ("SELECT " + "(" * 4000 + "1" + ")" * 4000, "nested too deeply"),
 )
 
 

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -11,8 +12,10 @@ from hypothesis import strategies as st
 
 from minidruid import seen_keys
 from minidruid.bloom import BITS_PER_KEY, add, fold, matches, select_filter
+from minidruid.readers import Readers
 from minidruid.seen_keys import SeenKeys, split
 from minidruid.tables import EVENT_FILTERS, EVENT_RUNS, EVENTS
+from minidruid.writer import Writer
 
 RUN = 8
 
@@ -54,6 +57,10 @@ def insert(database: duckdb.DuckDBPyConnection, numbers: range) -> list[tuple[in
     return pairs
 
 
+def keys_seen_by(database: duckdb.DuckDBPyConnection) -> SeenKeys:
+    return SeenKeys(Writer(database, Readers(database.cursor), Path("no log")))
+
+
 def tables(database: duckdb.DuckDBPyConnection) -> tuple[int, int, int]:
     tails = ("count(*) FROM state.events", "count(*) FROM state.event_runs", "count(DISTINCT run) FROM state.event_filters")
     counts = f"SELECT {', '.join(f'(SELECT {tail})' for tail in tails)}"
@@ -71,10 +78,10 @@ def test_every_stored_key_is_known_and_no_other_at_every_size_and_after_every_re
     """`old` keys lie in the table as 0.3.0 left them; from the third run on the filters of the oldest are halved."""
     with a_database() as database, limits(RUN, 16, 2):
         insert(database, range(old))
-        seen, stored = SeenKeys(database), old
+        seen, stored = keys_seen_by(database), old
         for size, restarts in batches:
             if restarts:
-                seen = SeenKeys(database)
+                seen = keys_seen_by(database)
             asked = [key(number) for number in range(stored + size)]
             assert seen.payloads(asked) == {key(number): number for number in range(stored)}
             seen.add(insert(database, range(stored, stored + size)))
@@ -87,7 +94,7 @@ def test_every_stored_key_is_known_and_no_other_at_every_size_and_after_every_re
 def test_recent_keys_become_sorted_runs_one_step_a_batch(database: duckdb.DuckDBPyConnection) -> None:
     with limits(RUN, 16, 2):
         insert(database, range(3 * RUN + 2))
-        seen = SeenKeys(database)
+        seen = keys_seen_by(database)
         for runs in range(1, 4):
             seen.payloads([key(0)])
             assert tables(database) == (3 * RUN + 2 - runs * RUN, runs * RUN, runs)
@@ -99,7 +106,7 @@ def test_recent_keys_become_sorted_runs_one_step_a_batch(database: duckdb.DuckDB
 
 def test_a_step_for_which_there_is_no_memory_is_put_off_and_lookups_stay_exact(database: duckdb.DuckDBPyConnection) -> None:
     insert(database, range(100))
-    seen = SeenKeys(database)
+    seen = keys_seen_by(database)
     database.execute("SET memory_limit = '6MB'")
     assert seen.payloads([key(1), key(100)]) == {key(1): 1}
     assert seen._recent is None
@@ -111,7 +118,7 @@ def test_a_step_for_which_there_is_no_memory_is_put_off_and_lookups_stay_exact(d
 def test_a_run_that_cannot_be_written_leaves_everything_as_it_was(database: duckdb.DuckDBPyConnection) -> None:
     with limits(RUN, 16, 2):
         insert(database, range(RUN))
-        seen = SeenKeys(database)
+        seen = keys_seen_by(database)
         database.execute("ALTER TABLE state.event_runs RENAME TO elsewhere")
         with pytest.raises(duckdb.CatalogException):
             seen.payloads([key(0)])
@@ -123,7 +130,7 @@ def test_a_run_that_cannot_be_written_leaves_everything_as_it_was(database: duck
 def test_keys_that_share_a_half_are_distinct(database: duckdb.DuckDBPyConnection) -> None:
     with limits(2, 16, 2):
         first, second = b"a" * 8 + b"b" * 8, b"a" * 8 + b"c" * 8
-        seen = SeenKeys(database)
+        seen = keys_seen_by(database)
         pairs = [(*split(first), 1), (*split(b"z" * 16), 2)]
         database.executemany("INSERT INTO state.events VALUES (?, ?, ?)", pairs)
         seen.add(pairs)
@@ -134,11 +141,11 @@ def test_keys_that_share_a_half_are_distinct(database: duckdb.DuckDBPyConnection
 def test_filters_never_exceed_their_bound(database: duckdb.DuckDBPyConnection) -> None:
     with limits(RUN, 64, 2):
         insert(database, range(20 * RUN))
-        seen = SeenKeys(database)
+        seen = keys_seen_by(database)
         for _ in range(21):
             seen.payloads([key(0)])
             assert sum(map(len, seen._runs)) <= 2 * 64
-        assert sum(map(len, SeenKeys(database)._runs)) <= 2 * 64
+        assert sum(map(len, keys_seen_by(database)._runs)) <= 2 * 64
 
 
 @given(st.lists(st.integers(-(2**63), 2**63 - 1), min_size=1, max_size=200), st.integers(0, 4))
