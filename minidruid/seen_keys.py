@@ -6,9 +6,9 @@ memory; the filters name the few runs in which a key must be looked up.
 """
 
 import struct
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from typing import Any
 
 import duckdb
@@ -22,6 +22,7 @@ RUN_KEYS = 1 << 22  # sorted in 0.8 s and 100 MB
 FILTER_BYTES = RUN_KEYS * BITS_PER_KEY // 8
 PAGE_BYTES = 4096  # of a filter in a row of its own: what DuckDB still keeps in line; of longer ones it reads all to find one
 MAX_FILTERS = 32  # of full size: 256 MB, reached at 134,217,728 keys; with more runs those of the oldest are halved
+RETRY_SECONDS = 60
 MAX_POINT_LOOKUPS = 50  # in one run, 0.4 ms each; more keys are looked up by one scan of it, 30 ms
 
 RECENT = 0  # the number of the filter of `state.events`; runs are numbered from 1
@@ -45,6 +46,7 @@ class SeenKeys:
 
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
+        self._step_at = 0.0
         (self._recent_count,) = self._row("SELECT count(*) FROM state.events")
         (runs,) = self._row("SELECT count(DISTINCT run) FROM state.event_filters")
         # What a start finds in `state.events` has no filter until it is read, and until then every key is looked up there.
@@ -84,13 +86,18 @@ class SeenKeys:
     def _maintain(self) -> None:
         """Take one step, bounded in time and memory; lookups are exact before and after it.
 
-        A step for which queries leave no memory is put off to the next batch.
+        A step for which there is no memory is put off: a limit below 128 MB never has enough to sort a run.
         """
-        with suppress(duckdb.OutOfMemoryException):
+        if time.monotonic() < self._step_at:
+            return
+        try:
             if self._recent_count >= RUN_KEYS:
                 self._sort_run()
             elif self._recent is None:
                 self._recent = bytearray(self._read_filter("state.events"))
+        except duckdb.OutOfMemoryException as error:
+            self._step_at = time.monotonic() + RETRY_SECONDS
+            log.warning("event ids not sorted, tried again", reason=str(error).partition("\n")[0], unsorted=self._recent_count)
 
     def _sort_run(self) -> None:
         """Move the recent keys to a run of their own; if there are far more than one run holds (files of 0.3.0), the oldest of them."""

@@ -112,6 +112,9 @@ def test_a_step_for_which_there_is_no_memory_is_put_off_and_lookups_stay_exact(d
     assert seen._recent is None
     database.execute("SET memory_limit = '256MB'")
     assert seen.payloads([key(1), key(100)]) == {key(1): 1}
+    assert seen._recent is None
+    seen._step_at = 0  # so much time has passed
+    assert seen.payloads([key(1), key(100)]) == {key(1): 1}
     assert seen._recent is not None
 
 
