@@ -35,9 +35,10 @@ test-stack: $(DEVELOPMENT_STAMP) $(SUPERSET_STAMP)
 	.venv/bin/headrace engines fetch
 	.venv/bin/python -m pytest tests/stack --timeout 400 $(if $(EVENTS),--events $(EVENTS))
 
-# What a fuzzer can think up for the collector's sources: a million inputs take two minutes.
+# What a fuzzer can think up for the collector's sources (a million inputs take two minutes) and for the SQL port (100,000 statements).
 fuzz: $(DEVELOPMENT_STAMP)
 	.venv/bin/python tests/fuzz/collector.py -runs=$(or $(INPUTS),1000000)
+	.venv/bin/python tests/fuzz/sql.py $(or $(STATEMENTS),100000)
 
 engines-up: $(SERVICES_STAMP)
 	.venv/bin/headrace engines up

@@ -25,7 +25,7 @@ from startup.guarded_app import GuardedApp
 from startup.port_guard import Refusal
 
 STOP_AGAIN_SECONDS = 0.1
-END_SECONDS = 0.5  # for which an answer waits until a stopped statement has ended
+END_SECONDS = 0.25  # for which an answer waits until a stopped statement has ended
 SEND_SECONDS = 30  # for each part of an answer; a client that takes longer gets no more of it
 DRUID_VERSION = "33.0.0"  # whose SQL and errors these are
 LATE = "Query timed out: ask for less, or raise HEADRACE_MINIDRUID_QUERY_TIMEOUT_SECONDS"

@@ -15,6 +15,7 @@ from minidruid.errors import StoreError, StoreFailed, first_line
 from minidruid.memory import MemoryGuard, bytes_of
 from minidruid.readers import Readers
 from minidruid.seen_keys import SeenKeys, split
+from minidruid.sql.kinds import quote
 from minidruid.tables import (
     DEAD_LETTERS,
     EVENTS,
@@ -27,9 +28,9 @@ from minidruid.tables import (
     SESSIONS_AROUND,
     SESSIONS_NAMED,
     SESSIONS_WITHOUT_ROWS,
-    STATE,
     StateTable,
     arrow_table,
+    create_tables,
     delete_sessions,
     hash_of,
 )
@@ -134,7 +135,7 @@ class Store(Generic[SessionT, AccountT]):
         self._session = session
         self._account = account
         self._seen = SeenKeys(self._writer)
-        names = ", ".join(map(_quoted, columns))
+        names = ", ".join(map(quote, columns))
         self._insert_rows = f"INSERT INTO druid.{TABLE} ({names}) SELECT {names} FROM batch"
         told = ", ".join(name if name in columns else "NULL" for name in TOLD_OF_DELETED)
         self._look_at_rows = f"SELECT rowid, site, event_id, {told} FROM druid.{TABLE} WHERE rowid IN (SELECT place FROM batch)"
@@ -178,7 +179,7 @@ class Store(Generic[SessionT, AccountT]):
             ) from error
         wanted = {column.name: column.duckdb for column in columns}
         try:
-            _create_tables(database, wanted)
+            create_tables(database, TABLE, wanted)
         except StoreError:
             database.close()
             raise
@@ -378,29 +379,3 @@ class Store(Generic[SessionT, AccountT]):
 def _session_row(values: tuple[Any, ...]) -> tuple[Any, ...]:
     site, party_id, session_id = values[:3]
     return (hash_of(site, party_id), hash_of(site, party_id, session_id), *values)
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _create_tables(database: duckdb.DuckDBPyConnection, wanted: Mapping[str, str]) -> None:
-    """Make what is not there yet; a column that is there stays, also when the contract no longer has it."""
-    database.execute("CREATE SCHEMA IF NOT EXISTS druid")
-    database.execute("CREATE SCHEMA IF NOT EXISTS state")
-    for statement in (*(table.create() for table in STATE), *LEDGER.complete()):
-        database.execute(statement)
-    definitions = ", ".join(f"{_quoted(name)} {kind}" for name, kind in wanted.items())
-    database.execute(f"CREATE TABLE IF NOT EXISTS druid.{TABLE} ({definitions})")
-    there = dict(
-        database.execute(
-            "SELECT column_name, data_type FROM information_schema.columns WHERE table_schema = 'druid' AND table_name = ?", [TABLE]
-        ).fetchall()
-    )
-    for name, kind in wanted.items():
-        if name not in there:
-            database.execute(f"ALTER TABLE druid.{TABLE} ADD COLUMN {_quoted(name)} {kind}")
-        elif there[name] != kind:
-            raise StoreError(
-                f"column {name} of {TABLE} is {there[name]}, the contract says {kind}: give the field another name, or move the rows away."
-            )

@@ -5,8 +5,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 
+from minidruid.errors import StoreError
+from minidruid.sql.kinds import quote
 from topics.accounts import COUNTS
 
 ARROW_TYPES: Mapping[str, pa.DataType] = {
@@ -147,3 +150,25 @@ def arrow_table(columns: Mapping[str, str], rows: Iterable[Sequence[object]]) ->
         pa.array(values, ARROW_TYPES[kind]) for values, kind in zip(zip(*rows, strict=True), columns.values(), strict=True)
     ]
     return pa.Table.from_arrays(arrays, names=list(columns))
+
+
+def create_tables(database: duckdb.DuckDBPyConnection, table: str, wanted: Mapping[str, str]) -> None:
+    """Make what is not there yet; a column that is there stays, also when the contract no longer has it."""
+    database.execute("CREATE SCHEMA IF NOT EXISTS druid")
+    database.execute("CREATE SCHEMA IF NOT EXISTS state")
+    for statement in (*(state.create() for state in STATE), *LEDGER.complete()):
+        database.execute(statement)
+    definitions = ", ".join(f"{quote(name)} {kind}" for name, kind in wanted.items())
+    database.execute(f"CREATE TABLE IF NOT EXISTS druid.{table} ({definitions})")
+    there = dict(
+        database.execute(
+            "SELECT column_name, data_type FROM information_schema.columns WHERE table_schema = 'druid' AND table_name = ?", [table]
+        ).fetchall()
+    )
+    for name, kind in wanted.items():
+        if name not in there:
+            database.execute(f"ALTER TABLE druid.{table} ADD COLUMN {quote(name)} {kind}")
+        elif there[name] != kind:
+            raise StoreError(
+                f"column {name} of {table} is {there[name]}, the contract says {kind}: give the field another name, or move the rows away."
+            )

@@ -7,7 +7,7 @@ from minidruid.errors import UNSUPPORTED, QueryError
 from minidruid.sql.bounds import guarded
 from minidruid.sql.functions import cast
 from minidruid.sql.kinds import NUMBERS, Fragment, Kind
-from minidruid.sql.texts import Arguments, array_bytes, as_text, constant, no_array
+from minidruid.sql.texts import Arguments, array_bytes, as_text, constant_number, no_array
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ def _approximate_count(arguments: Arguments, call: Call) -> Fragment:
 
 def _approximate_quantile(arguments: Arguments, call: Call) -> Fragment:
     value = _numeric(arguments[0], "APPROX_QUANTILE_DS")
-    share = float(constant(arguments[1], "APPROX_QUANTILE_DS"))
+    share = constant_number(arguments[1], "APPROX_QUANTILE_DS")
     if not 0 <= share <= 1:
         raise QueryError(f"APPROX_QUANTILE_DS: the fraction must be from 0 to 1, it is {share}.")
     return Fragment(call.write("approx_quantile", f"CAST({value.text} AS DOUBLE)", f"{share:.6f}"), Kind.DOUBLE)

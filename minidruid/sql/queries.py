@@ -1,6 +1,7 @@
 """Writes a query of Druid's SQL as one of DuckDB's."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -174,8 +175,8 @@ def limits(node: exp.Expr) -> str:
 
 
 def _count(node: exp.Expr | None) -> int:
-    if not isinstance(node, exp.Literal) or node.is_string or not node.name.isdigit():
-        raise QueryError("LIMIT and OFFSET take a whole number")
+    if not isinstance(node, exp.Literal) or node.is_string or not re.fullmatch(r"[0-9]{1,19}", node.name):
+        raise QueryError("LIMIT and OFFSET take a whole number of at most 19 digits")
     return int(node.name)
 
 

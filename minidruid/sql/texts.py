@@ -13,6 +13,7 @@ Arguments = Sequence[Fragment]
 
 MAX_FORMAT_WIDTH = 1000
 MAX_DIGITS = 19
+MAX_GROUP = 99
 MAX_SEPARATOR_BYTES = 1000
 _EMPTY, _BACKSLASH = "''", "\\"
 
@@ -29,6 +30,14 @@ def constant(argument: Fragment, function: str) -> str:
     if argument.literal is None:
         raise QueryError(f"{function}: an argument must be a literal.")
     return argument.literal
+
+
+def constant_number(argument: Fragment, function: str) -> float:
+    """Return a number that must be spelled out."""
+    try:
+        return float(constant(argument, function))
+    except ValueError:
+        raise QueryError(f"{function}: [{argument.literal}] is not a valid number.") from None
 
 
 def as_text(value: Fragment) -> str:
@@ -67,7 +76,7 @@ def _literal_count(argument: Fragment, function: str) -> int | None:
     """Return a length that the statement spells out; raises QueryError if it is beyond all bounds."""
     if argument.literal is None or not re.fullmatch(r"-?[0-9]+", argument.literal):
         return None
-    if len(argument.literal) > MAX_DIGITS or int(argument.literal) > bounds.MAX_LITERAL_BYTES:
+    if len(argument.literal.lstrip("-")) > MAX_DIGITS or int(argument.literal) > bounds.MAX_LITERAL_BYTES:
         raise QueryError(f"{function}: {argument.literal[:40]} is too many, at most {bounds.MAX_LITERAL_BYTES} are allowed.", LIMIT)
     return int(argument.literal)
 
@@ -157,7 +166,9 @@ def regexp_like(arguments: Arguments) -> Fragment:
 def regexp_extract(arguments: Arguments) -> Fragment:
     """Write the part of a text that matches, or one group of it."""
     value, pattern = match("REGEXP_EXTRACT", *arguments[:2])
-    group = constant(arguments[2], "REGEXP_EXTRACT") if len(arguments) > 2 else "0"
+    group = constant_number(arguments[2], "REGEXP_EXTRACT") if len(arguments) > 2 else 0
+    if group not in range(MAX_GROUP + 1):
+        raise QueryError(f"REGEXP_EXTRACT: a group is a whole number up to {MAX_GROUP}, [{group:g}] is not.")
     found = copied(f"regexp_extract({value}, {pattern}, {int(group)})")
     return Fragment(f"CASE WHEN regexp_matches({value}, {pattern}) THEN {found} END", Kind.VARCHAR)
 
