@@ -17,9 +17,10 @@ from collector.exchange import CLOSE, JSON, Answer, Outcome
 from collector.identifiers import PLAIN, IdentifierRules, is_identifier, is_site
 from collector.mapping.avro import Remembered
 from collector.mapping.compile import Encoder
+from collector.mapping.headers import AnonymousHeaders
 from collector.parameters import cleaned, has_nul, nesting_problem, parameters_text, problem_of
 from collector.reading import BodyReader, Reading
-from collector.senders import Sender, without_identifiers
+from collector.senders import Sender
 from collector.texts import UNWANTED, may_hold_unwanted
 from topics.topic import Kind, Message
 
@@ -178,7 +179,7 @@ class Pipeline:
             return Rejection(RejectReason.DUPLICATE, REPEATED, event_key)
         party_kind, party_id, session_id = _party(event, sender)
         if party_kind == "none":
-            headers = without_identifiers(headers)
+            headers = AnonymousHeaders(headers)
             _drop_click_ids(event)
             text = text and parameters_text(event.parameters)
         facts = (

@@ -6,9 +6,9 @@ from typing import Final
 
 import msgspec
 
-from collector.click_ids import without_values
 from collector.cookies import PartyCookie, Visitor
 from collector.exchange import Header, Request
+from collector.mapping.headers import AnonymousHeaders
 from collector.texts import header_text
 
 LONGEST_REMEMBERED: Final = 512
@@ -26,18 +26,13 @@ class Sender(msgspec.Struct, frozen=True, gc=False):
     visitor: Visitor | None = None  # where the source has a cookie
 
 
-def without_identifiers(headers: Sequence[Header]) -> Sequence[Header]:
-    """Leave out what may say who somebody is: cookies, and click ids in the addresses that headers hold."""
-    return [(name, without_values(value.decode("latin-1")).encode("latin-1")) for name, value in headers if name != b"cookie"]
-
-
 def read_sender(request: Request, *, hears_no: bool, cookie: PartyCookie | None = None) -> Sender:
     """Read the sender, by the source's cookie too if it has one; if a no is heard, no cookies are told."""
     fields, seen = request.fields, request.seen
     agent = fields.get(b"user-agent")
     user_agent = None if not agent else _text(agent) if len(agent) <= LONGEST_REMEMBERED else header_text(agent)
     declines = hears_no and (fields.get(b"sec-gpc") == b"1" or fields.get(b"dnt") == b"1")
-    headers = without_identifiers(request.headers) if declines else request.headers
+    headers = AnonymousHeaders(request.headers) if declines else request.headers
     address, remote_host, _ = seen or (None, None, None)
     visitor = None if cookie is None else cookie.visitor(request)
     return Sender(address, remote_host, user_agent, headers, declines, visitor)

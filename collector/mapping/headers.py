@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final, TypeAlias
 
+from collector.click_ids import without_values
 from collector.texts import header_text
 
 Headers: TypeAlias = Sequence[tuple[bytes, bytes]]
@@ -14,15 +15,27 @@ _ESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
 _SEPARATOR: Final = re.compile(r"""[(),:;<=>?@\[\\\]{}" \t]""")
 
 
+class AnonymousHeaders(list[tuple[bytes, bytes]]):
+    """Headers of a visitor who is not to be known, without cookies; click ids are removed from those that a mapping reads."""
+
+    def __init__(self, headers: Headers) -> None:
+        super().__init__(header for header in headers if header[0] != b"cookie")
+
+
 def values(headers: Headers, name: str) -> list[str] | None:
     """Give the values of all lines of a header, taken apart at commas; None if there is no such line."""
     wanted = name.encode()
     lines = [value for key, value in headers if key == wanted]
-    return [one for line in lines for one in _split(_told(line))] if lines else None
+    read = _without_click_ids if isinstance(headers, AnonymousHeaders) else _told
+    return [one for line in lines for one in _split(read(line))] if lines else None
 
 
 def _told(value: bytes) -> str:
     return header_text(value.replace(b"\t", b" "))
+
+
+def _without_click_ids(value: bytes) -> str:
+    return _told(without_values(value.decode("latin-1")).encode("latin-1"))
 
 
 def _split(line: str) -> list[str]:

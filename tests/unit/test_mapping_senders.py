@@ -9,6 +9,7 @@ from support.mapping import ID, one_field, value_of
 
 from collector.event import Event
 from collector.mapping.evaluate import evaluate
+from collector.mapping.headers import AnonymousHeaders
 from collector.mapping.loader import load_plan
 from collector.mapping.samples import arguments
 from collector.urls import AddressRules
@@ -43,6 +44,13 @@ def test_a_header_is_all_values_of_its_lines(lines: list[str], expected: list[st
     assert value_of("header('X-Name').last()", **facts) == last
     assert value_of("header('X-Name').comma_separated()", **facts) == (None if expected is None else ",".join(expected))
     assert value_of("header('X-Name').is_present()", avro="boolean", **facts) is (expected is not None)
+
+
+def test_headers_of_a_visitor_who_is_not_to_be_known_have_no_cookies_and_no_click_ids() -> None:
+    headers = AnonymousHeaders([(b"referer", b"https://a.example/?gclid=Tester&q=1"), (b"cookie", b"a=1"), (b"x", b"caf\xe9")])
+    assert value_of("header('Referer').first()", headers=headers) == "https://a.example/?gclid=&q=1"
+    assert value_of("header('X').first()", headers=headers) == "café"
+    assert value_of("cookie('a')", headers=headers) is None
 
 
 @pytest.mark.parametrize(("number", "expected"), [(0, "a"), (1, "b"), (2, None), (-1, "b"), (-2, "a"), (-3, None)])
