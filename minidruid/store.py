@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from operator import attrgetter, itemgetter
 from pathlib import Path
-from typing import Any, Generic, Protocol, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 import duckdb
 import pyarrow as pa
 
 from minidruid.errors import StoreError, StoreFailed, first_line
 from minidruid.memory import MemoryGuard, bytes_of
+from minidruid.protocols import BatchProtocol, ChoiceProtocol, ColumnProtocol
 from minidruid.readers import Readers
 from minidruid.seen_keys import SeenKeys, split
 from minidruid.sql.kinds import quote
@@ -63,48 +64,6 @@ SESSION_NAME = {"session_hash": "BIGINT", "site": "VARCHAR", "party_id": "VARCHA
 SessionT = TypeVar("SessionT")
 AccountT = TypeVar("AccountT")
 Result = TypeVar("Result")
-
-
-class ColumnProtocol(Protocol):
-    """A column of the contract, as far as the store cares."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def duckdb(self) -> str: ...
-
-
-class ChoiceProtocol(Protocol):
-    """Which dead letters are meant; what is empty excludes none."""
-
-    @property
-    def reason(self) -> str: ...
-    @property
-    def origins(self) -> Sequence[str]: ...
-
-
-class BatchProtocol(Protocol):
-    """All that follows from the messages of a topic up to a position; the fields are those of the converter's batch."""
-
-    @property
-    def topic(self) -> str: ...
-    @property
-    def position(self) -> int: ...
-    @property
-    def rows(self) -> Sequence[Mapping[str, Any]]: ...
-    @property
-    def dead_letters(self) -> Sequence[Any]: ...
-    @property
-    def events(self) -> Sequence[Any]: ...
-    @property
-    def sessions(self) -> Sequence[Any]: ...
-    @property
-    def new_sessions(self) -> Sequence[Any]: ...
-    @property
-    def ledger(self) -> Mapping[tuple[int, str], Any]: ...
-    @property
-    def replayed(self) -> Sequence[int]: ...
-
 
 _session_values = attrgetter(*SESSION_FIELDS)
 _account_values = attrgetter(*COUNTS)
@@ -338,8 +297,7 @@ class Store(Generic[SessionT, AccountT]):
         if batch.replayed:
             self._writer.execute(REPLAYED, [batch.topic, batch.replayed])
         self._put(DEAD_LETTERS, [_dead_letter_values(letter) for letter in batch.dead_letters])
-        if batch.dead_letters:
-            self._forget_letters(max(letter.failed_at for letter in batch.dead_letters))
+        self._forget_letters(batch.made_at)
         self._put_sessions(batch)
         self._put_ledger(batch.ledger)
         self._put(POSITIONS, [(batch.topic, batch.position)])

@@ -56,7 +56,7 @@ class BatchMaker:
 
     def make(self, topic: str, entries: Sequence[Entry | Damage], now: int) -> Batch:
         """Make the batch of these entries of a topic; then say what became of it: `committed` or `forget`."""
-        batch = Batch(topic, entries[-1].next_position)
+        batch = Batch(topic, entries[-1].next_position, now)
         self._facts.refresh()
         events = self._first_told(self._readable(entries, batch, now), batch, now)
         identities = self._identities(events, now)

@@ -101,6 +101,7 @@ class Batch:
 
     topic: str
     position: int
+    made_at: int = 0  # milliseconds since 1970
     rows: list[Row] = field(default_factory=list)
     dead_letters: list[DeadLetter] = field(default_factory=list)
     events: list[StoredEvent] = field(default_factory=list)

@@ -147,10 +147,10 @@ def test_dead_letters_that_no_replay_brings_in_are_kept_for_14_days(path: Path) 
     store = Store.open(path, columns(load_schema()), session=Session, account=Account, never_replayed=NEVER_REPLAYED)
     old = [*letters(1, reason="id_conflict"), *letters(2, reason="damaged_frame"), *letters(3, reason="missing_field")]
     store.commit(Batch(TOPIC, 9, dead_letters=old))
-    store.commit(Batch(TOPIC, 9, dead_letters=letters(4, reason="id_conflict", failed_at=1000 + LETTERS_KEPT_MS)))
+    store.commit(Batch(TOPIC, 9, 1000 + LETTERS_KEPT_MS, dead_letters=letters(4, reason="id_conflict", failed_at=1000 + LETTERS_KEPT_MS)))
     assert [letter["position"] for letter in store.dead_letters(10, Choice())[1]] == [4, 3, 2, 1]
-    store.commit(Batch(TOPIC, 9, dead_letters=letters(5, failed_at=1000 + 2 * LETTERS_KEPT_MS)))
-    assert [letter["position"] for letter in store.dead_letters(10, Choice())[1]] == [5, 4, 3]
+    store.commit(Batch(TOPIC, 10, 1000 + 2 * LETTERS_KEPT_MS))  # without a dead letter of its own
+    assert [letter["position"] for letter in store.dead_letters(10, Choice())[1]] == [4, 3]
     store.close()
 
 
