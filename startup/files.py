@@ -21,7 +21,7 @@ def close_folder(path: Path) -> None:
 
 
 def _close(path: Path) -> bool:
-    """Take all rights from others; tell whether they had any. A link has no rights of its own."""
+    """Take all rights from others; return whether they had any. A link has no rights of its own."""
     try:
         mode = path.lstat().st_mode & 0o7777
         is_open = bool(mode & OTHERS) and not path.is_symlink()
@@ -43,10 +43,11 @@ def write_whole(path: Path, content: bytes, *, mode: int = 0o600, is_durable: bo
     After a power cut too, if durable; else an older one, or one that cannot be read.
     """
     new = path.with_name(path.name + ".new")
-    fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    new.unlink(missing_ok=True)  # left by a crash; or a link, or a file that somebody else has open, in a folder that others write to
+    fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(fd, "wb") as file:
-            os.fchmod(fd, mode)  # whatever the umask, and whatever was left there
+            os.fchmod(fd, mode)  # whatever the umask
             file.write(content)
             if is_durable:
                 file.flush()

@@ -53,6 +53,15 @@ def test_a_file_is_replaced_whole_and_what_a_crash_left_beside_it_does_not_open_
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
+@pytest.mark.parametrize("planted", ["link", "open file"])
+def test_what_others_put_beside_a_file_neither_gets_its_content_nor_loses_its_own(planted: str, tmp_path: Path) -> None:
+    other, new = tmp_path / "other", tmp_path / "file.new"
+    other.write_text("not ours")
+    new.symlink_to(other) if planted == "link" else new.hardlink_to(other)
+    write_whole(tmp_path / "file", b"secret")
+    assert (other.read_text(), (tmp_path / "file").read_bytes()) == ("not ours", b"secret")
+
+
 @pytest.mark.parametrize("form", [KEY, TOKEN, PASSWORD])
 def test_a_secret_is_made_once_in_its_form(tmp_path: Path, form: Form) -> None:
     path = tmp_path / "secrets" / "one"
