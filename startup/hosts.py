@@ -11,7 +11,8 @@ from pydantic_settings import NoDecode
 
 VERSIONS: Final = ("1.1", "1.0")
 _HOST: Final = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*)(?::[0-9]*)?")
-_match = lru_cache(1024)(_HOST.fullmatch)  # most requests name one of a few
+_remembered = lru_cache(1024)(_HOST.fullmatch)  # most requests name one of a few
+MAX_HOST_BYTES: Final = 1024  # a name has at most 253; with a longer one the memory would be as large as headers may be
 _NAME: Final = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*")
 
 
@@ -22,7 +23,13 @@ def names_its_host(headers: Sequence[tuple[bytes, bytes]], fields: Mapping[bytes
         return version() == "1.0"
     if version() not in VERSIONS or (len(fields) != len(headers) and sum(name == b"host" for name, _ in headers) > 1):
         return False
-    return _match(host.rstrip(b" \t")) is not None
+    return _match(host) is not None
+
+
+def _match(host: bytes) -> re.Match[bytes] | None:
+    """Return the parts of a valid Host."""
+    host = host.rstrip(b" \t")
+    return _remembered(host) if len(host) <= MAX_HOST_BYTES else None
 
 
 def is_local_host(host: bytes, allowed: Collection[str]) -> bool:
@@ -30,7 +37,7 @@ def is_local_host(host: bytes, allowed: Collection[str]) -> bool:
 
     An address must be written as browsers write it; `0x7f.1` and `2130706433` reach us only from callers that do not.
     """
-    found = _match(host.rstrip(b" \t"))
+    found = _match(host)
     if found is None:
         return False
     name = found[1].decode("ascii").lower().removesuffix(".")

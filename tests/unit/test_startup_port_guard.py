@@ -55,6 +55,7 @@ def test_other_names_are_not_answered(host: str) -> None:
         (("Host", "localhost"), ("Host", "localhost")),
         (("Host", "localhost"), ("Host", "evil.example")),
         (("Host", "evil.example"), ("Host", "localhost")),
+        (("Host", "a" * 1025),),
         (("Host", "jo@localhost"),),
         (("Host", "localhost@evil.example"),),
         (("Host", "localhost, evil.example"),),
