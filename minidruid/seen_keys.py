@@ -108,14 +108,14 @@ class SeenKeys:
         oldest = f"FROM state.events WHERE rowid <= {last}"
         bits = self._read_filter(f"(SELECT high {oldest})") if self._recent is None else bytes(self._recent)
 
-        def move() -> None:
+        def move() -> int:
             self._write_filter(number, bits)
             self._writer.execute(f"INSERT INTO state.event_runs SELECT {number}, high, low, payload {oldest} ORDER BY high")
             self._writer.execute(f"DELETE {oldest}")
+            return int(self._row("SELECT count(*) FROM state.events")[0])  # here, so that what follows the commit cannot fail
 
-        self._writer.transact(move)
+        self._recent_count = self._writer.transact(move)
         self._keep(bits)
-        (self._recent_count,) = self._row("SELECT count(*) FROM state.events")
         if self._recent is not None:
             self._recent = bytearray(FILTER_BYTES)
         log.info("event ids sorted", run=number, unsorted=self._recent_count)
