@@ -321,7 +321,7 @@ def _holds_nul(event: Event, texts: Sequence[str]) -> bool:
 
 
 def _clean(event: Event, texts: Sequence[str]) -> bool | Rejection:
-    """Remove unwanted characters from the texts of an event; tell whether there were any, or why it cannot be done."""
+    """Remove unwanted characters from the texts of an event; return whether there were any, or why it cannot be done."""
     if event.parameters and (problem := nesting_problem(event.parameters)):
         return Rejection(RejectReason.INVALID_PARAMETERS, problem, _valid_id(event))
     if _holds_nul(event, texts):

@@ -29,7 +29,7 @@ _is_plain = re.compile("[A-Za-z0-9/._~+-]*").fullmatch
 
 
 class AddressRules:
-    """Cleans addresses on the web by one list of query parameters that may stay; says what else is masked."""
+    """Cleans addresses on the web by one list of query parameters that may stay; knows what else is masked."""
 
     def __init__(self, allowed: Iterable[str] = (), *, mask_titles: bool = True, mask_parameters: bool = True) -> None:
         self._allowed = frozenset(name.lower() for name in (*KEPT, *allowed))

@@ -34,7 +34,7 @@ def druid_apply(
 
 @druid_app.command("status")
 def druid_status(url: DruidOption = DRUID, datasource: DatasourceOption = DATASOURCE, as_json: JsonOption = False) -> None:
-    """Say whether Druid reads, how far behind it is and what fails; exit status 1 if it is not healthy."""
+    """Show whether Druid reads, how far behind it is and what fails; exit status 1 if it is not healthy."""
     from headrace.druid_status import print_status, status
 
     content = status(url, datasource)

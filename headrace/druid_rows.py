@@ -25,7 +25,7 @@ from topics.topic import TopicError
 NATIVE: Final = "/druid/v2"
 MAX_ROWS: Final = 50_000  # rows: their ids are part of a task
 WAIT_SECONDS: Final = 3600.0
-LOOK_SECONDS: Final = 0.5
+POLL_INTERVAL_SECONDS: Final = 0.5
 
 Interval = tuple[date, date]  # days, the last one not among them
 
@@ -107,19 +107,19 @@ def _text(interval: Interval) -> str:
 
 
 def _run(druid: Druid, task: dict[str, Any]) -> None:
-    """Have a task done; raises CommandError with the reason if it fails."""
+    """Run a task until it is done; raises CommandError with the reason if it fails."""
     name = druid.post(TASK, task)["task"]
     deadline = time.monotonic() + WAIT_SECONDS
     while (status := druid.get(f"{TASK}/{name}/status")["status"])["statusCode"] == "RUNNING":
         if time.monotonic() > deadline:
             raise CommandError(f"Druid's task {name} is not done after {WAIT_SECONDS:.0f} s; `headrace druid status` says more")
-        time.sleep(LOOK_SECONDS)  # Druid tells of nothing by itself
+        time.sleep(POLL_INTERVAL_SECONDS)  # Druid sends no notice
     if status["statusCode"] != "SUCCESS":
         raise CommandError(f"Druid's task {name} failed: {status['errorMsg']}")
 
 
 def _publish(druid: Druid, table: str) -> None:
-    """Have the tasks that read now publish what they have read, and others go on; waits until it is done."""
+    """Make the tasks that read now publish what they have read, while others go on; waits until it is done."""
     found = standing(druid, table)
     before = _tasks(found)
     if found["activeTasks"]:
@@ -137,7 +137,7 @@ def _wait_until_gone(broker: Druid, table: str, interval: Interval, chosen: dict
     while left := _count(broker, table, interval, chosen):
         if time.monotonic() > deadline:
             raise CommandError(f"{left} of the rows are in answers still, though Druid has written their days anew")
-        time.sleep(LOOK_SECONDS)  # until Druid's historicals have loaded the new segments
+        time.sleep(POLL_INTERVAL_SECONDS)  # until Druid's historicals have loaded the new segments
 
 
 def _count(broker: Druid, table: str, interval: Interval, chosen: dict[str, Any]) -> int:

@@ -36,7 +36,7 @@ class Rows(Protocol):
         """Return the rows of an answer."""
 
     def delete(self, rows: Sequence[Row]) -> int:
-        """Delete rows, have them accounted for, and return how many there were; they are gone from answers then."""
+        """Delete rows, account for them, and return how many there were; they are gone from answers then."""
 
 
 class Survey(NamedTuple):
@@ -63,14 +63,14 @@ def delete(rows: Rows, where: str, console: Console, progress: Console, *, dry_r
         _confirm(survey, yes=yes)
         deleted = _delete(rows, f"({condition}) AND ingested_at <= {survey.until}", survey.rows, progress)
     if as_json:
-        told = {"found": survey.rows, "oldest": survey.oldest, "newest": survey.newest, "deleted": deleted}
-        console.out(json.dumps(told), highlight=False)
+        report = {"found": survey.rows, "oldest": survey.oldest, "newest": survey.newest, "deleted": deleted}
+        console.out(json.dumps(report), highlight=False)
     elif not dry_run:
         console.print(f"{_counted(deleted)} deleted", highlight=False)
 
 
 def checked(where: str) -> str:
-    """Return a condition; raises CommandError for what is none, or more than one."""
+    """Return the condition as it stands in a statement; raises CommandError if it is not a valid one, or more than one."""
     try:
         tree = parse(f"SELECT 1 FROM clickstream WHERE (\n{where}\n)")  # noqa: S608 - the operator's own, and only read
     except QueryError as error:

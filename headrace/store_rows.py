@@ -31,7 +31,7 @@ class _Wish(msgspec.Struct, forbid_unknown_fields=True):
 def route(delete: Delete) -> Route:
     """Return POST /rows/delete: so many of these rows are gone when it is answered."""
 
-    async def have_deleted(request: Request) -> Response:
+    async def delete_rows(request: Request) -> Response:
         try:
             wish = msgspec.json.decode(await request.body(), type=_Wish)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -40,7 +40,7 @@ def route(delete: Delete) -> Route:
             return JSONResponse({"message": f"at most {MAX_ROWS} rows are deleted at a time, not {len(wish.rows)}"}, 400)
         return JSONResponse({"deleted": await asyncio.wrap_future(await run_in_threadpool(delete, wish.rows))})
 
-    return Route(PATH, have_deleted, methods=["POST"])
+    return Route(PATH, delete_rows, methods=["POST"])
 
 
 class StoreRows:

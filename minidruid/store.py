@@ -58,7 +58,7 @@ FOUND = f"SELECT stored.rowid, site, event_id FROM druid.{TABLE} AS stored SEMI 
 PLACE = {"place": "BIGINT"}
 DELETE_ROWS = f"DELETE FROM druid.{TABLE} WHERE rowid IN (SELECT place FROM batch)"
 # Of a row that is deleted: what its account and its session are known by.
-TOLD_OF_DELETED = ("received_at", "source", "site", "party_id", "session_id")
+FACTS_OF_DELETED = ("received_at", "source", "site", "party_id", "session_id")
 SESSION_NAME = {"session_hash": "BIGINT", "site": "VARCHAR", "party_id": "VARCHAR", "session_id": "VARCHAR"}
 
 SessionT = TypeVar("SessionT")
@@ -96,8 +96,8 @@ class Store(Generic[SessionT, AccountT]):
         self._seen = SeenKeys(self._writer)
         names = ", ".join(map(quote, columns))
         self._insert_rows = f"INSERT INTO druid.{TABLE} ({names}) SELECT {names} FROM batch"
-        told = ", ".join(name if name in columns else "NULL" for name in TOLD_OF_DELETED)
-        self._look_at_rows = f"SELECT rowid, site, event_id, {told} FROM druid.{TABLE} WHERE rowid IN (SELECT place FROM batch)"
+        facts = ", ".join(name if name in columns else "NULL" for name in FACTS_OF_DELETED)
+        self._look_at_rows = f"SELECT rowid, site, event_id, {facts} FROM druid.{TABLE} WHERE rowid IN (SELECT place FROM batch)"
 
     @classmethod
     def open(

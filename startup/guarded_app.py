@@ -24,7 +24,7 @@ class GuardedApp:
         self._app, self._check, self._count, self._body = app, check, count, body
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Hand on one request, or refuse it."""
+        """Pass one request on to the application, or refuse it."""
         refusal = None
         if scope["type"] == "http":
             refusal = self._check(RequestHead(scope["method"], scope["path"], scope["http_version"], scope["headers"]))

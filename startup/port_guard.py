@@ -34,7 +34,7 @@ class Refusal(NamedTuple):
     headers: tuple[Header, ...] = ()
 
     def to_json(self) -> bytes:
-        """Return the body that tells the caller."""
+        """Return the body of the response."""
         return json.dumps({"reason": self.reason, "message": self.message}).encode()
 
 

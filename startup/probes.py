@@ -31,7 +31,7 @@ class Probes:
             """Answers one connection."""
 
             timeout = 10
-            default_request_version = "HTTP/1.0"  # that errors of the parser are told in
+            default_request_version = "HTTP/1.0"  # of the answers that the parser gives to malformed requests
 
             def do_GET(self) -> None:
                 """Answer a path."""

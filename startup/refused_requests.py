@@ -1,4 +1,4 @@
-"""What a guarded port counts, as Prometheus reads it."""
+"""Counts the refused requests of a guarded port, for Prometheus."""
 
 from collections import Counter
 from collections.abc import Iterator

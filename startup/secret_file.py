@@ -59,7 +59,7 @@ def read_or_make_secret(path: Path, form: Form) -> str:
 
 
 def make_secret(path: Path, form: Form, mode: int = 0o600) -> bool:
-    """Make a secret that is missing; tells whether it was. Raises OSError."""
+    """Make a secret that is missing; return whether it was. Raises OSError."""
     if path.exists():
         return False
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -52,7 +52,7 @@ class FactFinder:
         self.place.cache_clear()
 
     def agent(self, user_agent: str | None) -> Facts:
-        """Give what an agent says; of a longer one than is stored, what its beginning does."""
+        """Return the facts of an agent; of one that is longer than stored ones, those of its beginning."""
         return self._known_agent(user_agent and user_agent[:MAX_AGENT_LENGTH])
 
     def channel(self, record: Record) -> Channel:

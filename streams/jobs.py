@@ -1,4 +1,4 @@
-"""What other threads ask of the converter: its own thread does it between two batches."""
+"""Jobs that other threads queue for the converter: its own thread runs them between two batches."""
 
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -9,19 +9,19 @@ Result = TypeVar("Result")
 
 
 class Jobs:
-    """What is asked for and not done yet."""
+    """Jobs that are queued and not done yet."""
 
     def __init__(self) -> None:
         self._asked: SimpleQueue[tuple[Callable[[], Any], Future[Any]]] = SimpleQueue()
 
     def ask(self, job: Callable[[], Result]) -> "Future[Result]":
-        """Have a job done; one that fails ends the converter, as a batch does."""
+        """Queue a job and return its result to come; one that fails ends the converter, as a batch does."""
         done: Future[Result] = Future()
         self._asked.put((job, done))
         return done
 
     def work(self) -> None:
-        """Do all that is asked for."""
+        """Run all queued jobs."""
         while not self._asked.empty():
             job, done = self._asked.get()
             if not done.set_running_or_notify_cancel():

@@ -59,7 +59,7 @@ class SessionMemory:
         self._weight = 0  # sessions and parties held
 
     def recall(self, events: Sequence[tuple[Identity, int]]) -> None:
-        """Have at hand what these events, given as identity and instant, need: at most one question of each kind to the sink."""
+        """Fetch what these events, given as identity and instant, need: at most one query of each kind to the sink."""
         wanted = dict.fromkeys(party for identity, _ in events for party in identity.parties)
         self._count(wanted)
         partly = {key: party for key in wanted if not (party := self._parties[key]).is_whole()}

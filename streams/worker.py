@@ -142,7 +142,7 @@ class Worker:
         return count
 
     def delete(self, keys: Sequence[RowKey]) -> "Future[int]":
-        """Find the rows of these keys, then have them deleted and accounted for; the result is how many were."""
+        """Find the rows of these keys, then queue their deletion; the result is how many were deleted."""
         found = self._sink.find_rows(keys)
         return self._jobs.ask(lambda: self._delete(found))
 

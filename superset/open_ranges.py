@@ -24,5 +24,5 @@ def compared_if_closed(self: ExploreMixin, df: pd.DataFrame, query_object: Any, 
 
 
 def take_open_ranges(_application: Flask) -> None:
-    """Have charts with a comparison answer for every range."""
+    """Make charts with a comparison answer for every range."""
     ExploreMixin.processing_time_offsets = compared_if_closed

@@ -102,7 +102,7 @@ def _holds_nul(event: JsonEvent) -> bool:
 
 
 def _clean(event: JsonEvent) -> bool:
-    """Remove unwanted characters from the texts of an event; tell whether there were any."""
+    """Remove unwanted characters from the texts of an event; return whether there were any."""
     before = (event.event_id, event.event_type, event.parameters)
     event.event_id = UNWANTED.sub("", event.event_id or "")
     event.event_type = event.event_type and UNWANTED.sub("", event.event_type)

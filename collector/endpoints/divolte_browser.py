@@ -136,7 +136,7 @@ def _drop_identifiers(event: dict[str, str]) -> None:
 
 
 def _clean(event: dict[str, str]) -> bool:
-    """Remove unwanted characters from the values; tell whether there were any."""
+    """Remove unwanted characters from the values; return whether there were any."""
     dirty = [name for name, value in event.items() if UNWANTED.search(value)]
     for name in dirty:
         event[name] = UNWANTED.sub("", event[name])

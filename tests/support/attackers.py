@@ -63,7 +63,7 @@ def a_name(number: int) -> str:
 
 
 def name_sessions(folder: Path, parties: int) -> None:
-    """Have the store as it is once parties have named all the sessions they may: one network needs five minutes for that."""
+    """Make a store in which parties have named all the sessions they may: one network needs five minutes for that."""
     store, now = open_store(folder), time.time_ns() // 1_000_000
     for party in range(parties):
         at = [now - 1000 * number for number in range(SESSIONS)]
@@ -114,7 +114,7 @@ class Installation:
 
     @contextmanager
     def attacked(self) -> Iterator[None]:
-        """Have all networks attack for a while."""
+        """Attack from all networks for a while."""
         done = threading.Event()
         threads = [threading.Thread(target=self.attack, args=(*attacker, done)) for attacker in ATTACKERS.items()]
         for thread in threads:

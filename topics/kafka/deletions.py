@@ -1,4 +1,4 @@
-"""Rows that were deleted, told in the ledger on Kafka: put down to spools that stored rows of their minute and source."""
+"""Deleted rows in the ledger on Kafka: counted for spools that stored rows of their minute and source."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
