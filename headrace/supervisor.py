@@ -22,6 +22,7 @@ MAX_PAUSE_SECONDS = 30.0
 LOG_LINES_SHOWN = 15
 MAX_LINE_CHARS = 500
 MAX_READ_BYTES = 1 << 16
+_SIGNALS = {number.value: number.name for number in signal.Signals}  # those of real time have numbers only
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +199,7 @@ class Supervisor:
 def describe_end(child: Child) -> str:
     """Return how a process ended: its status, or the signal, with the last error that it wrote."""
     status = child.process.returncode
-    how = f"status {status}" if status >= 0 else signal.Signals(-status).name
+    how = f"status {status}" if status >= 0 else _SIGNALS.get(-status, f"signal {-status}")
     text = "" if status == -signal.SIGKILL else _last_error(_lines(child.log, child.log_start))
     return f"{how}: {text[:MAX_LINE_CHARS]}" if text else how
 
@@ -229,7 +230,11 @@ def _end(log: Path) -> str:
 
 
 def _lines(log: Path, start: int = 0) -> list[str]:
-    """Return the last lines of a log that are not empty, from a place on; it may have grown for months."""
-    with log.open("rb") as file:
-        file.seek(max(start, file.seek(0, os.SEEK_END) - MAX_READ_BYTES))
-        return [line for line in file.read().decode("utf-8", "replace").splitlines() if line.strip()]
+    """Return the last lines of a log that are not empty, from a place on; it may have grown for months, or been deleted."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(start, file.seek(0, os.SEEK_END) - MAX_READ_BYTES))
+            content = file.read()
+    except FileNotFoundError:
+        return []
+    return [line for line in content.decode("utf-8", "replace").splitlines() if line.strip()]

@@ -116,6 +116,7 @@ RAISED = "Traceback (most recent call last):\n  File\n    raise\nduckdb.Error: o
         (f"{LOGGED}\n{INFO}", 1, "status 1: OSError: no room"),
         (f"{INFO}\n{RAISED}", 1, "status 1: duckdb.Error: out of memory"),
         (RAISED, -signal.SIGKILL, "SIGKILL"),
+        ("", -(signal.SIGRTMIN + 1), f"signal {signal.SIGRTMIN + 1}"),
         ("x" * 900, 1, f"status 1: {'x' * 500}"),
         ("[1]", 1, "status 1: [1]"),
     ],
@@ -128,6 +129,16 @@ def test_how_a_process_ended_is_described_by_its_true_last_error(written: str, s
     supervisor.children["service"].process.wait(10)
     assert supervisor.restart_dead() == ["service"]
     assert supervisor.processes()["service"].last_end == told
+    supervisor.stop(("service",))
+
+
+def test_a_service_whose_log_was_deleted_is_restarted_as_any(tmp_path: Path) -> None:
+    supervisor = Supervisor(tmp_path)
+    supervisor.start(a_service("raise SystemExit(1)"))
+    supervisor.children["service"].process.wait(10)
+    (tmp_path / "service.log").unlink()
+    assert supervisor.restart_dead() == ["service"]
+    assert supervisor.processes()["service"].last_end == "status 1"
     supervisor.stop(("service",))
 
 
