@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from headrace.dead_letters import Letter, to_json
 from headrace.errors import CommandError
+from headrace.store_requests import read_body
 from streams.replays import BEGINNING, Place, Replayed
 from streams.sink import Choice
 
@@ -45,8 +46,8 @@ def routes(read: Read, replay: Replay) -> tuple[Route, Route]:
 
     async def have_replayed(request: Request) -> Response:
         try:
-            wish = msgspec.json.decode(await request.body(), type=_Wish)
-        except msgspec.DecodeError as error:
+            wish = msgspec.json.decode(await read_body(request), type=_Wish)
+        except ValueError as error:  # msgspec's errors are ValueErrors
             return JSONResponse({"message": f"expected {{'reason': …, 'origins': […], 'after': …}}: {error}"}, 400)
         done = await asyncio.wrap_future(replay(Choice(wish.reason, wish.origins), wish.after))
         return JSONResponse(asdict(done))

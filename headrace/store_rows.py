@@ -15,6 +15,7 @@ from starlette.routing import Route
 from headrace.errors import CommandError
 from headrace.rows import Row
 from headrace.sql import query
+from headrace.store_requests import read_body
 from streams.sink import RowKey
 
 PATH: Final = "/rows/delete"
@@ -33,8 +34,8 @@ def route(delete: Delete) -> Route:
 
     async def delete_rows(request: Request) -> Response:
         try:
-            wish = msgspec.json.decode(await request.body(), type=_Wish)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            wish = msgspec.json.decode(await read_body(request), type=_Wish)
+        except ValueError as error:  # msgspec's errors are ValueErrors
             return JSONResponse({"message": f"expected {{'rows': [[site, event id], …]}}: {error}"}, 400)
         if len(wish.rows) > MAX_ROWS:
             return JSONResponse({"message": f"at most {MAX_ROWS} rows are deleted at a time, not {len(wish.rows)}"}, 400)

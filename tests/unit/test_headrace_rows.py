@@ -11,6 +11,7 @@ from starlette.applications import Starlette
 from headrace.druid_rows import _by_interval, _filter, _task
 from headrace.errors import CommandError
 from headrace.rows import Row, checked
+from headrace.store_requests import MAX_BODY_BYTES
 from headrace.store_rows import MAX_ROWS, route
 from streams.sink import RowKey
 
@@ -98,6 +99,12 @@ def test_the_store_deletes_a_bounded_number_at_a_time() -> None:
     pairs = ",".join(['["s","e"]'] * (MAX_ROWS + 1))
     answer, deleted = ask(f'{{"rows": [{pairs}]}}')
     assert (answer.status_code, deleted) == (400, [])
+
+
+def test_the_store_reads_a_bounded_number_of_bytes() -> None:
+    answer, deleted = ask('{"rows": [["shop", "a"]]}' + " " * MAX_BODY_BYTES)
+    assert (answer.status_code, deleted) == (400, [])
+    assert f"more than {MAX_BODY_BYTES} bytes" in answer.json()["message"]
 
 
 def a_row(site: str, event_id: str, time: str) -> Row:

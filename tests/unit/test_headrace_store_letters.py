@@ -11,6 +11,7 @@ import pytest
 from starlette.applications import Starlette
 
 from headrace.store_letters import routes
+from headrace.store_requests import MAX_BODY_BYTES
 from streams.replays import Place, Replayed
 from streams.sink import Choice
 
@@ -70,7 +71,7 @@ def test_a_reason_and_origins_are_handed_on() -> None:
     assert answer.json() == {"brought_in": 2, "failed_again": {"undecodable": 2}, "last": ["a", 7]}
 
 
-@pytest.mark.parametrize("wish", ["", "[]", '{"origin": "a/1"}', '{"after": 7}'])
+@pytest.mark.parametrize("wish", ["", "[]", '{"origin": "a/1"}', '{"after": 7}', "{}" + " " * MAX_BODY_BYTES], ids=range(5))
 def test_a_wish_that_is_not_understood_replays_nothing(wish: str) -> None:
     answer = ask("POST", "/dead-letters/replay", wish)
     assert answer.status_code == 400
