@@ -1,7 +1,6 @@
 """The forwarder against librdkafka's in-process broker: what is in the spool is on Kafka, and nothing is let go of before."""
 
 import json
-import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -11,9 +10,11 @@ import httpx
 import pytest
 from confluent_kafka import KafkaError, Message
 from support.kafka import PRODUCE, MockKafka, a_kafka, assert_in_order, header, origin, positions_by_partition, read_topic, write_topic
+from support.ports import free_ports
 from support.topics import MINUTE, a_message, a_rejection, fill, messages, read_entries
 from support.waiting import wait_until
 
+from headrace.supervisor import answers
 from topics.durable_end import DurableEnd
 from topics.forwarded import FORWARDED
 from topics.forwarder import READER, Forwarder, Forwarders, forward
@@ -390,23 +391,10 @@ def test_health_and_metrics_are_told_over_http(spool: Path, kafka: MockKafka) ->
     fill(spool, parties(1))
     stop = threading.Event()
     with ExitStack() as stack:
-        settings = ForwarderSettings(topic_directory=spool, port=a_free_port())
+        settings = ForwarderSettings(topic_directory=spool, port=free_ports(1)[0])
         thread = threading.Thread(target=forward, args=(settings, kafka.settings, stop, stack))
         thread.start()
-        wait_until(lambda: _ready(settings.port))
+        wait_until(lambda: answers(f"http://127.0.0.1:{settings.port}/health/ready"))
         assert "clickstream_forwarder_messages_total 1.0" in httpx.get(f"http://127.0.0.1:{settings.port}/metrics").text
         stop.set()
         thread.join()
-
-
-def a_free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-    return port
-
-
-def _ready(port: int) -> bool:
-    try:
-        return httpx.get(f"http://127.0.0.1:{port}/health/ready", trust_env=False).status_code == 200
-    except httpx.TransportError:
-        return False

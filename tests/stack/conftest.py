@@ -1,8 +1,11 @@
 """The engines that the stack tests share: started once, each when the first test asks for it."""
 
+import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from support.druid_table import DruidTable, druid_table
 from support.engines import RunningEngines
 from support.stack import Stack
 
@@ -50,3 +53,10 @@ def stack(engines: RunningEngines, tmp_path_factory: pytest.TempPathFactory) -> 
     running = Stack.start(engines, tmp_path_factory.mktemp("stack"))
     yield running
     running.stop()
+
+
+@pytest.fixture
+def table(engines: RunningEngines, tmp_path: Path) -> Iterator[DruidTable]:
+    """A table of its own on Druid."""
+    with druid_table(engines, f"t{uuid.uuid4().hex[:8]}", tmp_path) as made:
+        yield made

@@ -3,16 +3,13 @@
 import itertools
 import time
 import uuid
-from collections.abc import Iterator
 from io import StringIO
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from rich.console import Console
-from support.druid_table import DruidTable, a_row, druid_table
-from support.engines import RunningEngines
+from support.druid_table import DruidTable, a_row
 from support.events import a_batch, an_event, send
 from support.stack import Stack
 from support.waiting import wait_until
@@ -24,12 +21,6 @@ pytestmark = pytest.mark.timeout(600)  # engines that start, tasks that publish,
 
 DAY_MS = 86_400_000
 MAY_17_2015 = 1_431_820_800_000
-
-
-@pytest.fixture
-def table(engines: RunningEngines, tmp_path: Path) -> Iterator[DruidTable]:
-    with druid_table(engines, f"t{uuid.uuid4().hex[:8]}", tmp_path) as made:
-        yield made
 
 
 def now_ms() -> int:

@@ -2,13 +2,9 @@
 
 import itertools
 import time
-import uuid
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from support.druid_table import DruidTable, a_row, druid_table, rows_of
-from support.engines import RunningEngines
+from support.druid_table import DruidTable, a_row, rows_of
 from support.waiting import wait_until
 
 from headrace.errors import CommandError
@@ -17,12 +13,6 @@ pytestmark = pytest.mark.timeout(300)  # engines that start, tasks that publish,
 
 DAY_MS = 86_400_000
 MAY_17_2015 = 1_431_820_800_000
-
-
-@pytest.fixture
-def table(engines: RunningEngines, tmp_path: Path) -> Iterator[DruidTable]:
-    with druid_table(engines, f"t{uuid.uuid4().hex[:8]}", tmp_path) as made:
-        yield made
 
 
 def now_ms() -> int:
