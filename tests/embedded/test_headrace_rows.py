@@ -22,7 +22,7 @@ ROWS = [Row("shop", event_id, DAY, MINUTE + 7, "browser") for event_id in ("a", 
 
 @pytest.fixture
 def druid(monkeypatch: pytest.MonkeyPatch) -> Iterator[DruidStandIn]:
-    monkeypatch.setattr(druid_rows, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(druid_rows, "POLL_INTERVAL_SECONDS", 0.01)
     with druid_running() as running:
         apply(running.url, KafkaSettings(), console)
         running.posts.clear()
