@@ -1,6 +1,7 @@
 """Druid's HTTP path over a store: create_app(store, settings)."""
 
 import asyncio
+import re
 import uuid
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -29,6 +30,8 @@ END_SECONDS = 0.25  # for which an answer waits until a stopped statement has en
 SEND_SECONDS = 30  # for each part of an answer; a client that takes longer gets no more of it
 DRUID_VERSION = "33.0.0"  # whose SQL and errors these are
 LATE = "Query timed out: ask for less, or raise HEADRACE_MINIDRUID_QUERY_TIMEOUT_SECONDS"
+
+_NOT_IN_HEADERS = re.compile("[^!-~]")
 
 Result = TypeVar("Result")
 
@@ -179,7 +182,7 @@ async def _stop_with_client(statement: _Statement, request: Request) -> None:
 
 
 def _headers(query_id: str) -> dict[str, str]:
-    return {"X-Druid-SQL-Query-Id": query_id.encode("ascii", "replace").decode().replace("\n", " ").replace("\r", " ")}
+    return {"X-Druid-SQL-Query-Id": _NOT_IN_HEADERS.sub("?", query_id)}
 
 
 async def _status(_request: Request) -> Response:

@@ -115,6 +115,12 @@ def test_a_query_id_cannot_forge_a_header(server: RunningMinidruid) -> None:
     assert "X-Forged" not in headers
 
 
+@pytest.mark.parametrize("query_id", ["a\0b", "\x01", "a\x7fb", " a ", "\t", "ä"])
+def test_a_query_id_that_no_header_may_hold_has_an_answer(server: RunningMinidruid, query_id: str) -> None:
+    answer = post(server, "SELECT 1 AS a", context={"sqlQueryId": query_id})
+    assert (answer.status_code, answer.text) == (200, '[{"a":1}]\n')
+
+
 def test_an_error_has_druids_shape(server: RunningMinidruid) -> None:
     answer = post(server, "SELECT NOPE(1)")
     assert answer.status_code == 400
