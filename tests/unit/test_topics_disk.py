@@ -4,7 +4,7 @@ import asyncio
 import errno
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -48,6 +48,23 @@ def full_disk() -> Iterator[FullDisk]:
     disk = FullDisk()
     yield disk
     os.close(disk.full)
+
+
+@pytest.fixture
+def fill_for_ledger(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """What makes the disk full for the next ledger that is written, and for nothing else."""
+    sync = os.fsync
+
+    def fill_disk() -> None:
+        monkeypatch.setattr(os, "fsync", full)
+
+    def full(fd: int) -> None:
+        if Path(f"/proc/self/fd/{fd}").readlink().name == "ledger.json.new":
+            monkeypatch.setattr(os, "fsync", sync)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        sync(fd)
+
+    return fill_disk
 
 
 def test_a_full_disk_refuses_a_group_and_goes_on_when_there_is_room(tmp_path: Path, full_disk: FullDisk) -> None:
@@ -118,27 +135,29 @@ def test_after_a_failed_sync_the_next_start_has_exactly_what_was_acknowledged(tm
     assert read_all(tmp_path) == messages(5)
 
 
-def test_a_disk_that_is_full_for_the_ledger_refuses_the_group_that_begins_a_segment(tmp_path: Path) -> None:
+def test_a_disk_that_is_full_for_the_ledger_refuses_the_group_that_begins_a_segment(
+    tmp_path: Path, fill_for_ledger: Callable[[], None]
+) -> None:
     """A segment is finished only with its snapshot; the topic goes on when the snapshot can be written."""
 
     async def work(topic: LocalTopic) -> None:
         await topic.append(messages(10))
-        blocked = tmp_path / "ledger.json.new"
-        blocked.symlink_to("/dev/full")
+        fill_for_ledger()
         with pytest.raises(TopicFull, match="the disk is full"):
             await topic.append(messages(10, first=10))
-        await topic.append(messages(10, first=10))  # the file that could not be written is gone
+        assert not (tmp_path / "ledger.json.new").exists()
+        await topic.append(messages(10, first=10))
 
     with_topic(a_topic(tmp_path, segment_bytes=1000), work)
     assert read_all(tmp_path) == messages(20)
 
 
-def test_a_full_disk_at_the_start_keeps_the_older_snapshot(tmp_path: Path) -> None:
+def test_a_full_disk_at_the_start_keeps_the_older_snapshot(tmp_path: Path, fill_for_ledger: Callable[[], None]) -> None:
     fill(tmp_path, messages(10))
     snapshot = (tmp_path / "ledger.json").read_bytes()
     fill(tmp_path, messages(10, first=10))
     (tmp_path / "ledger.json").write_bytes(snapshot)
-    (tmp_path / "ledger.json.new").symlink_to("/dev/full")
+    fill_for_ledger()
 
     async def work(topic: LocalTopic) -> None:
         assert (tmp_path / "ledger.json").read_bytes() == snapshot
