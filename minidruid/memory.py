@@ -1,5 +1,6 @@
 """The memory that queries may take, of the store and of the process."""
 
+import math
 import re
 import threading
 import time
@@ -10,6 +11,7 @@ import psutil
 from minidruid.readers import Readers
 
 LOOK_SECONDS = 0.025
+LOWEST_SECONDS = 60.0
 ROOM_BYTES = 100_000_000  # of the process beside twice DuckDB's limit
 IN_USE = """SELECT coalesce(sum(memory_usage_bytes) FILTER (WHERE tag = 'ALLOCATOR'), 0), coalesce(sum(temporary_storage_bytes), 0)
 FROM duckdb_memory()"""
@@ -24,6 +26,22 @@ def bytes_of(size: str) -> int:
     if not found:
         raise ValueError(f"[{size}] is not a valid size: a number and {', '.join(_UNITS)} are expected.")
     return int(float(found[1]) * _UNITS[found[2]])
+
+
+class Lowest:
+    """The least of what was measured within the last so many seconds, or up to twice as many."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._until = self._least = self._before = -math.inf
+
+    def of(self, value: float, now: float) -> float:
+        """Return the least, this value included."""
+        if now >= self._until:
+            self._before = self._least if now < self._until + self._seconds else value
+            self._least, self._until = value, now + self._seconds
+        self._least = min(self._least, value)
+        return min(self._least, self._before)
 
 
 class MemoryGuard:
@@ -49,14 +67,17 @@ class MemoryGuard:
         self._cursor.close()
 
     def _watch(self) -> None:
+        # What the process has when it opens is not of queries, nor is most of the least that it has within a minute: what one query
+        # leaves behind, though, must not be added to what the next one may take.
+        most = max(2 * self._memory_bytes + ROOM_BYTES, self._size() + self._memory_bytes)
+        lowest = Lowest(LOWEST_SECONDS)
         while not self._is_closed:
-            # What the process has while no query runs is not theirs.
-            most = max(2 * self._memory_bytes + ROOM_BYTES, self._size() + self._memory_bytes)
             self._readers.wait_until_busy(lambda: self._is_closed)
             while self._readers.are_busy and not self._is_closed:
-                time.sleep(LOOK_SECONDS)
-                if self._size() > most or self._is_short():
+                size = self._size()
+                if size > max(most, lowest.of(size, time.monotonic()) + self._memory_bytes // 2) or self._is_short():
                     self._readers.interrupt()
+                time.sleep(LOOK_SECONDS)
 
     def _size(self) -> int:
         return int(self._process.memory_info().rss)

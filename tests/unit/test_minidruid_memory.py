@@ -1,0 +1,47 @@
+"""What queries may take of the process's memory."""
+
+from collections.abc import Iterator
+
+import duckdb
+import psutil
+import pytest
+
+from minidruid.memory import ROOM_BYTES, Lowest, MemoryGuard
+from minidruid.readers import Readers
+
+MEMORY_BYTES = 60_000_000
+MOST_OF_IT = MEMORY_BYTES * 3 // 4
+SECONDS_OF_WORK = "SELECT count(*) FROM range(3_000_000) a, range(700) b WHERE a.range <> b.range"
+
+
+@pytest.fixture
+def readers() -> Iterator[Readers]:
+    # As large as a process that may take more than twice the limit.
+    filling = b"x" * max(0, MEMORY_BYTES + ROOM_BYTES - psutil.Process().memory_info().rss)
+    with duckdb.connect() as database:
+        readers = Readers(database.cursor)
+        guard = MemoryGuard(database, readers, MEMORY_BYTES, 1_000_000_000)
+        yield readers
+        guard.close()
+    del filling
+
+
+def test_what_one_query_leaves_behind_is_not_added_to_what_the_next_one_may_take(readers: Readers) -> None:
+    with readers.reading() as cursor:
+        left = b"x" * MOST_OF_IT
+        cursor.execute("SELECT count(*) FROM range(100_000_000)").fetchall()
+    with readers.reading() as cursor:
+        more = b"x" * MOST_OF_IT
+        with pytest.raises(duckdb.InterruptException):
+            cursor.execute(SECONDS_OF_WORK).fetchall()
+    assert len(left) == len(more)
+
+
+def test_the_lowest_is_that_of_the_last_time() -> None:
+    lowest = Lowest(60)
+    assert [lowest.of(value, now) for value, now in ((5, 0), (9, 59), (9, 61), (7, 100), (8, 121), (9, 181))] == [5, 5, 5, 5, 7, 8]
+
+
+def test_the_lowest_forgets_what_was_long_ago() -> None:
+    lowest = Lowest(60)
+    assert [lowest.of(5, 0), lowest.of(9, 1000)] == [5, 9]
