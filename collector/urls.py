@@ -15,12 +15,14 @@ _BETWEEN_SEGMENTS, _BETWEEN_PARTS = re.compile(r"([/\s]+)"), re.compile(r"([/?&=
 
 # Secrets of sessions that servers write into paths for browsers without cookies: of servlets (;jsessionid=…), ASP.NET (/(S(…))/), PHP,
 # ColdFusion and their like. A name and its value may be encoded; a value ends where the next part begins.
-_NAME = r"(?:[\w.-]{0,32}sess[\w.-]{0,32}|[\w.-]{0,32}(?:sid|token)|cfid)"
+_NAME = r"(?:[\w.-]{0,32}sess[\w.-]{0,32}|[\w.-]{0,32}(?:sid|zenid|token)|cfid)"
 _ENDING = r"(?:(?!%(?:25)*(?:3B|2F|3F|23))[^;/?#])*"
 _SESSION = re.compile(
     rf"(?:;|%(?:25)*3B){_NAME}(?![\w.-])(?:(?:=|%(?:25)*3D){_ENDING})?"
+    rf"|(?:[,&!]|%(?:25)*(?:2C|26)){_NAME}(?:=|%(?:25)*3D)[^;,&!/?#]*"
     rf"|/{_NAME}(?:=|%(?:25)*3D)[^/]*"
     r"|/(?:jsessionid|phpsessid|cfid|cftoken)/[^/]+"
+    r"|/(?:[\w.-]{0,32}sid|session_?id|zenid)/(?=[^/]*[0-9])[A-Za-z0-9]{20,}(?=/|$)"  # names no page
     r"|/(?:\(|%28)(?:(?:[ASFX](?:\(|%28)(?:(?!%29)[^()/])*(?:\)|%29))+|[a-z0-5]{24})(?:\)|%29)(?=/|$)"
     r"|(?<=/sap)\((?:[^()/]*)\)",
     re.IGNORECASE,

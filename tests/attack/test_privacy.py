@@ -266,6 +266,14 @@ PATHS = (
     ("/PHPSESSID={}/x", "/x"),
     ("/sid={}", "/"),
     ("/jsessionid/{}/x", "/x"),
+    ("/a;zenid={}", "/a"),
+    ("/a,sid={}/b", "/a/b"),
+    ("/a&sid={}&page=2", "/a&page=2"),
+    ("/a!jsessionid={}", "/a"),
+    ("/a%2Csession_id%3D{}", "/a"),
+    ("/index.php/sid/9f3c0b7a1e5d4c6b8a2f/x", "/index.php/x"),
+    ("/shop/osCsid/9f3c0b7a1e5d4c6b8a2f9f3c0b7a1e5d", "/shop"),
+    ("/sessionid/9f3c0b7a1e5d4c6b8a2f/x", "/x"),
     ("/(S(lit3py55t21z5v55vlm25s55))/orders.aspx", "/orders.aspx"),
     ("/app/(A(xyz)S(lit3py55t21z5v55vlm25s55)F(abc))/orders.aspx", "/app/orders.aspx"),
     ("/app/%28S%28lit3py55t21z5v55vlm25s55%29%29/orders.aspx", "/app/orders.aspx"),
@@ -282,6 +290,11 @@ PLAIN_PATHS = (
     "/token",
     "/inside;x=1",
     "/S(x)/y",
+    "/therapy,session",
+    "/a&token",
+    "/bands/sid/vicious",
+    "/sid/the-story-of-sid-vicious-1979",
+    "/sid/abcdefghijklmnopqrstuvwxyz",
 )
 
 
