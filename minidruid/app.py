@@ -27,7 +27,7 @@ from startup.port_guard import Refusal
 
 STOP_AGAIN_SECONDS = 0.1
 END_SECONDS = 0.25  # for which an answer waits until a stopped statement has ended
-SEND_SECONDS = 30  # for each part of an answer; a client that takes longer gets no more of it
+SEND_SECONDS, SEND_ALL_SECONDS = 30, 120  # for each part of an answer, and for all; a client that takes longer gets no more of it
 DRUID_VERSION = "33.0.0"  # whose SQL and errors these are
 LATE = "Query timed out: ask for less, or raise HEADRACE_MINIDRUID_QUERY_TIMEOUT_SECONDS"
 
@@ -92,7 +92,7 @@ def _forget(future: "asyncio.Future[Any]") -> None:
 
 
 class _AnswerResponse(Response):
-    """Sends an answer part by part, each at the pace of the client but not for ever, and lets go of it."""
+    """Sends an answer part by part, at the pace of the client but not for ever, and lets go of it."""
 
     def __init__(self, answer: Answer, headers: dict[str, str]) -> None:
         super().__init__(headers=headers | {"content-length": str(answer.bytes_written)}, media_type=answer.format.media_type)
@@ -100,11 +100,12 @@ class _AnswerResponse(Response):
 
     async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
         try:
-            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-            for part in self._answer.parts():
-                async with asyncio.timeout(SEND_SECONDS):
-                    await send({"type": "http.response.body", "body": part, "more_body": True})
-            await send({"type": "http.response.body", "body": b""})
+            async with asyncio.timeout(SEND_ALL_SECONDS):
+                await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+                for part in self._answer.parts():
+                    async with asyncio.timeout(SEND_SECONDS):
+                        await send({"type": "http.response.body", "body": part, "more_body": True})
+                await send({"type": "http.response.body", "body": b""})
         finally:
             self._answer.release()
 
