@@ -103,7 +103,7 @@ def collector(directory: Path) -> Iterator[Running]:
         "MAX_UNREAD_BYTES": str(1 << 36),
     }
     # Counted, and never reached: all of it comes from one network, which is no trusted proxy's.
-    settings |= {"RATE_PER_SECOND": str(1 << 20), "TRUSTED_PROXIES": "192.0.2.1"}
+    settings |= {"RATE_PER_SECOND": str(1 << 20), "BYTES_PER_MINUTE": str(1 << 40), "TRUSTED_PROXIES": "192.0.2.1"}
     with server([sys.executable, "-m", "collector"], port, {f"HEADRACE_COLLECTOR_{name}": text for name, text in settings.items()}) as run:
         yield run
     shutil.rmtree(directory / "topic", ignore_errors=True)
