@@ -178,7 +178,7 @@ def measure(state: Path, minutes: int, rate: float) -> None:
         until = time.monotonic()
         for number in range(minutes):
             until += 60
-            time.sleep(max(0, until - time.monotonic()))
+            time.sleep(max(0, until - time.monotonic()))  # the rate is what is asked for
             found.append(minute(installation, probe, visitors))
             if not number:
                 print(f"{'minute':>6} " + " ".join(f"{name:>12}" for name in found[0]))

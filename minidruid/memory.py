@@ -77,7 +77,7 @@ class MemoryGuard:
                 size = self._size()
                 if size > max(most, lowest.of(size, time.monotonic()) + self._memory_bytes // 2) or self._is_short():
                     self._readers.interrupt()
-                time.sleep(LOOK_SECONDS)
+                time.sleep(LOOK_SECONDS)  # DuckDB tells nobody how much its queries hold
 
     def _size(self) -> int:
         return int(self._process.memory_info().rss)

@@ -72,7 +72,7 @@ class Writer:
                     if not _is_passing(error):
                         raise
                     last = error
-            time.sleep(pause)
+            time.sleep(pause)  # DuckDB says nothing when memory is free again
         raise StoreFailed(f"Queries leave no memory: {first_line(last)}. Raise HEADRACE_MINIDRUID_MEMORY_LIMIT.") from last
 
     def commit(self, work: Callable[[], Result]) -> Result:

@@ -180,7 +180,7 @@ def regexp_replace(arguments: Arguments) -> Fragment:
     plain, new = as_text(arguments[0]), as_text(arguments[2])
     if arguments[2].literal == "":
         return Fragment(copied(f"regexp_replace({value}, {pattern}, '', 'g')"), Kind.VARCHAR)
-    # So often it can match at all; where that is too often, so often it does, told by what replacing it by one byte and by none leaves.
+    # So often it can match at all; where that is too often, the exact number: replacing by one byte and by none differ by it.
     groups = f"(1 + {arguments[2].literal.count(_BACKSLASH) if arguments[2].literal else f'strlen({new}) // 2'}) * strlen({plain})"
     at_most = f"{groups} + (strlen({plain}) + 1) * strlen({new})"
     one, none = (copied(f"regexp_replace({value}, {pattern}, {with_}, 'g')") for with_ in ("'.'", _EMPTY))

@@ -90,11 +90,11 @@ def test_what_a_visitor_spoiled_is_deleted_and_accounted_for(installation: Insta
         wait_until(lambda: installation.ledger()["difference"] == 0, within_seconds=10)
         before = installation.ledger()
         where = "revenue = 1e10 AND JSON_VALUE(parameters, '$.coupon') = 'it''s'"
-        told = json.loads(run_command(*rows, "--where", where, "--dry-run"))
-        assert (told["found"], told["deleted"], installation.count("revenue = 1e10")) == (3, 0, 3)
-        assert told["oldest"] <= told["newest"]
+        shown = json.loads(run_command(*rows, "--where", where, "--dry-run"))
+        assert (shown["found"], shown["deleted"], installation.count("revenue = 1e10")) == (3, 0, 3)
+        assert shown["oldest"] <= shown["newest"]
         assert "add --yes" in run_command(*rows, "--where", where, status=2)
-        assert json.loads(run_command(*rows, "--where", where, "--yes")) == told | {"deleted": 3}
+        assert json.loads(run_command(*rows, "--where", where, "--yes")) == shown | {"deleted": 3}
         assert installation.count("revenue = 1e10") == 0
         wait_until(lambda: installation.ledger()["deleted"] == before["deleted"] + 3, within_seconds=10)
         after = installation.ledger()
@@ -113,9 +113,9 @@ def test_rows_are_deleted_in_portions_while_events_arrive(installation: Installa
             assert send(client, url, a_batch(*(an_event(type="flood") for _ in range(50)), site="shop")).status_code == 200
         wait_until(lambda: installation.count("event_type = 'flood'") == 250, within_seconds=20)
         rows = StoreRows(f"http://127.0.0.1:{installation.sql_port}", portion=60)
-        told = io.StringIO()
-        delete(rows, "event_type = 'flood'", Console(file=told), Console(file=io.StringIO()), dry_run=False, yes=True, as_json=False)
-    assert "250 rows deleted" in told.getvalue()
+        shown = io.StringIO()
+        delete(rows, "event_type = 'flood'", Console(file=shown), Console(file=io.StringIO()), dry_run=False, yes=True, as_json=False)
+    assert "250 rows deleted" in shown.getvalue()
     assert installation.count("event_type = 'flood'") == 0
 
 
@@ -135,13 +135,13 @@ def test_nothing_is_deleted_before_somebody_has_confirmed_it(installation: Insta
     with httpx.Client(trust_env=False, timeout=10) as client:
         send(client, url, a_batch(an_event(type="mistake"), site="shop"))
     wait_until(lambda: installation.count(where) == 1, within_seconds=20)
-    status, told = answered(installation, where, "n")
+    status, shown = answered(installation, where, "n")
     assert (status, installation.count(where)) == (2, 1)
-    assert "Delete 1 row? This cannot be undone." in told
-    assert "nothing was deleted" in told
-    status, told = answered(installation, where, "y")
+    assert "Delete 1 row? This cannot be undone." in shown
+    assert "nothing was deleted" in shown
+    status, shown = answered(installation, where, "y")
     assert (status, installation.count(where)) == (0, 0)
-    assert "1 row deleted" in told
+    assert "1 row deleted" in shown
 
 
 def test_a_druid_that_does_not_answer_is_named(tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     folder.mkdir()
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=48m", "tmpfs", folder], capture_output=True, check=False)
     if mounted.returncode:
-        pytest.skip("this user mounts nothing")
+        pytest.skip("this user mounts nothing")  # needs root; CI has it
     yield folder
     subprocess.run(["umount", folder], check=True)
 

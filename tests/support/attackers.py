@@ -182,7 +182,7 @@ def _wait_for_sql(url: str) -> None:
             if httpx.post(url, json={"query": ROWS}, trust_env=False).status_code == 200:
                 return
         except httpx.TransportError:
-            time.sleep(0.05)
+            time.sleep(0.05)  # it has not taken its port yet
     raise AssertionError("the store does not answer")
 
 
