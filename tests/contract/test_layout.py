@@ -25,7 +25,7 @@ STATIONS = (
     "headrace",
     "engines",
 )
-PARTS = ["What comes in", "What goes out", "Settings", "Run it", "When it goes wrong"]
+PARTS = ["Input", "Output", "Settings", "Run it", "Troubleshooting"]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
