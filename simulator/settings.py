@@ -16,10 +16,8 @@ class ShopSettings(ServiceSettings):
     model_config = SettingsConfigDict(env_prefix="HEADRACE_SHOP_")
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
-    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
-    collector_url: str = Field(
-        "http://127.0.0.1:8290", pattern=r"^https?://", description="Public port of the collector that the shop fronts."
-    )
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 picks a free one.")
+    collector_url: str = Field("http://127.0.0.1:8290", pattern=r"^https?://", description="Public port of the collector behind the shop.")
 
 
 class VisitsSettings(ServiceSettings):
@@ -27,17 +25,17 @@ class VisitsSettings(ServiceSettings):
 
     model_config = SettingsConfigDict(env_prefix="HEADRACE_VISITS_")
 
-    shop_url: str = Field("http://127.0.0.1:8000", pattern=r"^https?://", description="The shop that is visited.")
-    rate: float = Field(12, gt=0, le=60_000, description="Visits that begin in a minute.")
-    seed: str = Field("headrace", description="What the visits are drawn from: the same seed gives the same visits.")
-    pace: float = Field(1, ge=0, description="Factor on the time between two pages; 0 does not wait.")
-    count: int = Field(0, ge=0, description="Number of visits after which the program ends; 0 for no end.")
-    duration_seconds: float = Field(0, ge=0, description="Time after which no visit begins any more; 0 for no end.")
-    max_concurrent: int = Field(200, gt=0, description="Visits that may go on at the same time.")
+    shop_url: str = Field("http://127.0.0.1:8000", pattern=r"^https?://", description="URL of the shop to visit.")
+    rate: float = Field(12, gt=0, le=60_000, description="Visits that start per minute.")
+    seed: str = Field("headrace", description="Seed of the visits: the same seed gives the same visits.")
+    pace: float = Field(1, ge=0, description="Factor for the time between two pages; 0 does not wait.")
+    count: int = Field(0, ge=0, description="Number of visits after which the program exits; 0 for no limit.")
+    duration_seconds: float = Field(0, ge=0, description="Time after which no new visit starts; 0 for no limit.")
+    max_concurrent: int = Field(200, gt=0, description="Maximum concurrent visits.")
     site: str = Field("shop", description="Name of the site in the events.")
-    places: Path = Field(PLACES_PATH, description="CSV of networks with their places, from which visits come.")
-    backfill_days: int = Field(0, ge=0, le=90, description="Days of past visits to send before the first one; 0 for none.")
-    backfill_visits: int = Field(400, gt=0, le=100_000, description="Visits of a past day.")
+    places: Path = Field(PLACES_PATH, description="CSV of networks and their places that visits come from.")
+    backfill_days: int = Field(0, ge=0, le=90, description="Days of past visits to send first; 0 for none.")
+    backfill_visits: int = Field(400, gt=0, le=100_000, description="Visits per past day.")
     collector_internal_url: str = Field(
-        "http://127.0.0.1:8291", pattern=r"^https?://", description="Internal port of the collector, for past visits only."
+        "http://127.0.0.1:8291", pattern=r"^https?://", description="Internal port of the collector; used for past visits only."
     )

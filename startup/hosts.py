@@ -65,5 +65,5 @@ def _host_name(value: str) -> str:
 
 AllowedHosts = Annotated[tuple[Annotated[str, AfterValidator(_host_name)], ...], NoDecode, BeforeValidator(_split)]
 ALLOWED_HOSTS: Final = (
-    "Names besides localhost and IP addresses that requests to the port without a login may have as Host, separated by commas."
+    "Host names, besides localhost and IP addresses, that requests to the port without a login may use; separated by commas."
 )

@@ -56,28 +56,28 @@ class KafkaSettings(ServiceSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX)
 
-    bootstrap_servers: Annotated[str, Field(min_length=1, description="Brokers to ask first, host:port, separated by commas.")] = (
+    bootstrap_servers: Annotated[str, Field(min_length=1, description="Bootstrap brokers, host:port, separated by commas.")] = (
         "127.0.0.1:9092"
     )
     client_file: Annotated[
-        Path | None, Field(description="File of librdkafka settings, name=value a line: security.protocol, sasl.*, ssl.*; mode 0600.")
+        Path | None, Field(description="File of librdkafka options, one name=value per line: security.protocol, sasl.*, ssl.*; mode 0600.")
     ] = None
-    prefix: Annotated[str, Field(pattern=r"^[a-zA-Z0-9._-]{1,100}$", description="What the names of the topics begin with.")] = (
-        "clickstream"
-    )
+    prefix: Annotated[str, Field(pattern=r"^[a-zA-Z0-9._-]{1,100}$", description="Prefix of the topic names.")] = "clickstream"
     message_format: Annotated[
         MessageFormat,
-        Field(description="What stands before the Avro bytes: the schema's fingerprint, an id as Confluent's clients want it, or nothing."),
+        Field(description="What precedes the Avro bytes: the schema's fingerprint, a schema id in Confluent's format, or nothing."),
     ] = "single-object"
     schema_id: Annotated[
-        int | None, Field(ge=1, lt=1 << 31, description="With confluent: the id of the schema, where there is one schema and no registry.")
+        int | None, Field(ge=1, lt=1 << 31, description="With confluent: the schema id, if there is one schema and no registry.")
     ] = None
     schema_registry: Annotated[
         str | None,
-        Field(pattern=r"^https?://[^\s@?#]+$", description="With confluent: address of the registry that knows the ids of schemas."),
+        Field(pattern=r"^https?://[^\s@?#]+$", description="With confluent: URL of the schema registry."),
     ] = None
-    schema_registry_auth_file: Annotated[Path | None, Field(description="File with user:password for the registry; mode 0600.")] = None
-    schema_directory: Annotated[Path, Field(description="Folder of the schemas that a registry is asked for, with all below it.")] = (
+    schema_registry_auth_file: Annotated[Path | None, Field(description="File with user:password for the schema registry; mode 0600.")] = (
+        None
+    )
+    schema_directory: Annotated[Path, Field(description="Folder of the schemas to look up in the registry, searched recursively.")] = (
         SCHEMA_PATH.parent
     )
 
