@@ -22,12 +22,12 @@ def test_variables_that_documents_name_exist() -> None:
 
 
 def test_every_reject_reason_stands_in_the_readme() -> None:
-    table = README.partition("| reason | of |")[2].partition("\n\n")[0]
+    table = README.partition("| reason | applies to |")[2].partition("\n\n")[0]
     assert set(re.findall(r"`([a-z_]+)`", table.replace("`sent_at`", "").replace("`created_at`", ""))) == set(RejectReason)
 
 
 def test_every_key_of_a_source_stands_in_the_readme() -> None:
-    table = README.partition("| key | of | what |")[2].partition("\n\n")[0]
+    table = README.partition("| key | source kinds | meaning |")[2].partition("\n\n")[0]
     told = {name for row in table.splitlines()[2:] for name in re.findall(r"`(\w+)`", row.split("|")[1])}
     assert told == {field.alias or name for name, field in Source.model_fields.items()} - {"name"}
 
@@ -35,7 +35,7 @@ def test_every_key_of_a_source_stands_in_the_readme() -> None:
 def test_every_key_of_an_event_stands_in_the_readme() -> None:
     fields = set(TrustedEvent.__struct_fields__)
     assert {name for name in fields if f"`{name}`" not in README} == set()
-    table = README.partition("| key of an event | what |")[2].partition("\n\n")[0]
+    table = README.partition("| key of an event | value |")[2].partition("\n\n")[0]
     assert set(re.findall(r"`([a-z_]+)`", table)) == set(Event.__struct_fields__)
 
 
