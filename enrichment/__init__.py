@@ -1,1 +1,1 @@
-"""Facts looked up from reference data: place, device, bot, channel."""
+"""Enrichment: the place, device, bot reasons and channel of an event, from reference data on this machine."""

@@ -1,4 +1,4 @@
-"""Which agents are not people, and why: the patterns of crawler-user-agents, and a few that its list lacks."""
+"""Bot detection by user agent: the patterns of crawler-user-agents, plus a few that its list lacks."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -9,29 +9,29 @@ from typing import Any
 import crawleruseragents  # type: ignore[import-untyped]  # the package carries no types
 
 GRAM_LENGTH = 4
-REMEMBERED_AGENTS = 8_192
-MAX_AGENT_LENGTH = 512  # so much of an agent is looked at, as of those that are stored; some patterns take the square of it
+CACHED_AGENTS = 8_192
+MAX_AGENT_LENGTH = 512  # the stored length; the time of some patterns grows with its square
 
 
 class BotReason(StrEnum):
-    """Why an agent is held for a bot. All but `crawler` are the tags of crawler-user-agents, in the order they are told."""
+    """Reason to classify an agent as a bot, in output order. All but `crawler` are tags of crawler-user-agents."""
 
     SEARCH_ENGINE = "search_engine"  # indexes pages for a search engine
     AI_CRAWLER = "ai_crawler"  # reads pages for a language model
     SEO = "seo"  # audits links and rankings
-    MONITORING = "monitoring"  # asks whether a site is up and quick
+    MONITORING = "monitoring"  # checks whether a site is up and fast
     SCANNER = "scanner"  # looks for weaknesses
     ADVERTISING = "advertising"  # checks pages that show or receive advertisements
     SOCIAL_PREVIEW = "social_preview"  # fetches a page to show a card of it
     FEED_READER = "feed_reader"  # polls feeds
     ARCHIVER = "archiver"  # keeps copies
-    ACADEMIC = "academic"  # studies the web
+    ACADEMIC = "academic"  # collects data for research
     HTTP_LIBRARY = "http_library"  # a program's HTTP client: curl, python-requests, ...
     HEADLESS = "headless"  # a browser driven by a program: HeadlessChrome, PhantomJS, Selenium, ...
     CRAWLER = "crawler"  # named by the list without a tag known here
 
 
-# What crawler-user-agents does not name. None of these stands in the access log the project replays: there, its list alone decides.
+# Bots that crawler-user-agents lacks. None of them occurs in the access log that the project replays.
 EXTRA_PATTERNS = {
     BotReason.HEADLESS: r"HtmlUnit|SlimerJS|Cypress/|jsdom/|WebDriver",
     BotReason.HTTP_LIBRARY: r"^Java/|^python-urllib3|PostmanRuntime|GuzzleHttp|^libcurl|^reqwest|Dart/\d|WinHttp|^insomnia/|^undici",
@@ -40,7 +40,7 @@ TAG_REASONS = {"browser-automation": BotReason.HEADLESS} | {reason.replace("_", 
 
 
 class PatternIndex:
-    """Finds which of many patterns match a text, trying only those of which a stretch of letters stands in the text."""
+    """An index of many patterns that tries only those whose required literal may occur in the text."""
 
     def __init__(self, patterns: Sequence[str]) -> None:
         self._patterns = [re.compile(pattern) for pattern in patterns]
@@ -54,11 +54,11 @@ class PatternIndex:
                 self._by_gram.setdefault(self._rarest_gram(literal), []).append(number)
 
     def _rarest_gram(self, literal: str) -> str:
-        # The gram fewest patterns hang on; of equals the one at the end, for beginnings such as "Mozilla" are common.
+        # The gram that the fewest patterns use; the last of equals, because prefixes such as "Mozilla" are common.
         return min(reversed(list(_grams(literal))), key=lambda gram: len(self._by_gram.get(gram, ())))
 
     def find(self, text: str) -> list[int]:
-        """Give the numbers of all patterns found in the text, in order."""
+        """Return the numbers of all patterns that match the text, sorted."""
         found = self._by_gram.keys() & set(_grams(text))
         candidates = [*self._always, *(number for gram in found for number in self._by_gram[gram])]
         return sorted(number for number in candidates if self._patterns[number].search(text))
@@ -69,19 +69,19 @@ def _grams(text: str) -> Iterator[str]:
 
 
 def required_literal(pattern: str) -> str:
-    """Give the longest stretch of plain characters that every match of the pattern holds; empty if that is not plain to see."""
+    """Return the longest run of literal characters that every match contains; empty if it cannot be determined easily."""
     if re.search(r"(?<!\\)[|({?*]", pattern):
-        return ""  # parts may be missing from a match
-    stretches = re.split(r"\\[A-Za-z0-9]|(?<!\\)(?:\[[^\]]*\]|[.^$+])", pattern)
-    return max((re.sub(r"\\(.)", r"\1", stretch) for stretch in stretches), key=len)
+        return ""  # parts are optional
+    literals = re.split(r"\\[A-Za-z0-9]|(?<!\\)(?:\[[^\]]*\]|[.^$+])", pattern)
+    return max((re.sub(r"\\(.)", r"\1", literal) for literal in literals), key=len)
 
 
 def find_bot_reasons(user_agent: str | None) -> tuple[str, ...]:
-    """Return the codes of BotReason that hold for an agent; empty for what may be a person, and for an agent that is not known."""
+    """Return the codes of the BotReasons that apply to an agent; empty for a possible person and for a missing agent."""
     return _find_bot_reasons(user_agent and user_agent[:MAX_AGENT_LENGTH])
 
 
-@lru_cache(maxsize=REMEMBERED_AGENTS)
+@lru_cache(maxsize=CACHED_AGENTS)
 def _find_bot_reasons(user_agent: str | None) -> tuple[str, ...]:
     if not user_agent:
         return ()
@@ -91,7 +91,7 @@ def _find_bot_reasons(user_agent: str | None) -> tuple[str, ...]:
 
 
 def reasons_of_tags(tags: Sequence[str]) -> set[BotReason]:
-    """Give the reasons that a crawler's tags stand for; one without a tag, or with one that is new, is a `crawler`."""
+    """Return the reasons for a crawler's tags; `crawler` where it has no tag or an unknown one."""
     return {TAG_REASONS.get(tag, BotReason.CRAWLER) for tag in tags} or {BotReason.CRAWLER}
 
 

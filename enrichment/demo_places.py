@@ -1,4 +1,4 @@
-"""A small place database for demo and tests: 1,419 networks in MaxMind's city layout, made where none is."""
+"""A small place database for the demo and the tests: 1,419 networks in the layout of MaxMind's City database."""
 
 import csv
 import os
@@ -11,13 +11,13 @@ from netaddr import IPSet  # type: ignore[import-untyped]  # the package carries
 
 PLACES_PATH = Path(__file__).parent / "data" / "places.csv"
 
-# DB-IP's licence (CC BY 4.0) asks for this on pages that show results.
+# DB-IP's licence (CC BY 4.0) requires this on pages that show results.
 ATTRIBUTION = "IP Geolocation by DB-IP"
 ATTRIBUTION_URL = "https://db-ip.com"
 
 
 def build(path: Path) -> bool:
-    """Write the database unless the file is there; true if it was written."""
+    """Write the database unless the file exists; return whether it was written."""
     if path.exists():
         return False
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""What an agent runs on: kind of device, browser and system, read from uap-core's patterns in one parse."""
+"""Device, browser and operating system of a user agent, from one parse with uap-core's patterns."""
 
 import re
 from dataclasses import dataclass
@@ -16,26 +16,26 @@ from user_agents.parsers import (  # type: ignore[import-untyped]  # the package
 
 from enrichment.bots import MAX_AGENT_LENGTH, find_bot_reasons
 
-REMEMBERED_AGENTS = 8_192
+CACHED_AGENTS = 8_192
 
 TV = re.compile(
     r"Smart-?TV|Google ?TV|Apple ?TV|Android TV|HbbTV|NetCast|Web0S|webOS\.TV|Tizen.{1,100}\bTV\b"
     r"|BRAVIA|Roku/|\bAFT[A-Z]\w*|CrKey|VIDAA"
-    # Consoles are used at a television and nothing else of the six fits them.
+    # Consoles are connected to a television, and no other device type fits them.
     r"|Xbox|PlayStation [3-9]|Nintendo (?:Wii|Switch)",
     re.IGNORECASE,
 )
 TABLET = re.compile(r"\bTablet\b(?! PC)|\biPad\b")
-# Where "Mobile Safari" is missing user-agents sees a tablet, though a phone may name another browser in between.
+# Without "Mobile Safari", user-agents reports a tablet, but a phone may name another browser between the two words.
 PHONE = re.compile(r"Android.*\bMobile\b(?! Safari)")
 NO_NAME = frozenset({"Other", "Generic", "Generic_Android", "Generic_Android_Tablet", "Generic_Inettv", "Spider"})
-# What Chrome says instead of the model since version 110, and what patterns say that know no model.
+# What Chrome has sent instead of the model since version 110, and the placeholders of patterns without a model.
 NO_MODEL = frozenset({"K", "Smartphone", "Feature Phone", "Tablet", "Inettv"})
 
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """What an agent tells of the machine and the program; None where it tells nothing."""
+    """The device and the browser that an agent describes; None for each part that it does not state."""
 
     device_type: str  # desktop, mobile, tablet, tv, bot or unknown
     device_brand: str | None = None
@@ -50,11 +50,11 @@ UNKNOWN = Device("unknown")
 
 
 def find_device(user_agent: str | None) -> Device:
-    """Read the device from an agent; `bot` is what enrichment.bots names, so that the two never differ."""
+    """Return the device of an agent. The type is `bot` exactly where `find_bot_reasons` returns a reason."""
     return _find_device(user_agent and user_agent[:MAX_AGENT_LENGTH])
 
 
-@lru_cache(maxsize=REMEMBERED_AGENTS)
+@lru_cache(maxsize=CACHED_AGENTS)
 def _find_device(user_agent: str | None) -> Device:
     if not user_agent:
         return UNKNOWN
@@ -78,7 +78,7 @@ def _parser() -> Parser:
 
 
 class _Classes(UserAgent):  # type: ignore[misc]  # untyped base
-    """The device classes of user-agents over a parse that is already made."""
+    """The device classes of user-agents, computed from an existing parse."""
 
     def __init__(self, user_agent: str, parsed: Result) -> None:
         known = parsed.with_defaults()

@@ -1,4 +1,4 @@
-"""Where an address is, by the place database the operator brings."""
+"""The place of an IP address, from the operator's place database."""
 
 import csv
 import ipaddress
@@ -17,24 +17,24 @@ import structlog
 from geoip2.models import City
 
 COUNTRIES_PATH = Path(__file__).parent / "data" / "countries.csv"
-REMEMBERED_ADDRESSES = 16_384
-SECONDS_BETWEEN_LOOKS = 1.0
+CACHED_IPS = 16_384
+RELOAD_INTERVAL_SECONDS = 1.0
 
 log = structlog.get_logger()
 
 
-class State(StrEnum):
-    """How a place database stands."""
+class DatabaseState(StrEnum):
+    """The state of a place database."""
 
     MISSING = "missing"  # no file: every place is None
     READY = "ready"
-    STALE = "stale"  # the newest file cannot be read: the one before answers
+    STALE = "stale"  # the newest file cannot be read: the previous one is still used
     UNREADABLE = "unreadable"  # the only file cannot be read: every place is None
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where an address is; None where the database does not say."""
+    """The place of an IP address; None for each part that the database lacks."""
 
     country: str | None  # English name
     country_code: str | None  # ISO 3166-1 alpha-2
@@ -49,47 +49,47 @@ Lookup = Callable[[str], Place | None]
 
 
 class Places:
-    """Answers from the database at a path, and from its successor as soon as another file stands there."""
+    """Lookups in the database at a path, which is reloaded when the file is replaced."""
 
     def __init__(self, path: Path, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._path = path
         self._monotonic = monotonic
-        self._next_look_at = float("-inf")
+        self._next_check_at = float("-inf")
         self._seen: tuple[int, int, int] | None = None
         self._lookup: Lookup = _nowhere
-        self.state = State.MISSING
+        self.state = DatabaseState.MISSING
         self.failed_loads = 0
         self.failed_lookups = 0
 
-    def find(self, address: str | None) -> Place | None:
-        """Give the place of an address; None for one that is private, malformed or not in the database."""
-        if self._monotonic() >= self._next_look_at:
-            self._look_for_new_file()
+    def find(self, ip: str | None) -> Place | None:
+        """Return the place of an IP address; None if it is private, malformed or not in the database."""
+        if self._monotonic() >= self._next_check_at:
+            self._reload_if_replaced()
         try:
-            return self._lookup(address) if address else None
+            return self._lookup(ip) if ip else None
         except maxminddb.InvalidDatabaseError:
-            # A file damaged in the middle opens well: an event is worth more than its place.
+            # A file that is damaged in the middle opens without an error; keep the event without a place.
             self.failed_lookups += 1
             return None
 
-    def _look_for_new_file(self) -> None:
-        self._next_look_at = self._monotonic() + SECONDS_BETWEEN_LOOKS
+    def _reload_if_replaced(self) -> None:
+        self._next_check_at = self._monotonic() + RELOAD_INTERVAL_SECONDS
         seen = _file_identity(self._path)
         if seen == self._seen:
             return
         self._seen = seen
         if seen is None:
-            self._lookup, self.state = _nowhere, State.MISSING
+            self._lookup, self.state = _nowhere, DatabaseState.MISSING
         else:
             self._load()
 
     def _load(self) -> None:
         try:
-            self._lookup = _remembering(_open_copy(self._path))
-            self.state = State.READY
+            self._lookup = _cached_lookup(_open_copy(self._path))
+            self.state = DatabaseState.READY
         except (OSError, ValueError, maxminddb.InvalidDatabaseError) as error:
             self.failed_loads += 1
-            self.state = State.UNREADABLE if self._lookup is _nowhere else State.STALE
+            self.state = DatabaseState.UNREADABLE if self._lookup is _nowhere else DatabaseState.STALE
             log.warning("place database not readable", path=str(self._path), reason=str(error), state=self.state.value)
 
 
@@ -101,33 +101,33 @@ def _file_identity(path: Path) -> tuple[int, int, int] | None:
     return status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def _nowhere(_address: str) -> Place | None:
+def _nowhere(_ip: str) -> Place | None:
     return None
 
 
 def _open_copy(path: Path) -> maxminddb.Reader:
-    # The reader maps its file: one that is overwritten in place would pull the ground from under it (SIGBUS).
+    # The reader maps its file into memory: if the original were overwritten in place, reads would fail with SIGBUS.
     with tempfile.NamedTemporaryFile(suffix=".mmdb") as copy, path.open("rb") as original:
         shutil.copyfileobj(original, copy)
         copy.flush()
         return maxminddb.open_database(copy.name)
 
 
-def _remembering(reader: maxminddb.Reader) -> Lookup:
-    @lru_cache(maxsize=REMEMBERED_ADDRESSES)
-    def lookup(address: str) -> Place | None:
-        record = _record(reader, address)
+def _cached_lookup(reader: maxminddb.Reader) -> Lookup:
+    @lru_cache(maxsize=CACHED_IPS)
+    def lookup(ip: str) -> Place | None:
+        record = _record(reader, ip)
         if record is None:
             return None
-        # DB-IP's records are flat, MaxMind's nested; a file has one kind, but its type's name does not say which.
+        # DB-IP's records are flat, MaxMind's nested; the type name of the database does not reveal which.
         return _read_flat(record) if "country_code" in record else _read_nested(record)
 
     return lookup
 
 
-def _record(reader: maxminddb.Reader, address: str) -> Mapping[str, Any] | None:
+def _record(reader: maxminddb.Reader, ip: str) -> Mapping[str, Any] | None:
     try:
-        parsed = ipaddress.ip_address(address)
+        parsed = ipaddress.ip_address(ip)
     except ValueError:
         return None
     if isinstance(parsed, ipaddress.IPv6Address):

@@ -1,4 +1,4 @@
-"""Who a host or the name of a source is: search engine, social network, assistant, shop, video site or mailbox."""
+"""Known referrers by host or campaign name: search engines, social networks, assistants, shops, video sites and webmail."""
 
 import csv
 import re
@@ -10,9 +10,9 @@ from pathlib import Path
 
 DATA = Path(__file__).parent / "data"
 COUNTRY_LABEL = re.compile(r"[a-z]{2}(-[a-z]{2})?")
-# Below these a country's registry sells names: example.co.uk is a site, co.uk is none.
+# Public suffixes below a country's domain: example.co.uk is a site, co.uk is not.
 SECOND_LEVELS = frozenset({"ac", "co", "com", "edu", "gob", "gov", "gv", "ne", "net", "or", "org"})
-# Below these everyone may have a site of their own.
+# Hosting domains below which each name is a separate site.
 # fmt: off
 SHARED_HOSTS = frozenset({
     "appspot.com", "azurewebsites.net", "blogspot.com", "fly.dev", "github.io", "gitlab.io", "herokuapp.com",
@@ -22,8 +22,8 @@ SHARED_HOSTS = frozenset({
 # fmt: on
 
 
-class Kind(StrEnum):
-    """What a known source is."""
+class ReferrerKind(StrEnum):
+    """The category of a known referrer."""
 
     AI = "ai"
     SOCIAL = "social"
@@ -33,40 +33,40 @@ class Kind(StrEnum):
     SEARCH = "search"
 
 
-MAX_LABELS = 8  # no known host has more; a visitor can name one of a thousand
+MAX_LABELS = 8  # no known host has more; a visitor can send a host with a thousand
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """A source by name; its kind is None if it is none of the known ones."""
+class ReferrerSource:
+    """A source of visits by name; without a kind if it is not a known one."""
 
     name: str
-    kind: Kind | None = None
+    kind: ReferrerKind | None = None
 
 
 @dataclass(slots=True)
 class Referrers:
-    """The known sources, by place (host, with or without the beginning of a path) and by the names campaigns call them."""
+    """The known sources, by place (a host, with or without a path prefix) and by the names that campaigns use."""
 
-    places: dict[str, list[tuple[str, Source]]] = field(default_factory=dict)  # host → (path, source), longest path first
-    names: dict[str, Source] = field(default_factory=dict)
+    places: dict[str, list[tuple[str, ReferrerSource]]] = field(default_factory=dict)  # host → (path, source), longest path first
+    names: dict[str, ReferrerSource] = field(default_factory=dict)
 
-    def find_by_host(self, host: str, path: str = "/") -> Source | None:
-        """Give the source of a page: the nearest known host, and there the longest known beginning of the path."""
+    def find_by_host(self, host: str, path: str = "/") -> ReferrerSource | None:
+        """Return the source of a page: that of the nearest known host, and there of the longest known path prefix."""
         for depth, form in _forms(host.removeprefix("www.")):
-            for beginning, source in self.places.get(form, ()):
-                # A search engine's other houses (docs.google.com) are no search: its hosts are all in the list.
-                if path.startswith(beginning) and (depth == 0 or source.kind is not Kind.SEARCH):
+            for prefix, source in self.places.get(form, ()):
+                # Subdomains of a search engine, such as docs.google.com, are not search: the list has all of its search hosts.
+                if path.startswith(prefix) and (depth == 0 or source.kind is not ReferrerKind.SEARCH):
                     return source
         return None
 
-    def find_by_name(self, name: str) -> Source | None:
-        """Give the source a campaign names: `google`, `fb`, `chatgpt.com`."""
+    def find_by_name(self, name: str) -> ReferrerSource | None:
+        """Return the source that a campaign names: `google`, `fb`, `chatgpt.com`."""
         folded = name.strip().lower()
         return self.names.get(folded) or (self.find_by_host(folded) if "." in folded else None)
 
-    def add(self, source: Source, hosts: str, names: tuple[str, ...] = ()) -> None:
-        """Take a source over from the data; the last to claim a place or a name has it."""
+    def add(self, source: ReferrerSource, hosts: str, names: tuple[str, ...] = ()) -> None:
+        """Add a source; it replaces earlier ones at the same places and names."""
         for place in hosts.split():
             host, slash, path = place.partition("/")
             known = self.places.setdefault(host, [])
@@ -76,7 +76,7 @@ class Referrers:
 
 
 def _forms(host: str) -> Iterator[tuple[int, str]]:
-    """Give the ways the data may write a host: itself, with {} for a country, then the same for each host above it, with its height."""
+    """Yield the spellings of a host in the data, with {} for a country, then those of each parent domain, with the number of labels removed."""
     labels = host.split(".")
     for depth in range(max(0, len(labels) - MAX_LABELS), len(labels) - 1):
         rest = labels[depth:]
@@ -90,9 +90,9 @@ def _forms(host: str) -> Iterator[tuple[int, str]]:
 
 
 def registrable_site(host: str) -> str:
-    """Give the part of a host that one owner registered: example.co.uk of www.shop.example.co.uk.
+    """Return the registrable domain of a host: example.co.uk for www.shop.example.co.uk.
 
-    A rule of thumb instead of the public suffix list: it errs towards two hosts being two sites.
+    A heuristic instead of the public suffix list; when in doubt, two hosts are two sites.
     """
     labels = host.lower().rstrip(".").split(".")
     if labels[-1].isdigit() or ":" in host or len(labels) < 3:
@@ -104,21 +104,25 @@ def registrable_site(host: str) -> str:
 
 @cache
 def load_referrers() -> Referrers:
-    """Read the known sources; what the project adds wins over the list it builds on."""
+    """Load the known sources; the project's own additions override the upstream list."""
     referrers = Referrers()
     for line in _read("referrers.csv"):
-        referrers.add(Source(line["name"], Kind(line["kind"])), line["hosts"])
+        referrers.add(ReferrerSource(line["name"], ReferrerKind(line["kind"])), line["hosts"])
     for line in _read("more_referrers.csv"):
-        # Names come from here only: in the long list stand engines called Free, Inbox and Orange, which campaigns mean otherwise.
-        referrers.add(Source(line["name"], Kind(line["kind"])), line["hosts"], (line["name"].lower(), *line["aliases"].split()))
+        # Only these have names: the upstream list has engines called Free, Inbox and Orange, words that campaigns use differently.
+        referrers.add(
+            ReferrerSource(line["name"], ReferrerKind(line["kind"])), line["hosts"], (line["name"].lower(), *line["aliases"].split())
+        )
     return referrers
 
 
 @cache
-def load_click_ids() -> Mapping[str, tuple[Source, str]]:
-    """Read who adds which click id to a link, and the medium that says."""
+def load_click_ids() -> Mapping[str, tuple[ReferrerSource, str]]:
+    """Load the source and the medium of each click id."""
     names = load_referrers().names
-    return {line["name"]: (names.get(line["source"].lower(), Source(line["source"])), line["medium"]) for line in _read("click_ids.csv")}
+    return {
+        line["name"]: (names.get(line["source"].lower(), ReferrerSource(line["source"])), line["medium"]) for line in _read("click_ids.csv")
+    }
 
 
 def _read(name: str) -> list[dict[str, str]]:

@@ -8,7 +8,7 @@ from typing import Final
 from enrichment.bots import find_bot_reasons
 from enrichment.channels import find_channel
 from enrichment.device import find_device
-from enrichment.place import Places, State
+from enrichment.place import DatabaseState, Places
 from schemas.contract import columns, load_schema
 from streams.decoding import CompiledDecoder
 from streams.facts import Lookups
@@ -56,5 +56,5 @@ def _decoder(settings: Settings) -> CompiledDecoder:
 
 def _lookups(settings: Settings, metrics: Metrics) -> Lookups:
     places = Places(settings.places)
-    metrics.watch_places(lambda: places.state is State.READY, lambda: places.failed_loads + places.failed_lookups)
+    metrics.watch_places(lambda: places.state is DatabaseState.READY, lambda: places.failed_loads + places.failed_lookups)
     return Lookups(places.find, find_device, find_bot_reasons, find_channel)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from enrichment.channels import RULES, Channel, find_channel
-from enrichment.referrers import Kind, load_click_ids, load_referrers, registrable_site
+from enrichment.referrers import ReferrerKind, load_click_ids, load_referrers, registrable_site
 
 CHANNELS = {name for name, _ in RULES} | {"Referral", "Direct", None}
 
@@ -220,9 +220,9 @@ def test_each_place_of_the_data_is_the_place_of_one_source() -> None:
 
 
 def test_the_data_know_sources_of_every_kind() -> None:
-    assert {source.kind for source in load_referrers().names.values()} == set(Kind)
+    assert {source.kind for source in load_referrers().names.values()} == set(ReferrerKind)
 
 
 def test_every_click_id_says_whose_it_is() -> None:
     assert all(source.name and medium for source, medium in load_click_ids().values())
-    assert load_click_ids()["gclid"][0].kind is Kind.SEARCH
+    assert load_click_ids()["gclid"][0].kind is ReferrerKind.SEARCH

@@ -15,7 +15,7 @@ from netaddr import IPSet  # type: ignore[import-untyped]  # the package carries
 from structlog.testing import capture_logs
 
 from enrichment import demo_places
-from enrichment.place import COUNTRIES_PATH, Place, Places, State
+from enrichment.place import COUNTRIES_PATH, DatabaseState, Place, Places
 
 BERLIN = {
     "country": {"iso_code": "DE", "names": {"en": "Germany", "de": "Deutschland"}},
@@ -143,7 +143,7 @@ def test_an_address_that_is_not_in_the_database_has_no_place(path: Path) -> None
 
 def test_without_a_file_every_place_is_unknown_and_the_state_says_so(path: Path) -> None:
     places = Places(path)
-    assert (places.find("81.2.69.0"), places.state) == (None, State.MISSING)
+    assert (places.find("81.2.69.0"), places.state) == (None, DatabaseState.MISSING)
 
 
 def test_a_file_that_comes_later_is_taken(path: Path, clock: Clock) -> None:
@@ -152,7 +152,7 @@ def test_a_file_that_comes_later_is_taken(path: Path, clock: Clock) -> None:
     write_database(path, {"81.2.69.0/24": BERLIN})
     clock.now += 1.0
     assert places.find("81.2.69.0") is not None
-    assert places.state is State.READY
+    assert places.state is DatabaseState.READY
 
 
 @pytest.mark.parametrize("exchange", [Path.replace, shutil.copyfile], ids=["renamed over", "copied over"])
@@ -183,7 +183,7 @@ def test_an_unreadable_new_file_leaves_the_old_one_in_use(path: Path, clock: Clo
     path.write_bytes(content)
     clock.now += 1.0
     assert places.find("81.2.69.0") == before is not None
-    assert (places.state, places.failed_loads) == (State.STALE, 1)
+    assert (places.state, places.failed_loads) == (DatabaseState.STALE, 1)
 
 
 def test_an_unreadable_file_is_tried_once_and_again_when_it_changes(path: Path, clock: Clock) -> None:
@@ -192,7 +192,7 @@ def test_an_unreadable_file_is_tried_once_and_again_when_it_changes(path: Path, 
     for _ in range(3):
         assert places.find("81.2.69.0") is None
         clock.now += 1.0
-    assert (places.state, places.failed_loads) == (State.UNREADABLE, 1)
+    assert (places.state, places.failed_loads) == (DatabaseState.UNREADABLE, 1)
     write_database(path, {"81.2.69.0/24": BERLIN})
     assert places.find("81.2.69.0") is not None
 
@@ -208,7 +208,7 @@ def test_a_truncated_file_is_refused(path: Path, clock: Clock) -> None:
     whole = write_database(path, {"81.2.69.0/24": BERLIN}).read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
     places = Places(path, monotonic=clock)
-    assert (places.find("81.2.69.0"), places.state) == (None, State.UNREADABLE)
+    assert (places.find("81.2.69.0"), places.state) == (None, DatabaseState.UNREADABLE)
 
 
 def test_a_file_damaged_in_the_middle_gives_no_place_and_counts(path: Path) -> None:
@@ -225,7 +225,7 @@ def test_a_file_taken_away_leaves_no_places(path: Path, clock: Clock) -> None:
     places.find("81.2.69.0")
     path.unlink()
     clock.now += 1.0
-    assert (places.find("81.2.69.0"), places.state) == (None, State.MISSING)
+    assert (places.find("81.2.69.0"), places.state) == (None, DatabaseState.MISSING)
 
 
 def test_every_network_of_the_demo_has_its_place(demo: Path) -> None:
