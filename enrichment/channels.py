@@ -78,7 +78,7 @@ def find_channel(
     utm_campaign: str | None,
     click_id: str | None,
 ) -> Channel:
-    """Return the channel and source of a page view; None for both if it follows a page of the same site, else Direct if nothing is known."""
+    """Return the channel and source of a page view: None for both after a page of the same site, Direct if nothing is known."""
     clicked, click_medium = load_click_ids().get((click_id or "").partition(":")[0], (None, ""))
     is_internal = referrer_host is not None and _is_same_site(page_host, referrer_host)
     referring = _referring(referrer, referrer_host) if referrer_host and not is_internal else None

@@ -76,7 +76,7 @@ class Referrers:
 
 
 def _forms(host: str) -> Iterator[tuple[int, str]]:
-    """Yield the spellings of a host in the data, with {} for a country, then those of each parent domain, with the number of labels removed."""
+    """Yield each possible spelling of a host and its parent domains in the data, {} for a country, with the number of labels removed."""
     labels = host.split(".")
     for depth in range(max(0, len(labels) - MAX_LABELS), len(labels) - 1):
         rest = labels[depth:]

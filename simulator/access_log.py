@@ -1,4 +1,4 @@
-"""Access logs in Apache's combined format: one line to one request, and which requests are pages."""
+"""Access logs in Apache's combined format: a parser for their lines, and the rule for page views."""
 
 import re
 from dataclasses import dataclass
@@ -13,20 +13,20 @@ _LETTERS = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "v": "\v"}
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _INSTANT = re.compile(r"(\d{2})/([A-Z][a-z]{2})/(\d{4}):(\d{2}:\d{2}:\d{2}) ([+-]\d{4})")
 
-# A request for one of these is part of a page or a file, not a page.
+# Extensions of resources and downloads, which are not page views.
 _FILES = """
     7z apk atom avi avif bmp bz2 c class conf cpp css csv deb dmg doc docx eot exe flv gem gif gz h ico jar jpeg jpg js json less log lua
     m4 map markdown md mid mjs mk mov mp3 mp4 mpeg mpg msi odt ogg otf pcap pdf pl png ppt pptx ps py pyc rar rb rpm rss rtf scss sh spec
     sql svg swf tar tex tgz tif tiff ts ttf txt wasm wav webm webmanifest webp whl woff woff2 xls xlsx xml xsl xz yaml yml zip
 """
-NO_PAGE_EXTENSIONS = frozenset(_FILES.split())
+NON_PAGE_EXTENSIONS = frozenset(_FILES.split())
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request as the log tells it."""
+    """One request, as the log records it."""
 
-    address: str
+    client: str  # an IP address or a host name
     occurred_at: int  # milliseconds since 1970
     method: str
     target: str
@@ -36,32 +36,32 @@ class Request:
 
 
 def parse_line(line: str) -> Request | None:
-    """Read one line; None if it is not a request in combined format."""
+    """Parse one line; return None if it is not a request in combined format."""
     match = _COMBINED.fullmatch(line)
     if match is None:
         return None
-    address, stamp, request, status, referrer, user_agent = match.groups()
+    client, stamp, request, status, referrer, user_agent = match.groups()
     method, _, rest = _unescape(request).partition(" ")
     target, _, protocol = rest.rpartition(" ")
     occurred_at = _instant(stamp)
     if occurred_at is None or not target or not protocol.startswith("HTTP/"):
         return None
-    return Request(address, occurred_at, method, target, int(status), _present(referrer), _present(user_agent))
+    return Request(client, occurred_at, method, target, int(status), _present(referrer), _present(user_agent))
 
 
-def no_page_because(request: Request) -> str | None:
-    """Say why a request is no page view (`method`, `status` or `extension`); None if it is one."""
+def skip_reason(request: Request) -> str | None:
+    """Return the reason that a request is not a page view (`method`, `status` or `extension`); None if it is one."""
     if request.method != "GET":
         return "method"
     if not (200 <= request.status <= 299 or request.status == 304):
         return "status"
-    return "extension" if extension(request.target) in NO_PAGE_EXTENSIONS else None
+    return "extension" if extension(request.target) in NON_PAGE_EXTENSIONS else None
 
 
 def extension(target: str) -> str:
-    """Give the extension of a request target's path, in lower case and without the dot; empty if there is none."""
+    """Return the extension of a request target's path, in lower case and without the dot; empty if it has none."""
     path = target.partition("?")[0]
-    if not path.startswith("/") and "://" in path:  # a request line may carry a whole address, whose host is no path
+    if not path.startswith("/") and "://" in path:  # an absolute URL: the host is not part of the path
         path = "/" + path.partition("://")[2].partition("/")[2]
     return PurePosixPath(path).suffix[1:].lower() if not path.endswith("/") else ""
 
@@ -87,7 +87,7 @@ def _unescape(field: str) -> str:
     if "\\" not in field:
         return field
     text = _ESCAPE.sub(lambda match: _character(match[1]), field)
-    # Escaped bytes came back one by one as surrogates; together they may be UTF-8.
+    # Each escaped byte became a surrogate; together they may be UTF-8.
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 

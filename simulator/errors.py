@@ -1,8 +1,8 @@
-"""What can go wrong with the simulator as a whole.
+"""Errors of the simulator.
 
 SimulatorError
 ├── LogDamaged              an access log cannot be read to its end
-└── CollectorUnavailable    the collector did not take a batch within the bounded number of tries
+└── CollectorUnavailable    the collector did not accept a batch within the maximum number of tries
 """
 
 
@@ -11,8 +11,8 @@ class SimulatorError(Exception):
 
 
 class LogDamaged(SimulatorError):
-    """An access log cannot be read to its end; what stands before has been sent."""
+    """An access log cannot be read to its end; the lines before the damage have been sent."""
 
 
 class CollectorUnavailable(SimulatorError):
-    """The collector did not take a batch within the bounded number of tries."""
+    """The collector did not accept a batch within the maximum number of tries."""

@@ -1,4 +1,4 @@
-"""Replay of access logs: the page lines of a log become events with their own times, addresses and agents."""
+"""Replay of access logs: the page views of a log become events with their original times, client IPs and user agents."""
 
 import gzip
 import hashlib
@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import BinaryIO, cast
 from urllib.parse import urljoin
 
-from simulator.access_log import Request, no_page_because, parse_line
+from simulator.access_log import Request, parse_line, skip_reason
 from simulator.errors import LogDamaged
 from simulator.trusted_source import BATCH_EVENTS, Event, TrustedSource
 
 GZIP_MAGIC = b"\x1f\x8b"
 MAX_LINE_BYTES = 64 * 1024
-REMEMBERED_LINES = 100_000  # equal lines have the same second, so they stand near each other
+CACHED_LINES = 100_000  # equal lines have the same second, so they are close to each other
 LISTED_UNREADABLE = 100
 
 Progress = Callable[[int, int], None]  # bytes of the file read so far, bytes of the file
@@ -25,13 +25,13 @@ Progress = Callable[[int, int], None]  # bytes of the file read so far, bytes of
 
 @dataclass
 class Summary:
-    """Where each line of the log went; `is_exact` says that none is missing."""
+    """The outcome of every line of the log; `is_exact` checks that none is missing."""
 
     lines: int = 0
     ok: int = 0
     duplicates: int = 0
-    refused: Counter[str] = field(default_factory=Counter)  # pages that the collector did not take, by reason
-    no_pages: Counter[str] = field(default_factory=Counter)  # by why: method, status, extension
+    refused: Counter[str] = field(default_factory=Counter)  # page views that the collector rejected, by reason
+    no_pages: Counter[str] = field(default_factory=Counter)  # by reason: method, status, extension
     unreadable: int = 0
     unreadable_lines: list[int] = field(default_factory=list)  # line numbers, the first hundred
 
@@ -42,11 +42,11 @@ class Summary:
 
     @property
     def is_exact(self) -> bool:
-        """Every line is accounted for once."""
+        """Whether every line is counted exactly once."""
         return self.lines == self.pages + self.no_pages.total() + self.unreadable
 
     def count_results(self, results: list[str]) -> None:
-        """Add the collector's answer to a batch."""
+        """Count the collector's response to a batch."""
         for result in results:
             if result == "ok":
                 self.ok += 1
@@ -56,24 +56,24 @@ class Summary:
                 self.refused[result] += 1
 
     def count_unreadable(self) -> None:
-        """Add the current line as one that is no request."""
+        """Count the current line as unreadable."""
         self.unreadable += 1
         if len(self.unreadable_lines) < LISTED_UNREADABLE:
             self.unreadable_lines.append(self.lines)
 
 
 class LineIds:
-    """Event ids of lines: the same line of the same log always gets the same id, its repetition another."""
+    """Event ids of lines: each occurrence of a line in a log has its own id, which is the same in every replay."""
 
     def __init__(self) -> None:
         self._seen: OrderedDict[bytes, int] = OrderedDict()
 
     def next_id(self, line: bytes) -> str:
-        """Give the id of this occurrence of the line: 32 hexadecimal digits."""
+        """Return the id of this occurrence of the line: 32 hexadecimal digits."""
         digest = hashlib.blake2b(line, digest_size=16).digest()
         number = self._seen.pop(digest, 0) + 1
         self._seen[digest] = number
-        if len(self._seen) > REMEMBERED_LINES:
+        if len(self._seen) > CACHED_LINES:
             self._seen.popitem(last=False)
         return hashlib.blake2b(digest + number.to_bytes(8, "little"), digest_size=16).hexdigest()
 
@@ -81,7 +81,7 @@ class LineIds:
 def replay(
     path: Path, collector_internal_url: str, *, site: str, progress: Progress = lambda _read, _size: None, origin: str | None = None
 ) -> Summary:
-    """Send the page lines of a log (plain or gzip) to the collector; it can be run again without doubling anything.
+    """Send the page views of a log (plain or gzip) to the collector. Safe to run again: no duplicates.
 
     Raises OSError if the file cannot be opened, LogDamaged if it cannot be read to its end, and CollectorUnavailable.
     """
@@ -109,7 +109,7 @@ def _events(lines: Iterator[bytes], origin: str, summary: Summary) -> Iterator[E
         request = parse_line(line.decode("utf-8", "replace"))
         if request is None:
             summary.count_unreadable()
-        elif reason := no_page_because(request):
+        elif reason := skip_reason(request):
             summary.no_pages[reason] += 1
         else:
             yield _page_view(request, ids.next_id(line), origin)
@@ -120,7 +120,7 @@ def _page_view(request: Request, event_id: str, origin: str) -> Event:
         "id": event_id,
         "type": "pageView",
         "occurred_at": request.occurred_at,
-        "address": request.address,
+        "address": request.client,
         "url": _url(request.target, origin),
         "user_agent": request.user_agent,
         "referrer": request.referrer,
@@ -129,10 +129,10 @@ def _page_view(request: Request, event_id: str, origin: str) -> Event:
 
 
 def _url(target: str, origin: str) -> str:
-    if target.startswith("/"):  # not urljoin: a path that begins with two slashes is no host here
+    if target.startswith("/"):  # not urljoin: it takes the first part of a path after two slashes for a host
         return origin.rstrip("/") + target
     try:
-        return urljoin(origin, target)  # a request line may carry a whole address
+        return urljoin(origin, target)  # a request line may contain an absolute URL
     except ValueError:
         return origin
 
@@ -147,7 +147,7 @@ def _open_log(path: Path) -> Iterator[tuple[Iterator[bytes], Callable[[], int]]]
 
 
 def _lines(content: BinaryIO) -> Iterator[bytes]:
-    """Give the lines without their ends; a line beyond the bound is cut, its rest skipped."""
+    """Yield the lines without their line ends; a line that is too long is truncated."""
     number = 0
     try:
         while line := content.readline(MAX_LINE_BYTES):
@@ -157,4 +157,4 @@ def _lines(content: BinaryIO) -> Iterator[bytes]:
                 rest = content.readline(MAX_LINE_BYTES)
             yield line.rstrip(b"\r\n")
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise LogDamaged(f"the log cannot be read beyond line {number}: {error}; is the file whole?") from error
+        raise LogDamaged(f"the log cannot be read beyond line {number}: {error}; is the file complete?") from error

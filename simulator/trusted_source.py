@@ -1,4 +1,4 @@
-"""Posting to the collector's internal port as a trusted source: batches, bounded retries with the same ids."""
+"""A client for the collector's internal port that sends batches as a trusted source and retries with the same ids."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -12,13 +12,13 @@ from simulator.errors import CollectorUnavailable
 BATCH_EVENTS = 50  # the collector's limit
 BATCH_BYTES = 192 * 1024  # below the collector's limit on a body, with room for the envelope
 MAX_TRIES = 8
-MAX_WAIT_SECONDS = 15.0
+MAX_BACKOFF_SECONDS = 15.0
 
 Event = dict[str, Any]
 
 
 class TrustedSource:
-    """A client of the internal port: events in, one result an event out."""
+    """A client of the internal port."""
 
     def __init__(self, collector_internal_url: str, site: str, *, pause: Callable[[float], None] = time.sleep) -> None:
         self._client = httpx.Client(base_url=collector_internal_url, timeout=30, trust_env=False)
@@ -32,7 +32,7 @@ class TrustedSource:
         self._client.close()
 
     def send(self, events: Sequence[Event]) -> list[str]:
-        """Send a batch and give one result for each event: ok, duplicate or the reason of the refusal."""
+        """Send a batch and return one result per event: ok, duplicate or the rejection reason."""
         body = msgspec.json.encode({"version": 1, "site": self._site, "sent_at": time.time_ns() // 1_000_000, "events": events})
         if len(body) > BATCH_BYTES and len(events) > 1:
             middle = len(events) // 2
@@ -47,7 +47,7 @@ class TrustedSource:
                 problem = str(error) or type(error).__name__
                 wait = backoff_seconds(number, {})
             else:
-                if not is_worth_another_try(response.status_code):
+                if not is_retryable(response.status_code):
                     return response
                 problem = f"status {response.status_code}"
                 wait = backoff_seconds(number, response.headers)
@@ -64,16 +64,16 @@ class TrustedSource:
         return [str(answer.get("reason") or f"status_{response.status_code}")] * count
 
 
-def is_worth_another_try(status: int) -> bool:
-    """Tell whether the same batch may be taken later: 408, 429 and every 5xx."""
+def is_retryable(status: int) -> bool:
+    """Whether the same batch may be accepted later: 408, 429 and every 5xx."""
     return status in (408, 429) or status >= 500
 
 
 def backoff_seconds(number: int, headers: Mapping[str, str]) -> float:
-    """Give the pause before the next try: what Retry-After asks or doubling from half a second, bounded."""
+    """Return the seconds before the next try: Retry-After, or exponential backoff from half a second; at most 15 s."""
     asked = headers.get("Retry-After", "")
     wait = float(asked) if asked.isdecimal() else 0.5 * 2 ** (number - 1)
-    return min(wait, MAX_WAIT_SECONDS)
+    return min(wait, MAX_BACKOFF_SECONDS)
 
 
 def _answer(content: bytes) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`python -m simulator.shop`: settings in, shop up, nothing else."""
+"""`python -m simulator.shop`: read the settings and serve the shop."""
 
 import os
 import signal
@@ -19,19 +19,19 @@ log = structlog.get_logger()
 
 
 def main() -> int:
-    """Serve the shop until SIGTERM or Ctrl-C; 2 when a setting is wrong, 1 when the port cannot be had."""
+    """Serve the shop until SIGTERM or Ctrl-C; return 2 for an invalid setting, 1 if the port is not available."""
     try:
         settings = ShopSettings.read(os.environ)
         listener = _listen(settings.host, settings.port)
     except SettingsError as error:
-        print(error, file=sys.stderr)  # noqa: T201 - one line for each fault, to whoever starts it
+        print(error, file=sys.stderr)  # noqa: T201 - one line for each fault, for the operator
         return 2
     except OSError as error:
         print(f"HEADRACE_SHOP_PORT: cannot listen on {settings.host}:{settings.port}: {os.strerror(error.errno or 0)}", file=sys.stderr)  # noqa: T201
         return 1
     keep_private()
     configure()
-    # The peer's address as the socket tells it; what browsers claim in X-Forwarded-For is the collector's to judge.
+    # Keep the peer IP of the socket; the collector evaluates X-Forwarded-For.
     config = uvicorn.Config(create_app(settings), proxy_headers=False, access_log=False, log_level="error", timeout_graceful_shutdown=10)
     server = uvicorn.Server(config)
     _end_on_signals(server)
@@ -42,7 +42,7 @@ def main() -> int:
 
 
 def _end_on_signals(server: uvicorn.Server) -> None:
-    """Make a signal an ordinary end: uvicorn raises it again when it has stopped, and has no ears for it before it starts."""
+    """Exit normally on a signal: uvicorn raises it again after it has stopped, and ignores it before it starts."""
 
     def end(_signal: int, _frame: FrameType | None) -> None:
         server.should_exit = True

@@ -1,4 +1,4 @@
-"""The shop as a Starlette application: its pages, its files and the way to the collector."""
+"""The shop as a Starlette application: its pages, its files and the proxy to the collector."""
 
 import csv
 import io
@@ -23,7 +23,7 @@ from simulator.shop.products import CURRENCY, Catalogue, load_catalogue
 from startup.guarded_app import GuardedApp
 from startup.port_guard import malformed
 
-# Nothing from elsewhere: neither scripts nor pictures nor requests.
+# No scripts, images or requests from other origins.
 _PAGE_HEADERS = (
     (b"content-security-policy", b"default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"),
     (b"referrer-policy", b"strict-origin-when-cross-origin"),
@@ -38,13 +38,13 @@ _PLAIN_PAGES = {
 
 
 class PageHeaders:
-    """Adds what browsers shall hold themselves to, where the answer does not say otherwise."""
+    """Middleware that adds security headers which the response does not set itself."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Hand on one request and add the headers to its answer."""
+        """Forward one request and add the headers to its response."""
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -56,9 +56,9 @@ class PageHeaders:
 
 
 def create_app(settings: ShopSettings) -> Starlette:
-    """Put the shop together."""
+    """Create the application."""
     catalogue = load_catalogue()
-    # A collector on a machine of one's own is never behind the proxy that the environment may name.
+    # The collector on this machine is not behind the proxy in the environment.
     client = httpx.AsyncClient(base_url=settings.collector_url, timeout=TIMEOUT_SECONDS, trust_env=False)
     proxy = CollectorProxy(client)
 
@@ -77,7 +77,7 @@ def create_app(settings: ShopSettings) -> Starlette:
     ]
     middleware = [Middleware(GuardedApp, check=malformed), Middleware(PageHeaders)]
     shop = Starlette(routes=routes, lifespan=lifespan, middleware=middleware, exception_handlers={404: _missing})
-    shop.router.redirect_slashes = False  # it would send visitors to whatever host they named
+    shop.router.redirect_slashes = False  # it would redirect visitors to any host that they send
     return shop
 
 

@@ -1,4 +1,4 @@
-"""The shop's journal: articles long enough to scroll, from articles.json beside this file."""
+"""The shop's journal: articles that are long enough to scroll, from articles.json in this folder."""
 
 import json
 from dataclasses import dataclass
@@ -21,13 +21,13 @@ class Article:
     slug: str
     title: str
     lead: str
-    category: str  # slug of the shelf it is about
+    category: str  # slug of the category that it is about
     sections: tuple[Section, ...]
 
 
 @cache
 def load_articles() -> dict[str, Article]:
-    """Read all articles, by slug."""
+    """Load all articles, by slug."""
     rows = json.loads(Path(__file__).with_name("articles.json").read_text("utf-8"))
     return {row["slug"]: _article(row) for row in rows}
 

@@ -1,4 +1,4 @@
-"""The shop's pages as HTML: templates from pages/ filled with what is on sale."""
+"""The shop's pages as HTML: templates from pages/, filled from the catalogue."""
 
 import json
 from collections.abc import Iterable
@@ -17,19 +17,19 @@ RELATED = 4
 
 
 def home(catalogue: Catalogue) -> str:
-    """The first page: shelves and favourites."""
+    """The home page: categories and favourites."""
     favourites = [category.products[0] for category in catalogue.categories.values()][:FAVOURITES]
     shelves = "\n".join(_shelf(category) for category in catalogue.categories.values())
     return _page("Good things, few of them", _fill("home", categories=shelves, products=_cards(favourites)))
 
 
 def category(chosen: Category) -> str:
-    """One shelf with what stands on it."""
+    """One category with its products."""
     return _page(chosen.name, _fill("category", name=escape(chosen.name), products=_cards(chosen.products)))
 
 
 def product(chosen: Product, shelf: Category, everything: Catalogue) -> str:
-    """One product, and others: of its shelf first."""
+    """One product with related ones, first of its category."""
     others = [*shelf.products, *everything.products.values()]
     related = [other for other in dict.fromkeys(others) if other is not chosen][:RELATED]
     fields = {"id": chosen.id, "title": chosen.title, "price": chosen.price, "category": chosen.category}
@@ -47,7 +47,7 @@ def product(chosen: Product, shelf: Category, everything: Catalogue) -> str:
 
 
 def catalogue(everything: Catalogue) -> str:
-    """All products; the page's own script shows the shelf and filters that the address names."""
+    """All products; a script in the page applies the category and the filters of the URL."""
     options = "".join(f'<option value="{escape(shelf.slug)}">{escape(shelf.name)}</option>' for shelf in everything.categories.values())
     content = _fill("catalogue", options=options, products=_cards(everything.products.values()))
     return _page("Catalogue", content, scripts=_CATALOGUE_SCRIPT)
@@ -75,7 +75,7 @@ def article(chosen: Article) -> str:
 
 
 def plain(name: str, title: str) -> str:
-    """A page that is the same for everybody: about, basket, checkout, thanks, missing."""
+    """A static page: about, basket, checkout, thanks or missing."""
     return _page(title, _fill(name))
 
 

@@ -1,4 +1,4 @@
-"""What the shop sells: the products of data/products.json and their categories."""
+"""The catalogue of the shop: the products of data/products.json and their categories."""
 
 import json
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ _FILE = Path(__file__).parents[1] / "data" / "products.json"
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """One thing on sale."""
+    """One product on sale."""
 
     id: str
     title: str
@@ -22,7 +22,7 @@ class Product:
 
 @dataclass(frozen=True, slots=True)
 class Category:
-    """Products of one sort, under the slug its address carries."""
+    """A category of products, with its slug in URLs."""
 
     slug: str
     name: str
@@ -39,7 +39,7 @@ class Catalogue:
 
 @cache
 def load_catalogue() -> Catalogue:
-    """Read the catalogue from the file beside the package."""
+    """Load the catalogue from data/products.json."""
     rows = json.loads(_FILE.read_text("utf-8"))
     products = {row["id"]: Product(row["id"], row["title"], row["description"], _slug(row["category"]), row["price"]) for row in rows}
     names = {_slug(row["category"]): row["category"].replace("&", " & ").capitalize() for row in rows}

@@ -1,1 +1,1 @@
-"""Simulated visits to the demo shop: who comes, from where, what they do, and what the tracker would report of it."""
+"""Simulated visits to the demo shop: visitors, their sources, their journeys, and the events that the tracker would send."""

@@ -1,4 +1,4 @@
-"""`python -m simulator.visits`: settings in, visits to the shop, nothing else."""
+"""`python -m simulator.visits`: read the settings and visit the shop."""
 
 import asyncio
 import contextlib
@@ -23,20 +23,20 @@ from startup.files import keep_private
 from startup.logs import configure
 from startup.settings import SettingsError
 
-LOG_EVERY_SECONDS = 60
+LOG_INTERVAL_SECONDS = 60
 
 log = structlog.get_logger()
 
 
 def main() -> int:
-    """Visit the shop until SIGTERM, Ctrl-C or the end that the settings name; 2 when a setting is wrong."""
+    """Visit the shop until SIGTERM, Ctrl-C or the end in the settings; return 2 for an invalid setting."""
     try:
         settings = VisitsSettings.read(os.environ)
         world_file = settings.places
         if not world_file.is_file():
             raise SettingsError([f"HEADRACE_VISITS_PLACES: there is no file {world_file}"])
     except SettingsError as error:
-        print(error, file=sys.stderr)  # noqa: T201 - one line for each fault, to whoever starts it
+        print(error, file=sys.stderr)  # noqa: T201 - one line for each fault, for the operator
         return 2
     keep_private()
     configure()
@@ -62,11 +62,11 @@ async def _run(settings: VisitsSettings) -> None:
 async def _visit(settings: VisitsSettings) -> None:
     limits = httpx.Limits(max_connections=32, max_keepalive_connections=16)
     async with httpx.AsyncClient(base_url=settings.shop_url, limits=limits, timeout=30, trust_env=False) as client:
-        # Who visits follows from the seed; the ids are new at each start, or the second start's events would be the first's again.
+        # The seed determines the visitors. The ids are new at each start; otherwise the events of a second start would be duplicates.
         runner = Runner(settings, load_world(settings.places), uuid4().hex, client)
         log.info("visits started", rate=settings.rate, seed=settings.seed)
         try:
-            async with _telling(runner):
+            async with _logging_progress(runner):
                 await runner.run()
         finally:
             log.info("visits ended", **asdict(runner.tally))
@@ -77,7 +77,7 @@ async def _send_past(settings: VisitsSettings) -> None:
 
     def wait(seconds: float) -> None:
         if stop.wait(seconds):
-            raise CollectorUnavailable("told to stop")
+            raise CollectorUnavailable("stopped")
 
     sending = partial(
         backfill,
@@ -94,20 +94,20 @@ async def _send_past(settings: VisitsSettings) -> None:
     try:
         summary = await asyncio.to_thread(sending)
     finally:
-        stop.set()  # a thread cannot be cancelled, only asked
+        stop.set()  # a thread cannot be cancelled, it must end itself
     log.info("past visits sent", count=summary.events, ok=summary.ok, refused=summary.refused)
 
 
 @contextlib.asynccontextmanager
-async def _telling(runner: Runner) -> AsyncIterator[None]:
-    """Log the tally now and then while the block runs."""
+async def _logging_progress(runner: Runner) -> AsyncIterator[None]:
+    """Log the tally at intervals while the block runs."""
 
-    async def tell() -> None:
+    async def log_progress() -> None:
         while True:
-            await asyncio.sleep(LOG_EVERY_SECONDS)
+            await asyncio.sleep(LOG_INTERVAL_SECONDS)
             log.info("visits", **asdict(runner.tally))
 
-    task = asyncio.create_task(tell())
+    task = asyncio.create_task(log_progress())
     try:
         yield
     finally:

@@ -1,6 +1,6 @@
-"""Past visits, sent at once: so that charts over time have something to show from the first minute.
+"""Past visits, sent at once, so that charts over time are not empty in the first minutes.
 
-The visits of a day are the same whenever they are sent and whatever else is sent: repeating a backfill doubles nothing.
+The visits of a day depend on the seed and the date only. Safe to run again: no duplicates.
 """
 
 import time
@@ -17,7 +17,7 @@ from simulator.visits.world import World, load_world
 
 DAY_MS = 86_400_000
 HOUR_MS = 3_600_000
-# How busy each hour of the visitor's own day is, and each day from Monday on, the busiest being 1.
+# The traffic of each hour in the visitor's local time, and of each weekday from Monday, relative to the busiest.
 HOUR_WEIGHTS = (6, 4, 3, 2, 2, 4, 9, 16, 24, 30, 34, 36, 38, 35, 34, 36, 38, 42, 50, 58, 62, 54, 36, 16)
 WEEKDAY_SHARES = (1.0, 0.96, 0.93, 0.9, 0.82, 0.74, 0.88)
 
@@ -26,14 +26,14 @@ Progress = Callable[[int, int], None]  # days sent, days
 
 @dataclass
 class BackfillSummary:
-    """What became of the past events."""
+    """The outcome of the past events."""
 
     events: int = 0
     ok: int = 0
     refused: dict[str, int] = field(default_factory=dict)
 
     def count(self, results: list[str]) -> None:
-        """Add the collector's answer to a batch."""
+        """Count the collector's response to a batch."""
         self.events += len(results)
         for result in results:
             if result == "ok":
@@ -76,7 +76,7 @@ def backfill(
 
 
 def day_of_events(world: World, day: int, *, visits_per_day: int, seed: str, shop_url: str) -> list[Event]:
-    """Give the events of the visits that begin on a day (a proleptic Gregorian ordinal), by time."""
+    """Return the events of the visits that begin on a day (a proleptic Gregorian ordinal), sorted by time."""
     events = [event for visit, began_at in _visits(world, day, visits_per_day, seed) for event in _events(visit, began_at, seed, shop_url)]
     return sorted(events, key=lambda event: int(event["occurred_at"]))
 
@@ -89,15 +89,15 @@ def _visits(world: World, day: int, visits_per_day: int, seed: str) -> Iterator[
         if random.random() < share:
             visit = plan_visit(world, seed, number)
             local_ms = random.choices(range(24), HOUR_WEIGHTS)[0] * HOUR_MS + random.randrange(HOUR_MS)
-            # The sun's time is near enough to the clock's.
+            # Solar time is close enough to local time.
             yield visit, midnight + (local_ms - int(visit.visitor.longitude / 15 * HOUR_MS)) % DAY_MS
 
 
 def _events(visit: Visit, began_at: int, seed: str, shop_url: str) -> Iterator[Event]:
-    server_side = {"address": visit.visitor.address, "user_agent": visit.visitor.browser.user_agent}
+    trusted_fields = {"address": visit.visitor.client_ip, "user_agent": visit.visitor.browser.user_agent}
     for moment in Tracker(visit, shop_url, f"{seed}/past").moments():
         for event in moment.events:
-            yield {**event, "created_at": None, "occurred_at": began_at + event["created_at"], **server_side}
+            yield {**event, "created_at": None, "occurred_at": began_at + event["created_at"], **trusted_fields}
 
 
 def _milliseconds(instant: datetime) -> int:

@@ -1,4 +1,4 @@
-"""What a visitor does: pages one after the other as a small Markov chain, with the actions on them."""
+"""A visitor's journey: a small Markov chain of pages, with the actions on each page."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -10,10 +10,10 @@ from simulator.shop.products import CURRENCY, Catalogue, Product, load_catalogue
 from simulator.visits.sources import LANDINGS, Source
 
 MAX_PAGES = 40
-BOUNCE = 0.28
+BOUNCE_RATE = 0.28
 DOWNLOAD_PATH = "/downloads/catalogue.csv"
-TITLE_END = " · The Mill Shop"
-OWN_TITLES = {
+TITLE_SUFFIX = " · The Mill Shop"
+FIXED_PAGES = {
     "home": ("/", "Good things, few of them"),
     "catalogue": ("/catalogue", "Catalogue"),
     "journal": ("/journal", "Journal"),
@@ -23,7 +23,7 @@ OWN_TITLES = {
     "thanks": ("/thanks", "Thank you"),
 }
 
-# Kind of page → where from it, in percent; what is missing to 100 leaves the shop.
+# Page kind → percentage of visitors for each next page; the rest leave the shop.
 NEXT_PAGES: dict[str, dict[str, int]] = {
     "home": {"category": 34, "product": 24, "catalogue": 16, "journal": 5, "about": 3},
     "category": {"product": 62, "category": 12, "home": 4},
@@ -38,13 +38,13 @@ NEXT_PAGES: dict[str, dict[str, int]] = {
     "thanks": {"home": 12},
 }
 MEDIAN_STAY_SECONDS = {"article": 75, "about": 35, "product": 24, "basket": 14, "checkout": 32, "thanks": 9, "shelf": 12}
-ADDS = 0.17  # share of product pages on which the product goes into the basket
-REMOVES = 0.1
+ADD_SHARE = 0.17  # share of product pages on which the product is added to the basket
+REMOVE_SHARE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """Something done on a page, so many milliseconds after it was shown."""
+    """An action on a page, at a time after the page was shown."""
 
     after_ms: int
     type: str
@@ -62,23 +62,23 @@ class Page:
     stay_ms: int
     engagement_ms: int
     scroll_percent: int
-    is_route: bool  # shown by the page before it, without a request
+    is_route: bool  # a route of a single-page application, shown without a request
     actions: tuple[Action, ...]
 
 
 @dataclass
 class Walker:
-    """A visitor on the way through the shop, with a basket."""
+    """A simulated visitor with a basket."""
 
     random: Random
     catalogue: Catalogue = field(default_factory=load_catalogue)
     basket: list[tuple[Product, int]] = field(default_factory=list)
 
     def walk(self, source: Source, query: str) -> list[Page]:
-        """Give the pages of a person's visit, from the landing page that fits the source."""
+        """Return the pages of a person's visit, which begins on a landing page of the source."""
         kind = self.random.choices(LANDINGS, source.landings)[0]
         pages = [self.page(kind, query)]
-        if self.random.random() < BOUNCE:
+        if self.random.random() < BOUNCE_RATE:
             return pages
         while (following := self._next_kind(pages[-1])) and len(pages) < MAX_PAGES:
             order = ""
@@ -88,8 +88,8 @@ class Walker:
         return pages
 
     def page(self, kind: str, query: str = "") -> Page:
-        """Show one page of a kind and do what is done there."""
-        path, title = self._address(kind)
+        """Visit one page of a kind and perform its actions."""
+        path, title = self._choose_page(kind)
         if kind == "shelf" and self.random.random() < 0.3:
             query = "sort=price"
         stay_ms = self._stay_ms(kind)
@@ -98,7 +98,7 @@ class Walker:
             kind=kind,
             path=path,
             query=query,
-            title=title + TITLE_END,
+            title=title + TITLE_SUFFIX,
             stay_ms=stay_ms,
             engagement_ms=max(100, int(stay_ms * self.random.uniform(0.5, 0.98))),
             scroll_percent=min(100, 20 + int(self.random.triangular(5, 95, 60))),
@@ -114,9 +114,9 @@ class Walker:
         choices = NEXT_PAGES[page.kind]
         return self.random.choices([*choices, None], [*choices.values(), 100 - sum(choices.values())])[0]
 
-    def _address(self, kind: str) -> tuple[str, str]:
-        if kind in OWN_TITLES:
-            return OWN_TITLES[kind]
+    def _choose_page(self, kind: str) -> tuple[str, str]:
+        if kind in FIXED_PAGES:
+            return FIXED_PAGES[kind]
         if kind == "product":
             product = self.random.choice(list(self.catalogue.products.values()))
             return f"/product/{product.id}", product.title
@@ -141,7 +141,7 @@ class Walker:
         return replace(checkout, actions=(*checkout.actions, purchase)), f"order={order}"
 
     def begin_checkout(self) -> Action:
-        """Say what is in the basket when the checkout is shown."""
+        """Return the event of the checkout, with the contents of the basket."""
         return Action(60, "beginCheckout", {"parameters": {"value": self._total(), **self._pieces()}})
 
     def _total(self) -> float:
@@ -152,7 +152,7 @@ class Walker:
 
 
 def walk_as_bot(random: Random) -> list[Page]:
-    """Give the pages of a machine's visit: many, quickly, and nothing done on them."""
+    """Return the pages of a bot's visit: many, in quick succession, without actions."""
     walker = Walker(random)
     kinds = ["home", *random.choices(("category", "product", "article"), (3, 6, 1), k=random.randint(1, 14))]
     return [_seen_by_bot(walker.page(kind), random) for kind in kinds]
@@ -165,7 +165,7 @@ def _seen_by_bot(page: Page, random: Random) -> Page:
 def _on_product(walker: Walker, product_id: str, stay_ms: int) -> list[Action]:
     product = walker.catalogue.products[product_id]
     actions = [Action(50, "viewProduct", _parameters(product))]
-    if walker.random.random() < ADDS:
+    if walker.random.random() < ADD_SHARE:
         quantity = walker.random.choices((1, 2, 3), (80, 15, 5))[0]
         walker.basket.append((product, quantity))
         actions.append(Action(int(stay_ms * 0.8), "addToBasket", _parameters(product, quantity)))
@@ -173,7 +173,7 @@ def _on_product(walker: Walker, product_id: str, stay_ms: int) -> list[Action]:
 
 
 def _on_basket(walker: Walker, _: str, stay_ms: int) -> list[Action]:
-    if not walker.basket or walker.random.random() > REMOVES:
+    if not walker.basket or walker.random.random() > REMOVE_SHARE:
         return []
     product, quantity = walker.basket.pop(walker.random.randrange(len(walker.basket)))
     return [Action(int(stay_ms * 0.6), "removeFromBasket", _parameters(product, quantity))]
@@ -198,7 +198,7 @@ def _nothing(_walker: Walker, _subject: str, _stay_ms: int) -> list[Action]:
     return []
 
 
-# What is done on a kind of page, given what the page is about: a product's id, an article's slug.
+# The actions on each kind of page, given its subject: the id of a product, the slug of an article.
 _ACTIONS: dict[str, Callable[[Walker, str, int], list[Action]]] = {
     "product": _on_product,
     "basket": _on_basket,

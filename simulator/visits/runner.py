@@ -1,4 +1,4 @@
-"""Visits as they go on: pages fetched and events posted over HTTP, each at its time, until told to stop."""
+"""Live visits: pages are fetched and events are sent over HTTP, each at its time."""
 
 import asyncio
 import contextlib
@@ -12,24 +12,24 @@ import httpx
 import msgspec
 
 from simulator.settings import VisitsSettings
-from simulator.trusted_source import MAX_TRIES, backoff_seconds, is_worth_another_try
+from simulator.trusted_source import MAX_TRIES, backoff_seconds, is_retryable
 from simulator.visits.visit import Event, Tracker, Visit, headers, plan_visit
 from simulator.visits.world import World
 
 
 @dataclass
 class Tally:
-    """What has been done so far."""
+    """Counts of visits, pages and events so far."""
 
     visits: int = 0
     pages: int = 0
-    events: int = 0  # answered
-    refused: int = 0  # batches that the collector does not want
-    given_up: int = 0  # events no answer came for, and visits the shop was away for
+    events: int = 0  # acknowledged
+    refused: int = 0  # batches that the collector rejected
+    given_up: int = 0  # events without a response, and visits while the shop was unavailable
 
 
 class Runner:
-    """Begins visits at the rate of the settings and goes through each of them."""
+    """Starts visits at the rate in the settings and runs each of them."""
 
     def __init__(self, settings: VisitsSettings, world: World, id_key: str, client: httpx.AsyncClient) -> None:
         self.tally = Tally()
@@ -40,40 +40,40 @@ class Runner:
         self._free = asyncio.Semaphore(settings.max_concurrent)
 
     async def run(self) -> None:
-        """Go on until the number or the time of the settings is reached and all visits have ended; whoever cancels it ends them all."""
+        """Run until the count or duration in the settings is reached and all visits have ended; cancellation ends them all."""
         deadline = time.monotonic() + (self._settings.duration_seconds or float("inf"))
         pause = Random(f"{self._settings.seed}/pause")  # noqa: S311 - simulated chance, repeatable on purpose
         numbers = range(self._settings.count) if self._settings.count else itertools.count()
         async with asyncio.TaskGroup() as visits:
             for number in numbers:
                 await self._free.acquire()
-                visit = visits.create_task(self._go_through(plan_visit(self._world, self._settings.seed, number)))
+                visit = visits.create_task(self._run_visit(plan_visit(self._world, self._settings.seed, number)))
                 visit.add_done_callback(lambda _: self._free.release())
                 await asyncio.sleep(pause.expovariate(self._settings.rate / 60))
                 if time.monotonic() >= deadline:
                     break
 
-    async def _go_through(self, visit: Visit) -> None:
+    async def _run_visit(self, visit: Visit) -> None:
         began_at = time.time()
         pace = self._settings.pace
-        said = headers(visit.visitor)
+        sent_headers = headers(visit.visitor)
         for moment in Tracker(visit, self._settings.shop_url, self._id_key).moments():
             await asyncio.sleep(began_at + moment.at_ms / 1000 * pace - time.time())
-            if moment.get is not None and not await self._get(moment.get, said):
+            if moment.get is not None and not await self._get(moment.get, sent_headers):
                 self.tally.given_up += 1
                 return
             if moment.events:
                 events = [{**event, "created_at": int(began_at * 1000 + event["created_at"] * pace)} for event in moment.events]
-                await self._post(events, said)
+                await self._post(events, sent_headers)
         self.tally.visits += 1
 
-    async def _get(self, path: str, said: dict[str, str]) -> bool:
-        response = await self._request("GET", path, None, said)
+    async def _get(self, path: str, sent_headers: dict[str, str]) -> bool:
+        response = await self._request("GET", path, None, sent_headers)
         self.tally.pages += response is not None
         return response is not None
 
-    async def _post(self, events: list[Event], said: dict[str, str]) -> None:
-        response = await self._request("POST", "/h", events, {**said, "Content-Type": "text/plain;charset=UTF-8"})
+    async def _post(self, events: list[Event], sent_headers: dict[str, str]) -> None:
+        response = await self._request("POST", "/h", events, {**sent_headers, "Content-Type": "text/plain;charset=UTF-8"})
         if response is None:
             self.tally.given_up += len(events)
         elif response.is_success:
@@ -81,18 +81,18 @@ class Runner:
         else:
             self.tally.refused += 1
 
-    async def _request(self, method: str, path: str, events: list[Event] | None, said: dict[str, str]) -> httpx.Response | None:
-        """Ask as often as the tracker would, within bounds; the same events carry the same ids each time."""
+    async def _request(self, method: str, path: str, events: list[Event] | None, sent_headers: dict[str, str]) -> httpx.Response | None:
+        """Send a request and retry as the tracker does, within bounds; a retry has the same event ids."""
         for number in range(1, MAX_TRIES + 1):
             body = None if events is None else _body(self._settings.site, events)
-            answer: Mapping[str, str] = {}
+            response_headers: Mapping[str, str] = {}
             with contextlib.suppress(httpx.TransportError):
-                response = await self._client.request(method, path, content=body, headers=said)
-                if not is_worth_another_try(response.status_code):
+                response = await self._client.request(method, path, content=body, headers=sent_headers)
+                if not is_retryable(response.status_code):
                     return response
-                answer = response.headers
+                response_headers = response.headers
             if number < MAX_TRIES:
-                await asyncio.sleep(backoff_seconds(number, answer))
+                await asyncio.sleep(backoff_seconds(number, response_headers))
         return None
 
 

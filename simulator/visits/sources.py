@@ -1,4 +1,4 @@
-"""What brings a visitor: referrers, campaigns, advertisers' click ids; and the page such a visit begins on."""
+"""The sources of visits: referrers, campaigns and click ids, and the landing pages of each."""
 
 from dataclasses import dataclass
 from random import Random
@@ -9,7 +9,7 @@ LANDINGS = ("home", "product", "category", "article", "catalogue")
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One way to the shop, and how often its visitors land on each kind of page (in the order of LANDINGS)."""
+    """A source of visits, with the weight of each landing page, in the order of LANDINGS."""
 
     name: str
     weight: float
@@ -49,10 +49,10 @@ _WEIGHTS = [source.weight for source in SOURCES]
 
 
 def draw_source(random: Random) -> Source:
-    """Draw one way to the shop by weight."""
+    """Draw a source by weight."""
     return random.choices(SOURCES, _WEIGHTS)[0]
 
 
 def draw_query(source: Source, random: Random) -> str:
-    """Give the query that the source puts on the address, with a click id of its own."""
+    """Return the query that the source adds to the URL, with a new click id."""
     return source.query.replace("{id}", "".join(random.choices(ascii_letters + digits, k=24)))

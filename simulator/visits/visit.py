@@ -1,4 +1,4 @@
-"""A visit as the collector sees it: requests for pages and batches of events, each at its time, as the tracker would send them."""
+"""A visit as the collector sees it: page requests and batches of events, each at its time, in the tracker's format."""
 
 import hashlib
 from collections.abc import Iterator, Mapping
@@ -12,14 +12,14 @@ from simulator.visits.sources import draw_query, draw_source
 from simulator.visits.visitors import Consent, Visitor, draw_visitor
 from simulator.visits.world import World
 
-BATCH_DELAY_MS = 1000  # the tracker sends an event with what else happens within a second
+BATCH_DELAY_MS = 1000  # the tracker batches the events of a second
 
 Event = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """One visit, planned: who, from where, which pages."""
+    """The plan of one visit: its visitor, referrer and pages."""
 
     number: int
     visitor: Visitor
@@ -29,7 +29,7 @@ class Visit:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """One thing that the visitor's browser sends: a request for a page or a batch of events."""
+    """One request of the visitor's browser: a page or a batch of events."""
 
     at_ms: int  # since the visit began
     get: str | None = None
@@ -48,7 +48,7 @@ def plan_visit(world: World, seed: str, number: int) -> Visit:
 
 
 class Tracker:
-    """What the tracker would send of a visit; ids are hashes of `id_key`, so that the same key gives the same ids."""
+    """The requests of the tracker for a visit; event ids are hashes of `id_key`, so the same key produces the same ids."""
 
     def __init__(self, visit: Visit, shop_url: str, id_key: str) -> None:
         self._visit = visit
@@ -58,10 +58,10 @@ class Tracker:
         self._common = _browser_fields(visit.visitor) | self._identity()
 
     def moments(self) -> Iterator[Moment]:
-        """Give what is sent, in order of time."""
+        """Yield the requests, in order of time."""
         at_ms = 0
         referrer = self._visit.referrer
-        left: tuple[Event, ...] = ()  # leaving a view within a document goes with the next view
+        left: tuple[Event, ...] = ()  # the pageLeave of a route is sent with the next view
         for page, following in zip(self._visit.pages, [*self._visit.pages[1:], None], strict=True):
             view = self._view(page, referrer)
             yield from self._shown(page, view, at_ms, left)
@@ -119,9 +119,9 @@ class Tracker:
 
 
 def headers(visitor: Visitor) -> dict[str, str]:
-    """Give what the visitor's browser says with each request; its address comes as a proxy would tell it."""
-    said = {"User-Agent": visitor.browser.user_agent, "Accept-Language": visitor.language, "X-Forwarded-For": visitor.address}
-    return {**said, "Sec-GPC": "1"} if visitor.consent is Consent.GPC else said
+    """Return the headers of each request of the visitor's browser; X-Forwarded-For, as a proxy sets it, has the client IP."""
+    sent = {"User-Agent": visitor.browser.user_agent, "Accept-Language": visitor.language, "X-Forwarded-For": visitor.client_ip}
+    return {**sent, "Sec-GPC": "1"} if visitor.consent is Consent.GPC else sent
 
 
 def _path(page: Page) -> str:

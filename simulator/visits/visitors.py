@@ -1,4 +1,4 @@
-"""Who visits: a browser at a place, with a language, a clock and an answer to the question of consent."""
+"""Visitors: a browser at a place, with a language, a time zone and a choice of consent."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -6,14 +6,14 @@ from random import Random
 
 from simulator.visits.world import Browser, Country, Network, Window, World
 
-RETURNING = 0.3  # share of visits by somebody who was there before
+RETURNING = 0.3  # share of visits by returning visitors
 RETURN_AFTER_VISITS = 400  # mean number of visits by others in between
 
 
 class Consent(StrEnum):
-    """What the visitor, or the browser on their behalf, says to being recognised."""
+    """The consent of a visitor, or the signal of their browser."""
 
-    NONE = "none"  # no answer: private by default
+    NONE = "none"  # no choice: private by default
     GRANTED = "granted"
     DENIED = "denied"
     GPC = "gpc"  # Global Privacy Control
@@ -24,26 +24,26 @@ CONSENT_SHARES = {Consent.GRANTED: 25, Consent.DENIED: 3, Consent.GPC: 2, Consen
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """One browser that comes once or again; `number` is that of its first visit."""
+    """A browser that visits once or returns; `number` is the number of its first visit."""
 
     number: int
     browser: Browser
     window: Window
     country_code: str
     longitude: float
-    address: str
+    client_ip: str
     language: str
     time_zone: str
     consent: Consent
 
     @property
     def is_bot(self) -> bool:
-        """A machine that follows links."""
+        """Whether the visitor is a bot."""
         return self.browser.device == "bot"
 
 
 def draw_visitor(world: World, seed: str, visit_number: int) -> Visitor:
-    """Draw who makes a visit: somebody new, or whoever made an earlier visit of the same seed."""
+    """Draw the visitor of a visit: a new one, or that of an earlier visit with the same seed."""
     random = Random(f"{seed}/visitor/{visit_number}")  # noqa: S311 - simulated chance, repeatable on purpose
     if visit_number > 0 and random.random() < RETURNING:
         earlier = visit_number - 1 - int(random.expovariate(1 / RETURN_AFTER_VISITS))
@@ -63,17 +63,17 @@ def _new_visitor(world: World, random: Random, number: int) -> Visitor:
         window=random.choice(browser.windows),
         country_code=country.code,
         longitude=network.longitude,
-        address=_draw_address(network, random),
+        client_ip=_draw_ip(network, random),
         language="en-US" if is_bot else _draw_language(country, random),
         time_zone="UTC" if is_bot else country.time_zone(network.longitude),
         consent=Consent.NONE if is_bot else random.choices(list(CONSENT_SHARES), list(CONSENT_SHARES.values()))[0],
     )
 
 
-def _draw_address(network: Network, random: Random) -> str:
+def _draw_ip(network: Network, random: Random) -> str:
     return str(network.network[random.randrange(1, network.network.num_addresses - 1)])
 
 
 def _draw_language(country: Country, random: Random) -> str:
-    # The first language of a country is that of most.
+    # Most visitors of a country use its first language.
     return random.choices(country.languages, [4**-rank for rank in range(len(country.languages))])[0]

@@ -1,4 +1,4 @@
-"""The world that visitors come from: browsers with their windows, networks with their places."""
+"""The population of visitors: browsers with their window sizes, networks with their places."""
 
 import csv
 import json
@@ -24,7 +24,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Browser:
-    """A user agent and the windows it is seen with."""
+    """A user agent with typical window sizes."""
 
     user_agent: str
     device: str  # desktop, mobile, tablet or bot
@@ -33,7 +33,7 @@ class Browser:
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """A network of addresses at one place."""
+    """An IP network at one place."""
 
     network: IPv4Network
     longitude: float
@@ -41,7 +41,7 @@ class Network:
 
 @dataclass(frozen=True, slots=True)
 class Country:
-    """Where people read certain languages and live by certain clocks."""
+    """A country with its languages, time zones and networks."""
 
     code: str
     languages: tuple[str, ...]
@@ -49,13 +49,13 @@ class Country:
     networks: tuple[Network, ...]
 
     def time_zone(self, longitude: float) -> str:
-        """Name the clock that is kept at a longitude of this country."""
+        """Return the time zone at a longitude of this country."""
         return next(name for name, bound in self.time_zones if longitude <= bound)
 
 
 @dataclass(frozen=True)
 class World:
-    """What a visitor is drawn from; the sums are the running totals of the weights."""
+    """The data to draw visitors from; the sums are running totals of the weights."""
 
     browsers: tuple[Browser, ...]
     browser_sums: tuple[int, ...]
@@ -72,7 +72,7 @@ class World:
 
 
 def load_world(places: Path) -> World:
-    """Read browsers and countries from data/ and the networks of those countries from a CSV of places."""
+    """Load browsers and countries from data/, and the networks of those countries from a CSV of places."""
     browsers = json.loads((_DATA / "browsers.json").read_text("utf-8"))
     networks = _networks(places)
     countries = [row for row in json.loads((_DATA / "countries.json").read_text("utf-8")) if row["country_code"] in networks]

@@ -18,7 +18,7 @@ from support.installation import HEADRACE, Installation, run_command
 from support.ports import free_ports
 from support.waiting import wait_until
 
-from simulator.access_log import no_page_because, parse_line
+from simulator.access_log import parse_line, skip_reason
 from simulator.replay import LineIds
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -110,7 +110,7 @@ def test_the_bots_of_a_replay_are_those_that_crawler_user_agents_names(installat
     ids, named = LineIds(), {}
     for line in gzip.decompress(LOG.read_bytes()).splitlines():
         request = parse_line(line.decode())
-        if request is not None and no_page_because(request) is None:
+        if request is not None and skip_reason(request) is None:
             named[ids.next_id(line)] = bool(request.user_agent and crawleruseragents.is_crawler(request.user_agent))
     rows = installation.sql("SELECT event_id, is_bot FROM clickstream WHERE site = 'replayed'")
     assert {row["event_id"]: bool(row["is_bot"]) for row in rows} == named

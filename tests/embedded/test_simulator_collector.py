@@ -57,7 +57,7 @@ def test_every_event_of_the_visits_is_one_record(visited: list[dict[str, Any]]) 
 def test_the_visitors_are_who_they_say(visited: list[dict[str, Any]]) -> None:
     world = load_world(PLACES_PATH)
     visitors = [plan_visit(world, "x", number).visitor for number in range(VISITS)]
-    assert {record["address"] for record in visited} == {visitor.address.rpartition(".")[0] + ".0" for visitor in visitors}
+    assert {record["address"] for record in visited} == {visitor.client_ip.rpartition(".")[0] + ".0" for visitor in visitors}
     assert {record["user_agent"] for record in visited} == {visitor.browser.user_agent for visitor in visitors}
     assert {record["party_kind"] for record in visited} >= {"consented", "private"}
     assert all(bool(record["party_id"]) is (record["party_kind"] == "consented") for record in visited)

@@ -6,7 +6,7 @@ import pytest
 from support.simulator import ROOT, StandIn, stand_in_running
 
 from simulator.errors import LogDamaged
-from simulator.replay import REMEMBERED_LINES, LineIds, Summary, replay
+from simulator.replay import CACHED_LINES, LineIds, Summary, replay
 from simulator.trusted_source import TrustedSource
 
 LOG = ROOT / "simulator" / "data" / "access.log.gz"
@@ -77,7 +77,7 @@ def test_lines_that_are_appended_do_not_change_the_ids_before_them(tmp_path: Pat
 def test_the_ids_of_far_lines_are_forgotten_but_not_those_of_near_ones() -> None:
     ids = LineIds()
     first = ids.next_id(b"first")
-    for number in range(REMEMBERED_LINES):
+    for number in range(CACHED_LINES):
         ids.next_id(b"%d" % number)
     assert ids.next_id(b"first") == first
     assert ids.next_id(b"first") != first
@@ -174,6 +174,6 @@ def test_a_damaged_log_is_told_after_what_could_be_read_was_sent(
 ) -> None:
     path = tmp_path / "access.log.gz"
     path.write_bytes(damage(LOG.read_bytes()))
-    with pytest.raises(LogDamaged, match=r"beyond line \d+: .*is the file whole\?"):
+    with pytest.raises(LogDamaged, match=r"beyond line \d+: .*is the file complete\?"):
         replay(path, collector.url, site="example")
     assert len(collector.events) > 500

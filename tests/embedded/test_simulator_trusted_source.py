@@ -4,7 +4,7 @@ import pytest
 from support.simulator import StandIn, stand_in_running
 
 from simulator.errors import CollectorUnavailable
-from simulator.trusted_source import MAX_TRIES, MAX_WAIT_SECONDS, TrustedSource, backoff_seconds, is_worth_another_try
+from simulator.trusted_source import MAX_BACKOFF_SECONDS, MAX_TRIES, TrustedSource, backoff_seconds, is_retryable
 
 
 @pytest.fixture
@@ -30,19 +30,19 @@ def test_a_collector_that_stays_away_is_told_after_bounded_tries() -> None:
     ):
         source.send([{"id": "a"}])
     assert len(pauses) == MAX_TRIES - 1
-    assert max(pauses) == MAX_WAIT_SECONDS
+    assert max(pauses) == MAX_BACKOFF_SECONDS
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503])
 def test_these_may_be_taken_later(status: int) -> None:
-    assert is_worth_another_try(status)
+    assert is_retryable(status)
 
 
 @pytest.mark.parametrize("status", [200, 400, 403, 413, 422])
 def test_these_are_final(status: int) -> None:
-    assert not is_worth_another_try(status)
+    assert not is_retryable(status)
 
 
 def test_an_odd_retry_after_is_no_reason_to_wait_long() -> None:
     assert backoff_seconds(1, {"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}) == 0.5
-    assert backoff_seconds(1, {"Retry-After": "99999"}) == MAX_WAIT_SECONDS
+    assert backoff_seconds(1, {"Retry-After": "99999"}) == MAX_BACKOFF_SECONDS

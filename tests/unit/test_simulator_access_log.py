@@ -2,14 +2,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.access_log import Request, extension, no_page_because, parse_line
+from simulator.access_log import Request, extension, parse_line, skip_reason
 
 LINE = '83.149.9.216 - - [17/May/2015:10:05:03 +0000] "GET /a.html HTTP/1.1" 200 203023 "http://example.org/" "Mozilla/5.0"'
 
 
 def a_line(**parts: str) -> str:
     fields = {
-        "address": "192.0.2.1",
+        "client": "192.0.2.1",
         "user": "-",
         "time": "17/May/2015:10:05:03 +0000",
         "request": "GET / HTTP/1.1",
@@ -18,7 +18,7 @@ def a_line(**parts: str) -> str:
         "referrer": "-",
         "agent": "-",
     } | parts
-    return '{address} - {user} [{time}] "{request}" {status} {size} "{referrer}" "{agent}"'.format(**fields)
+    return '{client} - {user} [{time}] "{request}" {status} {size} "{referrer}" "{agent}"'.format(**fields)
 
 
 def parsed(**parts: str) -> Request:
@@ -59,9 +59,9 @@ def test_escapes_of_the_log_are_undone(written: str, meant: str) -> None:
     assert parsed(agent=written).user_agent == meant
 
 
-def test_an_address_may_be_ipv6_or_a_name() -> None:
-    assert parsed(address="2001:db8::1").address == "2001:db8::1"
-    assert parsed(address="host.example.org").address == "host.example.org"
+def test_a_client_may_be_an_ipv6_address_or_a_host_name() -> None:
+    assert parsed(client="2001:db8::1").client == "2001:db8::1"
+    assert parsed(client="host.example.org").client == "host.example.org"
 
 
 def test_a_user_name_may_have_spaces() -> None:
@@ -106,17 +106,17 @@ def test_no_line_is_beyond_the_parser(line: str) -> None:
 
 @pytest.mark.parametrize("status", [200, 204, 299, 304])
 def test_a_get_that_was_answered_is_a_page(status: int) -> None:
-    assert no_page_because(a_request(status=status)) is None
+    assert skip_reason(a_request(status=status)) is None
 
 
 @pytest.mark.parametrize("status", [199, 301, 302, 303, 404, 500])
 def test_a_get_that_was_not_answered_with_a_page_is_none(status: int) -> None:
-    assert no_page_because(a_request(status=status)) == "status"
+    assert skip_reason(a_request(status=status)) == "status"
 
 
 @pytest.mark.parametrize("method", ["HEAD", "POST", "OPTIONS", "get"])
 def test_only_get_asks_for_a_page(method: str) -> None:
-    assert no_page_because(a_request(method=method)) == "method"
+    assert skip_reason(a_request(method=method)) == "method"
 
 
 @pytest.mark.parametrize(
@@ -124,13 +124,13 @@ def test_only_get_asks_for_a_page(method: str) -> None:
     ["/a.css", "/a.PNG", "/a.js?v=1", "/robots.txt", "/x/feed.xml", "//a.svg", "http://example.org/a.gif", "/to/http://example.org/a.gif"],
 )
 def test_files_are_no_pages(target: str) -> None:
-    assert no_page_because(a_request(target)) == "extension"
+    assert skip_reason(a_request(target)) == "extension"
 
 
 @pytest.mark.parametrize("target", ["/", "/a", "/a.html", "/a.php?file=b.css", "/v1.2/", "/a.css/", "/?flav=rss20"])
 def test_what_has_no_listed_extension_is_a_page(target: str) -> None:
-    assert no_page_because(a_request(target)) is None
+    assert skip_reason(a_request(target)) is None
 
 
-def test_an_address_that_is_none_still_has_an_extension() -> None:
+def test_an_invalid_url_still_has_an_extension() -> None:
     assert extension("http://[oops/a.png?b") == "png"

@@ -15,7 +15,7 @@ from simulator.shop import pages
 from simulator.shop.articles import load_articles
 from simulator.shop.products import load_catalogue
 from simulator.visits.backfill import day_of_events
-from simulator.visits.journey import NEXT_PAGES, OWN_TITLES, TITLE_END
+from simulator.visits.journey import FIXED_PAGES, NEXT_PAGES, TITLE_SUFFIX
 from simulator.visits.sources import LANDINGS, SOURCES
 from simulator.visits.visit import Moment, Tracker, Visit, headers, plan_visit
 from simulator.visits.visitors import Consent
@@ -204,7 +204,7 @@ def test_privacy_control_is_said_in_a_header(visits: list[Visit]) -> None:
     assert all(("Sec-GPC" in headers(visit.visitor)) is (visit.visitor.consent is Consent.GPC) for visit in visits)
 
 
-def test_who_comes_again_has_the_same_browser_and_address(visits: list[Visit]) -> None:
+def test_a_returning_visitor_has_the_same_browser_and_client_ip(visits: list[Visit]) -> None:
     returning = [visit for visit in visits if visit.visitor.number != visit.number]
     assert len(returning) > VISITS / 10
     assert all(visit.visitor == visits[visit.visitor.number].visitor for visit in returning)
@@ -241,9 +241,9 @@ def test_titles_are_those_of_the_shops_pages() -> None:
     catalogue = load_catalogue()
     product, shelf, article = catalogue.products["VD5582785"], catalogue.categories["home-garden"], load_articles()["a-small-workshop"]
     shown = {
-        pages.home(catalogue): OWN_TITLES["home"][1],
-        pages.catalogue(catalogue): OWN_TITLES["catalogue"][1],
-        pages.journal(): OWN_TITLES["journal"][1],
+        pages.home(catalogue): FIXED_PAGES["home"][1],
+        pages.catalogue(catalogue): FIXED_PAGES["catalogue"][1],
+        pages.journal(): FIXED_PAGES["journal"][1],
         pages.product(product, shelf, catalogue): product.title,
         pages.category(shelf): shelf.name,
         pages.article(article): article.title,
@@ -251,7 +251,7 @@ def test_titles_are_those_of_the_shops_pages() -> None:
     for page, title in shown.items():
         match = re.search("<title>(.*)</title>", page)
         assert match
-        assert html.unescape(match[1]) == title + TITLE_END
+        assert html.unescape(match[1]) == title + TITLE_SUFFIX
 
 
 def test_a_past_day_is_the_same_whenever_it_is_sent(world: World) -> None:
@@ -263,7 +263,7 @@ def test_a_past_day_is_the_same_whenever_it_is_sent(world: World) -> None:
     )
 
 
-def test_past_events_are_in_order_and_have_times_addresses_and_agents_of_their_own(world: World) -> None:
+def test_past_events_are_in_order_and_have_their_own_times_client_ips_and_agents(world: World) -> None:
     midnight = datetime(2026, 11, 20, tzinfo=UTC)
     events = day_of_events(world, midnight.date().toordinal(), visits_per_day=60, seed="x", shop_url=SHOP)
     times = [event["occurred_at"] for event in events]

@@ -1,7 +1,7 @@
-/** What every page of the shop does: the tracker's stub, the privacy choice, the basket and its events. */
+/** The script of every page: the tracker's stub, the consent choice, the basket and its events. */
 "use strict";
 
-// Calls made before the tracker has loaded wait in q.
+// Calls made before the tracker has loaded are queued in q.
 window.headrace ||= Object.assign((...call) => headrace.q.push(call), { q: [], consent: (answer) => headrace("consent", answer) });
 
 const BASKET = "shop.basket";
@@ -108,7 +108,7 @@ const choose = (answer) => {
 
 const beginChoice = () => {
   const answer = kept(CHOICE, null);
-  // The tracker remembers a yes; a no is told to it on every page.
+  // The tracker stores a yes; a no must be passed to it on every page.
   if (answer === "denied") headrace.consent("denied");
   find("[data-consent]").hidden = answer !== null;
   for (const button of document.querySelectorAll("[data-consent-answer]")) button.onclick = () => choose(button.dataset.consentAnswer);
