@@ -1,4 +1,4 @@
-"""Makes Superset ready to serve: metadata, roles, the admin's account, the bundle of dashboards."""
+"""Preparation of Superset: its metadata, roles, admin account and dashboards."""
 
 import contextlib
 import hashlib
@@ -27,13 +27,13 @@ DATABASE = "databases/Druid.yaml"
 
 
 def clear_unfinished_start(home: Path) -> None:
-    """Begin anew where a killed first start left half made metadata, which was never served, or where somebody deleted it.
+    """Delete incomplete metadata that a killed first start left behind, and the markers if the metadata was deleted.
 
-    Metadata in another database are looked through at every start: no mark in this folder could know what became of them.
+    Metadata in another database is checked at every start, because no marker in this folder can follow its state.
     """
-    metadata, leftovers = home / "superset.db", [_migrated_mark(home), _bundle_mark(home)]
+    metadata, leftovers = home / "superset.db", [_migrated_marker(home), _bundle_marker(home)]
     if "SUPERSET_DATABASE_URI" not in os.environ:
-        if _migrated_mark(home).exists() and metadata.exists():
+        if _migrated_marker(home).exists() and metadata.exists():
             return
         leftovers.append(metadata)
     for leftover in leftovers:
@@ -41,40 +41,40 @@ def clear_unfinished_start(home: Path) -> None:
 
 
 def prepare(application: Flask, home: Path) -> None:
-    """Bring everything up to date; each step is skipped when nothing has changed since the last start."""
+    """Update metadata, account and dashboards; each step is skipped if nothing has changed since the last start."""
     with application.app_context():
         _migrate(home)
         _ensure_admin(Path(os.environ.get("HEADRACE_DASHBOARDS_PASSWORD_FILE", home / "dashboards-password")))
         _import_bundle(home, druid_uri())
-        # Under --preload the worker is a fork: a connection must not go with it.
+        # Under --preload the worker is a fork, which must not inherit a connection.
         superset.db.session.remove()
         superset.db.engine.dispose()
 
 
-def _migrated_mark(home: Path) -> Path:
+def _migrated_marker(home: Path) -> Path:
     return home / "migrated"
 
 
-def _bundle_mark(home: Path) -> Path:
+def _bundle_marker(home: Path) -> Path:
     return home / "bundle.sha256"
 
 
 def _migrate(home: Path) -> None:
-    mark, release = _migrated_mark(home), version("apache-superset")
-    if mark.exists() and mark.read_text("utf-8") == release:
+    marker, release = _migrated_marker(home), version("apache-superset")
+    if marker.exists() and marker.read_text("utf-8") == release:
         return
-    is_first = not mark.exists()
+    is_first = not marker.exists()
     with _without_sync() if is_first else contextlib.nullcontext(), contextlib.redirect_stdout(io.StringIO()):
         upgrade(directory=str(Path(superset.__file__).parent / "migrations"))
         superset.appbuilder.add_permissions(update_perms=True)
         superset.security_manager.sync_role_definitions()
-    _sync(home / "superset.db")  # if that is where they are
-    _write(mark, release)
+    _sync(home / "superset.db")  # unless the metadata is in another database
+    _write(marker, release)
 
 
 @contextlib.contextmanager
 def _without_sync() -> Iterator[None]:
-    """Write thousands of small transactions without waiting for the disk: until the mark is set they are thrown away anyway."""
+    """Turn off fsync for thousands of small transactions: until the marker exists, a crash discards them anyway."""
 
     def relax(connection: Any, _record: Any) -> None:
         if isinstance(connection, sqlite3.Connection):
@@ -104,20 +104,20 @@ def _ensure_admin(password_file: Path) -> None:
 def _import_bundle(home: Path, druid_uri: str) -> None:
     contents = read_bundle(ASSETS, druid_uri)
     digest = hashlib.sha256(repr(sorted(contents.items())).encode()).hexdigest()
-    mark = _bundle_mark(home)
-    if mark.exists() and mark.read_text("utf-8") == digest:
+    marker = _bundle_marker(home)
+    if marker.exists() and marker.read_text("utf-8") == digest:
         return
-    # The one import that also updates charts and datasets which are there already.
+    # The only import command that also updates existing charts and datasets.
     from superset.commands.importers.v1.assets import ImportAssetsCommand  # noqa: PLC0415  needs the application
     from superset.utils.core import override_user  # noqa: PLC0415
 
     with override_user(superset.security_manager.find_user(ADMIN)):
         ImportAssetsCommand(contents).run()
-    _write(mark, digest)
+    _write(marker, digest)
 
 
 def read_bundle(root: Path, druid_uri: str) -> dict[str, str]:
-    """Give the files of the bundle by path, with the database's address put in."""
+    """Return the files of the bundle by path, with the URI of the database."""
     contents = {str(path.relative_to(root)): path.read_text("utf-8") for path in root.rglob("*.yaml")}
     database = yaml.safe_load(contents[DATABASE])
     contents[DATABASE] = yaml.safe_dump(database | {"sqlalchemy_uri": druid_uri})

@@ -1,4 +1,4 @@
-"""Druid's SQL as Druid 33 reads it, for Superset: every statement goes through sqlglot, which by itself writes other engines' functions."""
+"""A sqlglot dialect for Druid 33. Superset passes every statement through sqlglot, which by default writes functions of other engines."""
 
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -9,10 +9,10 @@ from sqlglot.parser import Parser as BaseParser
 from sqlglot.tokens import Tokenizer as BaseTokenizer
 from sqlglot.tokens import TokenType
 
-# Functions with a syntax of their own; all others are read as name and arguments and written as they were read.
-WITH_OWN_SYNTAX = ("CAST", "CEIL", "EXTRACT", "FLOOR", "JSON_OBJECT", "SUBSTRING", "TRIM")
+# Functions with special syntax; all others are parsed as name and arguments, and written unchanged.
+WITH_SPECIAL_SYNTAX = ("CAST", "CEIL", "EXTRACT", "FLOOR", "JSON_OBJECT", "SUBSTRING", "TRIM")
 
-# To be known as aggregates: Superset moves no condition on one of them into a WHERE.
+# Known as aggregates, so that Superset does not move a condition on one of them into WHERE.
 AGGREGATES = """
     ANY_VALUE APPROX_COUNT_DISTINCT APPROX_COUNT_DISTINCT_BUILTIN APPROX_COUNT_DISTINCT_DS_HLL APPROX_COUNT_DISTINCT_DS_HLL_UTF8
     APPROX_COUNT_DISTINCT_DS_THETA APPROX_QUANTILE APPROX_QUANTILE_DS APPROX_QUANTILE_FIXED_BUCKETS ARRAY_AGG ARRAY_CONCAT_AGG AVG
@@ -27,7 +27,7 @@ def _aggregate(name: str) -> Callable[[list[exp.Expression]], exp.Expression]:
 
 
 def _json_value(parser: BaseParser) -> exp.Expression:
-    """Read the path as the text it is: sqlglot would write it in its own way."""
+    """Parse the path as a literal, because sqlglot would rewrite it."""
     value = parser._parse_bitwise()
     parser._match(TokenType.COMMA)
     path = parser._parse_bitwise()
@@ -55,7 +55,7 @@ def _trim(generator: Any, node: exp.Trim) -> str:
 
 
 def _is(generator: Any, node: exp.Is) -> str:
-    """Flags are numbers, of which Druid does not ask whether they are true."""
+    """Write IS TRUE with a cast to BOOLEAN: flags are numbers, for which Druid has no IS TRUE."""
     subject = node.this
     if isinstance(node.expression, exp.Boolean) and isinstance(subject, exp.Column):
         subject = exp.Cast(this=subject.copy(), to=exp.DataType.build("BOOLEAN"))
@@ -67,28 +67,28 @@ def _case_insensitive_like(generator: Any, node: exp.ILike) -> str:
 
 
 class DruidSql(Druid):
-    """sqlglot's Druid, without its knowledge of other engines' functions and with what is peculiar to Druid."""
+    """sqlglot's Druid dialect without the functions of other engines, and with Druid's own syntax."""
 
     class Tokenizer(BaseTokenizer):
-        """DIV is a function in Druid, and a text may name its characters by number."""
+        """Tokenizer in which DIV is a function and a string may have Unicode escapes."""
 
         UNICODE_STRINGS: ClassVar[list[tuple[str, str]]] = [("U&'", "'"), ("u&'", "'")]
         KEYWORDS: ClassVar[dict[str, TokenType]] = {word: kind for word, kind in BaseTokenizer.KEYWORDS.items() if word != "DIV"}
 
     class Parser(BaseParser):
-        """Reads functions by their names."""
+        """Parser that keeps function names."""
 
         FUNCTIONS: ClassVar[dict[str, Callable[..., Any]]] = {name: _aggregate(name) for name in AGGREGATES.split()}
         FUNCTION_PARSERS: ClassVar[dict[str, Callable[..., Any]]] = {
-            **{name: BaseParser.FUNCTION_PARSERS[name] for name in WITH_OWN_SYNTAX},
+            **{name: BaseParser.FUNCTION_PARSERS[name] for name in WITH_SPECIAL_SYNTAX},
             "JSON_VALUE": _json_value,
             "POSITION": _read_position,
         }
 
     class Generator(Druid.Generator):
-        """Writes what Druid reads."""
+        """Generator of SQL that Druid accepts."""
 
-        NULL_ORDERING_SUPPORTED = None  # NULL comes first going up and last going down; another wish becomes a CASE
+        NULL_ORDERING_SUPPORTED = None  # NULL is first in ascending and last in descending order; any other order becomes a CASE
         TYPE_MAPPING: ClassVar[dict[Any, str]] = {
             **Druid.Generator.TYPE_MAPPING,
             **dict.fromkeys((exp.DataType.Type.TEXT, exp.DataType.Type.NCHAR, exp.DataType.Type.NVARCHAR), "VARCHAR"),
@@ -102,7 +102,7 @@ class DruidSql(Druid):
         }
 
         def ordered_sql(self, expression: exp.Ordered) -> str:
-            """Write one entry of ORDER BY; a position that needs a CASE becomes what stands there."""
+            """Write one entry of ORDER BY; a position that needs a CASE is replaced with the column at that position."""
             select = expression.find_ancestor(exp.Select)
             needs_case = bool(expression.args.get("desc")) == bool(expression.args.get("nulls_first"))
             if select and needs_case and expression.this.is_int:

@@ -1,4 +1,4 @@
-"""The token of Druid's SQL port: sent with each statement to the address of the bundle's database, and kept in no table of Superset's."""
+"""The token of Druid's SQL port: sent with each statement to the bundle's database, and stored in no table of Superset."""
 
 import os
 from pathlib import Path
@@ -11,7 +11,7 @@ DEFAULT_DRUID_URI = "druid://127.0.0.1:8888/druid/v2/sql?header=true"
 
 
 def druid_uri() -> str:
-    """Return the address of the bundle's database."""
+    """Return the URI of the bundle's database."""
     return os.environ.get("DRUID_URI", DEFAULT_DRUID_URI)
 
 
@@ -21,7 +21,7 @@ def read_token() -> str:
 
 
 def with_token(uri: URL, parameters: dict[str, Any], *_: object) -> tuple[URL, dict[str, Any]]:
-    """Add the token to a connection to that address; as Superset asks before each."""
+    """Add the token to a connection to the bundle's database; Superset calls this before each one."""
     druid, token = make_url(druid_uri()), read_token()
     if token and (uri.drivername, uri.host, uri.port) == (druid.drivername, druid.host, druid.port):
         parameters["connect_args"] = parameters.get("connect_args", {}) | {"jwt": token}

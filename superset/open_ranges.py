@@ -1,4 +1,4 @@
-"""Comparisons with another period, where the range of a chart has no beginning or no end, as the range "No filter"."""
+"""Comparisons with another period in charts whose time range is open, such as "No filter"."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ compared = ExploreMixin.processing_time_offsets
 
 
 def compared_if_closed(self: ExploreMixin, df: pd.DataFrame, query_object: Any, *arguments: Any, **options: Any) -> CachedTimeOffset:
-    """Return the figures beside those of the other periods, which are empty for an open range: Superset itself refuses the whole chart."""
+    """Return the figures with those of the other periods, empty for an open range, for which Superset fails the whole chart."""
     if all(get_since_until_from_query_object(query_object)):
         return compared(self, df, query_object, *arguments, **options)
     empty = {
@@ -24,5 +24,5 @@ def compared_if_closed(self: ExploreMixin, df: pd.DataFrame, query_object: Any, 
 
 
 def take_open_ranges(_application: Flask) -> None:
-    """Make charts with a comparison answer for every range."""
+    """Make charts with a comparison work for every time range."""
     ExploreMixin.processing_time_offsets = compared_if_closed

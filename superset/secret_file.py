@@ -1,9 +1,9 @@
-"""The secrets of all services are read and made in one way: by the module of that name in the project's folder startup/."""
+"""Secrets, read and created by the module of that name in startup/, as in all services."""
 
 import sys
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).resolve().parent.parent))  # last: nothing there takes the place of an installed package
+sys.path.append(str(Path(__file__).resolve().parent.parent))  # last, so that nothing there hides an installed package
 
 from startup.secret_file import PASSWORD, TOKEN, read_or_make_secret, read_secret
 

@@ -1,4 +1,4 @@
-"""Superset's settings: one process, live figures, nothing fetched from elsewhere. Superset imports this file by its name."""
+"""Superset's settings: one process, live figures, no requests to other hosts. Superset imports this file by name."""
 
 import logging
 import os
@@ -21,19 +21,19 @@ APP_NAME = "headrace"
 SECRET_KEY = read_or_make_secret(Path(os.environ.get("SUPERSET_SECRET_KEY_FILE", HOME / "superset-secret-key")), TOKEN)
 SQLALCHEMY_DATABASE_URI = os.environ.get("SUPERSET_DATABASE_URI", f"sqlite:///{HOME / 'superset.db'}?check_same_thread=false")
 if "SUPERSET_DATABASE_PASSWORD_FILE" in os.environ:
-    # Told to libpq only: Superset writes its database's address into the log when that does not answer.
+    # Passed to libpq only: Superset logs the URI of its database when that does not respond.
     os.environ["PGPASSWORD"] = read_secret(Path(os.environ["SUPERSET_DATABASE_PASSWORD_FILE"]), PASSWORD)
-druid_token.read_token()  # one that is missing or malformed ends the start
+druid_token.read_token()  # a missing or malformed token stops the startup
 DB_CONNECTION_MUTATOR = druid_token.with_token
 LOGO_TARGET_PATH = "/superset/dashboard/clickstream/"
 
-# Logins are limited by the caller's address, in the memory of the one worker; other requests are not.
+# Logins are rate-limited by client IP, in the memory of the one worker; other requests are not.
 RATELIMIT_ENABLED = True
 RATELIMIT_STORAGE_URI = "memory://"
 RATELIMIT_APPLICATION = None
 AUTH_RATE_LIMITED = True
 AUTH_RATE_LIMIT = hardening.LOGIN_RATE
-# Whose word on the caller's address is believed: nobody's, unless so many proxies stand in front.
+# The number of proxies in front whose X-Forwarded-For is trusted.
 PROXIES = int(os.environ.get("SUPERSET_PROXIES", "0"))
 ENABLE_PROXY_FIX = PROXIES > 0
 PROXY_FIX_CONFIG = {"x_for": PROXIES, "x_proto": 0, "x_host": 0, "x_port": 0, "x_prefix": 0}
@@ -41,7 +41,7 @@ PROXY_FIX_CONFIG = {"x_for": PROXIES, "x_proto": 0, "x_host": 0, "x_port": 0, "x
 SESSION_COOKIE_SECURE = REMEMBER_COOKIE_SECURE = os.environ.get("SUPERSET_TLS", "0") == "1"
 SESSION_COOKIE_HTTPONLY = REMEMBER_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = REMEMBER_COOKIE_SAMESITE = "Lax"
-ENABLE_CORS = False  # by default, for the servers of maps
+ENABLE_CORS = False  # Superset enables it for map servers
 ADDITIONAL_MIDDLEWARE = [hardening.RelativeRedirects]
 globals().update(hardening.new_secrets("GUEST_TOKEN_JWT_SECRET", "GLOBAL_ASYNC_QUERIES_JWT_SECRET"))
 
@@ -49,11 +49,11 @@ globals().update(hardening.new_secrets("GUEST_TOKEN_JWT_SECRET", "GLOBAL_ASYNC_Q
 DEFAULT_RELATIVE_START_TIME = "now"
 DEFAULT_RELATIVE_END_TIME = "now"
 
-# One line per chart and refresh would fill the log: pandas' warnings, and the world map's for its old endpoint.
+# Warnings of pandas, and of the world map for its old endpoint, would log a line per chart and refresh.
 LOG_LEVEL = logging.WARNING
 logging.getLogger("py.warnings").setLevel(logging.ERROR)
 logging.getLogger("superset.views.base").setLevel(logging.ERROR)
-logging.getLogger("superset.views.error_handling").setLevel(logging.ERROR)  # a stack for each bad request, which strangers could send
+logging.getLogger("superset.views.error_handling").setLevel(logging.ERROR)  # a traceback for each bad request, which anyone can send
 
 FEATURE_FLAGS = {
     "CHART_PLUGINS_EXPERIMENTAL": True,  # the big number with its change (pop_kpi)
@@ -63,18 +63,18 @@ FEATURE_FLAGS = {
 
 
 def FLASK_APP_MUTATOR(application: Flask) -> None:  # noqa: N802 - Superset's name
-    """Change what no setting can; Superset's own modules can be imported only now."""
+    """Change what no setting can change; Superset's own modules can be imported only now."""
     from open_ranges import take_open_ranges  # noqa: PLC0415
 
     take_open_ranges(application)
 
 
-# Every statement is read and written once more before it is sent; with sqlglot's own Druid, in functions that Druid does not know.
+# Superset parses and rewrites every statement; sqlglot's own Druid dialect would write functions that Druid does not know.
 SQLGLOT_DIALECTS_EXTENSIONS = {"druid": DruidSql}
 
 
 class NullEventLogger(AbstractEventLogger):
-    """Keeps no log of clicks on the dashboard: the default writes about 95 MB an hour of them at a refresh of 10 s."""
+    """An event logger that writes nothing; the default logs about 95 MB of dashboard events an hour at a refresh of 10 s."""
 
     def log(self, *args: Any, **kwargs: Any) -> None:
         """Write nothing."""
@@ -82,11 +82,11 @@ class NullEventLogger(AbstractEventLogger):
 
 EVENT_LOGGER = NullEventLogger()
 
-# One process: the state of open dashboards stays in its memory, out of the metadata file.
+# One process: the state of open dashboards stays in its memory, not in the metadata.
 FILTER_STATE_CACHE_CONFIG = {"CACHE_TYPE": "SimpleCache", "CACHE_THRESHOLD": 1000, "CACHE_DEFAULT_TIMEOUT": 7 * 86400}
 EXPLORE_FORM_DATA_CACHE_CONFIG = FILTER_STATE_CACHE_CONFIG
 
-# No foreign host may be asked for anything; this also stops the pixel that is compiled into Superset's pages.
+# No requests to other hosts; this also blocks the tracking pixel that is compiled into Superset's pages.
 THEME_FONT_URL_ALLOWED_DOMAINS: list[str] = []
 FAB_API_SWAGGER_UI = False
 TALISMAN_CONFIG = deepcopy(DEFAULT_TALISMAN_CONFIG)

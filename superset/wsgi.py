@@ -1,4 +1,4 @@
-"""The application that gunicorn serves; importing it migrates and imports the bundle first, when anything changed."""
+"""The application that gunicorn serves; importing it first applies pending migrations and changes of the bundle."""
 
 import os
 from pathlib import Path

@@ -239,8 +239,8 @@ def test_a_start_that_does_not_keep_what_is_promised_ends_and_says_what(superset
     command = (GUNICORN.with_name("python"), "-c", weak)
     done = subprocess.run(command, cwd=ROOT / "superset", env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert "the login /login/ answers 11 tries" in done.stderr
-    assert "the login /api/v1/security/login answers 11 tries" in done.stderr
+    assert "the login /login/ responds to 11 tries" in done.stderr
+    assert "the login /api/v1/security/login responds to 11 tries" in done.stderr
     assert "GUEST_TOKEN_JWT_SECRET is Superset's public default" in done.stderr
 
 
