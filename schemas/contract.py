@@ -40,37 +40,37 @@ def _added(name: str, kind: str, doc: str) -> Column:
     return Column(name, "", duckdb, druid, doc)
 
 
-TIME = Column("__time", "", "TIMESTAMP", "timestamp", "When the event happened (the record's occurred_at), UTC, milliseconds.")
+TIME = Column("__time", "", "TIMESTAMP", "timestamp", "Time of the event (occurred_at of the record), UTC, in milliseconds.")
 
 # What the converter adds to the record. The texts are those of the reference table in schemas/README.md.
 ENRICHED: tuple[Column, ...] = (
-    _added("country", "string", "Country of the address, English name."),
-    _added("country_code", "string", "Country of the address, ISO 3166-1 alpha-2."),
-    _added("country_code3", "string", "Country of the address, ISO 3166-1 alpha-3."),
-    _added("region", "string", "Region of the address."),
-    _added("city", "string", "City of the address."),
-    _added("latitude", "double", "Latitude of the place, degrees."),
-    _added("longitude", "double", "Longitude of the place, degrees."),
+    _added("country", "string", "Country of the client IP, English name."),
+    _added("country_code", "string", "Country of the client IP, ISO 3166-1 alpha-2."),
+    _added("country_code3", "string", "Country of the client IP, ISO 3166-1 alpha-3."),
+    _added("region", "string", "Region of the client IP."),
+    _added("city", "string", "City of the client IP."),
+    _added("latitude", "double", "Latitude of the place, in degrees."),
+    _added("longitude", "double", "Longitude of the place, in degrees."),
     _added("device_type", "string", "desktop, mobile, tablet, tv, bot or unknown."),
-    _added("device_brand", "string", "Maker of the device."),
+    _added("device_brand", "string", "Brand of the device."),
     _added("device_model", "string", "Model of the device."),
     _added("browser", "string", "Name of the browser."),
     _added("browser_version", "string", "Major version of the browser."),
     _added("os", "string", "Name of the operating system."),
     _added("os_version", "string", "Version of the operating system."),
-    _added("is_bot", "boolean", "1 if the event is not a person's."),
-    _added("bot_reasons", "string", "Why it is held for a bot, reasons separated by commas; null for a person."),
+    _added("is_bot", "boolean", "1 if the event is from a bot."),
+    _added("bot_reasons", "string", "Reasons why the event counts as a bot's, separated by commas; null for a person."),
     _added("channel", "string", "Channel that brought the visitor to this page."),
-    _added("referrer_source", "string", "Who brought the visitor to this page: utm_source, or the name or host of the referrer."),
-    _added("session_channel", "string", "Channel of the session: that of the event that opened it."),
-    _added("session_source", "string", "Source of the session: that of the event that opened it."),
-    _added("session_page_number", "long", "How many pages the session had seen, this one included."),
-    _added("session_engagement_ms", "long", "Engaged time of the session up to this event, milliseconds."),
-    _added("previous_page_path", "string", "Path of the page before the current one in the session."),
-    _added("landing_page_path", "string", "Path of the session's first page."),
-    _added("is_session_start", "boolean", "1 for the event that opened its session."),
+    _added("referrer_source", "string", "Source that brought the visitor to this page: utm_source, or the name or host of the referrer."),
+    _added("session_channel", "string", "Channel of the session's first event."),
+    _added("session_source", "string", "Source of the session's first event."),
+    _added("session_page_number", "long", "Number of pages in the session so far, including this one."),
+    _added("session_engagement_ms", "long", "Engaged time of the session up to this event, in milliseconds."),
+    _added("previous_page_path", "string", "Path of the previous page in the session."),
+    _added("landing_page_path", "string", "Path of the first page in the session."),
+    _added("is_session_start", "boolean", "1 for the first event of its session."),
     _added("is_late", "boolean", "1 if the event arrived more than 7 days after it happened."),
-    _added("ingested_at", "long", "When the converter wrote the row, milliseconds since 1970."),
+    _added("ingested_at", "long", "Time at which the converter wrote the row, in milliseconds since 1970."),
 )
 
 
