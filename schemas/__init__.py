@@ -1,1 +1,1 @@
-"""The contract between the stations: what a record is, how it is encoded, which row it becomes."""
+"""The contract between the components: the schema of a record, its encoding, and the columns of its row."""

@@ -1,4 +1,4 @@
-"""Turns a record into the bytes of a message, and back: Avro single-object encoding (Avro 1.12, section Single-object encoding)."""
+"""The encoding of records as messages: Avro's single-object encoding (Avro 1.12, section Single-object encoding)."""
 
 import io
 from collections.abc import Iterable, Mapping
@@ -15,7 +15,7 @@ PREFIX_BYTES = 10  # the marker and the 8 bytes of the fingerprint
 
 
 class CodecError(ValueError):
-    """Bytes that are no message of a known schema; `reason` is a code, the text says more."""
+    """Bytes that are not a message of a known schema; `reason` is a code, and the text has the details."""
 
     def __init__(self, reason: str, text: str) -> None:
         super().__init__(text)
@@ -23,31 +23,31 @@ class CodecError(ValueError):
 
 
 def fingerprint(schema: Mapping[str, Any]) -> bytes:
-    """Give the CRC-64-AVRO fingerprint of the schema's parsing canonical form, 8 bytes, little-endian."""
+    """Return the CRC-64-AVRO fingerprint of the schema's parsing canonical form: 8 bytes, little-endian."""
     canonical = fastavro.schema.to_parsing_canonical_form(dict(schema))
     return bytes.fromhex(fastavro.schema.fingerprint(canonical, "CRC-64-AVRO"))
 
 
 def message_prefix(schema: Mapping[str, Any]) -> bytes:
-    """Give the 10 bytes that every message of this schema begins with."""
+    """Return the prefix of every message of this schema: 10 bytes."""
     return MARKER + fingerprint(schema)
 
 
 def encode(schema: Mapping[str, Any], record: Record) -> bytes:
-    """Encode one record with fastavro: the reference that generated encoders are checked against."""
+    """Encode one record with fastavro, the reference for the generated encoders."""
     buffer = io.BytesIO()
     fastavro.schemaless_writer(buffer, _plain(schema), record)
     return message_prefix(schema) + buffer.getvalue()
 
 
 class Decoder:
-    """Decodes messages of any of the schemas it was given; the fingerprint in the message tells which."""
+    """A decoder for messages of several schemas, which it selects by the fingerprint in the message."""
 
     def __init__(self, schemas: Iterable[Mapping[str, Any]]) -> None:
         self._schemas = {message_prefix(schema): fastavro.parse_schema(_plain(schema)) for schema in schemas}
 
     def decode(self, message: bytes) -> Record:
-        """Give the record; raises CodecError (not_single_object, unknown_schema, undecodable)."""
+        """Decode a message; raises CodecError (not_single_object, unknown_schema, undecodable)."""
         if message[:2] != MARKER:
             raise CodecError("not_single_object", f"a message begins with {MARKER.hex()}, not with {message[:2].hex() or 'nothing'}")
         schema = self._schemas.get(message[:PREFIX_BYTES])
@@ -65,7 +65,7 @@ class Decoder:
 
 
 def _plain(schema: Any) -> Any:
-    """Leave out logical types: instants stay numbers, which is what every station computes with."""
+    """Remove the logical types, so that instants stay numbers, as in every component."""
     if isinstance(schema, Mapping):
         return {key: _plain(value) for key, value in schema.items() if key != "logicalType"}
     if isinstance(schema, list):

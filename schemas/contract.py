@@ -1,4 +1,4 @@
-"""The columns of a row, derived from the schema: record field, Avro type, DuckDB type, Druid type in one place."""
+"""The columns of a row, derived from the schema, with the Avro, DuckDB and Druid type of each."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -8,10 +8,10 @@ from typing import Any
 
 SCHEMA_PATH = Path(__file__).with_name("clickstream.avsc")
 
-# Fields of the record that never reach a row: the address and the agent are used up by the enrichment, occurred_at becomes __time.
+# Fields of the record that are not columns: enrichment replaces the client IP and the user agent, and occurred_at becomes __time.
 NOT_IN_ROW = frozenset({"address", "user_agent", "occurred_at"})
 
-# DuckDB type and Druid type of each Avro type. Flags are 0 or 1 as Druid stores them; instants but __time are BIGINT milliseconds.
+# The DuckDB and Druid type of each Avro type. Flags are 0 or 1, as in Druid; all instants except __time are BIGINT milliseconds.
 COLUMN_TYPES: Mapping[str, tuple[str, str]] = {
     "string": ("VARCHAR", "string"),
     "enum": ("VARCHAR", "string"),
@@ -26,10 +26,10 @@ COLUMN_TYPES: Mapping[str, tuple[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column of the table `clickstream`: its name is the row's key."""
+    """One column of the table `clickstream`; its name is the key in the row."""
 
     name: str
-    avro: str  # Avro type of the record's field; empty for what the converter adds
+    avro: str  # Avro type of the record's field; empty for columns that the converter adds
     duckdb: str
     druid: str
     doc: str
@@ -42,7 +42,7 @@ def _added(name: str, kind: str, doc: str) -> Column:
 
 TIME = Column("__time", "", "TIMESTAMP", "timestamp", "Time of the event (occurred_at of the record), UTC, in milliseconds.")
 
-# What the converter adds to the record. The texts are those of the reference table in schemas/README.md.
+# Columns that the converter adds to the record. The table in schemas/README.md has the same descriptions.
 ENRICHED: tuple[Column, ...] = (
     _added("country", "string", "Country of the client IP, English name."),
     _added("country_code", "string", "Country of the client IP, ISO 3166-1 alpha-2."),
@@ -75,9 +75,9 @@ ENRICHED: tuple[Column, ...] = (
 
 
 def avro_kind(avro: Any) -> str:
-    """Name the type of a schema's field, through a union with null and a logical type: `string`, `long`, `json`, ...
+    """Return the type of a field without its union with null and its logical type: `string`, `long`, `json`, ...
 
-    A structure (array, map, record) is `json`: it becomes a nested column.
+    An array, map or record is `json` and becomes a nested column.
     """
     if isinstance(avro, list):
         return avro_kind(next((branch for branch in avro if branch != "null"), "null"))
@@ -89,13 +89,13 @@ def avro_kind(avro: Any) -> str:
 
 
 def load_schema(path: Path = SCHEMA_PATH) -> dict[str, Any]:
-    """Read an Avro schema of type record; the file is JSON (Avro 1.12, section Schema Declaration)."""
+    """Load an Avro schema of type record from a JSON file (Avro 1.12, section Schema Declaration)."""
     schema: dict[str, Any] = json.loads(path.read_text("utf-8"))
     return schema
 
 
 def columns(schema: Mapping[str, Any]) -> tuple[Column, ...]:
-    """Give the columns of the table in order: __time, the record's fields, what the converter adds."""
+    """Return the columns of the table in order: __time, the fields of the record, and the columns that the converter adds."""
     return (TIME, *_record_columns(schema), *ENRICHED)
 
 

@@ -1,4 +1,4 @@
-"""Whether messages of one schema can be read with another one: the rules of Avro 1.12, section Schema Resolution."""
+"""Compatibility of two schemas, by the rules of Avro 1.12, section Schema Resolution."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import fastavro
 
-# What is written as the one may be read as the others.
+# Written type → types that can read it.
 PROMOTIONS: Final[Mapping[str, Sequence[str]]] = {
     "int": ("long", "float", "double"),
     "long": ("float", "double"),
@@ -19,26 +19,26 @@ _NAMED: Final = frozenset({"record", "error", "enum", "fixed"})
 
 @dataclass(frozen=True, slots=True)
 class _Side:
-    """One of the two schemas, and what it is called in texts."""
+    """One of the two schemas, with its name in messages."""
 
     name: str
     schema: Any
     named: Mapping[str, Any]  # its named types by full name
 
     def type_of(self, avro: Any) -> Any:
-        """Give the definition behind a name; a primitive type stays its name, a union its list."""
+        """Resolve a name to its definition; a primitive type stays a name, a union stays a list."""
         if isinstance(avro, Mapping) and avro["type"] not in _NAMED and avro["type"] not in ("array", "map"):
             avro = avro["type"]  # a primitive type with a logical one
         return self.named.get(avro, avro) if isinstance(avro, str) else avro
 
 
 def backward_faults(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """Say why messages of OLD cannot be read with NEW, a line each: where it is, and what would be right."""
+    """Return the reasons that NEW cannot read messages of OLD, one line each, with the place and the fix."""
     return list(dict.fromkeys(_Resolution(_side("NEW", new), _side("OLD", old)).all()))
 
 
 def forward_faults(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """Say why messages of NEW cannot be read with OLD."""
+    """Return the reasons that OLD cannot read messages of NEW, one line each, with the place and the fix."""
     return list(dict.fromkeys(_Resolution(_side("OLD", old), _side("NEW", new)).all()))
 
 
@@ -48,7 +48,7 @@ def _side(name: str, schema: Mapping[str, Any]) -> _Side:
 
 
 class _Resolution:
-    """Walks over two schemas as a reader does over a message; each pair of named types once."""
+    """The resolution of a reader's and a writer's schema; it visits each pair of named types once."""
 
     def __init__(self, reader: _Side, writer: _Side) -> None:
         self._reader, self._writer = reader, writer
@@ -60,7 +60,7 @@ class _Resolution:
 
     def _faults(self, reader: Any, writer: Any, path: str) -> Iterator[str]:
         reader, writer = self._reader.type_of(reader), self._writer.type_of(writer)
-        if isinstance(writer, list):  # any of its branches may come
+        if isinstance(writer, list):  # a message may have any of its branches
             for branch in writer:
                 yield from self._faults(reader, branch, path)
             return
@@ -81,10 +81,12 @@ class _Resolution:
                 yield from self._faults(reader["values"], writer["values"], f"{path}{{}}")
             case "fixed" if reader["size"] != writer["size"]:
                 sizes = f"{self._writer.name} writes {writer['size']} bytes, {self._reader.name} reads {reader['size']}"
-                yield f"{_told(path)}: {sizes}; keep the size, or add a field"
-            case "enum" if "default" not in reader and (unknown := [one for one in writer["symbols"] if one not in reader["symbols"]]):
-                mend = "keep them, or give the enum a default" if self._is_backward else "leave them out: OLD's enum has no default"
-                yield f"{_told(path)}: {self._reader.name} does not know the symbols {', '.join(unknown)}; {mend}"
+                yield f"{_place(path)}: {sizes}; keep the size, or add a field"
+            case "enum" if "default" not in reader and (
+                unknown := [symbol for symbol in writer["symbols"] if symbol not in reader["symbols"]]
+            ):
+                fix = "keep them, or give the enum a default" if self._is_backward else "leave them out: OLD's enum has no default"
+                yield f"{_place(path)}: {self._reader.name} does not know the symbols {', '.join(unknown)}; {fix}"
             case "record" | "error" if (pair := (reader["name"], writer["name"])) not in self._seen:
                 self._seen.add(pair)
                 yield from self._fields(reader, writer, path)
@@ -97,21 +99,21 @@ class _Resolution:
             if names:
                 yield from self._faults(field["type"], written[names[0]]["type"], place)
             elif "default" not in field:
-                mend = "give it a default" if self._is_backward else "keep it: OLD has no default for it"
-                yield f"{place}: messages of {self._writer.name} lack it; {mend}"
+                fix = "give it a default" if self._is_backward else "keep it: OLD has no default for it"
+                yield f"{place}: messages of {self._writer.name} lack it; {fix}"
 
     def _other_name(self, reader: Any, writer: Any, path: str) -> str:
         names = f"{self._writer.name} calls the {_kind(writer)} {writer['name']}, {self._reader.name} {reader['name']}"
-        mend = f', or give it "aliases": ["{writer["name"]}"]' if self._is_backward else ""
-        return f"{_told(path)}: {names}; keep the name{mend}"
+        fix = f', or give it "aliases": ["{writer["name"]}"]' if self._is_backward else ""
+        return f"{_place(path)}: {names}; keep the name{fix}"
 
     def _other_type(self, branches: Sequence[Any], writer: Any, path: str) -> str:
         kind, kinds = _kind(writer), [_kind(branch) for branch in branches]
         if self._is_backward:
-            mend = f"NEW must take {' or '.join((kind, *PROMOTIONS.get(kind, ())))} there"
+            fix = f"NEW must take {' or '.join((kind, *PROMOTIONS.get(kind, ())))} there"
         else:
-            mend = f"NEW must write {' or '.join(dict.fromkeys(giver for one in kinds for giver in _givers(one)))} there"
-        return f"{_told(path)}: {self._writer.name} writes {kind}, {self._reader.name} reads {' or '.join(kinds)}; {mend}"
+            fix = f"NEW must write {' or '.join(dict.fromkeys(source for target in kinds for source in _sources(target)))} there"
+        return f"{_place(path)}: {self._writer.name} writes {kind}, {self._reader.name} reads {' or '.join(kinds)}; {fix}"
 
 
 def _is_match(reader: Any, writer: Any) -> bool:
@@ -122,13 +124,13 @@ def _is_match(reader: Any, writer: Any) -> bool:
 
 
 def _aliases(named: Any) -> Iterator[str]:
-    """Give the full names of a type's aliases: without a namespace of their own they are in the type's."""
+    """Yield the full names of a type's aliases; an alias without a namespace has that of the type."""
     namespace = named["name"].rpartition(".")[0]
     return (alias if "." in alias or not namespace else f"{namespace}.{alias}" for alias in named.get("aliases", ()))
 
 
-def _givers(kind: str) -> Sequence[str]:
-    return (kind, *(giver for giver, takers in PROMOTIONS.items() if kind in takers))
+def _sources(kind: str) -> Sequence[str]:
+    return (kind, *(source for source, targets in PROMOTIONS.items() if kind in targets))
 
 
 def _kind(avro: Any) -> str:
@@ -139,5 +141,5 @@ def _unqualified(name: str) -> str:
     return name.rpartition(".")[2]
 
 
-def _told(path: str) -> str:
+def _place(path: str) -> str:
     return path or "the record"
