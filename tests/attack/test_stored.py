@@ -53,7 +53,7 @@ def table_of(heading: str, text: str = PAGE) -> list[dict[str, str]]:
     return [dict(zip(head, cells, strict=True)) for cells in body]
 
 
-HELD = {row["what"]: row for row in table_of("What a request holds")}
+HELD = {row["what"]: row for row in table_of("What a request contains")}
 FIELDS = [(re.findall(r"`(\w+)`", row["fields"]), row) for row in table_of("Field by field")]
 
 
@@ -75,10 +75,10 @@ class Marks:
         return self(what, secrets.token_hex(16))
 
 
-ADDRESS = "whole network address, from the connection or a trusted `X-Forwarded-For`"
-AGENTS, OTHER, UNKNOWN = "`User-Agent`", "`Referer` and other headers", "keys that are not known"
-PATH, SECRET, REFUSED = "path of the page", "secret of a session in a path (`;jsessionid=…`)", "any text of an event that is refused"
-EMAIL, PARAMETERS = "e-mail address in a path, however encoded", "event parameters, names and values"
+ADDRESS = "full client IP, from the connection or a trusted `X-Forwarded-For`"
+AGENTS, OTHER, UNKNOWN = "`User-Agent`", "`Referer` and other headers", "unknown keys"
+PATH, SECRET, REFUSED = "path of the page", "session secret in a path (`;jsessionid=…`)", "any text of a rejected event"
+EMAIL, PARAMETERS = "e-mail address in a path, in any encoding", "event parameters, names and values"
 NOT_SENT = "\u2013"
 numbers = iter(range(1, 250))
 
@@ -87,7 +87,7 @@ def a_header(marks: Marks) -> dict[str, str]:
     address = f"198.51.{next(numbers)}.{secrets.randbelow(200) + 20}"
     cut = address.rpartition(".")[0] + ".0"
     return {
-        "x-forwarded-for": marks(ADDRESS, address) if marks("network address cut to /24 or /48", cut) else "",
+        "x-forwarded-for": marks(ADDRESS, address) if marks("client IP truncated to /24 or /48", cut) else "",
         "user-agent": f"{AGENT} {marks(AGENTS)}",
         "cookie": f"a={marks('`Cookie`')}; _dvp={marks('`Cookie`')}",
         "referer": f"https://shop.example/?{marks(OTHER)}",
@@ -101,8 +101,8 @@ def a_header(marks: Marks) -> dict[str, str]:
 def an_address(marks: Marks) -> str:
     """The address of a page with all that one can hold."""
     secret, email = f"{marks(PATH)};jsessionid={marks(SECRET)}", f"{marks(EMAIL)}%2540mail.example"
-    user = f"{marks('user and password in an address')}:{marks('user and password in an address')}"
-    query = f"utm_content={marks('`utm_*` in an address')}&gclid={marks('value of a click id in an address')}"
+    user = f"{marks('user and password in a URL')}:{marks('user and password in a URL')}"
+    query = f"utm_content={marks('`utm_*` in a URL')}&gclid={marks('value of a click id in a URL')}"
     rest = f"q={marks('other query parameters')}&token={marks('other query parameters')}#{marks('fragment')}"
     return f"https://{user}@shop.example/{secret}/{email}?{query}&{rest}"
 
@@ -127,7 +127,7 @@ def a_page_view(marks: Marks) -> dict[str, Any]:
         page_view_id=marks.hexadecimal("page view id"),
         url=an_address(marks),
         referrer=a_referrer(marks),
-        target=f"https://out.example/{marks('path of a link that was followed')}?q={marks('query of a link that was followed')}",
+        target=f"https://out.example/{marks('path of a followed link')}?q={marks('query of a followed link')}",
         title=f"{marks('title')} {marks('e-mail address in a title')}@mail.example",
         **{name: marks(some) for name in ("language", "time_zone", "currency", "product_id")},
         parameters=parameters_of(marks),
@@ -347,6 +347,6 @@ def test_the_page_has_the_times_that_kafka_keeps_topics_for() -> None:
 
 
 def test_the_page_has_everything_in_the_state_folder(stored: Stored) -> None:
-    told = PAGE.partition("\n## How long\n")[2]
+    told = PAGE.partition("\n## Retention\n")[2]
     names = {Path(path).name if Path(path).is_file() else "" for path in stored.others} - {"", "up.log"}
     assert [name for name in names if f"`{name}`" not in told and f"/{name}`" not in told and not name.endswith(".log")] == []
