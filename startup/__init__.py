@@ -1,1 +1,1 @@
-"""What every service does before it serves: its settings in, its logs on."""
+"""The startup of a service: settings, logs, secrets, and the guard and health checks of its port."""

@@ -12,7 +12,7 @@ Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
 class GuardedApp:
-    """Middleware that answers refused requests itself."""
+    """Middleware that responds to requests which the guard denies."""
 
     def __init__(
         self,
@@ -24,7 +24,7 @@ class GuardedApp:
         self._app, self._check, self._count, self._body = app, check, count, body
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass one request on to the application, or refuse it."""
+        """Pass one request to the application, or deny it."""
         refusal = None
         if scope["type"] == "http":
             refusal = self._check(RequestHead(scope["method"], scope["path"], scope["http_version"], scope["headers"]))

@@ -1,4 +1,4 @@
-"""The `Host` of a request (RFC 9112, section 3.2): whether it is valid, and the names that a port without a login answers to."""
+"""Validation of the `Host` of a request (RFC 9112, section 3.2), and the host names that a port without a login accepts."""
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -11,13 +11,13 @@ from pydantic_settings import NoDecode
 
 VERSIONS: Final = ("1.1", "1.0")
 _HOST: Final = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*)(?::[0-9]*)?")
-_remembered = lru_cache(1024)(_HOST.fullmatch)  # most requests name one of a few
-MAX_HOST_BYTES: Final = 1024  # a name has at most 253; with a longer one the memory would be as large as headers may be
+_cached_match = lru_cache(1024)(_HOST.fullmatch)  # most requests have one of a few hosts
+MAX_HOST_BYTES: Final = 1024  # a host name has at most 253; a bound on the size of the cache
 _NAME: Final = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*")
 
 
 def names_its_host(headers: Sequence[tuple[bytes, bytes]], fields: Mapping[bytes, bytes], version: Callable[[], str]) -> bool:
-    """Whether a request of HTTP/1 has one Host, and a valid one; that of HTTP/1.0 may have none."""
+    """Whether an HTTP/1 request has exactly one Host and it is valid; an HTTP/1.0 request may have none."""
     host = fields.get(b"host")
     if host is None:
         return version() == "1.0"
@@ -27,24 +27,24 @@ def names_its_host(headers: Sequence[tuple[bytes, bytes]], fields: Mapping[bytes
 
 
 def _match(host: bytes) -> re.Match[bytes] | None:
-    """Return the parts of a valid Host."""
+    """Match a Host; return None if it is not valid."""
     host = host.rstrip(b" \t")
-    return _remembered(host) if len(host) <= MAX_HOST_BYTES else None
+    return _cached_match(host) if len(host) <= MAX_HOST_BYTES else None
 
 
 def is_local_host(host: bytes, allowed: Collection[str]) -> bool:
-    """Whether a valid Host is this machine's own name, an IP address or an allowed name: none that a stranger's DNS could send here.
+    """Whether a valid Host is localhost, an IP address or an allowed name, none of which an attacker can point here with DNS.
 
-    An address must be written as browsers write it; `0x7f.1` and `2130706433` reach us only from callers that do not.
+    An IP address must have the form that browsers send; `0x7f.1` and `2130706433` come from other clients only.
     """
     found = _match(host)
     if found is None:
         return False
     name = found[1].decode("ascii").lower().removesuffix(".")
-    return name == "localhost" or name.endswith(".localhost") or name in allowed or _is_address(name)
+    return name == "localhost" or name.endswith(".localhost") or name in allowed or _is_ip(name)
 
 
-def _is_address(name: str) -> bool:
+def _is_ip(name: str) -> bool:
     try:
         IPv6Address(name[1:-1]) if name.startswith("[") else IPv4Address(name)
     except AddressValueError:
@@ -59,7 +59,7 @@ def _split(value: Any) -> Any:
 def _host_name(value: str) -> str:
     name = value.lower().removesuffix(".")
     if not _NAME.fullmatch(name):
-        raise ValueError("not a valid host name: one without scheme, port, path and wildcard is expected, as collector or sql.example.com")
+        raise ValueError("not a valid host name: expected one without scheme, port, path or wildcard, such as sql.example.com")
     return name
 
 

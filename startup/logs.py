@@ -1,4 +1,4 @@
-"""Logs: one JSON object a line on stdout, plain text on a terminal; never an address, an identifier or a full URL."""
+"""Logs on stdout: one JSON object per line, plain text on a terminal; never a client IP, an identifier or a full URL."""
 
 import logging
 import sys
@@ -11,7 +11,7 @@ from startup.visible import visible
 
 
 class _ServerLog(logging.Handler):
-    """Passes what the HTTP server and the Kafka client say on to our log."""
+    """A handler that passes warnings of the HTTP server and the Kafka client to structlog."""
 
     def emit(self, record: logging.LogRecord) -> None:
         if record.levelno >= logging.WARNING:
@@ -21,12 +21,12 @@ class _ServerLog(logging.Handler):
 
 
 def _make_visible(_logger: object, _method: str, event: EventDict) -> EventDict:
-    """Show what would act on the terminal; JSON has escapes for it."""
+    """Escape characters that act on the terminal; JSON escapes them anyway."""
     return {name: visible(value) if isinstance(value, str) else value for name, value in event.items()}
 
 
 def configure(stream: TextIO | None = None) -> None:
-    """Set up structlog, and the standard library's log behind it."""
+    """Configure structlog, and route the standard library's logging through it."""
     out = stream or sys.stdout
     is_terminal = out.isatty()
     renderer = structlog.dev.ConsoleRenderer() if is_terminal else structlog.processors.JSONRenderer()
@@ -38,6 +38,6 @@ def configure(stream: TextIO | None = None) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.WriteLoggerFactory(out),  # a line in one write: processes may share where it goes
+        logger_factory=structlog.WriteLoggerFactory(out),  # one write per line, because processes may share the output
     )
     logging.basicConfig(handlers=[_ServerLog()], level=logging.WARNING, force=True)

@@ -1,4 +1,4 @@
-"""How much memory a process may have."""
+"""The memory limit of a process."""
 
 import os
 from contextlib import suppress
@@ -9,8 +9,8 @@ CGROUP_LIMIT: Final = Path("/sys/fs/cgroup/memory.max")
 
 
 def memory_bytes(limit: Path = CGROUP_LIMIT) -> int:
-    """Return the bytes of memory that the machine has, or its container may have."""
+    """Return the memory of the machine, or the limit of the container, in bytes."""
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    with suppress(OSError, ValueError):  # there is none, or it is `max`
+    with suppress(OSError, ValueError):  # no limit, or `max`
         return min(machine, int(limit.read_text("ascii")))
     return machine

@@ -1,7 +1,7 @@
-"""Guards a port that has no login of its own: programs that may reach it are trusted, a web page that a browser beside them shows is not.
+"""The guard of a port without a login: it trusts programs that can reach the port, but not web pages in a browser on the same machine.
 
-A page can send to any address that its browser reaches. What it cannot do is choose the headers that browsers add: the Host of a name
-that was made to point here (DNS rebinding), Origin, Sec-Fetch-Site, and a Content-Type that is sent without asking first (Fetch Standard).
+A page can send requests to any host that its browser reaches. But it cannot choose the headers that browsers add: Origin, Sec-Fetch-Site,
+and the Host of a name that points here through DNS rebinding. And it cannot send JSON without a preflight request (Fetch Standard).
 """
 
 import hmac
@@ -17,10 +17,10 @@ Header: TypeAlias = tuple[bytes, bytes]
 
 
 class RequestHead(NamedTuple):
-    """A request without its body; names of headers are lower case."""
+    """A request without its body; header names are in lower case."""
 
     method: str
-    target: str  # a path, or a whole URL as proxies get it
+    target: str  # a path, or an absolute URL as proxies receive it
     version: str
     headers: Sequence[Header]
 
@@ -39,7 +39,7 @@ class Refusal(NamedTuple):
 
 
 MALFORMED: Final = Refusal(400, "malformed_request", "not a valid HTTP/1.1 request with one Host header, nor one of HTTP/1.0")
-NOT_FOR_PAGES: Final = Refusal(403, "not_for_pages", "this port is not for web pages: Origin or Sec-Fetch-Site names another one")
+NOT_FOR_PAGES: Final = Refusal(403, "not_for_pages", "this port is not for web pages: Origin or Sec-Fetch-Site belongs to another site")
 NOT_JSON: Final = Refusal(415, "not_json", "Content-Type must be application/json")
 NO_TOKEN: Final = Refusal(
     401, "no_token", "a valid token is required: Authorization: Bearer TOKEN", ((b"www-authenticate", b'Bearer realm="headrace"'),)
@@ -57,11 +57,11 @@ def malformed(head: RequestHead) -> Refusal | None:
 class PortGuard:
     """The rules of one port."""
 
-    setting: str  # that names allowed_hosts, for the refused caller
+    setting: str  # the setting with the allowed hosts, for the message
     allowed_hosts: Collection[str] = ()
     is_json_only: bool = False
     token: str = ""
-    open_paths: Collection[str] = ()  # need no token
+    open_paths: Collection[str] = ()  # paths that need no token
 
     def refusal(self, head: RequestHead) -> Refusal | None:
         """Return why a request is refused; None if it is not."""
@@ -69,7 +69,7 @@ class PortGuard:
             return refusal
         if not all(is_local_host(host, self.allowed_hosts) for host in _hosts(head)):
             return Refusal(403, "foreign_host", f"Host must be localhost, an IP address or a name listed in {self.setting}")
-        if _is_of_other_page(head.headers):
+        if _is_cross_origin(head.headers):
             return NOT_FOR_PAGES
         if self.token and head.target not in self.open_paths and not _has_token(head.headers, self.token):
             return NO_TOKEN
@@ -79,14 +79,14 @@ class PortGuard:
 
 
 def _hosts(head: RequestHead) -> Iterator[bytes]:
-    """Iterate over the hosts that a request names, in its header and in its target; that of HTTP/1.0 may name none."""
+    """Yield the hosts in the headers and in the target of a request; an HTTP/1.0 request may have none."""
     yield from (value for name, value in head.headers if name == b"host")
     if not head.target.startswith("/") and "://" in head.target:
         yield head.target.split("/", 3)[2].encode("latin-1", "replace")
 
 
-def _is_of_other_page(headers: Sequence[Header]) -> bool:
-    """Whether a browser says that a page of another origin sends this; a page of the same origin has the Host in its Origin."""
+def _is_cross_origin(headers: Sequence[Header]) -> bool:
+    """Whether a page of another origin sends this request, by the headers of the browser; for the same origin, Origin has the Host."""
     own = tuple(scheme + value.lower() for name, value in headers if name == b"host" for scheme in (b"http://", b"https://"))
     return any(
         (name == b"origin" and value.lower() not in own) or (name == b"sec-fetch-site" and value not in (b"same-origin", b"none"))
@@ -95,9 +95,9 @@ def _is_of_other_page(headers: Sequence[Header]) -> bool:
 
 
 def _is_json(headers: Sequence[Header]) -> bool:
-    """Whether the body is said to be JSON, once."""
-    kinds = [value.partition(b";")[0].strip().lower() for name, value in headers if name == b"content-type"]
-    return kinds == [b"application/json"]
+    """Whether exactly one Content-Type is present and it is JSON."""
+    media_types = [value.partition(b";")[0].strip().lower() for name, value in headers if name == b"content-type"]
+    return media_types == [b"application/json"]
 
 
 def _has_token(headers: Sequence[Header], token: str) -> bool:

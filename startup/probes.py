@@ -1,4 +1,4 @@
-"""Health and metrics over HTTP, for processes that serve nothing else."""
+"""An HTTP server for health and metrics, for processes without another one."""
 
 import json
 import threading
@@ -12,11 +12,11 @@ PROMETHEUS_TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class ProbesError(Exception):
-    """The port cannot be had."""
+    """The port is not available."""
 
 
 class Probes:
-    """Answers GET /health/live, /health/ready and /metrics in a thread of its own, until it is closed."""
+    """A server for GET /health/live, /health/ready and /metrics, which runs in a thread until it is closed."""
 
     def __init__(self, host: str, port: int, guard: PortGuard, *, trouble: Callable[[], str], metrics: Callable[[], bytes]) -> None:
         """Take the port; raises ProbesError. `trouble` says why the process is not ready, or nothing."""
@@ -27,42 +27,42 @@ class Probes:
             "/metrics": lambda: (200, PROMETHEUS_TEXT, metrics() + refused.text()),
         }
 
-        class Answerer(BaseHTTPRequestHandler):
-            """Answers one connection."""
+        class Handler(BaseHTTPRequestHandler):
+            """Handler of one connection."""
 
             timeout = 10
-            default_request_version = "HTTP/1.0"  # of the answers that the parser gives to malformed requests
+            default_request_version = "HTTP/1.0"  # for the responses of the parser to malformed requests
 
             def do_GET(self) -> None:
-                """Answer a path."""
-                self._answer(*self._content())
+                """Respond to a path."""
+                self._respond(*self._content())
 
             def _content(self) -> tuple[int, str, bytes]:
                 if refusal := guard.refusal(self._head()):
                     refused.count(refusal)
                     return refusal.status, "application/json", refusal.to_json()
-                answer = routes.get(self.path)
-                return answer() if answer else (404, "text/plain", b"there is nothing here\n")
+                route = routes.get(self.path)
+                return route() if route else (404, "text/plain", b"there is nothing here\n")
 
             def _head(self) -> RequestHead:
                 names_version = len(self.requestline.split()) == 3
                 headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in self.headers.items()]
                 return RequestHead(self.command, self.path, self.request_version.removeprefix("HTTP/") if names_version else "0.9", headers)
 
-            def _answer(self, status: int, kind: str, body: bytes) -> None:
-                self.request_version = "HTTP/1.0"  # whatever was sent: without one there would be no head
+            def _respond(self, status: int, media_type: str, body: bytes) -> None:
+                self.request_version = "HTTP/1.0"  # in any case: without a version there would be no headers
                 self.send_response_only(status)
                 self.send_header("date", self.date_time_string())
-                self.send_header("content-type", kind)
+                self.send_header("content-type", media_type)
                 self.send_header("content-length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
 
             def log_message(self, *_: object) -> None:
-                """Log nothing: probes come every few seconds, and a line for each bad request would be a stranger's to write."""
+                """Log nothing: probes come every few seconds, and bad requests must not fill the log."""
 
         try:
-            self._server = ThreadingHTTPServer((host, port), Answerer)
+            self._server = ThreadingHTTPServer((host, port), Handler)
         except OSError as error:
             raise ProbesError(f"cannot listen on port {port} of {host}: {error.strerror}; is another one running?") from error
         self._server.daemon_threads = True
@@ -71,17 +71,17 @@ class Probes:
 
     @property
     def port(self) -> int:
-        """The port that was taken; another than asked for when that was 0."""
+        """The port that the server listens on."""
         return int(self._server.server_address[1])
 
     def close(self) -> None:
-        """Let go of the port."""
+        """Stop the server."""
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
 
 
 def readiness(trouble: str) -> tuple[int, str, bytes]:
-    """Return status, media type and body of the answer to /health/ready."""
+    """Return the status, media type and body of the response of /health/ready."""
     content = {"status": "not ready", "message": trouble} if trouble else {"status": "ready"}
     return 503 if trouble else 200, "application/json", json.dumps(content).encode()

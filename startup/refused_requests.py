@@ -1,4 +1,4 @@
-"""Counts the refused requests of a guarded port, for Prometheus."""
+"""The metric of the denied requests of a guarded port."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -11,17 +11,17 @@ from startup.port_guard import REASONS, Refusal
 
 
 class RefusedRequests(Collector):
-    """How many requests a port has refused, by reason."""
+    """A Prometheus collector of the number of denied requests, by reason."""
 
     def __init__(self) -> None:
         self._counts = Counter(dict.fromkeys(REASONS, 0))
 
     def count(self, refusal: Refusal) -> None:
-        """Count one."""
+        """Count one denied request."""
         self._counts[refusal.reason] += 1
 
     def collect(self) -> Iterator[CounterMetricFamily]:
-        """Return the metric; Prometheus' client calls this."""
+        """Yield the metric; the Prometheus client calls this."""
         family = CounterMetricFamily("clickstream_port_refused_requests", "Requests that this port refused, by reason.", labels=("reason",))
         for reason, count in self._counts.items():
             family.add_metric((reason,), count)

@@ -1,4 +1,4 @@
-"""A secret in a file of its own: made once, whole and closed to others from its first byte, refused unless it has the right form."""
+"""Secrets in files: generated once, written atomically, readable by their owner only, and validated when they are read."""
 
 import fcntl
 import os
@@ -15,16 +15,16 @@ MAX_BYTES: Final = 4096
 
 
 class SecretError(Exception):
-    """A secret cannot be read or is not a valid one; the text says which, why, and what would be right."""
+    """A secret that cannot be read or is not valid; the text has the path, the reason and the fix."""
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What a kind of secret looks like, and how a new one is made."""
+    """The format of a kind of secret, and the function that generates one."""
 
     pattern: str
     description: str
-    make: Callable[[], str] = str  # others' secrets cannot be made here
+    make: Callable[[], str] = str  # passwords of other systems are never generated
 
 
 KEY: Final = Form("(?:[0-9A-Fa-f]{2}){32,64}", "64 hexadecimal digits", lambda: secrets.token_hex(32))
@@ -36,7 +36,7 @@ PASSWORD: Final = Form(
 
 
 def read_secret(path: Path, form: Form, remedy: str = "") -> str:
-    """Read a secret, without blanks around it; raises SecretError, with this remedy beside that of writing a valid one."""
+    """Read a secret without surrounding whitespace; raises SecretError, whose message ends with the remedy."""
     try:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
@@ -44,22 +44,22 @@ def read_secret(path: Path, form: Form, remedy: str = "") -> str:
         raise SecretError(f"{path}: cannot be read: {error.strerror}") from error
     found = content.decode("utf-8", "replace").strip()
     if len(content) > MAX_BYTES or "\ufffd" in found or not re.fullmatch(form.pattern, found):
-        fault = f"{len(found)} characters of another form" if found else "the file is empty"
+        fault = f"{len(found)} characters in another format" if found else "the file is empty"
         raise SecretError(f"{path}: not a valid secret: {fault}; write {form.description} into it{remedy}")
     return found
 
 
 def read_or_make_secret(path: Path, form: Form) -> str:
-    """Read a secret, which is made at first use; raises SecretError. Of several processes one makes it, the others read that one."""
+    """Read a secret, or generate it at first use; raises SecretError. If several processes do so at once, all get the same one."""
     try:
         make_secret(path, form)
     except OSError as error:
         raise SecretError(f"{path}: cannot be made: {error.strerror}") from error
-    return read_secret(path, form, ", or delete it to have a new one made")
+    return read_secret(path, form, ", or delete it to generate a new one")
 
 
 def make_secret(path: Path, form: Form, mode: int = 0o600) -> bool:
-    """Make a secret that is missing; return whether it was. Raises OSError."""
+    """Generate a secret if the file is missing; return whether it was. Raises OSError."""
     if path.exists():
         return False
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

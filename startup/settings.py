@@ -1,4 +1,4 @@
-"""Settings of a service: declared with type, description and default, read once from the environment, all faults at once."""
+"""Settings of a service: declared with type, description and default, read once from the environment, all faults reported together."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
@@ -11,7 +11,7 @@ SHOWN_CHARACTERS = 80
 
 
 class SettingsError(Exception):
-    """Variables are unknown or their values do not fit; `faults` has one line for each."""
+    """Variables that are unknown or have invalid values; `faults` has one line for each."""
 
     def __init__(self, faults: Sequence[str]) -> None:
         super().__init__("\n".join(faults))
@@ -19,23 +19,23 @@ class SettingsError(Exception):
 
 
 class ServiceSettings(BaseSettings):
-    """Base of the settings of a service; a subclass gives `env_prefix` in its `model_config` and its fields."""
+    """Base class for the settings of a service; a subclass defines its fields, and `env_prefix` in its `model_config`."""
 
     model_config = SettingsConfigDict(frozen=True, extra="forbid")
 
     @classmethod
     def settings_customise_sources(cls, *_: Any, **sources: Any) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Read no environment: it is handed in."""
+        """Disable reading the environment: `read` receives it as an argument."""
         return (sources["init_settings"],)
 
     @classmethod
     def variables(cls) -> dict[str, str]:
-        """Give the variable of every field: {"HEADRACE_COLLECTOR_PORT": "port", …}."""
+        """Return the variable of every field: {"HEADRACE_COLLECTOR_PORT": "port", …}."""
         return {f"{cls.model_config['env_prefix']}{name}".upper(): name for name in cls.model_fields}
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> Self:
-        """Read the variables with our prefix; raises SettingsError with one line for each that is unknown or does not fit."""
+        """Read the variables with the prefix; raises SettingsError with one line for each that is unknown or invalid."""
         known, prefix = cls.variables(), str(cls.model_config["env_prefix"])
         given = {name: value for name, value in environment.items() if name.startswith(prefix)}
         faults = [

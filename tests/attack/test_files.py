@@ -97,7 +97,7 @@ def test_a_collector_does_not_start_on_a_key_that_was_cut_short(tmp_path: Path, 
     assert process.returncode == 1
     assert "HEADRACE_COLLECTOR_KEY_FILE: " in told
     assert "key: not a valid secret" in told
-    assert "write 64 hexadecimal digits into it, or delete it to have a new one made" in told
+    assert "write 64 hexadecimal digits into it, or delete it to generate a new one" in told
 
 
 RUN: Mapping[str, Any] = {
