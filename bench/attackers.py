@@ -1,8 +1,8 @@
-"""How long an ordinary visitor's events take to be rows beside two networks that send all they may, and without them.
+"""The time from event to row for an ordinary visitor, with and without two attacking networks at their rate limits.
 
-`python -m bench.attackers [--seconds N]`. The collector and the store run with the default settings on a store in which 60 parties have
-named all the sessions they may. One attacker sends events of these parties, the other small events of ever new parties and events as
-large as are taken, faster than they may: what is refused tells that an allowance is used up.
+`python -m bench.attackers [--seconds N]`. The collector and the store run with the default settings; 60 parties already have the maximum
+number of sessions. One attacker sends events of these parties. The other sends small events, each of a new party, and events of the
+maximum size. Both exceed the rate limit, as the rejected requests show.
 """
 
 import argparse
@@ -32,7 +32,7 @@ def main() -> None:
         for network, answers in installation.answers.items():
             who = "visitor" if network == VISITOR else f"attacker {network}"
             print(f"{who:24} answers by status: {dict(sorted(answers.items()))}")
-        print(f"stored: {stored:.1f} MiB a minute; wanted p95: below {WANTED_P95_SECONDS} s, and no refusal of the visitor")
+        print(f"stored: {stored:.1f} MiB a minute; wanted p95: below {WANTED_P95_SECONDS} s, and no rejection for the visitor")
 
 
 def _visit(what: str, installation: Installation, seconds: float) -> None:

@@ -1,8 +1,8 @@
-"""The collector's speed on one core, beside uvicorn's constant answer and nginx in the same run.
+"""The collector's throughput on one core, compared with a constant response of uvicorn and nginx in the same run.
 
-`python -m bench.collector [--seconds N] [--rounds N]` needs wrk; nginx (its `empty_gif`) and go (for the fixed rate) are left out where
-they are not installed. The server runs on core 0, the load on core 1, turn and turn about: what else the machine does meets all alike.
-Every answer of ours that is counted is one whose events are durable.
+`python -m bench.collector [--seconds N] [--rounds N]` needs wrk; nginx (its `empty_gif`) and go (for the fixed rate) are skipped if
+they are not installed. The server runs on core 0, the load generator on core 1. The servers alternate, so that other load on the machine
+affects all of them. A response of the collector counts only if its events are durable.
 """
 
 import argparse
@@ -41,15 +41,15 @@ http {{ access_log access.log combined; keepalive_requests 1000000000; client_bo
   server {{ listen 127.0.0.1:{port}; location /csc-event {{ empty_gif; }} }} }}
 """
 MEANINGS = {
-    "uvicorn": "a constant, nothing read",
-    "nginx": "a constant, and a line in a log that nobody syncs",
-    "collector": "the event is checked, mapped, encoded and on the disk",
+    "uvicorn": "a constant response, nothing is read",
+    "nginx": "a constant response, and an unsynced log line",
+    "collector": "the event is validated, mapped, encoded and on disk",
 }
 Running = tuple[subprocess.Popen[bytes], int]
 
 
 async def constant(scope: Any, receive: Any, send: Any) -> None:
-    """Answer the same to all: what uvicorn costs by itself, as it comes."""
+    """Send a constant response: the cost of uvicorn itself with its default settings."""
     if scope["method"] == "GET":
         headers, body = [*HEADERS, (b"content-length", b"37")], GIF
     else:
@@ -74,7 +74,7 @@ def is_listening(port: int) -> bool:
 
 @contextlib.contextmanager
 def server(command: list[str], port: int, settings: dict[str, str] | None = None) -> Iterator[Running]:
-    """Run a server on its core."""
+    """Run a server on the server's core."""
     process = subprocess.Popen(
         ["taskset", "-c", SERVER_CORE, *command],
         cwd=ROOT,
@@ -91,7 +91,7 @@ def server(command: list[str], port: int, settings: dict[str, str] | None = None
 
 @contextlib.contextmanager
 def collector(directory: Path) -> Iterator[Running]:
-    """Run ours on a fresh topic with room: nothing reads it and nothing is deleted, so that only the collector is measured."""
+    """Run the collector on a new topic without consumers and with enough space, so that only the collector is measured."""
     port, sources = free_port(), directory / "sources.toml"
     sources.write_text(FILE.read_text("utf-8") + JSON_SOURCE, "utf-8")
     settings = {
@@ -102,7 +102,7 @@ def collector(directory: Path) -> Iterator[Running]:
         "SOURCES_FILE": str(sources),
         "MAX_UNREAD_BYTES": str(1 << 36),
     }
-    # Counted, and never reached: all of it comes from one network, which is no trusted proxy's.
+    # Active but never reached: the load comes from one network, which is not a trusted proxy.
     settings |= {"RATE_PER_SECOND": str(1 << 20), "BYTES_PER_MINUTE": str(1 << 40), "TRUSTED_PROXIES": "192.0.2.1"}
     with server([sys.executable, "-m", "collector"], port, {f"HEADRACE_COLLECTOR_{name}": text for name, text in settings.items()}) as run:
         yield run
@@ -110,7 +110,7 @@ def collector(directory: Path) -> Iterator[Running]:
 
 
 def baseline() -> contextlib.AbstractContextManager[Running]:
-    """Run uvicorn with its constant answer."""
+    """Run uvicorn with a constant response."""
     port = free_port()
     options = ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "error", "--lifespan", "off"]
     return server([sys.executable, "-m", "uvicorn", "bench.collector:constant", "--port", str(port), *options], port)
@@ -125,7 +125,7 @@ def nginx(directory: Path) -> contextlib.AbstractContextManager[Running]:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What a load found; `cpu_us` is the server's processor time for each answer, which neighbours disturb less."""
+    """The result of a load; `cpu_us` is the server's CPU time per response, which other processes affect less."""
 
     per_second: float
     p50_ms: float
@@ -139,13 +139,13 @@ class Load:
 
 
 def cpu_seconds(process: subprocess.Popen[bytes]) -> float:
-    """Give what a process and its children have used."""
+    """Return the CPU seconds of a process and its children."""
     root = psutil.Process(process.pid)
     return sum(times.user + times.system for times in (one.cpu_times() for one in (root, *root.children())))
 
 
 def wrk(running: Running, requests: Path, connections: int, seconds: float) -> Load:
-    """Send as fast as answers come."""
+    """Send a request as soon as the previous response has arrived."""
     process, port = running
     options = ["-t1", f"-c{connections}", f"-d{seconds:g}s", "-s", str(SCRIPT), f"http://127.0.0.1:{port}/"]
     before = cpu_seconds(process)
@@ -157,7 +157,7 @@ def wrk(running: Running, requests: Path, connections: int, seconds: float) -> L
 
 
 def fixed_rate(running: Running, requests: Path, directory: Path, seconds: float) -> Load:
-    """Send at a fixed rate whatever the answers do."""
+    """Send at a fixed rate, independent of the responses."""
     program = directory / "openloop"
     subprocess.run(["go", "build", "-o", program, OPEN_LOOP], check=True)
     command = ["taskset", "-c", LOAD_CORE, str(program), f"127.0.0.1:{running[1]}", str(requests), str(RATE), "64", str(seconds)]
@@ -168,7 +168,7 @@ def fixed_rate(running: Running, requests: Path, directory: Path, seconds: float
 
 @dataclass(slots=True)
 class Findings:
-    """What was found, beside what should be."""
+    """The results, compared with the targets."""
 
     lines: list[tuple[str, float, str, float]] = field(default_factory=list)
     failed: int = 0
@@ -183,7 +183,7 @@ class Findings:
 
 
 def compare(servers: dict[str, Running], requests: Path, connections: int, seconds: float, rounds: int, findings: Findings) -> float:
-    """Load the servers turn and turn about; gives the median of our rate as a share of uvicorn's."""
+    """Load the servers alternately; return the median ratio of the collector's rate to uvicorn's."""
     loads: dict[str, list[Load]] = {name: [] for name in servers}
     for running in servers.values():
         wrk(running, requests, connections, 1)
@@ -222,7 +222,7 @@ def run(seconds: float, rounds: int, distinct: int, directory: Path) -> None:
 
 
 def measure(ours: Running, directory: Path, gets: Path, seconds: float, findings: Findings) -> None:
-    """Measure what has no counterpart."""
+    """Measure the cases without a counterpart."""
     if shutil.which("go"):
         paced = fixed_rate(ours, gets, directory, 2 * seconds)
         print(f"fixed rate of {RATE:,}/s, 64 connections: {paced}")
@@ -252,7 +252,7 @@ def main() -> None:
         "--distinct", type=int, default=DISTINCT, help="requests that are sent in turn: the more, the less can be remembered"
     )
     options = parser.parse_args()
-    (ROOT / "var").mkdir(exist_ok=True)  # the disk that the topic would be on
+    (ROOT / "var").mkdir(exist_ok=True)  # on the disk of a real topic
     with tempfile.TemporaryDirectory(dir=ROOT / "var", prefix="bench-") as directory:
         run(options.seconds, options.rounds, options.distinct, Path(directory))
 

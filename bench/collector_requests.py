@@ -1,4 +1,4 @@
-"""The requests that `bench.collector` sends: whole, as they go over the wire, a NUL between one and the next."""
+"""The requests of `bench.collector`, as raw bytes separated by NUL."""
 
 import random
 import time
@@ -13,7 +13,7 @@ import msgspec
 from collector.divolte.numbers import text36
 
 DISTINCT, AGENTS, BATCH, JSON_BATCH = 200, 25, 50, 100
-UNESCAPED = "!'()*-._~"  # by encodeURIComponent, besides letters and digits
+UNESCAPED = "!'()*-._~"  # left by encodeURIComponent, besides letters and digits
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789~_"
 BROWSERS = (
     "(Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{0}.0.0.0 Safari/537.36",
@@ -46,7 +46,7 @@ def an_id(chance: random.Random) -> str:
 
 
 def mincode(value: Any, key: str | None = None) -> str:
-    """Write a value as Divolte's tracker does."""
+    """Encode a value as Divolte's tracker does."""
     name = "" if key is None else key.replace("~", "~~").replace("!", "~!") + "!"
     match value:
         case True | False | None:
@@ -63,7 +63,7 @@ def mincode(value: Any, key: str | None = None) -> str:
 
 
 def divolte_get(number: int, chance: random.Random) -> bytes:
-    """One event of Divolte's tracker: the query about 400 bytes long, all of it about 900."""
+    """One event of Divolte's tracker: about 400 bytes of query, about 900 in total."""
     created_at = time.time_ns() // 1_000_000 - number
     party = f"0:{text36(created_at - chance.randrange(10**10))}:{an_id(chance)}"
     session = f"0:{text36(created_at - chance.randrange(10**6))}:{an_id(chance)}"
@@ -144,7 +144,7 @@ def tracker_batch(number: int, chance: random.Random) -> bytes:
 
 
 def json_batch(number: int, chance: random.Random) -> bytes:
-    """A list of a server's events in Divolte's form."""
+    """A batch of server-side events in Divolte's JSON format."""
     created_at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime()) + f".{number:03d}Z"
     batch = [
         {

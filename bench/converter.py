@@ -1,9 +1,9 @@
-"""The converter's speed on one core: messages of a local topic to committed rows, beside a plain loop over the same messages.
+"""The converter's throughput on one core, from messages of a local topic to committed rows, compared with a plain loop.
 
-`python -m bench.converter [--messages N] [--rounds N]`. The loop decodes each message with fastavro and writes it as JSON: nothing
-looked up, nothing stored. 400 agents, 2,000 visitors from 500 networks. All in one run and on core 0, DuckDB with one thread. Agents
-are looked up once before the clock starts (that time is printed); each round has new events, and the file grows. Garbage is collected
-as rarely as in the service.
+`python -m bench.converter [--messages N] [--rounds N]`. The loop decodes each message with fastavro and writes it as JSON, without
+lookups and storage. The data has 400 agents and 2,000 visitors from 500 networks. Both run on core 0, DuckDB with one thread. The clock
+starts after a first lookup of each agent, whose time is printed. Each round has new events, and the file grows. The garbage collector has
+the thresholds of the service.
 """
 
 import argparse
@@ -50,18 +50,18 @@ ENGINE = "AppleWebKit/537.36 (KHTML, like Gecko)"
 AGENTS = [f"Mozilla/5.0 ({system}) {ENGINE} Chrome/{version}.0.0.0 Safari/537.36" for system in SYSTEMS for version in range(40, 140)]
 
 NETWORKS = demo_places.PLACES_PATH.read_text("utf-8").splitlines()[1:]
-ADDRESSES = [network.split("/")[0] for network in NETWORKS if ":" not in network][:500]
+CLIENT_IPS = [network.split("/")[0] for network in NETWORKS if ":" not in network][:500]
 
 
 class CountingSink(MemorySink):
-    """Stores nothing but positions: what is left is the converter's own time."""
+    """A sink that stores positions only, so that the converter's own time remains."""
 
     def commit(self, batch: object) -> None:
         self._positions[batch.topic] = batch.position  # type: ignore[attr-defined]
 
 
 class Visitors:
-    """Believable messages: visitors that look at pages, leave them, and stay the same for a while."""
+    """Plausible messages: page views and page leaves of visitors who return."""
 
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)
@@ -95,7 +95,7 @@ class Visitors:
                 time_zone="Europe/Berlin",
                 engagement_ms=None if is_view else self._random.randrange(60_000),
                 scroll_percent=None if is_view else 60,
-                address=ADDRESSES[visitor % len(ADDRESSES)],
+                address=CLIENT_IPS[visitor % len(CLIENT_IPS)],
                 user_agent=AGENTS[visitor % len(AGENTS)],
                 parameters='{"list": "front", "position": 3}' if self._random.random() < 0.2 else None,
             )
@@ -115,7 +115,7 @@ def append(path: Path, messages: list[Message]) -> None:
 
 
 def seconds(work: Callable[[], object]) -> float:
-    """Give the processor time of the work: what else runs on the machine counts little, and waiting for the disk not at all."""
+    """Return the CPU time of the work, without waits for the disk and nearly without the influence of other processes."""
     started = time.process_time()
     work()
     return time.process_time() - started
@@ -138,7 +138,7 @@ def a_worker(folder: Path, sink: Sink, name: str) -> Worker:
 
 
 def measure(folder: Path, count: int, rounds: int) -> dict[str, list[float]]:
-    """Give messages per second of each way, one figure a round."""
+    """Return the messages per second of each variant, one value per round."""
     demo_places.build(folder / "places.mmdb")
     visitors = Visitors(seed=1)
     store = Store.open(folder / "store.duckdb", columns(SCHEMA), session=Session, account=Account, threads=1)

@@ -1,9 +1,9 @@
-"""How long an answered event takes to be in an answer of Druid, on the whole production path, beside the polling query alone.
+"""The time from an acknowledged event to its row in a result of Druid, on the whole production path, compared with the query alone.
 
-`python -m bench.druid_freshness [--seconds N] [--rates N ...] [--stations]`. Real Kafka and real Druid run on this machine with
-everything else; Druid's task rolls each minute, so a run of more than a minute has a roll in it. Ten probes a second are sent one by one;
-what is missing to the rate comes in batches of 50 beside them. The clock of a probe runs from its answer until a query, asked again and
-again, shows its row. `--stations` also reads both topics, and tells when a probe was on Kafka and when its row was committed.
+`python -m bench.druid_freshness [--seconds N] [--rates N ...] [--topics]`. Real Kafka and real Druid run on this machine with everything
+else. Druid's task rolls over each minute, so a run of more than a minute includes a rollover. Ten probes per second are sent one by one;
+batches of 50 make up the rest of the rate. The clock of a probe starts with its response and stops when a repeated query shows its row.
+`--topics` also reads both topics, and reports when a probe reached Kafka and when its row was committed.
 """
 
 import argparse
@@ -29,14 +29,14 @@ from support.waiting import wait_until
 PROBES_PER_SECOND = 10
 PARTITIONS = 4
 LOOK_BACK_MS = 5000
-REST_SECONDS = 0.01  # between two queries: they shall not be the load
+REST_SECONDS = 0.01  # between two queries, so that they add little load
 WANTED = {50: 100, 95: 300}
 
 Seen = dict[str, float]
 
 
-class Watcher(threading.Thread):
-    """Does something again and again, and notes when it saw each event for the first time."""
+class PollingThread(threading.Thread):
+    """A thread that polls, and records when each event was first seen."""
 
     def __init__(self, look: Callable[[], list[str]], rest_seconds: float = 0) -> None:
         super().__init__(daemon=True)
@@ -56,20 +56,20 @@ class Watcher(threading.Thread):
                 self.seen.setdefault(event_id, answered)
 
 
-def watch_druid(stack: Stack, site: str) -> Watcher:
+def watch_druid(stack: Stack, site: str) -> PollingThread:
     def look() -> list[str]:
         since = int(time.time() * 1000) - LOOK_BACK_MS
         statement = f"SELECT event_id FROM \"{stack.name}\" WHERE site = '{site}' AND __time >= MILLIS_TO_TIMESTAMP({since})"
         return [row["event_id"] for row in stack.sql(statement)]
 
-    return Watcher(look, REST_SECONDS)
+    return PollingThread(look, REST_SECONDS)
 
 
-def watch_topic(stack: Stack, name: str, event_id: Callable[[Message], str]) -> Watcher:
+def watch_topic(stack: Stack, name: str, event_id: Callable[[Message], str]) -> PollingThread:
     wanted = {"group.id": "watcher", "isolation.level": "read_committed", "fetch.wait.max.ms": 10, "enable.auto.commit": False}
     consumer = Consumer({**stack.kafka.client(), **wanted, "log_level": 0})
     consumer.assign([TopicPartition(stack.kafka.topic(name), number, OFFSET_END) for number in range(PARTITIONS)])
-    return Watcher(lambda: [event_id(one) for one in consumer.consume(100, 0.01) if one.error() is None])
+    return PollingThread(lambda: [event_id(one) for one in consumer.consume(100, 0.01) if one.error() is None])
 
 
 def id_of_record(message: Message) -> str:
@@ -83,12 +83,12 @@ def id_of_row(message: Message) -> str:
 
 
 def send_probes(stack: Stack, site: str, seconds: int) -> Seen:
-    """Send probes one by one; gives when each was answered."""
+    """Send probes one by one; return the time of each response."""
     answered = {}
     with httpx.Client(trust_env=False) as client:
         began_at = time.perf_counter()
         for number, event_id in enumerate(new_ids(seconds * PROBES_PER_SECOND)):
-            time.sleep(max(0, began_at + number / PROBES_PER_SECOND - time.perf_counter()))  # the rate is what is asked for
+            time.sleep(max(0, began_at + number / PROBES_PER_SECOND - time.perf_counter()))  # keeps the rate constant
             body = a_batch(an_event_of_many_parties(event_id), site=site)
             assert send(client, stack.url, body).status_code == 200
             answered[event_id] = time.perf_counter()
@@ -104,13 +104,15 @@ def send_others(stack: Stack, per_second: int, done: threading.Event) -> None:
             due += pause
 
 
-def measure(stack: Stack, rate: int, seconds: int, *, stations: bool) -> None:
+def measure(stack: Stack, rate: int, seconds: int, *, with_topics: bool) -> None:
     site = f"probes-{rate}"
     done, others = threading.Event(), rate - PROBES_PER_SECOND
     load = threading.Thread(target=send_others, args=(stack, others, done))
     druid = watch_druid(stack, site)
     topics = (
-        {"on Kafka": watch_topic(stack, "avro", id_of_record), "row committed": watch_topic(stack, "json", id_of_row)} if stations else {}
+        {"on Kafka": watch_topic(stack, "avro", id_of_record), "row committed": watch_topic(stack, "json", id_of_row)}
+        if with_topics
+        else {}
     )
     if others > 0:
         load.start()
@@ -135,7 +137,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=int, default=75)
     parser.add_argument("--rates", type=int, nargs="+", default=[10, 1000])
-    parser.add_argument("--stations", action="store_true", help="also tell when probes pass the topics")
+    parser.add_argument("--topics", action="store_true", help="also report when probes reach the topics")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         engines = RunningEngines.in_folder(Path(name) / "engines")
@@ -144,7 +146,7 @@ def main() -> None:
             stack = Stack.start(engines, Path(name) / "stack", task_duration="PT1M")
             try:
                 for rate in given.rates:
-                    measure(stack, rate, given.seconds, stations=given.stations)
+                    measure(stack, rate, given.seconds, with_topics=given.topics)
                 print(f"wanted: p50 {WANTED[50]} ms, p95 {WANTED[95]} ms")
             finally:
                 stack.stop()

@@ -1,6 +1,6 @@
-"""How fast the forwarder brings a local topic to Kafka, beside a plain loop of the same client that sends the same messages.
+"""The forwarder's throughput from a local topic to Kafka, compared with a plain loop of the same client over the same messages.
 
-`python -m bench.forwarder [--frames N] [--kafka HOST:PORT]`; without an address, librdkafka's in-process broker takes the messages.
+`python -m bench.forwarder [--frames N] [--kafka HOST:PORT]`; the default is librdkafka's in-process broker.
 """
 
 import argparse
@@ -46,7 +46,7 @@ async def fill(directory: Path, frames: int) -> None:
 
 
 def plain_rate(kafka: KafkaSettings, messages: list[Message]) -> float:
-    """Messages a second that a loop sends: nothing read, no headers, no reports looked at one by one."""
+    """Messages per second of a plain loop: no reading, no headers, no check of single delivery reports."""
     producer = Producer({**TUNED, **kafka.client(), **IDEMPOTENT, **PATIENT})
     producer.list_topics(timeout=10)
     started = time.perf_counter()
@@ -61,7 +61,7 @@ def plain_rate(kafka: KafkaSettings, messages: list[Message]) -> float:
 
 
 def forwarded_rate(kafka: KafkaSettings, directory: Path, frames: int) -> float:
-    """Frames a second from the files to Kafka, reported and released."""
+    """Frames per second from the files to Kafka, delivered and released."""
     for path in directory.glob(f"readers/{READER}.*"):
         path.unlink()
     stop = threading.Event()
@@ -73,7 +73,7 @@ def forwarded_rate(kafka: KafkaSettings, directory: Path, frames: int) -> float:
         started, end = time.perf_counter(), reader.end()
         thread.start()
         while reader.position < end:
-            time.sleep(0.001)  # the forwarder has the processor
+            time.sleep(0.001)  # leaves the CPU to the forwarder
         passed = time.perf_counter() - started
         stop.set()
         thread.join()
@@ -81,12 +81,12 @@ def forwarded_rate(kafka: KafkaSettings, directory: Path, frames: int) -> float:
 
 
 @contextmanager
-def a_cluster(address: str | None) -> Iterator[KafkaSettings]:
-    if address is None:
+def a_cluster(bootstrap_servers: str | None) -> Iterator[KafkaSettings]:
+    if bootstrap_servers is None:
         with a_kafka() as kafka:
             yield kafka.settings
         return
-    settings = KafkaSettings(bootstrap_servers=address, prefix="bench")
+    settings = KafkaSettings(bootstrap_servers=bootstrap_servers, prefix="bench")
     cluster = Cluster(settings)
     cluster.carry_out(cluster.plan())
     yield settings
@@ -99,7 +99,7 @@ def median(measure: Callable[[], float]) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--frames", type=int, default=100_000)
-    parser.add_argument("--kafka", help="address of a real Kafka; topics that begin with bench- are made there")
+    parser.add_argument("--kafka", help="HOST:PORT of a real Kafka, where topics with the prefix bench- are created")
     options = parser.parse_args()
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))

@@ -1,8 +1,7 @@
-"""How long an answered event takes to be in the answer of a query, beside the same question asked of what is there already.
+"""The time from an acknowledged event to its row in the result of a query, compared with the query alone.
 
-`python -m bench.freshness [--events N] [--rate N]`. headrace runs as a user starts it, without dashboards. Events are
-sent one by one at a fixed rate; the clock of each runs from its answer until a query, asked again and again, shows its row. The query's
-own time is in it.
+`python -m bench.freshness [--events N] [--rate N]`. headrace runs as a user starts it, without dashboards. Events are sent one by one at
+a fixed rate. The clock of each starts with its response and stops when a repeated query shows its row; the time of the query is included.
 """
 
 import argparse
@@ -25,7 +24,7 @@ WANTED_P95_MS = 300
 
 
 class Watcher(threading.Thread):
-    """Asks for the rows that are there and notes when it saw each for the first time."""
+    """A thread that queries the latest rows, and records when each was first seen."""
 
     def __init__(self, installation: Installation) -> None:
         super().__init__(daemon=True)
@@ -61,7 +60,7 @@ def main() -> None:
                 assert send(client, f"http://127.0.0.1:{installation.collector_port}", a_batch(event)).status_code == 200
                 answered[event["id"]] = time.perf_counter()
                 print(f"\r{number + 1} of {options.events} events", end="", file=sys.stderr)
-                time.sleep(max(0, due - time.perf_counter()))  # the rate is what is asked for
+                time.sleep(max(0, due - time.perf_counter()))  # keeps the rate constant
         wait_until(lambda: answered.keys() <= watcher.seen.keys())
         watcher.done.set()
         watcher.join()

@@ -1,8 +1,7 @@
-"""The heaviest statements known, in all slots of a store that takes events meanwhile: its memory, and how long an event takes to be a row.
+"""The heaviest known statements in all slots of a store that receives events: its memory, and the time from event to row.
 
-`python -m bench.heavy_statements [--rows N] [--timeout SECONDS]`. The store is a process of its own with the default settings. Events are
-written to its topic one by one; the clock of each runs until the converter has put it down as stored. Each statement is asked for once,
-four at a time.
+`python -m bench.heavy_statements [--rows N] [--timeout SECONDS]`. The store is a separate process with the default settings. Events are
+appended to its topic one by one; the clock of each stops when the ledger counts it as stored. Each statement runs once, four at a time.
 """
 
 import argparse
@@ -33,7 +32,7 @@ SLOTS, EVENTS_A_SECOND = 4, 5
 
 
 class Events(threading.Thread):
-    """Writes events and notes how long each takes to be stored."""
+    """A thread that appends events, and records the time until each is stored."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(daemon=True)

@@ -1,9 +1,9 @@
-"""The converter's speed on Kafka on one core, transactions included, beside a loop of the same client that only copies the same messages.
+"""The converter's throughput on Kafka on one core, with transactions, compared with a loop of the same client that copies the messages.
 
-`python -m bench.kafka_converter [--messages N] [--rounds N] [--profile]`. A real Kafka is started on core 1; converter and loop run on
-core 0, with all threads of their clients, in one run: 400 agents, 2,000 visitors from 500 networks. The loop reads the records and
-produces each as it is, without a transaction. The first batch of a round is not counted: the client begins to fetch before it. At
-the end a new converter rebuilds its memory from all that was written.
+`python -m bench.kafka_converter [--messages N] [--rounds N] [--profile]`. A real Kafka runs on core 1. Converter and loop run on core 0,
+with all threads of their clients, in one run; the data has 400 agents and 2,000 visitors from 500 networks. The loop consumes the records
+and produces them unchanged, without a transaction. The first batch of a round does not count, because the client prefetches it. At the
+end, a new converter rebuilds its memory from all rows.
 """
 
 import argparse
@@ -46,7 +46,7 @@ BATCH = 8000
 
 @dataclass
 class Spent:
-    """What a number of messages took."""
+    """The time for a number of messages."""
 
     messages: int
     wall_seconds: float
@@ -57,7 +57,7 @@ class Spent:
 
 
 class Spool:
-    """Sends messages as the forwarder does."""
+    """A producer that sends messages as the forwarder does."""
 
     def __init__(self, kafka: KafkaSettings) -> None:
         self._topic, self._position = kafka.topic("avro"), 0
@@ -80,7 +80,7 @@ class Spool:
 
 
 def measure(count: int, step: Callable[[], int]) -> Spent:
-    """Take steps until so many messages are dealt with; all but the first batch count."""
+    """Run steps until `count` messages are processed; the first batch is not measured."""
     done = 0
     while not done:
         done = step()
@@ -96,7 +96,7 @@ def convert(worker: KafkaWorker, count: int) -> Spent:
 
 
 class Copier:
-    """The plain loop: reads, and produces what it has read."""
+    """The plain loop: it consumes messages and produces them unchanged."""
 
     def __init__(self, kafka: KafkaSettings) -> None:
         self._source, self._target = kafka.topic("avro"), kafka.topic("json")
@@ -127,14 +127,14 @@ def a_worker(folder: Path, kafka: KafkaSettings) -> AbstractContextManager[Kafka
 
 def settings_of(folder: Path, engines: RunningEngines, prefix: str) -> KafkaSettings:
     file = folder / "client"
-    file.write_text("log_level = 0\n")  # that Kafka is gone at the end is no news
+    file.write_text("log_level = 0\n")  # at the end Kafka is stopped, which is not an error
     kafka = KafkaSettings(bootstrap_servers=engines.kafka, client_file=file, prefix=prefix)
     apply(kafka, Console(file=StringIO()))
     return kafka
 
 
 def compare(folder: Path, engines: RunningEngines, count: int, rounds: int) -> dict[str, list[Spent]]:
-    """Give what each way took, one figure a round; every round has new events."""
+    """Return the time of each variant, one value per round; every round has new events."""
     demo_places.build(folder / "places.mmdb")
     ours, plain = settings_of(folder, engines, "converted"), settings_of(folder, engines, "copied")
     spools, visitors = (Spool(ours), Spool(plain)), Visitors(seed=1)
@@ -154,7 +154,7 @@ def compare(folder: Path, engines: RunningEngines, count: int, rounds: int) -> d
 
 
 def rebuild(folder: Path, engines: RunningEngines, rows: int) -> Spent:
-    """Have a new converter remember all that was written."""
+    """Measure how a new converter rebuilds its memory from all rows."""
     with a_worker(folder, settings_of(folder, engines, "converted")) as worker, closing(worker.join()) as transactions:
         cpu = time.process_time()
         while worker.trouble():

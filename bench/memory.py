@@ -1,9 +1,9 @@
-"""Memory of the services over time, beside the time from an event to its row and the time of a query.
+"""The memory of the services over time, with the time from event to row and the time of a query.
 
 `python -m bench.memory [--minutes N] [--rate N] [--ids N] [--rows N]`. headrace runs as a user starts it, without dashboards, on a store
-that holds so many event ids (in the layout of 0.3.0), a session for five of them, and rows. Visitors come, send some requests of five
-events each and leave, so that parties, sessions, agents and networks are ever new. A line a minute; at the end the slope over the second
-half and the time of a restart. `--state DIR` keeps the state folder, and takes one that is there.
+with this number of event ids (in the layout of 0.3.0), one session per five ids, and rows. Visitors come, send some requests of five
+events each and leave, so that there are always new parties, sessions, agents and networks. It prints a line per minute; at the end the
+slope over the second half, and the time of a restart. `--state DIR` keeps the state folder, or continues with an existing one.
 """
 
 import argparse
@@ -44,7 +44,7 @@ QUERIES = {
 
 
 def fill(path: Path, ids: int, rows: int) -> None:
-    """Make a store with rows up to now, and with ids and sessions that no event has."""
+    """Create a store with rows up to now, and with ids and sessions that no event uses."""
     begin = time.perf_counter()
     fill_clickstream(path, rows, end=datetime.now(UTC).replace(tzinfo=None), days=180)
     first, second = (f"(hash(i + {salt})::HUGEINT - 9223372036854775808)::BIGINT" for salt in (0, 1 << 40))
@@ -59,8 +59,8 @@ def fill(path: Path, ids: int, rows: int) -> None:
     print(f"{rows:,} rows and {ids:,} ids in {time.perf_counter() - begin:.0f} s, {path.stat().st_size >> 20} MB", flush=True)
 
 
-class Visitors(threading.Thread):
-    """Sends events at a rate, whatever the answers take; half of the visitors consent to be known."""
+class VisitorThread(threading.Thread):
+    """A thread that sends events at a fixed rate, independent of the responses; half of the visitors consent."""
 
     def __init__(self, url: str, rate: float) -> None:
         super().__init__(daemon=True)
@@ -99,7 +99,7 @@ class Visitors(threading.Thread):
 
 @dataclass
 class Probe(threading.Thread):
-    """Sends an event a second and waits for its row."""
+    """A thread that sends an event per second and waits for its row."""
 
     installation: Installation
     waits_ms: list[float] = field(default_factory=list)
@@ -122,7 +122,7 @@ def collector_url(installation: Installation) -> str:
 
 
 def until_row(installation: Installation, client: httpx.Client) -> float:
-    """Send an event, wait for its row, and return how many seconds that took."""
+    """Send an event, wait for its row, and return the seconds."""
     event = an_event(type="probe")
     begin = time.perf_counter()
     assert send(client, collector_url(installation), a_batch(event)).status_code == 200
@@ -132,7 +132,7 @@ def until_row(installation: Installation, client: httpx.Client) -> float:
 
 
 def started(state: Path) -> Installation:
-    """Start headrace, until an event that is sent then is a row; prints how long each took."""
+    """Start headrace and wait for the row of a first event; print the time of both."""
     begin = time.perf_counter()
     installation = Installation.start(state, "--no-dashboards", "--no-visits", within_seconds=300)
     ready = time.perf_counter()
@@ -151,8 +151,8 @@ def running(state: Path) -> Iterator[Installation]:
         installation.stop()
 
 
-def minute(installation: Installation, probe: Probe, visitors: Visitors) -> dict[str, float]:
-    """Look at everything once."""
+def minute(installation: Installation, probe: Probe, visitors: VisitorThread) -> dict[str, float]:
+    """Take all measurements of a minute."""
     processes = installation.status()["processes"]
     found = {f"{name}_mb": float(process["rss_mb"]) for name, process in processes.items()}
     waits, probe.waits_ms = probe.waits_ms, []
@@ -165,20 +165,20 @@ def minute(installation: Installation, probe: Probe, visitors: Visitors) -> dict
 
 
 def slope(values: list[float]) -> float:
-    """How much the values grow from one to the next, by least squares."""
+    """Return the growth from one value to the next, by least squares."""
     return statistics.linear_regression(range(len(values)), values).slope if len(values) > 1 else 0
 
 
 def measure(state: Path, minutes: int, rate: float) -> None:
     with running(state) as installation:
-        visitors, probe = Visitors(collector_url(installation), rate), Probe(installation)
+        visitors, probe = VisitorThread(collector_url(installation), rate), Probe(installation)
         visitors.start()
         probe.start()
         found: list[dict[str, float]] = []
         until = time.monotonic()
         for number in range(minutes):
             until += 60
-            time.sleep(max(0, until - time.monotonic()))  # the rate is what is asked for
+            time.sleep(max(0, until - time.monotonic()))  # keeps the interval constant
             found.append(minute(installation, probe, visitors))
             if not number:
                 print(f"{'minute':>6} " + " ".join(f"{name:>12}" for name in found[0]))
@@ -205,7 +205,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, help="as many as ids if left out")
     parser.add_argument("--state", type=Path, help="folder to keep")
     options = parser.parse_args()
-    os.environ["HEADRACE_COLLECTOR_TRUSTED_PROXIES"] = "127.0.0.1"  # so that visitors have networks of their own
+    os.environ["HEADRACE_COLLECTOR_TRUSTED_PROXIES"] = "127.0.0.1"  # so that each visitor has another network
     with tempfile.TemporaryDirectory() as folder:
         state = options.state or Path(folder)
         database = state / "store" / "clickstream.duckdb"

@@ -1,7 +1,7 @@
-"""Dashboard statements over 1,000,000 rows while rows arrive, each beside the same question in DuckDB's own SQL.
+"""Dashboard statements over 1,000,000 rows while rows arrive, each compared with the same query in DuckDB's SQL.
 
 `python -m bench.queries [ROWS]` prints for each statement the median and the slowest in milliseconds, and the ratio of minidruid (HTTP,
-translation, answer) to plain DuckDB.
+translation, response) to plain DuckDB.
 """
 
 import os
@@ -34,7 +34,7 @@ PLAIN_WEEK = "__time >= TIMESTAMP '2026-11-15 06:00:00' AND __time < TIMESTAMP '
 ENGAGED = "CASE WHEN session_page_number >= 2 OR session_engagement_ms >= 10000 THEN session_id END"
 VIEWS = "COUNT(*) FILTER (WHERE event_type = 'pageView')"
 
-# name, Druid's SQL, DuckDB's SQL where more than names of tables and the range differ
+# name, Druid's SQL, and DuckDB's SQL if more than table names and time range differ
 STATEMENTS = (
     ("visitors, a month", f"SELECT COUNT(DISTINCT party_id) AS n FROM clickstream WHERE {PEOPLE}", None),
     ("sessions, a month", f"SELECT COUNT(DISTINCT session_id) AS n FROM clickstream WHERE {PEOPLE}", None),
@@ -115,7 +115,7 @@ STATEMENTS = (
 
 @dataclass
 class Arrivals:
-    """Rows that are committed while statements run."""
+    """A thread that commits rows while statements run."""
 
     store: Store[Session, Account]
     stop: threading.Event = field(default_factory=threading.Event)
@@ -137,7 +137,7 @@ def milliseconds_since(begin: float) -> float:
 
 
 def measure(client: httpx.Client, server: RunningMinidruid, druid: str, plain: str) -> tuple[list[float], list[float]]:
-    """Ask both in turns."""
+    """Run both alternately."""
     ours, theirs = [], []
     for _ in range(ROUNDS):
         begin = time.perf_counter()

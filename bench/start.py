@@ -1,7 +1,7 @@
-"""How long headrace takes from nothing to figures on the dashboard, and again; what it weighs; beside the start of Superset alone.
+"""The startup time of headrace until the dashboard shows figures, at the first and a later startup, and its memory.
 
-`python -m bench.start`. The environments are there already (`make install`). First start: an empty state folder, two weeks of past
-visits are sent.
+`python -m bench.start`. It compares with Superset alone. The environments must exist (`make install`). The first startup has an empty
+state folder and sends two weeks of past visits.
 """
 
 import sys
@@ -18,7 +18,7 @@ from support.waiting import wait_until
 
 
 def start(state: Path) -> tuple[Installation, float, float]:
-    """Start and wait for the first figure of a chart; gives the seconds until ready and until the figure."""
+    """Start headrace and wait for the first figure of a chart; return the seconds until ready and until the figure."""
     began = time.perf_counter()
     installation = Installation.start(state, within_seconds=180)
     ready = time.perf_counter() - began

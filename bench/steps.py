@@ -1,4 +1,4 @@
-"""What each step of an event of Divolte's tag costs, in µs: the mean over the requests of `bench.collector`, the best of some passes."""
+"""The cost in µs of each step for an event of Divolte's tag: the mean over the requests of `bench.collector`, the best of some passes."""
 
 import argparse
 import asyncio
@@ -34,7 +34,7 @@ PASSES = 7
 
 
 def show(name: str, step: Callable[[Any], object], inputs: Sequence[Any], passes: int) -> None:
-    """Print what a step costs."""
+    """Print the cost of a step."""
     best = float("inf")
     for _ in range(passes):
         began = time.perf_counter()
@@ -45,7 +45,7 @@ def show(name: str, step: Callable[[Any], object], inputs: Sequence[Any], passes
 
 
 class NoTransport(asyncio.Transport):
-    """A connection that leads nowhere."""
+    """A transport that discards its data."""
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         return ("127.0.0.1", 1) if name == "peername" else default
@@ -58,7 +58,7 @@ class NoTransport(asyncio.Transport):
 
 
 def split(requests: Iterable[bytes]) -> list[Request]:
-    """Read requests as the wire gives them."""
+    """Parse requests from raw bytes."""
     found = []
     for request in requests:
         head, *lines = request.removesuffix(b"\r\n\r\n").split(b"\r\n")
@@ -73,7 +73,7 @@ async def run(directory: Path, passes: int) -> None:
     requests = split(raw)
     collector = LocalCollector()
     source: Any = collector.app.public.events["/csc-event"]._source
-    addresses, memory = AddressReader(Settings().trusted_proxies), DuplicateMemory(1 << 20)
+    client_ips, memory = AddressReader(Settings().trusted_proxies), DuplicateMemory(1 << 20)
     queries = [read_query(request.query) for request in requests]
     now = time.time_ns() // 1_000_000
     messages = [message for request in requests for message in source.take(request, now).messages]
@@ -88,8 +88,8 @@ async def run(directory: Path, passes: int) -> None:
         return memory.is_repeat(event_digest(query.first["p"], query.first["s"], query.first["e"]))
 
     def send(request: Request) -> object:
-        fields = header_fields(request.headers)  # an intake has the place before its source asks
-        request.seen = addresses.read(request.peer or "", fields.get(b"x-forwarded-for", b""))
+        fields = header_fields(request.headers)  # an intake has the client IP before its source needs it
+        request.seen = client_ips.read(request.peer or "", fields.get(b"x-forwarded-for", b""))
         return read_sender(request, hears_no=True)
 
     show("read the query", lambda request: read_query(request.query), requests, passes)

@@ -1,4 +1,4 @@
-"""How fast a local topic takes and gives messages, beside the bare disk in the same run.
+"""The throughput of a local topic, compared with the disk alone in the same run.
 
 `python -m bench.topic [--directory DIRECTORY] [--seconds SECONDS]`
 """
@@ -24,7 +24,7 @@ def a_message(number: int) -> Message:
 
 
 def rate(step: Callable[[], object], seconds: float) -> float:
-    """Steps a second."""
+    """Steps per second."""
     started, steps = time.perf_counter(), 0
     while (passed := time.perf_counter() - started) < seconds:
         step()
@@ -33,7 +33,7 @@ def rate(step: Callable[[], object], seconds: float) -> float:
 
 
 def bare(directory: Path, content: bytes, seconds: float) -> float:
-    """Groups a second that the disk takes: one write and one sync each, nothing else."""
+    """Groups per second of the disk alone: one write and one sync each."""
     fd = os.open(directory / "bare", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     place = 0
 
@@ -49,7 +49,7 @@ def bare(directory: Path, content: bytes, seconds: float) -> float:
 
 
 async def appended(topic: LocalTopic, group: list[Message], seconds: float) -> float:
-    """Groups a second that the topic acknowledges, one after the other."""
+    """Groups per second that the topic acknowledges, one after the other."""
     started, groups = time.perf_counter(), 0
     while (passed := time.perf_counter() - started) < seconds:
         await topic.append(group)
@@ -58,7 +58,7 @@ async def appended(topic: LocalTopic, group: list[Message], seconds: float) -> f
 
 
 async def visited(topic: LocalTopic, visitors: int, seconds: float) -> float:
-    """Messages a second when so many append one at a time and wait for it, as the collector's connections do."""
+    """Messages per second when concurrent visitors append one message at a time and wait for it, as the collector's connections do."""
     until, count = time.perf_counter() + seconds, 0
 
     async def visit(message: Message) -> None:
@@ -72,7 +72,7 @@ async def visited(topic: LocalTopic, visitors: int, seconds: float) -> float:
 
 
 async def append_microseconds(topic: LocalTopic) -> float:
-    """What one message costs the event loop's thread: its frame, its place in the group, its count."""
+    """The cost of one message on the event loop: its frame, its group, its count."""
     messages, best = [a_message(number) for number in range(2000)], float("inf")
     for _ in range(5):
         started = time.thread_time()
@@ -83,7 +83,7 @@ async def append_microseconds(topic: LocalTopic) -> float:
 
 
 def read_rate(directory: Path) -> float:
-    """Messages a second that a reader gives."""
+    """Messages per second of a reader."""
     reader = LocalReader.open(directory, "bench")
     started, position, count = time.perf_counter(), 0, 0
     while found := reader.read(position, 5000):
