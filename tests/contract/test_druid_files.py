@@ -67,16 +67,16 @@ def test_the_readme_has_every_value_that_must_stand_in_the_files() -> None:
         for file, must in musts
         for path, (value, otherwise) in must.items()
     ]
-    assert rows("path | value | else") == meant
+    assert rows("path | value | otherwise") == meant
 
 
 def test_the_readme_names_every_key_that_must_not_stand_in_the_files() -> None:
-    told = re.findall(r"`([^`]+)`", README.partition("Not in there at all: ")[2].partition("\n")[0])
+    told = re.findall(r"`([^`]+)`", README.partition("Keys that must not be in the files: ")[2].partition("\n")[0])
     assert set(told) == {path.rpartition("/")[2] for path in keys.SUPERVISOR_NEVER.keys() | keys.COMPACTION_NEVER.keys()}
 
 
 def test_the_readme_has_the_defaults_of_what_is_filled_in() -> None:
-    told = {name.strip("`"): default.strip("`") for name, default, _ in rows("in the supervisor | default | is")}
+    told = {name.strip("`"): default.strip("`") for name, default, _ in rows("in the supervisor | default | meaning")}
     where = SCHEMA | READING | READING["consumerProperties"]
     assert told == {name: str(where[name]) for name in told}
     assert set(told) == {"dataSource", "topic", "bootstrap.servers", "taskCount", "replicas", "taskDuration"}
@@ -84,7 +84,7 @@ def test_the_readme_has_the_defaults_of_what_is_filled_in() -> None:
 
 def test_the_readme_names_every_file() -> None:
     files = {path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*.json") if "runtime" not in path.parts}
-    assert {name.strip("`") for name, _ in rows("file | says")} == files == {SUPERVISOR, COMPACTION, RULES}
+    assert {name.strip("`") for name, _ in rows("file | purpose")} == files == {SUPERVISOR, COMPACTION, RULES}
 
 
 def test_every_way_to_keep_rows_that_the_readme_shows_is_taken(tmp_path: Path) -> None:
