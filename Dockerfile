@@ -1,7 +1,7 @@
-# The images of docker-compose.yml, a target each: collector, forwarder, streams, headrace, superset.
+# The images of docker-compose.yml, one target each: collector, forwarder, streams, headrace, superset.
 ARG PYTHON_IMAGE=python:3.11.13-slim-bookworm
 
-# uv makes the environments and stays behind in this stage.
+# uv creates the environments and stays in this stage.
 FROM ${PYTHON_IMAGE} AS installer
 COPY requirements/installer.lock /requirements/
 RUN python -m venv /installer && /installer/bin/python -m pip install --no-cache-dir --require-hashes -r /requirements/installer.lock
@@ -28,7 +28,7 @@ FROM installer AS superset-environment
 COPY requirements/superset.lock /requirements/
 RUN uv pip sync --compile-bytecode --require-hashes /requirements/superset.lock
 
-# What all images share: a user without rights, and one folder that is its own.
+# Common to all images: an unprivileged user with one folder of its own.
 FROM ${PYTHON_IMAGE} AS service
 RUN groupadd --gid 10001 headrace && useradd --uid 10001 --gid 10001 --home-dir /var/lib/headrace --no-create-home headrace \
     && install --directory --owner=10001 --group=10001 --mode=700 /var/lib/headrace
@@ -67,7 +67,7 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=60s \
     CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8292/health/ready', timeout=4)"]
 ENTRYPOINT ["python", "-m", "streams"]
 
-# The command, for what runs once: it knows all stations.
+# The command, for one-off tasks: it contains all components.
 FROM service AS headrace
 COPY --from=headrace-environment /opt/headrace /opt/headrace
 COPY startup startup

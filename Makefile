@@ -1,4 +1,4 @@
-# The house's commands. `make up` is all a new user needs.
+# `make up` is all that a new user needs.
 PYTHON ?= python3
 export VIRTUAL_ENV := $(CURDIR)/.venv
 UV := .venv/bin/uv
@@ -30,12 +30,12 @@ test: $(DEVELOPMENT_STAMP) $(SUPERSET_STAMP)
 	.venv/bin/coverage combine -q
 	.venv/bin/coverage report
 
-# Kafka and Druid as they are: the first time fetches 235 MB of jars.
+# On a real Kafka and Druid; the first run downloads 235 MB of jars.
 test-stack: $(DEVELOPMENT_STAMP) $(SUPERSET_STAMP)
 	.venv/bin/headrace engines fetch
 	.venv/bin/python -m pytest tests/stack --timeout 400 $(if $(EVENTS),--events $(EVENTS))
 
-# What a fuzzer can think up for the collector's sources (a million inputs take two minutes) and for the SQL port (100,000 statements).
+# Fuzzed inputs for the collector's sources (a million take two minutes) and statements for the SQL port (100,000).
 fuzz: $(DEVELOPMENT_STAMP)
 	.venv/bin/python tests/fuzz/collector.py -runs=$(or $(INPUTS),1000000)
 	.venv/bin/python tests/fuzz/sql.py $(or $(STATEMENTS),100000)
@@ -54,12 +54,12 @@ format: $(DEVELOPMENT_STAMP)
 	.venv/bin/ruff check --fix .
 
 $(UV): requirements/installer.lock
-	@$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info[:2] <= (3, 12) else "headrace needs Python 3.11 or 3.12; %s is %s. Say which to take: make PYTHON=python3.11" % (sys.executable, sys.version.split()[0]))'
+	@$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info[:2] <= (3, 12) else "headrace needs Python 3.11 or 3.12; %s is %s. Select another one: make PYTHON=python3.11" % (sys.executable, sys.version.split()[0]))'
 	$(PYTHON) -m venv .venv
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
-# `uv pip install`, not `sync`: the services' lock must not take the development tools away again.
+# `uv pip install`, not `sync`: the services' lock must not remove the development tools.
 $(SERVICES_STAMP): requirements/services.lock pyproject.toml | $(UV)
 	$(UV) pip install --quiet --compile-bytecode --require-hashes -r $<
 	$(UV) pip install --quiet --no-deps --no-build-isolation --editable .
@@ -79,7 +79,7 @@ $(TRACKER_STAMP): tracker/package-lock.json
 	cd tracker && npm ci --no-fund --no-audit --silent
 	@touch $@
 
-# Versions and hashes only: a lock names no index.
+# Versions and hashes only; a lock contains no index URL.
 LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
 lock: | $(UV)
