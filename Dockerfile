@@ -42,6 +42,8 @@ COPY startup startup
 COPY schemas schemas
 COPY topics topics
 COPY enrichment enrichment
+COPY cleaning cleaning
+COPY mapping mapping
 COPY collector collector
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s \
     CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8291/health/ready', timeout=4)"]
@@ -74,6 +76,8 @@ COPY startup startup
 COPY schemas schemas
 COPY topics topics
 COPY enrichment enrichment
+COPY cleaning cleaning
+COPY mapping mapping
 COPY collector collector
 COPY streams streams
 COPY minidruid minidruid

@@ -12,7 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from support.attackers import VISITOR, Installation, an_installation, quantile
+from support.collector.attackers import VISITOR, Installation, an_installation, quantile
 
 WANTED_P95_SECONDS = 1.0
 

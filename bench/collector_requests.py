@@ -10,7 +10,7 @@ from urllib.parse import quote
 import mmh3
 import msgspec
 
-from collector.divolte.numbers import text36
+from mapping.operations.base36 import text36
 
 DISTINCT, AGENTS, BATCH, JSON_BATCH = 200, 25, 50, 100
 UNESCAPED = "!'()*-._~"  # left by encodeURIComponent, besides letters and digits

@@ -22,19 +22,19 @@ import structlog
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from support.streams import SCHEMA, MemorySink, a_message, a_record
+from support.streams.in_memory import SCHEMA, MemorySink, a_message, a_record
 
 from enrichment import demo_places
 from minidruid.store import Store
 from schemas.codec import Decoder
 from schemas.contract import columns
-from startup.garbage import spare_the_collector_of_garbage
+from startup.gc_tuning import spare_the_collector_of_garbage
 from streams.build import GARBAGE_THRESHOLDS, build_worker
+from streams.local.worker import Worker
 from streams.settings import Settings
 from streams.sink import Account, Session, Sink
-from streams.worker import Worker
-from topics.local import LocalTopic
-from topics.spools import SpoolReaders
+from topics.local.spools import SpoolReaders
+from topics.local.writer import LocalTopic
 from topics.topic import Message
 
 WANTED = 15_000

@@ -20,10 +20,10 @@ from confluent_kafka import OFFSET_END, Consumer, Message, TopicPartition
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from support.engines import RunningEngines
-from support.events import a_batch, send
-from support.sender import BATCH, an_event_of_many_parties, new_ids
-from support.stack import Stack
+from support.collector.events import a_batch, send
+from support.collector.sender import BATCH, an_event_of_many_parties, new_ids
+from support.headrace.engines import RunningEngines
+from support.headrace.stack import Stack
 from support.waiting import wait_until
 
 PROBES_PER_SECOND = 10

@@ -16,19 +16,19 @@ from pathlib import Path
 
 from confluent_kafka import Producer
 
-from topics.forwarder import READER, Forwarder
-from topics.forwarder_settings import ForwarderSettings
+from topics.forwarder.forwarder import READER, Forwarder
+from topics.forwarder.settings import ForwarderSettings
 from topics.kafka.cluster import Cluster
 from topics.kafka.ledger_feed import LedgerFeed
 from topics.kafka.producer import IDEMPOTENT, PATIENT, TUNED, Session
 from topics.kafka.records import Records
 from topics.kafka.settings import KafkaSettings
-from topics.local import LocalReader, LocalTopic
-from topics.spool_id import spool_id
+from topics.local.spool_id import spool_id
+from topics.local.writer import LocalReader, LocalTopic
 from topics.topic import Kind, Message
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
-from support.kafka import a_kafka
+from support.topics.kafka import a_kafka
 
 ROUNDS = 3
 GROUP = 1000

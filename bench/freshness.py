@@ -16,8 +16,8 @@ import httpx
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from support.events import a_batch, an_event, send
-from support.installation import Installation
+from support.collector.events import a_batch, an_event, send
+from support.headrace.installation import Installation
 from support.waiting import wait_until
 
 WANTED_P95_MS = 300

@@ -20,12 +20,12 @@ import psutil
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from attack.heavy_statements import statements
-from support.minidruid import fill_clickstream
-from support.store_process import a_store, accounted, count, messages
-from support.topics import no_failure
+from support.headrace.store_process import a_store, accounted, count, messages
+from support.minidruid.tables import fill_clickstream
+from support.topics.in_memory import no_failure
 from support.waiting import wait_until
 
-from topics.local import LocalTopic
+from topics.local.writer import LocalTopic
 
 WANTED_MB, WANTED_P95_SECONDS, LATE_SECONDS = 2 * 256 + 150, 1.0, 1.0
 SLOTS, EVENTS_A_SECOND = 4, 5

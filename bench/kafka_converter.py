@@ -25,14 +25,14 @@ from rich.console import Console
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from support.engines import RunningEngines
+from support.headrace.engines import RunningEngines
 
 from bench.converter import AGENTS, Visitors
 from enrichment import demo_places
 from headrace.kafka import apply
-from startup.garbage import spare_the_collector_of_garbage
+from startup.gc_tuning import spare_the_collector_of_garbage
 from streams.build import GARBAGE_THRESHOLDS, kafka_worker
-from streams.kafka_worker import KafkaWorker
+from streams.kafka.worker import KafkaWorker
 from streams.settings import Settings
 from topics.kafka.messages import headers
 from topics.kafka.settings import KafkaSettings

@@ -25,9 +25,9 @@ import httpx
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from support.events import a_batch, an_event, send
-from support.installation import Installation
-from support.minidruid import fill_clickstream
+from support.collector.events import a_batch, an_event, send
+from support.headrace.installation import Installation
+from support.minidruid.tables import fill_clickstream
 from support.waiting import wait_until
 
 BATCH = 5

@@ -18,7 +18,7 @@ import psutil
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from support.minidruid import RunningMinidruid, an_event, clickstream_rows, fill_clickstream, open_store, serve
+from support.minidruid.tables import RunningMinidruid, an_event, clickstream_rows, fill_clickstream, open_store, serve
 
 from minidruid.store import Store
 from streams.sink import Account, Batch, Session

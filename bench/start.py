@@ -11,7 +11,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from support.installation import Installation
+from support.headrace.installation import Installation
 from support.ports import free_ports
 from support.superset import Dashboards, superset_running
 from support.waiting import wait_until

@@ -11,24 +11,24 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from support.collector import LocalCollector
+from support.collector.collectors import LocalCollector
 from uvicorn import Config
 
 from bench.collector_requests import divolte_get, write_requests
-from collector.addresses import AddressReader
-from collector.connections import State
 from collector.divolte.checksum import canonical_text, is_corrupt
 from collector.divolte.identifiers import canonical
-from collector.divolte.numbers import number36
 from collector.divolte.query import read_query
-from collector.duplicates import DuplicateMemory, event_digest
-from collector.exchange import Request, header_fields
-from collector.limits import Limits
-from collector.protocol import Connection
-from collector.senders import read_sender
+from collector.events.duplicates import DuplicateMemory, event_digest
+from collector.http.connections import State
+from collector.http.limits import Limits
+from collector.http.protocol import Connection
+from collector.requests.client import read_sender
+from collector.requests.client_ip import AddressReader
+from collector.requests.http_types import Request, header_fields
 from collector.settings import Settings
-from topics.frame import encode
-from topics.local import LocalTopic
+from mapping.operations.base36 import number36
+from topics.local.frame import encode
+from topics.local.writer import LocalTopic
 
 PASSES = 7
 

@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from topics.frame import encode
-from topics.local import LocalReader, LocalTopic
+from topics.local.frame import encode
+from topics.local.writer import LocalReader, LocalTopic
 from topics.topic import Kind, Message
 
 GROUPS = (1, 10, 100)

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import uvloop
 
-from collector import server, workers
 from collector.errors import exit_status
+from collector.processes import server, workers
 from collector.settings import PREFIX, Settings
 from topics.kafka.settings import KafkaSettings
 

@@ -10,30 +10,30 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from collector.addresses import AddressReader
-from collector.duplicates import DuplicateMemory
+from cleaning.urls import AddressRules
+from collector.encoders.loader import load
 from collector.endpoints.divolte_json import max_body_bytes
 from collector.endpoints.internal import Internal
 from collector.endpoints.script import Script
 from collector.errors import MappingError
-from collector.event_sources import TRUSTED, Encoders, EventSources, Use, kinds_of
-from collector.exchange import EventSource
-from collector.identifiers import partition_key_function
-from collector.intake import Intake
+from collector.events.duplicates import DuplicateMemory
+from collector.events.identifiers import partition_key_function
 from collector.ledger import Halves, Minute
-from collector.mapping.loader import load
-from collector.mapping.operations import FindPlace
 from collector.metrics import Metrics
-from collector.origins import Origins
 from collector.peers import Nobody, Others
 from collector.pipeline import DAY_MS
-from collector.rates import Rates, make_rates
-from collector.readiness import Readiness
+from collector.requests.client_ip import AddressReader
+from collector.requests.cors import Origins
+from collector.requests.http_types import EventSource
+from collector.requests.intake import Intake
+from collector.requests.rates import Rates, make_rates
+from collector.requests.readiness import Readiness
 from collector.settings import PREFIX, Settings
+from collector.source_factory import TRUSTED, Encoders, EventSources, Use, kinds_of
 from collector.sources import Source, warnings
-from collector.urls import AddressRules
+from mapping.operations.registry import FindPlace
 from startup.port_guard import PortGuard
-from topics.local import Received
+from topics.local.writer import Received
 from topics.topic import TopicWriter
 
 

@@ -8,7 +8,7 @@ CollectorError
 import sys
 from collections.abc import Callable, Sequence
 
-from startup.files import keep_private
+from startup.atomic_files import keep_private
 from startup.logs import configure
 from startup.settings import SettingsError
 

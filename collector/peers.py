@@ -9,7 +9,7 @@ from typing import Final, Protocol
 import msgspec
 
 from collector.ledger import Halves, decode
-from topics.spools import received, spool_paths
+from topics.local.spools import received, spool_paths
 
 ANSWER_SECONDS: Final = 2.0
 TROUBLE, METRICS, LEDGER = "trouble", "metrics", "ledger"  # what workers ask each other

@@ -9,19 +9,19 @@ from typing import NamedTuple, TypeAlias
 
 import msgspec
 
-from collector.click_ids import without_values, without_values_json
-from collector.duplicates import REPEATED, DuplicateMemory
-from collector.emails import masked_json, may_hold_in_json
-from collector.event import LATEST, Batch, Event, Rejection, RejectReason, TrustedBatch, TrustedEvent
-from collector.exchange import CLOSE, JSON, Answer, Outcome
-from collector.identifiers import PLAIN, IdentifierRules, is_identifier, is_site
-from collector.mapping.avro import Remembered
-from collector.mapping.compile import Encoder
-from collector.mapping.headers import AnonymousHeaders
-from collector.parameters import cleaned, has_nul, nesting_problem, parameters_text, problem_of
-from collector.reading import BodyReader, Reading
-from collector.senders import Sender
-from collector.texts import UNWANTED, may_hold_unwanted
+from cleaning.click_ids import without_values, without_values_json
+from cleaning.emails import masked_json, may_hold_in_json
+from cleaning.parameters import cleaned, has_nul, nesting_problem, parameters_text, problem_of
+from cleaning.texts import UNWANTED, may_hold_unwanted
+from collector.events.batch_parser import BodyReader, Reading
+from collector.events.duplicates import REPEATED, DuplicateMemory
+from collector.events.event import LATEST, Batch, Event, Rejection, RejectReason, TrustedBatch, TrustedEvent
+from collector.events.identifiers import PLAIN, IdentifierRules, is_identifier, is_site
+from collector.requests.client import Sender
+from collector.requests.http_types import CLOSE, JSON, Answer, Outcome
+from mapping.avro import Remembered
+from mapping.compilation.compiler import Encoder
+from mapping.operations.headers import AnonymousHeaders
 from topics.topic import Kind, Message
 
 VERSION = 1

@@ -6,14 +6,14 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
+import mapping
 import schemas
-from collector.addresses import Network
+from collector.requests.client_ip import Network
 from collector.sources import FILE, SiteName
 from startup.hosts import ALLOWED_HOSTS, AllowedHosts
 from startup.settings import ServiceSettings
 
 PREFIX = "HEADRACE_COLLECTOR_"
-_SCHEMAS = Path(schemas.__file__).parent
 
 
 class Settings(ServiceSettings):
@@ -69,8 +69,10 @@ class Settings(ServiceSettings):
     )
     mask_titles: bool = Field(default=True, description="Replace e-mail addresses in page titles with (email).")
     mask_parameters: bool = Field(default=True, description="Replace e-mail addresses in event parameters and product ids with (email).")
-    schema_file: Path = Field(default=_SCHEMAS / "clickstream.avsc", description="Avro schema of the records.")
-    mapping_file: Path = Field(default=_SCHEMAS / "clickstream_mapping.py", description="Mapping from events to records, in Python.")
+    schema_file: Path = Field(default=Path(schemas.__file__).with_name("clickstream.avsc"), description="Avro schema of the records.")
+    mapping_file: Path = Field(
+        default=Path(mapping.__file__).with_name("clickstream.py"), description="Mapping from events to records, in Python."
+    )
     places: Path | None = Field(default=None, description="Place database (.mmdb) for mappings that look up a client IP.")
     max_url_bytes: int = Field(default=32768, ge=256, le=1 << 20, description="Maximum length of a request URL.")
     max_header_bytes: int = Field(default=16384, ge=256, le=1 << 20, description="Maximum size of a request's header.")

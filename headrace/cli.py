@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from rich.text import Text
 
-from headrace.druid_cli import druid_app
+from headrace.druid.cli import druid_app
 from headrace.errors import CommandError
 from headrace.options import DATASOURCE, DatasourceOption, JsonOption, StateOption, console, errors
-from headrace.state import DEFAULT, LOOPBACK, Run, State
+from headrace.processes.installation import DEFAULT, LOOPBACK, Run, State
 
 if TYPE_CHECKING:
-    from headrace.dead_letters import DeadLetters
-    from headrace.rows import Rows
+    from headrace.dead_letters.command import DeadLetters
+    from headrace.rows.command import Rows
     from topics.kafka.settings import KafkaSettings
 
 app = typer.Typer(
@@ -95,13 +95,13 @@ def up(
     ] = None,
 ) -> None:
     """Start everything on this machine; Ctrl-C stops it."""
-    from collector.identifiers import is_site
-    from headrace.engine_ports import EnginePorts
-    from headrace.engines import Engines
-    from headrace.services import Plan
+    from collector.events.identifiers import is_site
+    from headrace.engines.ports import EnginePorts
+    from headrace.engines.services import Engines
+    from headrace.local.services import Plan
+    from headrace.local.up import up as run
     from headrace.sql_token import token_file
-    from headrace.up import up as run
-    from startup.files import keep_private
+    from startup.atomic_files import keep_private
 
     keep_private()
     ports = {"collector": collector_port, "internal": collector_port + 1, "sql": sql_port, "dashboards": dashboards_port, "shop": shop_port}
@@ -117,7 +117,7 @@ def up(
 @app.command()
 def down(state: StateOption = DEFAULT) -> None:
     """Stop what `headrace up` has started, as Ctrl-C does."""
-    from headrace.down import down as stop
+    from headrace.local.down import down as stop
 
     stop(State(state.resolve()), console)
 
@@ -125,8 +125,8 @@ def down(state: StateOption = DEFAULT) -> None:
 @app.command()
 def status(state: StateOption = DEFAULT, as_json: JsonOption = False) -> None:
     """Say what runs and whether it is ready; exit status 1 if it is not."""
-    from headrace.status import print_status
-    from headrace.status import status as look
+    from headrace.local.status import print_status
+    from headrace.local.status import status as look
 
     content = look(State(state.resolve()))
     if as_json:
@@ -168,8 +168,8 @@ def dead_letters(
     limit: Annotated[int, typer.Option(min=1, max=100, help="How many are listed, the newest first.")] = 20,
 ) -> None:
     """Show or replay messages that became no row; --json lists each whole, in base64. Exit status 1 if a replay leaves some."""
-    from headrace.dead_letters import print_dead_letters
-    from headrace.dead_letters import replay as bring_in
+    from headrace.dead_letters.command import print_dead_letters
+    from headrace.dead_letters.command import replay as bring_in
     from streams.sink import Choice
 
     letters = _dead_letters_on_kafka() if kafka else _dead_letters_of(State(state.resolve()).running())
@@ -181,8 +181,8 @@ def dead_letters(
 
 
 def _dead_letters_of(run: Run) -> "DeadLetters":
+    from headrace.dead_letters.store import StoreLetters
     from headrace.sql_token import read_token
-    from headrace.store_letters import StoreLetters
 
     if "kafka" in run.ports:
         return _dead_letters_on_kafka(run.ports["kafka"])
@@ -190,7 +190,7 @@ def _dead_letters_of(run: Run) -> "DeadLetters":
 
 
 def _dead_letters_on_kafka(port: int | None = None) -> "DeadLetters":
-    from headrace.kafka_letters import KafkaLetters
+    from headrace.dead_letters.kafka import KafkaLetters
 
     return KafkaLetters(_kafka_at(port))
 
@@ -236,16 +236,16 @@ def rows_delete(
     datasource: DatasourceOption = DATASOURCE,
 ) -> None:
     """Delete the rows that meet a condition, for good. That their events were there stays known: a retry does not bring them back."""
-    from headrace.rows import delete
+    from headrace.rows.command import delete
 
     rows = _rows_on_druid(druid, url or druid, datasource) if druid else _rows_of(State(state.resolve()).running())
     delete(rows, where, console, errors, dry_run=dry_run, yes=yes, as_json=as_json)
 
 
 def _rows_of(run: Run) -> "Rows":
-    from headrace.engine_ports import EnginePorts
+    from headrace.engines.ports import EnginePorts
+    from headrace.rows.store import StoreRows
     from headrace.sql_token import read_token
-    from headrace.store_rows import StoreRows
 
     if "kafka" not in run.ports:
         return StoreRows(run.url("sql"), read_token(run.sql_token_file))
@@ -253,7 +253,7 @@ def _rows_of(run: Run) -> "Rows":
 
 
 def _rows_on_druid(druid: str, url: str, datasource: str, kafka: int | None = None) -> "Rows":
-    from headrace.druid_rows import DruidRows
+    from headrace.rows.druid import DruidRows
 
     return DruidRows(druid, url, datasource, _kafka_at(kafka))
 
@@ -279,7 +279,7 @@ def secrets(
     folder: Annotated[Path, typer.Option(help="Folder of the secrets, as docker-compose.yml names it.")] = Path("secrets"),
 ) -> None:
     """Make each secret of docker-compose.yml that is missing; none is ever overwritten."""
-    from headrace.secret_files import make_secrets
+    from headrace.compose_secrets import make_secrets
 
     make_secrets(folder, console)
 
@@ -338,7 +338,7 @@ def mapping_migrate(
 @engines_app.command("fetch")
 def engines_fetch() -> None:
     """Fetch the jars of Kafka and Druid with Maven, if they are not there."""
-    from headrace.jars import fetch, find_java
+    from headrace.engines.jars import fetch, find_java
 
     find_java()  # Maven's own message would not say what to install
     console.print(f"the jars are in {fetch(console)}", highlight=False, soft_wrap=True)
@@ -347,10 +347,10 @@ def engines_fetch() -> None:
 @engines_app.command("up")
 def engines_up(state: StateOption = DEFAULT, engine_port: EnginePortOption = []) -> None:  # noqa: B006  # typer's way
     """Start them and return when they are ready; they stay."""
-    from headrace.engine_ports import EnginePorts
-    from headrace.engines import Engines
-    from headrace.engines_up import up
-    from startup.files import keep_private
+    from headrace.engines.ports import EnginePorts
+    from headrace.engines.services import Engines
+    from headrace.engines.up import up
+    from startup.atomic_files import keep_private
 
     keep_private()
     ports, folder = EnginePorts().with_choices(engine_port), State(state.resolve())
@@ -361,7 +361,7 @@ def engines_up(state: StateOption = DEFAULT, engine_port: EnginePortOption = [])
 @engines_app.command("down")
 def engines_down(state: StateOption = DEFAULT) -> None:
     """Stop what `headrace engines up` has started."""
-    from headrace.engines_up import down
+    from headrace.engines.up import down
 
     down(State(state.resolve()), console)
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from rich.console import Console
 
+from collector import dry_run as tool
 from collector.errors import MappingError
-from collector.mapping import tool
-from collector.mapping.migrate import migrate as translate
 from headrace.errors import CommandError
+from mapping.migrate import migrate as translate
 from schemas.contract import SCHEMA_PATH
 
 

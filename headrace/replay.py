@@ -9,7 +9,7 @@ from rich.table import Table
 
 from headrace.consoles import SafeConsole
 from headrace.errors import CommandError
-from headrace.state import State
+from headrace.processes.installation import State
 from simulator.errors import SimulatorError
 from simulator.replay import Summary
 from simulator.replay import replay as replay_log

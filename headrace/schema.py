@@ -10,7 +10,7 @@ from rich.console import Console
 from headrace.errors import CommandError
 from schemas.contract import COLUMN_TYPES, avro_kind, load_schema
 from schemas.evolution import backward_faults, forward_faults
-from streams.converter import MANDATORY
+from streams.conversion.converter import MANDATORY
 
 Compatibility: TypeAlias = Literal["backward", "forward", "full"]
 

@@ -12,8 +12,8 @@ from rich.table import Column, Table
 
 from headrace.consoles import cell
 from headrace.errors import CommandError
+from headrace.processes.installation import State
 from headrace.sql_token import read_token
-from headrace.state import State
 
 PATH = "/druid/v2/sql"
 

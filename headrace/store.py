@@ -15,15 +15,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from headrace import store_letters, store_rows
+from headrace.dead_letters import store as store_letters
+from headrace.rows import store as store_rows
 from minidruid.access import read_token
 from minidruid.app import create_app
 from minidruid.errors import MinidruidError
 from minidruid.settings import Settings as SqlSettings
 from minidruid.store import Store
 from schemas.contract import columns, load_schema
-from startup.files import keep_private
-from startup.garbage import spare_the_collector_of_garbage
+from startup.atomic_files import keep_private
+from startup.gc_tuning import spare_the_collector_of_garbage
 from startup.logs import configure
 from startup.probes import readiness
 from startup.refused_requests import RefusedRequests
@@ -31,10 +32,10 @@ from startup.settings import SettingsError
 from streams.build import GARBAGE_THRESHOLDS, build_worker
 from streams.dead_letters import NEVER_REPLAYED
 from streams.errors import StreamsError
+from streams.local.worker import Worker
 from streams.settings import Settings as ConverterSettings
 from streams.sink import Account, Session
-from streams.worker import Worker
-from topics.spools import SpoolReaders
+from topics.local.spools import SpoolReaders
 from topics.topic import TopicError
 
 READER = "converter"

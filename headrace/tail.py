@@ -12,12 +12,12 @@ from rich.console import Console
 from rich.text import Text
 
 from headrace.errors import CommandError
-from headrace.state import State
+from headrace.processes.installation import State
 from schemas.codec import CodecError, Decoder
 from schemas.contract import load_schema
 from startup.visible import visible
-from topics.local import tail as follow_topic
-from topics.spools import spool_paths
+from topics.local.spools import spool_paths
+from topics.local.writer import tail as follow_topic
 from topics.topic import Damage, Entry, Kind, Message
 
 IDLE_SECONDS = 0.1

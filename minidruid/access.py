@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from ipaddress import ip_address
 from typing import Final
 
-from minidruid.answers import error_content
 from minidruid.errors import QueryError
 from minidruid.errors import Refusal as DruidRefusal
+from minidruid.results import error_content
 from minidruid.settings import PREFIX, Settings
 from startup.port_guard import PortGuard, Refusal
 from startup.secret_file import TOKEN, SecretError, read_or_make_secret

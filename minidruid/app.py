@@ -17,10 +17,10 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from minidruid.access import guard, refusal_content
-from minidruid.answers import Answer, error_content
 from minidruid.engine import CursorsProtocol, Engine, Running
 from minidruid.errors import CANCELED, CAPACITY, TIMEOUT, QueryError
 from minidruid.requests import QueryRequest, read_request
+from minidruid.results import Answer, error_content
 from minidruid.settings import Settings
 from startup.guarded_app import GuardedApp
 from startup.port_guard import Refusal

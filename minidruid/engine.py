@@ -10,9 +10,9 @@ from typing import Protocol
 
 import duckdb
 
-from minidruid.answers import Answer, Room, hand_out
 from minidruid.errors import LIMIT, RUNTIME, TIMEOUT, QueryError
 from minidruid.requests import QueryRequest
+from minidruid.results import Answer, Room, hand_out
 from minidruid.settings import Settings
 from minidruid.sql.bounds import TOO_LONG, allowance
 from minidruid.sql.catalog import Catalog

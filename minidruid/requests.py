@@ -4,8 +4,8 @@ from typing import Any
 
 import msgspec
 
-from minidruid.answers import FORMATS, Format, Header
 from minidruid.errors import QueryError
+from minidruid.results import FORMATS, Format, Header
 
 MAX_QUERY_ID = 256
 

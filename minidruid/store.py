@@ -16,7 +16,7 @@ from minidruid.memory import MemoryGuard, bytes_of
 from minidruid.protocols import BatchProtocol, ChoiceProtocol, ColumnProtocol
 from minidruid.readers import Readers
 from minidruid.seen_keys import SeenKeys, split
-from minidruid.sql.kinds import quote
+from minidruid.sql.types import quote
 from minidruid.tables import (
     DEAD_LETTERS,
     EVENTS,
@@ -36,7 +36,7 @@ from minidruid.tables import (
     hash_of,
 )
 from minidruid.writer import Writer
-from startup.files import close_file
+from startup.atomic_files import close_file
 from topics.accounts import COUNTS
 from topics.ledger import MINUTE_MS
 

@@ -9,7 +9,7 @@ import duckdb
 import pyarrow as pa
 
 from minidruid.errors import StoreError
-from minidruid.sql.kinds import quote
+from minidruid.sql.types import quote
 from topics.accounts import COUNTS
 
 ARROW_TYPES: Mapping[str, pa.DataType] = {

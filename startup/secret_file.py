@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from startup.files import write_whole
+from startup.atomic_files import write_whole
 
 MAX_BYTES: Final = 4096
 

@@ -9,8 +9,8 @@ from functools import partial
 
 from prometheus_client import generate_latest
 
-from startup.files import keep_private
-from startup.garbage import spare_the_collector_of_garbage
+from startup.atomic_files import keep_private
+from startup.gc_tuning import spare_the_collector_of_garbage
 from startup.logs import configure
 from startup.port_guard import PortGuard
 from startup.probes import Probes, ProbesError

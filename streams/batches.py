@@ -4,15 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from schemas.codec import CodecError, Record
-from streams.converter import DIRECT, Converter
+from schemas.contract import load_schema
+from streams.conversion.converter import DIRECT, Converter
+from streams.conversion.decoding import RecordDecoder
+from streams.conversion.enricher import Channel, FactFinder, Lookups
 from streams.dead_letters import Reason, damaged, dead_letter
-from streams.decoding import RecordDecoder
-from streams.facts import Channel, FactFinder
-from streams.memory import SessionMemory
-from streams.party import Identity, Parties, needs_salt
-from streams.repeats import Repeat, compare, stored_event
-from streams.salts import DAY_MS, Salts
-from streams.sessions import find_session, open_session
+from streams.deduplication import Repeat, compare, stored_event
+from streams.metrics import Metrics
+from streams.sessions.assignment import find_session, open_session
+from streams.sessions.party import Identity, Parties, needs_salt
+from streams.sessions.salts import DAY_MS, Salts
+from streams.sessions.session_cache import SessionMemory
+from streams.settings import Settings
 from streams.sink import Account, Batch, Memory, Session, StoredEvent
 from topics.topic import Damage, Entry, Kind, Message
 
@@ -39,6 +42,18 @@ class Tools:
     salts: Salts
     session_timeout_ms: int
     remembered_sessions: int
+
+
+def make_tools(decoder: RecordDecoder, enrichment: Lookups, settings: Settings, salts: Salts, metrics: Metrics) -> Tools:
+    """Put together what a maker of batches needs; raises SchemaError."""
+    return Tools(
+        decoder=decoder,
+        converter=Converter(load_schema(settings.schema_path), settings.late_after_days * DAY_MS),
+        facts=FactFinder(enrichment, settings.place_detail, metrics.enrichment_failed),
+        salts=salts,
+        session_timeout_ms=settings.session_timeout_seconds * 1000,
+        remembered_sessions=settings.remembered_sessions,
+    )
 
 
 class BatchMaker:

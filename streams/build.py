@@ -10,16 +10,17 @@ from enrichment.channels import find_channel
 from enrichment.device import find_device
 from enrichment.place import DatabaseState, Places
 from schemas.contract import columns, load_schema
-from streams.decoding import CompiledDecoder
-from streams.facts import Lookups
-from streams.foreign import ForeignMessages
-from streams.kafka_worker import KafkaWorker
+from streams.batches import make_tools
+from streams.conversion.decoding import CompiledDecoder
+from streams.conversion.enricher import Lookups
+from streams.kafka.confluent_messages import ForeignMessages
+from streams.kafka.shared_salts import SharedSalts
+from streams.kafka.worker import KafkaWorker
+from streams.local.worker import Readers, Worker
 from streams.metrics import Metrics
-from streams.salts import Salts
+from streams.sessions.salts import Salts
 from streams.settings import Settings
-from streams.shared_salts import SharedSalts
 from streams.sink import Sink
-from streams.worker import Readers, Worker, make_tools
 from topics.kafka.settings import KafkaSettings
 from topics.kafka.shared_values import SharedValues
 

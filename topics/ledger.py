@@ -8,7 +8,7 @@ from typing import TypeAlias
 import msgspec
 from google_crc32c import value as crc32c
 
-from startup.files import write_whole
+from startup.atomic_files import write_whole
 from topics.topic import Kind, Message
 
 MINUTE_MS = 60_000

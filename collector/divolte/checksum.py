@@ -6,8 +6,8 @@ from typing import TypeAlias
 
 import mmh3
 
-from collector.divolte.numbers import number36
 from collector.divolte.query import Query
+from mapping.operations.base36 import number36
 
 NAME = "x"
 MAX_TEMPLATES, MAX_NAMES, MAX_NAMES_LENGTH = 1024, 64, 512  # so much of what pages send is remembered

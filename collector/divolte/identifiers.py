@@ -2,11 +2,11 @@
 
 import re
 
-from collector.divolte.numbers import number36, text36
-from collector.duplicates import event_digest
-from collector.event import Event
-from collector.identifiers import IdentifierRules
-from collector.texts import CONTROL
+from cleaning.texts import CONTROL
+from collector.events.duplicates import event_digest
+from collector.events.event import Event
+from collector.events.identifiers import IdentifierRules
+from mapping.operations.base36 import number36, text36
 
 MAX_BYTES = 255  # a partition key can have no more
 

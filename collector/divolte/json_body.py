@@ -7,9 +7,9 @@ from typing import Final, TypeAlias
 import msgspec
 from msgspec.json import Decoder
 
-from collector.event import Rejection, RejectReason, Text
-from collector.numbers import OUT_OF_RANGE, clamp_numbers
-from collector.texts import TOO_LONG, mark_lone_surrogates
+from cleaning.texts import TOO_LONG, mark_lone_surrogates
+from collector.events.event import Rejection, RejectReason, Text
+from collector.events.json_numbers import OUT_OF_RANGE, clamp_numbers
 
 MAX_EVENTS: Final = 100
 _MAX_MESSAGE: Final = 200

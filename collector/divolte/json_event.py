@@ -6,13 +6,13 @@ from typing import Final
 
 import msgspec
 
+from cleaning.emails import masked_json, may_hold_in_json
+from cleaning.parameters import cleaned, has_nul, nesting_problem, parameters_text, size_problem
+from cleaning.texts import UNWANTED
 from collector.divolte.identifiers import canonical
 from collector.divolte.json_body import Flag, JsonEvent, PartyEvent
 from collector.divolte.writer import Identity
-from collector.emails import masked_json, may_hold_in_json
-from collector.event import LATEST, Rejection, RejectReason
-from collector.parameters import cleaned, has_nul, nesting_problem, parameters_text, size_problem
-from collector.texts import UNWANTED
+from collector.events.event import LATEST, Rejection, RejectReason
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _FLAGS: Final = {"true": True, "false": False, "True": True, "False": False, "TRUE": True, "FALSE": False}

@@ -7,7 +7,7 @@ from urllib.parse import unquote as unquote_slowly
 
 import msgspec
 
-from collector.texts import holds_unwanted
+from cleaning.texts import holds_unwanted
 
 _BETWEEN: Final = "\x1e"
 _ALTERNATING: Final = b"=&" * 4096

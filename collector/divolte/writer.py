@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 import msgspec
 
-from collector.duplicates import REPEATED, DuplicateMemory, event_digest
-from collector.event import Rejection, RejectReason
-from collector.mapping.avro import Remembered
-from collector.mapping.compile import Encoder
+from collector.events.duplicates import REPEATED, DuplicateMemory, event_digest
+from collector.events.event import Rejection, RejectReason
 from collector.pipeline import SKEW_MS, Likeness, PartitionKey
-from collector.senders import Sender
+from collector.requests.client import Sender
 from collector.sources import Source
+from mapping.avro import Remembered
+from mapping.compilation.compiler import Encoder
 from topics.topic import Kind, Message
 
 _CORRUPT = "the checksum does not match; the source drops such events"

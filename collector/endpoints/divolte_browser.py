@@ -2,21 +2,21 @@
 
 from typing import Final
 
-from collector.click_ids import without_values
-from collector.cookies import PartyCookie
-from collector.divolte import mincode
-from collector.divolte.answers import method_not_allowed
+from cleaning.click_ids import without_values
+from cleaning.texts import UNWANTED
 from collector.divolte.checksum import canonical_text, is_corrupt
 from collector.divolte.identifiers import canonical
-from collector.divolte.numbers import number36
 from collector.divolte.query import Query, read_query
+from collector.divolte.responses import method_not_allowed
 from collector.divolte.writer import EventWriter, Identity
 from collector.endpoints.tracker import TrackerSource
-from collector.event import LATEST, Rejection, RejectReason
-from collector.exchange import Answer, Outcome, Request, preflight
-from collector.senders import Sender, read_sender
+from collector.events.event import LATEST, Rejection, RejectReason
+from collector.requests.client import Sender, read_sender
+from collector.requests.cookies import PartyCookie
+from collector.requests.http_types import Answer, Outcome, Request, preflight
 from collector.sources import Source
-from collector.texts import UNWANTED
+from mapping.operations import mincode
+from mapping.operations.base36 import number36
 from topics.topic import Message
 
 TAG: Final = b'"6b3edc43-20ec-4078-bc47-e965dd76b88a"'

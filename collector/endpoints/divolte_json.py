@@ -4,19 +4,19 @@ from typing import Final
 
 import msgspec
 
-from collector.click_ids import without_values_json
-from collector.divolte.answers import TEXT, method_not_allowed
+from cleaning.click_ids import without_values_json
+from cleaning.parameters import parameters_text
+from cleaning.texts import may_hold_unwanted
 from collector.divolte.identifiers import canonical
 from collector.divolte.json_body import MAX_EVENTS, JsonEvent, Reading, read_all, read_one
 from collector.divolte.json_event import check
 from collector.divolte.query import read_query
+from collector.divolte.responses import TEXT, method_not_allowed
 from collector.divolte.writer import EventWriter
-from collector.event import Rejection, RejectReason
-from collector.exchange import CLOSE, JSON, Answer, Header, Outcome, Request, preflight
-from collector.parameters import parameters_text
-from collector.senders import Sender, read_sender
+from collector.events.event import Rejection, RejectReason
+from collector.requests.client import Sender, read_sender
+from collector.requests.http_types import CLOSE, JSON, Answer, Header, Outcome, Request, preflight
 from collector.sources import Source
-from collector.texts import may_hold_unwanted
 from topics.topic import Message
 
 BLOCK: Final = 4096  # the original reads so many bytes at a time, and rounds its limit up to them

@@ -9,7 +9,7 @@ from starlette.routing import Route
 from collector.ledger import Halves, join, ledger
 from collector.metrics import Metrics, gather
 from collector.peers import SILENT, Others
-from collector.readiness import LEAVING
+from collector.requests.readiness import LEAVING
 
 
 class Internal:

@@ -10,7 +10,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from collector.encodings import prefers_gzip
+from collector.endpoints.accept_encoding import prefers_gzip
 from collector.errors import StartError
 from collector.sources import Source
 

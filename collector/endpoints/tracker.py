@@ -1,10 +1,10 @@
 """The source of the tracker, and of what is trusted: `POST` of a batch."""
 
-from collector.cookies import PartyCookie
-from collector.event import Rejection
-from collector.exchange import Outcome, Request, method_not_allowed, preflight
+from collector.events.event import Rejection
 from collector.pipeline import Pipeline
-from collector.senders import read_sender
+from collector.requests.client import read_sender
+from collector.requests.cookies import PartyCookie
+from collector.requests.http_types import Outcome, Request, method_not_allowed, preflight
 
 
 class TrackerSource:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from minidruid.errors import UNSUPPORTED, QueryError
 from minidruid.sql.bounds import guarded
 from minidruid.sql.functions import cast
-from minidruid.sql.kinds import NUMBERS, Fragment, Kind
 from minidruid.sql.texts import Arguments, array_bytes, as_text, constant_number, no_array
+from minidruid.sql.types import NUMBERS, Fragment, Kind
 
 
 @dataclass(frozen=True, slots=True)

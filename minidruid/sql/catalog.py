@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from minidruid.sql.aggregates import AGGREGATES
 from minidruid.sql.functions import FUNCTIONS
-from minidruid.sql.kinds import IN_DUCKDB, JDBC_TYPES, OF_DUCKDB, Kind, quote, text
+from minidruid.sql.types import IN_DUCKDB, JDBC_TYPES, OF_DUCKDB, Kind, quote, text
 
 Columns = Mapping[str, Kind]
 

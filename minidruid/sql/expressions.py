@@ -11,10 +11,10 @@ from minidruid.sql.aggregates import AGGREGATES, Call
 from minidruid.sql.bounds import copied
 from minidruid.sql.dialect import place
 from minidruid.sql.functions import FUNCTIONS, cast, json_value
-from minidruid.sql.kinds import FAMILIES, Fragment, Kind, null, string
 from minidruid.sql.operators import OperatorWriter, Writers, only
 from minidruid.sql.scope import Scope
 from minidruid.sql.texts import as_text
+from minidruid.sql.types import FAMILIES, Fragment, Kind, null, string
 
 TYPES = {
     **dict.fromkeys(("VARCHAR", "CHAR", "TEXT", "NCHAR", "NVARCHAR"), Kind.VARCHAR),

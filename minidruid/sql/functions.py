@@ -7,9 +7,9 @@ from minidruid.errors import RUNTIME, QueryError
 from minidruid.sql import texts as making
 from minidruid.sql import times
 from minidruid.sql.bounds import copied
-from minidruid.sql.kinds import INSTANTS, NUMBERS, Fragment, Kind, instant, null, string, text
 from minidruid.sql.paths import json_path
 from minidruid.sql.texts import Arguments, as_text, constant, is_text
+from minidruid.sql.types import INSTANTS, NUMBERS, Fragment, Kind, instant, null, string, text
 
 
 @dataclass(frozen=True, slots=True)

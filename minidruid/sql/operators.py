@@ -14,9 +14,9 @@ from minidruid.sql.bounds import MAX_CONDITIONS, MAX_SQL_BYTES, within
 from minidruid.sql.catalog import Catalog
 from minidruid.sql.dialect import place
 from minidruid.sql.functions import cast, divide, unify
-from minidruid.sql.kinds import INSTANTS, NUMBERS, Fragment, Kind, instant, null, string
 from minidruid.sql.scope import Scope
 from minidruid.sql.texts import concatenate, like, make_array
+from minidruid.sql.types import INSTANTS, NUMBERS, Fragment, Kind, instant, null, string
 
 Writers = Mapping[type[exp.Expr], Callable[..., Fragment]]
 

@@ -9,14 +9,14 @@ from datetime import datetime
 from sqlglot import exp
 
 from minidruid.errors import UNSUPPORTED, QueryError
-from minidruid.sql import groups
+from minidruid.sql import ordering
 from minidruid.sql.bounds import MAX_GROUPING_SETS, MAX_ITEMS, MAX_SOURCES, within
 from minidruid.sql.catalog import SYSTEM_COLUMNS, Catalog, Columns
 from minidruid.sql.dialect import place
 from minidruid.sql.expressions import ExpressionWriter, direction
-from minidruid.sql.kinds import Fragment, Kind, quote
 from minidruid.sql.operators import only
 from minidruid.sql.scope import Scope, Source
+from minidruid.sql.types import Fragment, Kind, quote
 
 SEVERAL_GROUPS: Mapping[type[exp.Expr], str] = {exp.GroupingSets: "GROUPING SETS", exp.Rollup: "ROLLUP", exp.Cube: "CUBE"}
 NOT_PLANNED = "Query could not be planned. A possible reason is [{}]"
@@ -296,13 +296,13 @@ class _Select:
         if order:
             self.scope.aliases = dict(self.items)
             self._check_scan(order)
-            is_top_n = groups.is_top_n(self.node, keys, self.scope.sources)
+            is_top_n = ordering.is_top_n(self.node, keys, self.scope.sources)
             written = [self._ordered(item, keys if is_top_n else ()) for item in order.expressions]
             self.scope.aliases = {}
         elif not keys:
             written = list(self.expressions.order_of_window)
         if self.node.parent is None or self.node.args.get("limit"):
-            written += groups.ordered_by(keys)
+            written += ordering.ordered_by(keys)
         return f" ORDER BY {', '.join(written)}" if written else ""
 
     def _keys(self) -> Sequence[Fragment]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from minidruid.errors import QueryError
 from minidruid.sql.catalog import Columns
-from minidruid.sql.kinds import Fragment, quote
+from minidruid.sql.types import Fragment, quote
 
 
 @dataclass(frozen=True, slots=True)

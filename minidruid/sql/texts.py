@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from minidruid.errors import LIMIT, UNSUPPORTED, QueryError
 from minidruid.sql import bounds
 from minidruid.sql.bounds import copied, first_within, guarded, guarded_argument, guarded_match
-from minidruid.sql.kinds import Fragment, Kind, string, text
 from minidruid.sql.patterns import checked, like_size, regex_size
+from minidruid.sql.types import Fragment, Kind, string, text
 
 Arguments = Sequence[Fragment]
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from minidruid.errors import LIMIT, QueryError
-from minidruid.sql.kinds import Fragment, Kind, text
+from minidruid.sql.types import Fragment, Kind, text
 
 _PERIOD = re.compile(r"P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)(?:\.(\d{1,3}))?S)?)?")
 OFFSET = re.compile(r"([+-])(\d\d)(?::?(\d\d))?")

@@ -13,8 +13,8 @@ from minidruid.sql import times
 from minidruid.sql.bounds import MAX_SQL_BYTES, ROW_TEXT_BYTES, settle
 from minidruid.sql.catalog import Catalog
 from minidruid.sql.dialect import EXPLAIN, parse
-from minidruid.sql.kinds import Fragment, Kind, instant, null, string, text
 from minidruid.sql.queries import Query, QueryWriter
+from minidruid.sql.types import Fragment, Kind, instant, null, string, text
 
 
 def translate(

@@ -11,7 +11,7 @@ import uvicorn
 
 from simulator.settings import ShopSettings
 from simulator.shop.app import create_app
-from startup.files import keep_private
+from startup.atomic_files import keep_private
 from startup.logs import configure
 from startup.settings import SettingsError
 

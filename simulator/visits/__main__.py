@@ -19,7 +19,7 @@ from simulator.settings import VisitsSettings
 from simulator.visits.backfill import backfill
 from simulator.visits.runner import Runner
 from simulator.visits.world import load_world
-from startup.files import keep_private
+from startup.atomic_files import keep_private
 from startup.logs import configure
 from startup.settings import SettingsError
 

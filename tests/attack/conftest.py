@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from support.service_ports import Port, ports_running
+from support.headrace.service_ports import Port, ports_running
 
 
 @pytest.fixture(scope="session")

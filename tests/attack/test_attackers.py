@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from support.attackers import ATTACKERS, VISITOR, an_installation, quantile
+from support.collector.attackers import ATTACKERS, VISITOR, an_installation, quantile
 
 
 def test_beside_two_attackers_a_visitor_s_events_are_rows_within_a_second_and_none_is_refused(tmp_path: Path) -> None:

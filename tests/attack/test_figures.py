@@ -12,12 +12,12 @@ from pathlib import Path
 import httpx
 import pytest
 from rich.console import Console
-from support.events import a_batch, an_event, send
-from support.installation import HEADRACE, Installation, run_command
+from support.collector.events import a_batch, an_event, send
+from support.headrace.installation import HEADRACE, Installation, run_command
 from support.waiting import wait_until
 
-from headrace.rows import delete
-from headrace.store_rows import StoreRows
+from headrace.rows.command import delete
+from headrace.rows.store import StoreRows
 
 WILD = (
     *("1e308", "-1e308", "1e400", "-1e400", "9" * 400, "-" + "9" * 5000, "1.7976931348623157e308", "2147483648", "9223372036854775808"),

@@ -11,16 +11,16 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
-from support.collector import an_event, milliseconds, start_collector, start_process
-from support.installation import Installation
+from support.collector.collectors import an_event, milliseconds, start_collector, start_process
+from support.headrace.installation import Installation
 from support.modes import open_to_others
 from support.waiting import wait_until
 
 from headrace.errors import CommandError
-from headrace.state import State
+from headrace.processes.installation import State
 from streams.errors import SaltsError
-from streams.salts import DAY_MS, LIFETIME_MS, Salt, Salts
-from streams.shared_salts import SharedSalts, Value
+from streams.kafka.shared_salts import SharedSalts, Value
+from streams.sessions.salts import DAY_MS, LIFETIME_MS, Salt, Salts
 
 NOW = 1_795_003_200_000
 DAY = NOW // DAY_MS

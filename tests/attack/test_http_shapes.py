@@ -6,7 +6,7 @@ import time
 from email.utils import parsedate_to_datetime
 
 import pytest
-from support.service_ports import Port
+from support.headrace.service_ports import Port
 from support.waiting import wait_until
 
 PORTS = ("public", "internal", "sql", "probes", "shop")

@@ -4,8 +4,8 @@ import signal
 from pathlib import Path
 
 import duckdb
-from support.converter_process import open_store
-from support.store_process import a_store, accounted, count, write_topic
+from support.headrace.store_process import a_store, accounted, count, write_topic
+from support.streams.process import open_store
 from support.waiting import wait_until
 
 STORED = 12_000_000

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import httpx
 import pydruid.db
 import pytest
-from support.events import a_batch, an_event, send
-from support.installation import Installation
+from support.collector.events import a_batch, an_event, send
+from support.headrace.installation import Installation
 from support.waiting import wait_until
 
 PAYLOADS = (

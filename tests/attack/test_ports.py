@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 import httpx
 import pytest
 from playwright.sync_api import Browser, Page
-from support.browser import chromium_running
-from support.service_ports import Port, exchange
+from support.browser.chromium import chromium_running
+from support.headrace.service_ports import Port, exchange
 
 STATEMENT = json.dumps({"query": "SELECT 1 AS leaked"})
 SLOW_SECONDS = 2

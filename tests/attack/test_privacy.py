@@ -11,14 +11,14 @@ from urllib.parse import quote
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.collector import LocalCollector, a_body, an_event
-from support.divolte import PARTY, SESSION, a_query
+from support.collector.collectors import LocalCollector, a_body, an_event
+from support.collector.divolte import PARTY, SESSION, a_query
 
-from collector.click_ids import CLICK_IDS, PERSONAL_IDS, without_values
-from collector.emails import MASK, holds_email, mask
+from cleaning.click_ids import CLICK_IDS, PERSONAL_IDS, without_values
+from cleaning.emails import MASK, holds_email, mask
+from cleaning.urls import AddressRules
 from collector.settings import Settings
 from collector.sources import load_sources
-from collector.urls import AddressRules
 from enrichment.channels import find_channel
 from schemas.codec import Record
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.minidruid import open_store
-from support.streams import NOON, Converting, a_message, a_record
-from support.streams_reference import MINUTE
+from support.minidruid.tables import open_store
+from support.streams.in_memory import NOON, Converting, a_message, a_record
+from support.streams.reference import MINUTE
 
 from minidruid.store import Store
 from streams.sink import Account, Batch, Session

@@ -14,8 +14,8 @@ import psutil
 import pytest
 from attack.heavy_statements import statements
 from fuzz.sql import Fuzzer, grammar_statements
-from support.minidruid import RunningMinidruid, clickstream_rows, fill_clickstream, open_store, serve
-from support.store_process import a_store, count
+from support.headrace.store_process import a_store, count
+from support.minidruid.tables import RunningMinidruid, clickstream_rows, fill_clickstream, open_store, serve
 from support.waiting import wait_until
 
 from minidruid import writer

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from support.collector import RunningCollector, a_body, an_event, start_collector, start_process
-from support.topics import read_all
+from support.collector.collectors import RunningCollector, a_body, an_event, start_collector, start_process
+from support.collector.wire import Wire, a_request
+from support.topics.in_memory import read_all
 from support.waiting import wait_until
-from support.wire import Wire, a_request
 
 MIB = 1 << 20
 ALLOWED = 2 * MIB

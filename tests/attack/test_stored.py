@@ -15,16 +15,16 @@ from typing import Any
 import duckdb
 import httpx
 import pytest
-from support.divolte import a_query
-from support.events import a_batch, an_event
-from support.installation import Installation
+from support.collector.divolte import a_query
+from support.collector.events import a_batch, an_event
+from support.headrace.installation import Installation
 from support.waiting import wait_until
 
-from collector.divolte.numbers import text36
+from mapping.operations.base36 import text36
 from schemas.codec import Decoder
 from schemas.contract import NOT_IN_ROW, columns, load_schema
-from topics.local import tail
-from topics.spools import put_in_order
+from topics.local.spools import put_in_order
+from topics.local.writer import tail
 from topics.topic import Entry, Kind
 
 ROOT = Path(__file__).parents[2]

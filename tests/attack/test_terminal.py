@@ -11,14 +11,14 @@ import pytest
 import structlog
 from hypothesis import given
 from hypothesis import strategies as st
-from support.streams import a_message
-from support.topics import fill
+from support.streams.in_memory import a_message
+from support.topics.in_memory import fill
 
 from headrace import options
 from headrace.consoles import SafeConsole, cell
-from headrace.dead_letters import COLUMNS, SHOWN, print_dead_letters
+from headrace.dead_letters.command import COLUMNS, SHOWN, print_dead_letters
+from headrace.processes.installation import State
 from headrace.sql import print_rows
-from headrace.state import State
 from headrace.tail import tail
 from startup import logs
 from startup.visible import is_hidden, visible, visible_json

@@ -7,15 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support.collector import DEFAULTS, LocalCollector, a_body, an_event
-from support.streams import NOON
+from support.collector.collectors import DEFAULTS, LocalCollector, a_body, an_event
+from support.streams.in_memory import NOON
 
-from collector.addresses import AddressReader
+from collector.requests.client_ip import AddressReader
 from enrichment.bots import find_bot_reasons
 from enrichment.channels import find_channel
 from enrichment.device import find_device
-from streams.party import Parties
-from streams.salts import DAY_MS, Salts
+from streams.sessions.party import Parties
+from streams.sessions.salts import DAY_MS, Salts
 
 MIB = 1 << 20
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page
-from support.browser import Visitor, chromium_running
-from support.recorder import Recorder, recorder_running
-from support.tagged import Tagged
+from support.browser.chromium import Visitor, chromium_running
+from support.browser.recorder import Recorder, recorder_running
+from support.browser.tagged import Tagged
 
 
 @pytest.fixture(scope="session")

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Request
-from support.browser import Visitor
-from support.collector import DECODER, RunningCollector, start_collector
-from support.divolte import PARTY, a_query
-from support.recorder import Recorder
-from support.topics import read_all
+from support.browser.chromium import Visitor
+from support.browser.recorder import Recorder
+from support.collector.collectors import DECODER, RunningCollector, start_collector
+from support.collector.divolte import PARTY, a_query
+from support.topics.in_memory import read_all
 from support.waiting import wait_until
 
 from schemas.codec import Record

@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.collecting import collected
-from support.recorder import Recorder
-from support.streams import Converting
-from support.tagged import Tagged
+from support.browser.recorder import Recorder
+from support.browser.tagged import Tagged
+from support.collector.collecting import collected
+from support.streams.in_memory import Converting
 
 PARAMETERS: dict[str, Any] = {
     "revenue": 12.5,

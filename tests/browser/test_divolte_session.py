@@ -7,7 +7,7 @@ both: the page's clock jumps, and each cookie's end is brought nearer by as much
 from typing import Any
 
 import pytest
-from support.tagged import Tagged
+from support.browser.tagged import Tagged
 
 MINUTE = 60_000
 

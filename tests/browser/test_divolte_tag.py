@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Route
-from support.browser import set_hidden
-from support.recorder import Answer, Recorder
-from support.tagged import Tagged
+from support.browser.chromium import set_hidden
+from support.browser.recorder import Answer, Recorder
+from support.browser.tagged import Tagged
 from support.waiting import wait_until
 
 TIMED_ID = re.compile(r"0:[0-9a-z]{8}:[A-Za-z0-9~_]{32}")

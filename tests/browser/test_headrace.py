@@ -6,9 +6,9 @@ from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser
-from support.front import Front
-from support.installation import Installation
-from support.shopping import rows_of, shop_as_a_person, shop_with
+from support.browser.shopping import rows_of, shop_as_a_person, shop_with
+from support.collector.front import Front
+from support.headrace.installation import Installation
 from support.superset import Dashboards, log_in, open_dashboard, take_picture
 from support.waiting import wait_until
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
-from support.collector import RunningCollector, start_collector
+from support.collector.collectors import RunningCollector, start_collector
 from support.simulator import RunningShop, records, shop_running
 from support.waiting import wait_until
 

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 from playwright.sync_api import Browser, Dialog, Page, Request, Route
-from support.minidruid import RunningMinidruid, clickstream_rows, open_store, serve
+from support.minidruid.tables import RunningMinidruid, clickstream_rows, open_store, serve
 from support.ports import free_ports
 from support.superset import (
     GUNICORN,

@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-from support.browser import Visitor, set_hidden
-from support.recorder import Answer, Recorder
+from support.browser.chromium import Visitor, set_hidden
+from support.browser.recorder import Answer, Recorder
 from support.waiting import wait_until
 
 IDENTITY = {"party_id", "session_id", "is_new_party", "is_first_in_session"}

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
-from support.browser import Visitor, set_hidden
-from support.collecting import collected
-from support.recorder import Recorder
-from support.streams import Converting
+from support.browser.chromium import Visitor, set_hidden
+from support.browser.recorder import Recorder
+from support.collector.collecting import collected
+from support.streams.in_memory import Converting
 
 PAGES = """
     <a id="out" href="https://jo@other.example/x?token=1#y" target="_blank">out</a>

@@ -1,8 +1,8 @@
 """The server's own cookie: it goes with what the visitor agreed to, and once more so that the server can delete it."""
 
 import pytest
-from support.browser import Visitor, full_tag
-from support.recorder import Answer, Recorder
+from support.browser.chromium import Visitor, full_tag
+from support.browser.recorder import Answer, Recorder
 
 GPC = "Object.defineProperty(Navigator.prototype, 'globalPrivacyControl', {get: () => true})"
 

@@ -7,8 +7,8 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from support.browser import Visitor, set_hidden
-from support.recorder import Answer, Recorder
+from support.browser.chromium import Visitor, set_hidden
+from support.browser.recorder import Answer, Recorder
 from support.waiting import wait_until
 
 BATCH_BYTES = 48_000

@@ -4,8 +4,8 @@ import re
 from typing import Any
 
 import pytest
-from support.browser import Visitor, set_hidden
-from support.recorder import Recorder
+from support.browser.chromium import Visitor, set_hidden
+from support.browser.recorder import Recorder
 from support.waiting import wait_until
 
 HEX = re.compile(r"[0-9a-f]{32}")

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Page
-from support.browser import Visitor, full_tag, set_hidden
-from support.collecting import collected
-from support.recorder import Recorder
+from support.browser.chromium import Visitor, full_tag, set_hidden
+from support.browser.recorder import Recorder
+from support.collector.collecting import collected
 from support.waiting import wait_until
 
 FEATURES = {

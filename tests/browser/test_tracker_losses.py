@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 import pytest
 from playwright.sync_api import Browser, Page
-from support.collecting import collected
-from support.divolte import a_source
-from support.recorder import Answer, Recorder
-from support.streams import Converting
+from support.browser.recorder import Answer, Recorder
+from support.collector.collecting import collected
+from support.collector.divolte import a_source
+from support.streams.in_memory import Converting
 from support.waiting import wait_until
 
 from collector.endpoints.script import script_of

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from support.browser import Visitor
-from support.recorder import Recorder
+from support.browser.chromium import Visitor
+from support.browser.recorder import Recorder
 
 PACKAGE = Path(__file__).parents[2] / "tracker" / "index.js"
 

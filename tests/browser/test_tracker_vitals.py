@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Page
-from support.browser import full_tag, set_hidden
-from support.recorder import Recorder
+from support.browser.chromium import full_tag, set_hidden
+from support.browser.recorder import Recorder
 from support.waiting import wait_until
 
 STYLE = "<style>body { margin: 0 } #box { height: 360px; width: 1280px }</style>"

@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-from collector import mapping
-from collector.event import Event, RejectReason, TrustedEvent
+import mapping
+from collector.events.event import Event, RejectReason, TrustedEvent
 from collector.settings import PREFIX, Settings
 from collector.sources import Source
 from schemas.contract import ENRICHED, load_schema
@@ -47,10 +47,10 @@ def test_every_field_and_column_stands_in_the_schemas_readme() -> None:
 
 
 def test_every_field_of_the_default_schema_is_mapped() -> None:
-    rules = (ROOT / "schemas" / "clickstream_mapping.py").read_text("utf-8")
+    rules = (ROOT / "mapping" / "clickstream.py").read_text("utf-8")
     assert {field["name"] for field in load_schema()["fields"] if f'"{field["name"]}"' not in rules} == set()
 
 
 def test_every_name_that_the_example_uses_is_one_of_the_language() -> None:
-    used = re.findall(r"from collector\.mapping import (.*)", README)
+    used = re.findall(r"from mapping import (.*)", README)
     assert {name.strip() for line in used for name in line.split(",")} <= set(mapping.__all__)

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import yaml
 from compose_spec import PyCompose
-from support.compose import COMPOSE, ROOT, SERVICES, TARGETS, TEXT, VARIABLE, environment, imported, target
+from support.headrace.compose import COMPOSE, ROOT, SERVICES, TARGETS, TEXT, VARIABLE, environment, imported, target
 
 from collector.settings import Settings as CollectorSettings
-from headrace.secret_files import SECRETS
+from headrace.compose_secrets import SECRETS
 from startup.settings import ServiceSettings
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))

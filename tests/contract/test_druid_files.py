@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from headrace import druid_keys as keys
-from headrace.druid_spec import COMPACTION, RULES, SUPERVISOR, Options, fill_in, read_files
+from headrace.druid import keys
+from headrace.druid.spec import COMPACTION, RULES, SUPERVISOR, Options, fill_in, read_files
 from schemas.contract import columns, load_schema
 from topics.kafka.settings import KafkaSettings
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from collector.click_ids import CLICK_IDS, CLICK_MARKS
+from cleaning.click_ids import CLICK_IDS, CLICK_MARKS
 from enrichment.demo_places import ATTRIBUTION, ATTRIBUTION_URL
 from enrichment.referrers import load_click_ids
 

@@ -10,7 +10,19 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("collector", "startup", "schemas", "topics", "enrichment", "streams", "minidruid", "simulator", "headrace")
+PACKAGES = (
+    "collector",
+    "mapping",
+    "cleaning",
+    "startup",
+    "schemas",
+    "topics",
+    "enrichment",
+    "streams",
+    "minidruid",
+    "simulator",
+    "headrace",
+)
 STATIONS = (
     "tracker",
     "collector",

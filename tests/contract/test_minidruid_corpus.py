@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.minidruid import ask, engine_over, open_store, write_events
+from support.minidruid.tables import ask, engine_over, open_store, write_events
 
 from minidruid.engine import Engine
 from minidruid.errors import QueryError

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from support.truth import DIFFERENCES
+from support.minidruid.truth import DIFFERENCES
 
 README = (Path(__file__).resolve().parents[2] / "minidruid" / "README.md").read_text("utf-8")
 

@@ -9,7 +9,7 @@ from minidruid.settings import Settings as MinidruidSettings
 from simulator.settings import ShopSettings, VisitsSettings
 from startup.settings import ServiceSettings
 from streams.settings import Settings as StreamsSettings
-from topics.forwarder_settings import ForwarderSettings
+from topics.forwarder.settings import ForwarderSettings
 from topics.kafka.settings import KafkaSettings
 
 ROOT = Path(__file__).parents[2]

@@ -19,22 +19,22 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 with atheris.instrument_imports(include=["collector"]):
-    from collector.addresses import AddressReader
     from collector.app import load_encoders
     from collector.divolte.checksum import canonical_text
-    from collector.divolte.numbers import text36
     from collector.divolte.query import read_query
-    from collector.duplicates import DuplicateMemory
-    from collector.event import RejectReason
-    from collector.event_sources import EventSources
-    from collector.exchange import EventSource, Outcome, Request
-    from collector.identifiers import partition_key_function
+    from collector.events.duplicates import DuplicateMemory
+    from collector.events.event import RejectReason
+    from collector.events.identifiers import partition_key_function
+    from collector.requests.client_ip import AddressReader
+    from collector.requests.http_types import EventSource, Outcome, Request
     from collector.settings import Settings
+    from collector.source_factory import EventSources
     from collector.sources import Source
+    from mapping.operations.base36 import text36
 
 from schemas.codec import Decoder
 from schemas.contract import load_schema
-from topics.frame import encode as frame
+from topics.local.frame import encode as frame
 from topics.topic import Kind
 
 NOW = 1_767_225_600_000

@@ -20,7 +20,7 @@ import psutil
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parents[2])]
 
-from support.minidruid import fill_clickstream, open_store, serve
+from support.minidruid.tables import fill_clickstream, open_store, serve
 
 from minidruid.sql.aggregates import AGGREGATES
 from minidruid.sql.functions import FUNCTIONS

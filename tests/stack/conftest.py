@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.druid_table import DruidTable, druid_table
-from support.engines import RunningEngines
-from support.stack import Stack
+from support.headrace.druid_table import DruidTable, druid_table
+from support.headrace.engines import RunningEngines
+from support.headrace.stack import Stack
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

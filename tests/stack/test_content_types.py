@@ -6,8 +6,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from support.engines import RunningEngines
-from support.minidruid import RunningMinidruid, open_store, serve
+from support.headrace.engines import RunningEngines
+from support.minidruid.tables import RunningMinidruid, open_store, serve
 
 pytestmark = pytest.mark.timeout(600)  # the first test starts the engines
 

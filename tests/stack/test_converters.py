@@ -4,8 +4,8 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from support.sender import Senders, an_event_of_many_parties, new_ids
-from support.stack import Stack, pass_by
+from support.collector.sender import Senders, an_event_of_many_parties, new_ids
+from support.headrace.stack import Stack, pass_by
 from support.waiting import wait_until
 
 EVENTS = 20_000

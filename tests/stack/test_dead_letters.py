@@ -15,11 +15,11 @@ from pathlib import Path
 import httpx
 import pytest
 from msgspec.structs import replace
-from support.engines import RunningEngines
-from support.installation import run_command
+from support.headrace.engines import RunningEngines
+from support.headrace.installation import run_command
 from support.ports import free_ports
-from support.streams import OLDER, a_message, a_record, of_an_unknown_schema
-from support.streams_kafka import KafkaConverting
+from support.streams.in_memory import OLDER, a_message, a_record, of_an_unknown_schema
+from support.streams.on_kafka import KafkaConverting
 from support.waiting import wait_until
 
 from schemas.contract import SCHEMA_PATH

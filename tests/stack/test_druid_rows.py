@@ -9,13 +9,13 @@ from typing import Any
 import httpx
 import pytest
 from rich.console import Console
-from support.druid_table import DruidTable, a_row
-from support.events import a_batch, an_event, send
-from support.stack import Stack
+from support.collector.events import a_batch, an_event, send
+from support.headrace.druid_table import DruidTable, a_row
+from support.headrace.stack import Stack
 from support.waiting import wait_until
 
-from headrace.druid_rows import MAX_ROWS, DruidRows
-from headrace.rows import delete
+from headrace.rows.command import delete
+from headrace.rows.druid import MAX_ROWS, DruidRows
 
 pytestmark = pytest.mark.timeout(600)  # engines that start, tasks that publish, a busy machine
 

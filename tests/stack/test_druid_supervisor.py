@@ -4,7 +4,7 @@ import itertools
 import time
 
 import pytest
-from support.druid_table import DruidTable, a_row, rows_of
+from support.headrace.druid_table import DruidTable, a_row, rows_of
 from support.waiting import wait_until
 
 from headrace.errors import CommandError

@@ -4,7 +4,7 @@ import httpx
 from confluent_kafka import Consumer, Message, Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
-from support.engines import RunningEngines
+from support.headrace.engines import RunningEngines
 from support.waiting import wait_until
 
 

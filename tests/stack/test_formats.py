@@ -11,20 +11,20 @@ from pathlib import Path
 
 import fastavro
 from rich.console import Console
-from support.collector import ROOT
-from support.engines import RunningEngines
-from support.kafka import read_topic
-from support.registry import a_registry
-from support.streams import SCHEMA, a_message, a_record
-from support.streams_kafka import KafkaConverting
-from support.topics import fill
+from support.collector.collectors import ROOT
+from support.headrace.engines import RunningEngines
+from support.streams.in_memory import SCHEMA, a_message, a_record
+from support.streams.on_kafka import KafkaConverting
+from support.topics.in_memory import fill
+from support.topics.kafka import read_topic
+from support.topics.registry import a_registry
 from support.waiting import wait_until
 
 from headrace.kafka import apply
-from topics.forwarder import READER
+from topics.forwarder.forwarder import READER
 from topics.kafka.settings import KafkaSettings
-from topics.local import LocalReader, tail
-from topics.readers import released_positions
+from topics.local.consumers import released_positions
+from topics.local.writer import LocalReader, tail
 
 EVENTS = 200
 

@@ -13,17 +13,17 @@ from typing import Self
 
 import pytest
 from rich.console import Console
-from support.collector import ROOT
-from support.engines import RunningEngines
-from support.kafka import assert_in_order, positions_by_partition, read_topic
-from support.topics import a_message, no_failure, read_entries
+from support.collector.collectors import ROOT
+from support.headrace.engines import RunningEngines
+from support.topics.in_memory import a_message, no_failure, read_entries
+from support.topics.kafka import assert_in_order, positions_by_partition, read_topic
 from support.waiting import wait_until
 
 from headrace.kafka import apply
-from topics.forwarder import READER
+from topics.forwarder.forwarder import READER
 from topics.kafka.settings import KafkaSettings
-from topics.local import LocalReader, LocalTopic
-from topics.readers import released_positions
+from topics.local.consumers import released_positions
+from topics.local.writer import LocalReader, LocalTopic
 
 _prefixes = itertools.count()
 

@@ -3,12 +3,12 @@
 from dataclasses import asdict
 from pathlib import Path
 
-from support.installation import run_command
+from support.headrace.installation import run_command
 from support.ports import free_engine_ports
 
-from headrace.engines import NAMES
-from headrace.state import State
-from headrace.supervisor import is_alive
+from headrace.engines.services import NAMES
+from headrace.processes.installation import State
+from headrace.processes.supervisor import is_alive
 
 
 def test_engines_stay_when_the_command_is_done_and_end_when_told(tmp_path: Path) -> None:

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
-from support.browser import chromium_running
-from support.installation import Installation
+from support.browser.chromium import chromium_running
+from support.browser.shopping import rows_of, shop_as_a_person, shop_with
+from support.headrace.installation import Installation
 from support.ports import free_engine_ports
-from support.shopping import rows_of, shop_as_a_person, shop_with
 from support.superset import Dashboards, log_in, open_dashboard, take_picture
 from support.waiting import wait_until
 

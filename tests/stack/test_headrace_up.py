@@ -5,13 +5,13 @@ from pathlib import Path
 
 import httpx
 import pytest
-from support.events import a_batch, an_event, send
-from support.installation import Installation, run_command
+from support.collector.events import a_batch, an_event, send
+from support.headrace.installation import Installation, run_command
 from support.modes import open_to_others
 from support.ports import free_engine_ports
 from support.waiting import wait_until
 
-from headrace.engines import NAMES
+from headrace.engines.services import NAMES
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic, ResourceType
 from rich.console import Console
-from support.engines import RunningEngines
+from support.headrace.engines import RunningEngines
 
 from headrace.errors import CommandError
 from headrace.kafka import apply, status

@@ -9,18 +9,18 @@ from typing import Any
 import pytest
 import structlog
 from rich.console import Console
-from support.engines import RunningEngines
-from support.streams import NOON, Clock, Converting, a_message
-from support.streams_kafka import KafkaConverting
-from support.streams_visits import Visits
+from support.headrace.engines import RunningEngines
+from support.streams.in_memory import NOON, Clock, Converting, a_message
+from support.streams.on_kafka import KafkaConverting
+from support.streams.visits import Visits
 from support.waiting import wait_until
 
 from enrichment.bots import find_bot_reasons
 from enrichment.channels import find_channel
 from enrichment.device import find_device
 from headrace.kafka import apply
-from streams.facts import Lookups
-from streams.partition import HOUR_MS
+from streams.conversion.enricher import Lookups
+from streams.kafka.partition import HOUR_MS
 from topics.kafka.settings import KafkaSettings
 
 PARTITIONS = 4

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Page, Route
-from support.browser import chromium_running
-from support.datasource import Datasource
-from support.druid_table import druid_table
-from support.engines import RunningEngines
-from support.minidruid import ask, clickstream_rows, engine_over, open_store
+from support.browser.chromium import chromium_running
+from support.headrace.datasource import Datasource
+from support.headrace.druid_table import druid_table
+from support.headrace.engines import RunningEngines
+from support.minidruid.tables import ask, clickstream_rows, engine_over, open_store
+from support.minidruid.truth import Tally, Verdict, compare
 from support.ports import free_ports
 from support.superset import ASSETS, Dashboards, ShownChart, bundle_context, log_in, open_dashboard, superset_running, with_range
-from support.truth import Tally, Verdict, compare
 
 from minidruid.engine import Engine
 from streams.sink import Batch, Row

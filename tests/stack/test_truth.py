@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.datasource import Datasource, RefusedError, datasource
-from support.engines import RunningEngines
-from support.minidruid import CLOCK, EVENT_COLUMNS, ask, corpus_events, engine_over, open_store, write_events
+from support.headrace.datasource import Datasource, RefusedError, datasource
+from support.headrace.engines import RunningEngines
+from support.minidruid.tables import CLOCK, EVENT_COLUMNS, ask, corpus_events, engine_over, open_store, write_events
+from support.minidruid.truth import DIFFERENCES, Answer, Difference, Tally, Verdict, compare
 from support.superset import as_superset_writes, bundle_context
-from support.truth import DIFFERENCES, Answer, Difference, Tally, Verdict, compare
 
 from minidruid.engine import Engine
 from minidruid.errors import QueryError

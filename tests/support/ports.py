@@ -4,7 +4,7 @@ import random
 import socket
 from dataclasses import fields
 
-from headrace.engine_ports import EnginePorts
+from headrace.engines.ports import EnginePorts
 
 BELOW_OUTGOING = range(10_000, 32_000)  # from 32768 on, the system gives ports to connections: one could be taken before it is listened on
 

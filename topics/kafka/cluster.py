@@ -10,8 +10,8 @@ from typing import TypeVar
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic, ResourceType
 
-from topics.kafka.definitions import Definition, definitions, like_records
 from topics.kafka.settings import CLIENT_LOG, KafkaSettings
+from topics.kafka.topic_specs import Definition, definitions, like_records
 from topics.topic import TopicError
 
 REACHED_SECONDS = 5.0

@@ -8,7 +8,7 @@ from lint.style import MAX_FILES_IN_FOLDER, MAX_LINES, find_all
 MODULE = '"""Limits of requests."""\n'
 
 
-def messages(text: str, path: str = "collector/limits.py") -> list[str]:
+def messages(text: str, path: str = "collector/http/limits.py") -> list[str]:
     return [message for _, _, message in find_all({Path(path): text})]
 
 
@@ -43,7 +43,9 @@ def test_a_rule_reports_the_wrong_text_only(wrong: str, right: str) -> None:
 
 def test_a_finding_has_the_path_the_line_and_a_replacement() -> None:
     text = MODULE + '\n\ndef f():\n    """Return it.\n\n    Whoever asks gets it.\n    """\n'
-    assert find_all({Path("collector/limits.py"): text}) == [(Path("collector/limits.py"), 7, "“Whoever”: write anyone who, a client that")]
+    assert find_all({Path("collector/http/limits.py"): text}) == [
+        (Path("collector/http/limits.py"), 7, "“Whoever”: write anyone who, a client that")
+    ]
 
 
 def test_code_in_documents_is_not_prose() -> None:
@@ -52,8 +54,8 @@ def test_code_in_documents_is_not_prose() -> None:
 
 
 def test_a_published_name_stays_in_its_module() -> None:
-    assert messages("def address(): ...", "mapping/language.py") == []
-    assert messages("def address(): ...", "mapping/values.py") != []
+    assert messages("def address(): ...", "mapping/dsl/functions.py") == []
+    assert messages("def address(): ...", "mapping/dsl/values.py") != []
 
 
 def test_strings_of_tests_are_data() -> None:
@@ -62,7 +64,7 @@ def test_strings_of_tests_are_data() -> None:
     assert messages(text, "tests/unit/test_limits.py") == []
 
 
-@pytest.mark.parametrize("path", ["collector/limits.py", "tracker/src/page.js"])
+@pytest.mark.parametrize("path", ["collector/http/limits.py", "tracker/src/page.js"])
 def test_a_file_has_at_most_400_lines(path: str) -> None:
     assert messages("\n" * MAX_LINES, path) == []
     assert messages("\n" * (MAX_LINES + 1), path) == ["401 lines: at most 400, split the file"]

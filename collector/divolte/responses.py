@@ -1,0 +1,12 @@
+"""What Divolte says to methods that a path does not take."""
+
+from collector.events.event import RejectReason
+from collector.requests.http_types import Answer, Outcome
+
+TEXT = (b"content-type", b"text/plain; charset=utf-8")
+
+
+def method_not_allowed(method: str, allowed: bytes) -> Outcome:
+    """Refuse a method; nothing is stored."""
+    body = b"" if method == "HEAD" else f"HTTP method {method} not allowed.".encode()
+    return Outcome(Answer(405, ((b"allow", allowed), TEXT), body), (), refused=RejectReason.METHOD_NOT_ALLOWED)

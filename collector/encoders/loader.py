@@ -1,0 +1,87 @@
+"""From the files of a mapping and a schema to the function that encodes events, or to all that is wrong with them."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import fastavro
+import fastavro.schema
+import structlog
+
+from cleaning.urls import AddressRules
+from collector.encoders.samples import verify
+from collector.errors import MappingError
+from mapping import checks
+from mapping.compilation.compiler import Encoder, Report, compile_mapping
+from mapping.compilation.specialization import fitted
+from mapping.dsl.expressions import operations_of
+from mapping.dsl.statements import Plan, assignments
+from mapping.evaluation import evaluate
+from mapping.operations.registry import FindPlace, functions
+from schemas.codec import message_prefix
+
+log = structlog.get_logger()
+
+
+def read_plan(path: Path) -> Plan:
+    """Evaluate a mapping; what cannot be evaluated is a fault of the plan."""
+    try:
+        return evaluate(path.read_bytes(), str(path))
+    except OSError as error:
+        raise MappingError([f"{path}: {error.strerror}; the mapping must be a file that can be read"]) from error
+
+
+def read_schema(path: Path) -> dict[str, Any]:
+    """Read a schema, which must be a record of Avro."""
+    try:
+        schema = json.loads(path.read_bytes())
+        fastavro.parse_schema(schema)
+    except OSError as error:
+        raise MappingError([f"{path}: {error.strerror}; the schema must be a file that can be read"]) from error
+    except (ValueError, fastavro.schema.SchemaParseException, fastavro.schema.UnknownType, KeyError, TypeError, AttributeError) as error:
+        raise MappingError([f"{path}: this is no Avro schema: {error!r}"]) from error
+    if not isinstance(schema, dict) or schema.get("type") != "record":
+        raise MappingError([f"{path}: the schema must be an Avro record"])
+    return schema
+
+
+def load(
+    mapping: Path,
+    schema_path: Path,
+    rules: AddressRules,
+    *,
+    kind: str = "tracker",
+    is_strict: bool = False,
+    find_place: FindPlace | None = None,
+    report: Report = len,
+) -> Encoder:
+    """Give the function that encodes events of one kind; raises MappingError with all faults."""
+    schema = read_schema(schema_path)
+    return load_plan(read_plan(mapping), schema, rules, kind=kind, is_strict=is_strict, find_place=find_place, report=report)
+
+
+def load_plan(
+    plan: Plan,
+    schema: Mapping[str, Any],
+    rules: AddressRules,
+    *,
+    kind: str = "tracker",
+    is_strict: bool = False,
+    find_place: FindPlace | None = None,
+    report: Report = len,
+) -> Encoder:
+    """Check, compile and try out a plan; `report` hears of numbers out of their range."""
+    if found := checks.faults(plan, schema, kind):
+        raise MappingError(found)
+    if find_place is None and _asks_for_places(plan, kind):
+        log.warning("mapping asks for places without a place database", mapping=plan.name, setting="HEADRACE_COLLECTOR_PLACES")
+    operations = functions(rules, is_strict=is_strict, find_place=find_place)
+    encode = compile_mapping(plan, schema, kind, operations, message_prefix(schema), report, is_strict=is_strict)
+    verify(encode, schema, kind)
+    return encode
+
+
+def _asks_for_places(plan: Plan, kind: str) -> bool:
+    found = assignments(fitted(plan.statements, kind))
+    return any("place" in operations_of(one) for assign, conditions in found for one in (assign.value, *conditions))

@@ -1,0 +1,127 @@
+"""Tries a generated encoder on sample events and lets fastavro judge: what it reads from the bytes must encode to the same bytes."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from collector.divolte.json_body import JsonEvent
+from collector.errors import MappingError
+from collector.events.event import Event
+from mapping.compilation.compiler import Encoder
+from schemas.codec import CodecError, Decoder, encode
+
+_ID = "0123456789abcdef" * 2
+_NOW = 1_767_225_600_000
+
+
+def arguments(event: object, **facts: object) -> dict[str, object]:
+    """Give the arguments of an encoder for an event, with plain facts where none are given."""
+    plain: dict[str, object] = {
+        "event": event,
+        "site": "sample",
+        "source": "browser",
+        "received_at": _NOW,
+        "occurred_at": _NOW - 1000,
+        "created_at": _NOW - 1000,
+        "party_kind": "private",
+        "party_id": None,
+        "session_id": None,
+        "address": None,
+        "user_agent": None,
+        "is_skewed": False,
+        "is_cleaned": False,
+        "parameters": getattr(event, "parameters", None),
+        "parameters_text": None,
+        "event_key": getattr(event, "id", _ID),
+        "remote_host": None,
+        "headers": (),
+        "is_corrupt": False,
+        "is_duplicate": False,
+    }
+    return plain | facts
+
+
+_PARAMETERS: Final[dict[str, object]] = {
+    "revenue": "1e3",
+    "quantity": [2],
+    "currency": 5,
+    "product_id": None,
+    "items": [{"sku": "a", "price": 1.5}, {"sku": None}],
+    "tags": ["a", "b"],
+}
+_FULL: Final[dict[str, Any]] = {
+    "party_id": _ID,
+    "session_id": _ID,
+    "address": "192.0.2.0",
+    "remote_host": "192.0.2.1",
+    "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
+    "is_skewed": True,
+    "is_cleaned": True,
+    "headers": [(b"accept-language", b"de, en;q=0.5"), (b"cookie", b"a=1; b=2")],
+}
+_URL: Final = "https://example.com/a%20b/c?utm_source=x&utm_medium=y&utm_campaign=z&utm_term=%C3%A9&utm_content=w&gclid=1#/d?e=f"
+
+
+def _of_tracker() -> Iterator[dict[str, object]]:
+    yield arguments(Event(id=_ID, type="pageView"))
+    yield arguments(
+        Event(id=_ID, type="a", url="no address", referrer="", title="", is_new_party=False, parameters={}), parameters_text=b"{}"
+    )
+    full = Event(
+        id=_ID,
+        type="purchase",
+        page_view_id=_ID,
+        is_new_party=True,
+        is_first_in_session=False,
+        url=_URL,
+        title="\N{LATIN CAPITAL LETTER A WITH DIAERESIS}" * 5000,
+        referrer="http://example.org/",
+        viewport_width=0,
+        viewport_height=2**31 - 1,
+        screen_width=1920,
+        screen_height=1080,
+        device_pixel_ratio=1.5,
+        language="de-DE",
+        time_zone="Europe/Amsterdam",
+        engagement_ms=12_345.6,
+        scroll_percent=100,
+        target="https://example.net/",
+        x=-5,
+        y=2.5,
+        revenue=-0.1,
+        currency="EUR",
+        product_id="p",
+        quantity=3,
+        parameters=_PARAMETERS,
+    )
+    yield arguments(full, created_at=None, occurred_at=0, parameters_text=b'{"revenue":"1e3"}', **_FULL)
+
+
+def _of_browser() -> Iterator[dict[str, object]]:
+    yield arguments({"v": _ID, "e": _ID})
+    numbers = {"w": "zik0zj", "h": "0", "i": "-1", "j": "x y", "k": "1.i"}
+    full = {"v": _ID, "e": _ID, "n": "t", "f": "f", "l": _URL, "r": "", "t": "a", "u": "(srevenue!1e3!aitems!(ssku!a!)(nsku!).)", **numbers}
+    yield arguments(full, **_FULL)
+
+
+def _of_server() -> Iterator[dict[str, object]]:
+    yield arguments(JsonEvent(event_id="e"))
+    event = JsonEvent(event_id="e", event_type="a", is_new_party=True, is_new_session=False, parameters=_PARAMETERS)
+    yield arguments(event, parameters_text=b"{}", **_FULL)
+
+
+_SAMPLES: Final = {"tracker": _of_tracker, "browser": _of_browser, "json": _of_server}
+
+
+def verify(encoder: Encoder, schema: Mapping[str, Any], kind: str = "tracker") -> None:
+    """Raise MappingError if the generated code does not write what the schema says: a fault of ours, found before an event comes."""
+    decoder = Decoder([schema])
+    for sample in _SAMPLES[kind]():
+        message = encoder(*sample.values())
+        try:
+            again = encode(schema, decoder.decode(message))
+        except (CodecError, ValueError, TypeError) as error:
+            raise MappingError([f"the code made from the mapping writes no {schema['name']}: {error}; please report this"]) from error
+        if again != message:
+            raise MappingError(
+                [f"the code made from the mapping writes a {schema['name']} that fastavro writes otherwise; please report this"]
+            )

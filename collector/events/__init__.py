@@ -1,0 +1,1 @@
+"""The events of a batch: parsed, their identifiers checked, duplicates found."""

@@ -1,0 +1,1 @@
+"""Messages that became no row, on Kafka or in the store."""

@@ -1,0 +1,81 @@
+"""The dead letters of the topic on Kafka: read there, and sent to the converters once more."""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import asdict
+from typing import Final
+
+from headrace.dead_letters.command import Letter, to_json
+from headrace.errors import CommandError
+from startup.settings import SettingsError
+from streams.dead_letters import NEVER_REPLAYED
+from streams.kafka.messages import replay_output, to_dead_letter
+from streams.local.replays import Replayed
+from streams.sink import Choice, DeadLetter
+from topics.kafka.compacted import CompactedTopic
+from topics.kafka.delivery import deliver
+from topics.kafka.settings import KafkaSettings
+from topics.kafka.transactions import Fetched, Output
+from topics.topic import TopicError
+
+QUIET_SECONDS: Final = 30.0  # without any news of a replay, its converter is taken to stand still
+
+
+class KafkaLetters:
+    """The dead letters of a prefix; raises CommandError if Kafka does not answer."""
+
+    def __init__(self, settings: KafkaSettings, quiet_seconds: float = QUIET_SECONDS) -> None:
+        self._settings, self._quiet_seconds = settings, quiet_seconds
+        self._topic = CompactedTopic(settings, "dead-letters")
+
+    def newest(self, choice: Choice, limit: int) -> tuple[int, Sequence[Letter]]:
+        """How many are chosen, and the newest so many of them."""
+        total, newest = 0, deque[DeadLetter](maxlen=limit)
+        try:
+            for letter in self._chosen(choice):
+                total += 1
+                newest.appendleft(letter)
+        except (TopicError, SettingsError) as error:
+            raise CommandError(str(error)) from error
+        return total, [to_json(asdict(letter)) for letter in newest]
+
+    def replay(self, choice: Choice) -> Iterator[Replayed]:
+        """Send the chosen ones to the converters, and tell what becomes of each; raises CommandError if they do not get to it."""
+        waiting: set[bytes] = set()
+        left: list[str] = []  # the reasons of those that no fix brings in
+
+        def outputs() -> Iterator[Output]:
+            for letter in self._chosen(choice):
+                if letter.reason in NEVER_REPLAYED:
+                    left.append(letter.reason)
+                else:
+                    waiting.add(letter.origin.encode())
+                    yield replay_output(letter)
+
+        try:
+            deliver(self._settings, outputs())
+            yield from (Replayed(0, {reason: 1}) for reason in left)
+            yield from self._outcomes(waiting)
+        except (TopicError, SettingsError) as error:
+            raise CommandError(str(error)) from error
+
+    def _outcomes(self, waiting: set[bytes]) -> Iterator[Replayed]:
+        with closing(self._topic.news(self._quiet_seconds)) as news:
+            while waiting:
+                found = next(news, None)
+                if found is None:
+                    raise CommandError(
+                        f"{len(waiting)} messages are sent and not dealt with: no converter has got to them for {self._quiet_seconds:.0f} "
+                        "seconds. It will once it runs (`headrace kafka status` shows what is unread); to replay again doubles nothing"
+                    )
+                if found.key in waiting:
+                    waiting.remove(found.key)
+                    yield _outcome(found)
+
+    def _chosen(self, choice: Choice) -> Iterator[DeadLetter]:
+        return filter(choice.includes, map(to_dead_letter, self._topic.values()))
+
+
+def _outcome(found: Fetched) -> Replayed:
+    return Replayed(1, {}) if found.value is None else Replayed(0, {to_dead_letter(found).reason: 1})

@@ -1,0 +1,61 @@
+"""`headrace druid`: one function a command."""
+
+import json
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from headrace.options import DATASOURCE, DRUID, DatasourceOption, DruidOption, JsonOption, console
+
+druid_app = typer.Typer(help="Bring Druid to what the files of druid/ say, and look at it.", no_args_is_help=True)
+
+
+@druid_app.command("apply")
+def druid_apply(
+    url: DruidOption = DRUID,
+    datasource: DatasourceOption = DATASOURCE,
+    files: Annotated[Path | None, typer.Option(help="Folder of the files; druid/ if left out.")] = None,
+    tasks: Annotated[int | None, typer.Option(min=1, help="How many tasks share the topic's partitions.")] = None,
+    replicas: Annotated[int | None, typer.Option(min=1, help="How many hold each row, while it is new and later.")] = None,
+    task_duration: Annotated[str | None, typer.Option(help="After how long a task publishes what it has read, as PT1H.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Submit what differs in Druid and wait until it reads. It can be run again: nothing changes."""
+    from headrace.druid.apply import apply
+    from headrace.druid.spec import FOLDER, Options
+    from headrace.kafka import read_settings
+
+    options = Options(datasource, tasks, replicas, task_duration)
+    apply(url, read_settings(os.environ), console, options=options, folder=files or FOLDER, dry_run=dry_run, as_json=as_json)
+
+
+@druid_app.command("status")
+def druid_status(url: DruidOption = DRUID, datasource: DatasourceOption = DATASOURCE, as_json: JsonOption = False) -> None:
+    """Show whether Druid reads, how far behind it is and what fails; exit status 1 if it is not healthy."""
+    from headrace.druid.status import print_status, status
+
+    content = status(url, datasource)
+    if as_json:
+        console.out(json.dumps(content, indent=2), highlight=False)
+    else:
+        print_status(content, datasource, console)
+    raise typer.Exit(0 if content["healthy"] else 1)
+
+
+@druid_app.command("suspend")
+def druid_suspend(url: DruidOption = DRUID, datasource: DatasourceOption = DATASOURCE) -> None:
+    """Stop reading, publish what was read and wait until it is; Kafka keeps what comes meanwhile."""
+    from headrace.druid.supervisor import suspend
+
+    suspend(url, datasource, console)
+
+
+@druid_app.command("resume")
+def druid_resume(url: DruidOption = DRUID, datasource: DatasourceOption = DATASOURCE) -> None:
+    """Go on reading where it was suspended, and wait until it does."""
+    from headrace.druid.supervisor import resume
+
+    resume(url, datasource, console)

@@ -1,0 +1,1 @@
+"""Kafka, ZooKeeper and Druid as processes on this machine."""

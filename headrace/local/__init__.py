@@ -1,0 +1,1 @@
+"""headrace on one machine: up, down, status."""

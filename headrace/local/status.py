@@ -1,0 +1,133 @@
+"""`headrace status`: what runs, whether it answers, what became of the events."""
+
+import json
+import time
+from typing import Any
+
+import httpx
+import psutil
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from headrace.engines.ports import EnginePorts
+from headrace.engines.services import NAMES
+from headrace.local.services import DASHBOARD, SITE
+from headrace.processes.installation import LOOPBACK, Run, RunningProcess, State
+from headrace.processes.supervisor import is_alive, not_ready_reason
+
+READY = "ready"
+READY_PATHS = {
+    "collector": ("internal", "/health/ready"),
+    "forwarder": ("forwarder", "/health/ready"),
+    "converter": ("converter", "/health/ready"),
+    "store": ("sql", "/health/ready"),
+    "dashboards": ("dashboards", "/health"),
+    "shop": ("shop", "/"),
+}
+
+
+def status(state: State) -> dict[str, Any]:
+    """Look at what was started on a state folder.
+
+    Gives {"ready", "processes": {name: {"pid", "alive", "ready", "state", "reason", "rss_mb"}}, "urls", "site", "warnings", "ledger"};
+    `state` is ready, not ready, restarting (it keeps ending) or gone, `reason` is why it is not ready.
+    The ledger is null while the collector does not answer.
+    """
+    run = state.running()
+    processes = {name: _process(run, name, process) for name, process in run.processes.items()}
+    return {
+        "ready": bool(processes) and is_alive(run.supervisor) and all(process["ready"] for process in processes.values()),
+        "processes": processes,
+        "urls": {
+            "collector": run.url("collector"),
+            "shop": run.url("shop"),
+            "sql": run.url("sql") + "/druid/v2/sql",
+            **({"dashboards": run.url("dashboards") + DASHBOARD} if "dashboards" in processes else {}),
+            **({"kafka": f"{LOOPBACK}:{run.ports['kafka']}"} if "kafka" in processes else {}),
+        },
+        "site": SITE,
+        "warnings": warnings(run.url("internal")),
+        "ledger": _ledger(run),
+    }
+
+
+def print_status(content: dict[str, Any], console: Console) -> None:
+    """Show a status to a person."""
+    table = Table("process", "pid", "state", "MB", box=None, padding=(0, 2))
+    for name, process in content["processes"].items():
+        table.add_row(name, str(process["pid"]), process["state"], str(process["rss_mb"]))
+    console.print(table)
+    for name, process in content["processes"].items():
+        if process["reason"]:
+            console.print(Text.assemble("  ", (f"{name} is {process['state']}", "yellow"), f": {process['reason']}"), soft_wrap=True)
+    for name, url in content["urls"].items():
+        console.print(f"  {name:<12} {url}")
+    for warning in content["warnings"]:
+        console.print(Text.assemble("  ", (warning, "yellow")), soft_wrap=True)
+    if content["ledger"]:
+        console.print("  " + " · ".join(f"{key} {value}" for key, value in content["ledger"].items()))
+    console.print("[green]ready[/]" if content["ready"] else "[yellow]not ready[/]")
+
+
+def warnings(internal: str) -> list[str]:
+    """Return what the collector warns of; nothing while it does not answer."""
+    try:
+        answer = httpx.get(f"{internal}/warnings", timeout=2, trust_env=False)
+        found: list[str] = answer.raise_for_status().json()["warnings"]
+    except (httpx.HTTPError, ValueError, KeyError):
+        return []
+    return found
+
+
+def _process(run: Run, name: str, process: RunningProcess) -> dict[str, Any]:
+    alive = is_alive(process)
+    state, reason = _state(run, name, process, alive=alive)
+    return {
+        "pid": process.pid,
+        "alive": alive,
+        "ready": state == READY,
+        "state": state,
+        "reason": reason,
+        "rss_mb": _resident_mb(process.pid) if alive else 0,
+    }
+
+
+def _state(run: Run, name: str, process: RunningProcess, *, alive: bool) -> tuple[str, str]:
+    """Return the state of a process and why it is not ready.
+
+    One that keeps ending may answer between two ends: it is ready only once it has lived longer than the supervisor's backoff.
+    """
+    if not alive:
+        return ("restarting" if is_alive(run.supervisor) else "gone"), process.last_end
+    if time.time() - process.created < process.backoff_seconds:
+        return "restarting", process.last_end
+    reason = _not_ready_reason(run, name)
+    return ("not ready" if reason else READY), reason
+
+
+def _not_ready_reason(run: Run, name: str) -> str:
+    if name in NAMES:
+        return "" if EnginePorts.among(run.ports).is_ready(name) else "it does not answer yet"
+    port, path = READY_PATHS.get(name, ("", ""))
+    return not_ready_reason(run.url(port) + path) if port else ""
+
+
+def _resident_mb(pid: int) -> int:
+    total = 0
+    try:
+        process = psutil.Process(pid)
+        for member in (process, *process.children(recursive=True)):
+            total += member.memory_info().rss
+    except psutil.NoSuchProcess:
+        pass  # it ended while we looked
+    return total // 2**20
+
+
+def _ledger(run: Run) -> dict[str, int] | None:
+    try:
+        answer = httpx.get(run.url("internal") + "/ledger", timeout=2, trust_env=False)
+        total: dict[str, int] = answer.raise_for_status().json()["total"]
+    except (httpx.HTTPError, json.JSONDecodeError):
+        return None
+    return total

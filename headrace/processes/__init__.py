@@ -1,0 +1,1 @@
+"""The processes of an installation: their folder, their ports, their supervisor."""

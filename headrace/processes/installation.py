@@ -1,0 +1,193 @@
+"""The state folder of one installation: where everything lies, who runs on it, its secrets."""
+
+import fcntl
+import os
+import shutil
+import stat
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Self, TypeAlias
+
+import msgspec
+from msgspec import Meta
+
+from headrace.errors import CommandError
+from startup.atomic_files import OTHERS, close_file, close_folder, write_whole
+from startup.secret_file import PASSWORD, SecretError, read_or_make_secret
+
+DEFAULT = Path("var")
+MIN_FREE_BYTES = 256 * 1024 * 1024
+LOOPBACK = "127.0.0.1"
+PUBLIC = ("collector", "dashboards", "shop")  # where --host says; all else stays on this machine
+
+
+ProcessId: TypeAlias = Annotated[int, Meta(gt=0, lt=1 << 31)]
+Port: TypeAlias = Annotated[int, Meta(gt=0, lt=1 << 16)]
+
+
+def address(name: str, host: str, ports: dict[str, int]) -> str:
+    """Give the base address at which this machine reaches a service, by the name of its port."""
+    if name not in PUBLIC or host in ("0.0.0.0", "::"):  # noqa: S104  # not binding: naming what was bound
+        host = LOOPBACK
+    return f"http://{host}:{ports[name]}"
+
+
+@dataclass(frozen=True, slots=True)
+class RunningProcess:
+    """One process of a running installation; `created` tells it from a later one with the same pid."""
+
+    pid: ProcessId
+    created: Annotated[float, Meta(ge=0)]  # seconds since 1970, as the operating system says
+    last_end: str = ""  # how the one before it ended that was not asked to, or it itself
+    backoff_seconds: Annotated[float, Meta(ge=0)] = 0  # since it keeps ending: only one that lives longer counts as ready
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What `headrace up` has started: written to run.json, read by every other command."""
+
+    supervisor: RunningProcess
+    host: Annotated[str, Meta(min_length=1)]
+    ports: dict[str, Port]
+    processes: dict[str, RunningProcess] = field(default_factory=dict)
+    sql_token_file: str = ""
+
+    @classmethod
+    def from_json(cls, text: bytes) -> Self:
+        """Read what `to_json` wrote; raises msgspec.DecodeError on anything else, which names the field."""
+        return msgspec.json.decode(text, type=cls)
+
+    def to_json(self) -> bytes:
+        return msgspec.json.format(msgspec.json.encode(self)) + b"\n"
+
+    def url(self, name: str) -> str:
+        """Return the base address of a service by the name of its port; raises CommandError where there is none."""
+        try:
+            return address(name, self.host, self.ports)
+        except KeyError as error:
+            raise CommandError(f"run.json names no port of {name}; stop headrace and start it again, it is written anew then") from error
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The folder and the paths in it."""
+
+    root: Path
+
+    @property
+    def topic(self) -> Path:
+        return self.root / "topics" / "clickstream-avro"
+
+    @property
+    def database(self) -> Path:
+        return self.root / "store" / "clickstream.duckdb"
+
+    @property
+    def places(self) -> Path:
+        return self.root / "places.mmdb"
+
+    @property
+    def secrets(self) -> Path:
+        return self.root / "secrets"
+
+    @property
+    def superset(self) -> Path:
+        return self.root / "superset"
+
+    @property
+    def engines(self) -> Path:
+        return self.root / "engines"
+
+    @property
+    def logs(self) -> Path:
+        return self.root / "logs"
+
+    @property
+    def run_file(self) -> Path:
+        return self.root / "run.json"
+
+    def prepare(self, min_free_bytes: int = MIN_FREE_BYTES) -> None:
+        """Make the folders; raises CommandError where that cannot be done or the disk is nearly full."""
+        try:
+            self._close()
+            with tempfile.TemporaryFile(dir=self.root) as probe:
+                probe.write(b"x")
+                probe.flush()
+        except (NotADirectoryError, FileExistsError) as error:
+            raise CommandError(
+                f"the state folder {self.root} is broken: {error.filename} is a file where a folder belongs; move it away"
+            ) from error
+        except OSError as error:
+            raise CommandError(
+                f"the state folder {self.root} cannot be written: {error.strerror}; give another with --state DIR, or mend it"
+            ) from error
+        free = shutil.disk_usage(self.root).free
+        if free < min_free_bytes:
+            raise CommandError(
+                f"the disk of the state folder {self.root} has {free // 2**20} MiB free; at least {min_free_bytes // 2**20} MiB are needed"
+            )
+
+    def _close(self) -> None:
+        """Make the folder, and what it holds, its owner's alone; that of an earlier release is closed."""
+        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        mode = stat.S_IMODE(self.root.stat().st_mode)
+        if mode & stat.S_ISVTX:
+            raise CommandError(f"{self.root} is shared by all users of this machine; give a folder of its own with --state DIR")
+        if mode & OTHERS:
+            self.root.chmod(mode & ~OTHERS)
+        for path in self.root.iterdir():
+            if path.is_file():
+                close_file(path)
+        for folder in (self.topic.parent, self.topic, self.database.parent, self.superset, self.logs, self.secrets):
+            close_folder(folder)
+
+    def lock(self) -> int:
+        """Take the folder for this process until it ends; raises CommandError if another one runs on it."""
+        descriptor = os.open(self.root / "up.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            holder = os.pread(descriptor, 32, 0).decode().strip()
+            os.close(descriptor)
+            raise CommandError(
+                f"headrace is already up on {self.root} (process {holder}); stop it, or give another folder with --state DIR"
+            ) from error
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        return descriptor
+
+    def secret(self, name: str) -> str:
+        """Read a secret of this installation, made at first use; raises CommandError."""
+        try:
+            return read_or_make_secret(self.secrets / name, PASSWORD)
+        except SecretError as error:
+            raise CommandError(str(error)) from error
+
+    def write_run(self, run: Run) -> None:
+        """Replace run.json in one step."""
+        write_whole(self.run_file, run.to_json())
+
+    def read_run(self) -> Run | None:
+        """Return what was started last, None if nothing is known; raises CommandError on a damaged file."""
+        try:
+            text = self.run_file.read_bytes()
+        except FileNotFoundError:
+            return None
+        except NotADirectoryError as error:
+            raise CommandError(f"the state folder {self.root} is a file; give a folder with --state DIR") from error
+        except OSError as error:
+            raise CommandError(f"{self.run_file} cannot be read: {error.strerror}; it belongs to the user who started headrace") from error
+        try:
+            return Run.from_json(text)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise CommandError(
+                f"{self.run_file} is damaged ({error}); stop headrace and delete it, it is written anew at the next start"
+            ) from error
+
+    def running(self) -> Run:
+        """Say what runs; raises CommandError when nothing was started on this folder."""
+        run = self.read_run()
+        if run is None:
+            raise CommandError(f"nothing was started on {self.root}; start it with `headrace up`, or give the folder with --state DIR")
+        return run

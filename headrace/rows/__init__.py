@@ -1,0 +1,1 @@
+"""Rows that are deleted, from Druid or from the store."""

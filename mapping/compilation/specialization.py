@@ -1,0 +1,60 @@
+"""Fits a mapping to a kind of source: what such events never have is taken out, and all that follows from it."""
+
+from collections.abc import Iterator
+
+from mapping.dsl.expressions import Call, Constant, Expression, Input, Literal, Type
+from mapping.dsl.inputs import FACTS
+from mapping.dsl.statements import Assign, Section, Statement, When
+
+_NEEDS_ALL = frozenset({"and", "or"})
+
+
+def fitted(statements: list[Statement], kind: str) -> list[Statement]:
+    """Give what the statements come to for events of this kind."""
+    return list(_fitted(statements, kind))
+
+
+def _fitted(statements: list[Statement], kind: str) -> Iterator[Statement]:
+    for statement in statements:
+        if isinstance(statement, Assign):
+            value = resolved(statement.value, kind)
+            if not _is_absent(value):
+                yield Assign(statement.line, value, statement.field)
+        elif isinstance(statement, When):
+            condition = resolved(statement.condition, kind)
+            if not isinstance(condition, Literal):
+                yield When(statement.line, condition, fitted(statement.body, kind))
+            elif condition.value:
+                yield from _fitted(statement.body, kind)
+        elif isinstance(statement, Section):
+            yield Section(statement.line, fitted(statement.body, kind))
+        else:
+            yield statement
+
+
+def resolved(expression: Expression, kind: str) -> Expression:
+    """Give an expression with each input marked as this kind of source has it: always, at times, or never."""
+    if isinstance(expression, Input):
+        fact = FACTS[kind].get(expression.name)
+        return Literal(None, expression.type) if fact is None else Input(expression.name, expression.type, fact.is_always)
+    if isinstance(expression, Literal):
+        return expression
+    arguments = tuple(resolved(one, kind) if isinstance(one, Input | Literal | Call) else one for one in expression.arguments)
+    return _simplified(Call(expression.operation, arguments, expression.type))
+
+
+def _simplified(call: Call) -> Expression:
+    first = call.arguments[0]
+    if call.operation in ("is_present", "is_absent") and _is_absent(first):
+        return Literal(call.operation == "is_absent", Type.BOOLEAN)
+    if call.operation == "equal":
+        left, right = call.arguments
+        return Literal(left.value == right.value, Type.BOOLEAN) if isinstance(left, Literal) and isinstance(right, Literal) else call
+    if call.operation == "digest":
+        return call
+    absent = any(map(_is_absent, call.arguments)) if call.operation in _NEEDS_ALL else _is_absent(first)
+    return Literal(None, call.type) if absent else call
+
+
+def _is_absent(argument: Expression | Constant) -> bool:
+    return isinstance(argument, Literal) and argument.value is None

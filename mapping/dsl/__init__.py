@@ -1,0 +1,1 @@
+"""The language of mappings: its functions, values and statements."""

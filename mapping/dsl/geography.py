@@ -1,0 +1,58 @@
+"""Where an address is, in the words of Divolte's mappings and from the converter's data."""
+
+from typing import Final
+
+from mapping.dsl.expressions import Call, Expression, Literal, Type
+from mapping.dsl.values import Boolean, Integers, Number, Text, Texts, Value, told, value_of
+
+# What databases of places tell here; what Divolte's users may ask for besides is absent.
+_KNOWN: Final = {
+    "city_name": "city",
+    "country_code": "country_code",
+    "country_name": "country",
+    "most_specific_subdivision_name": "region",
+    "subdivision_names": "regions",
+    "latitude": "latitude",
+    "longitude": "longitude",
+}
+
+
+class Geography(Value):
+    """The place of an address. Map one of its parts."""
+
+    __slots__ = ()
+
+    def _part(self, name: str, result: Type) -> Expression:
+        return Call("place_part", (self.expression, _KNOWN[name]), result) if name in _KNOWN else Literal(None, result)
+
+
+def ip2geo(address: Text | None = None) -> Geography:
+    """The place of the browser's address, or of another one."""
+    of = value_of("address") if address is None else address
+    if not isinstance(of, Text):
+        raise TypeError(f"ip2geo takes a text that holds an address, or nothing, not {told(address)}")
+    return Geography(Call("place", (of.expression,), Type.PLACE))
+
+
+def _accessor(name: str, kind: type[Value], result: Type) -> object:
+    def part(self: Geography) -> Value:
+        return kind(self._part(name, result))
+
+    part.__name__, part.__doc__ = name, f"{name.replace('_', ' ').capitalize()}."
+    return part
+
+
+_ACCESSORS: Final = {
+    (Text, Type.TEXT): "city_name continent_code continent_name country_code country_name time_zone most_specific_subdivision_code "
+    "most_specific_subdivision_name postal_code registered_country_code registered_country_name represented_country_code "
+    "represented_country_name autonomous_system_organization domain isp organisation",
+    (Number, Type.INT32): "city_id continent_id country_id metro_code most_specific_subdivision_id registered_country_id "
+    "represented_country_id autonomous_system_number",
+    (Number, Type.FP64): "latitude longitude",
+    (Boolean, Type.BOOLEAN): "anonymous_proxy satellite_provider",
+    (Integers, Type.INTEGERS): "subdivision_ids",
+    (Texts, Type.TEXTS): "subdivision_codes subdivision_names",
+}
+for (_kind, _result), _names in _ACCESSORS.items():
+    for _name in _names.split():
+        setattr(Geography, _name, _accessor(_name, _kind, _result))

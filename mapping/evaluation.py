@@ -1,0 +1,149 @@
+"""Evaluates a mapping statement by statement, so that all that is wrong with it is told at once."""
+
+import ast
+import traceback
+from collections.abc import Callable, Iterator
+from difflib import get_close_matches
+from typing import Any, Final
+
+from mapping.dsl.statements import Block, BlockApart, Plan, recording
+
+_PACKAGE: Final = "mapping"
+_FAULT, _BLOCK, _ERROR = "_mapping_fault", "_mapping_block", "_mapping_error"
+
+
+def evaluate(source: bytes, name: str) -> Plan:
+    """Give the plan of a mapping, with its faults."""
+    plan = Plan(name)
+    try:
+        tree = ast.parse(source, name)
+    except (SyntaxError, ValueError) as error:
+        plan.faults.append((getattr(error, "lineno", None) or 1, f"this is no Python: {getattr(error, 'msg', error)}"))
+        return plan
+    watch = _Watch(plan, tree)
+    tree.body = list(watch.guarded(tree.body))
+    names = {"__name__": "mapping", "__file__": name, _FAULT: watch.fault, _BLOCK: watch.block}
+    with recording(plan):
+        exec(compile(ast.fix_missing_locations(tree), name, "exec"), names)  # noqa: S102 - the operator's own file
+    return plan
+
+
+class _Watch:
+    """Puts each statement of a mapping under guard, and takes down what goes wrong."""
+
+    def __init__(self, plan: Plan, tree: ast.Module) -> None:
+        self._plan = plan
+        self._statements: list[ast.stmt] = []
+        self._lost: set[str] = set()  # names that faulty statements should have given a value
+        self._defined = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+
+    def guarded(self, statements: list[ast.stmt]) -> Iterator[ast.stmt]:
+        """Give the statements, each with a guard around it and around those in its blocks."""
+        for statement in statements:
+            for one in _single_imports(statement):
+                yield self._guarded(one)
+
+    def _guarded(self, statement: ast.stmt) -> ast.stmt:
+        number = len(self._statements)
+        self._statements.append(statement)
+        guarded = _copy_of(statement)
+        if isinstance(guarded, ast.For | ast.While | ast.If | ast.With | ast.Try):
+            for part in ("body", "orelse", "finalbody"):
+                if inner := getattr(guarded, part, None):
+                    setattr(guarded, part, list(self.guarded(inner)))
+        if isinstance(guarded, ast.With):
+            for item in guarded.items:
+                later = ast.Lambda(ast.arguments([], [], None, [], [], None, []), item.context_expr)
+                item.context_expr = _call(_BLOCK, [later, ast.Constant(number)], item.context_expr)
+        told = ast.Expr(_call(_FAULT, [ast.Name(_ERROR, ast.Load()), ast.Constant(number)], statement))
+        handler = ast.ExceptHandler(ast.Name("Exception", ast.Load()), _ERROR, [ast.copy_location(told, statement)])
+        made = ast.Try([guarded], [handler], [], [])
+        return ast.copy_location(made, statement)
+
+    def block(self, make: Callable[[], Any], number: int) -> Any:
+        """Give the block of a `with`, or one apart where the line is faulty."""
+        try:
+            made = make()
+        except Exception as error:  # noqa: BLE001 - whatever a mapping does wrong is told with its line
+            self.fault(error, number, ast.walk(_head_of(self._statements[number])))
+            return BlockApart()
+        if isinstance(made, Block):
+            return made
+        self._add(self._statements[number].lineno, "with takes when(...) or section()")
+        return BlockApart()
+
+    def fault(self, error: Exception, number: int, nodes: Iterator[ast.AST] | None = None) -> None:
+        """Take down what went wrong, but for what only follows from an earlier fault."""
+        statement = self._statements[number]
+        within = list(nodes or ast.walk(statement))
+        names = {node.id for node in within if isinstance(node, ast.Name)}
+        self._plan.doubtful |= {node.value for node in within if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+        follows = bool(names & self._lost)
+        self._lost |= {node.id for node in within if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+        if isinstance(statement, ast.ImportFrom):
+            self._lost |= {one.asname or one.name for one in statement.names}
+        if not follows:
+            self._add(_line_of(error, self._plan.name) or statement.lineno, self._explained(error))
+
+    def _add(self, line: int, text: str) -> None:
+        if (line, text) not in self._plan.faults:  # a loop makes the same mistake each time
+            self._plan.faults.append((line, text))
+
+    def _explained(self, error: Exception) -> str:
+        if isinstance(error, ImportError) and "cannot import name" in str(error):
+            wanted = str(error).split("'")[1]
+            return f"the language has no {wanted!r}{_nearest(wanted, _words(), 'did you mean {!r}?')}"
+        if isinstance(error, AttributeError) and error.name:
+            return _without(error.obj, error.name)
+        if isinstance(error, NameError) and error.name:
+            return f"NameError: {error}{_nearest(error.name, [*_words(), *self._defined], 'did you mean {!r}?')}"
+        return f"{type(error).__name__}: {error}"
+
+
+def _without(thing: object, name: str) -> str:
+    known = [one for one in dir(thing) if not one.startswith("_") and one != "expression"]
+    near = _nearest(name, known, "did you mean .{}()?")
+    kind = type(thing).__name__.lower()
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind} has no .{name}(){near or '; it has ' + ', '.join(f'.{one}()' for one in known)}"
+
+
+def _words() -> list[str]:
+    import mapping  # noqa: PLC0415 - the package is complete only when the mapping runs
+
+    return mapping.__all__
+
+
+def _nearest(name: str, known: list[str], question: str) -> str:
+    near = get_close_matches(name, known, n=1)
+    return "; " + question.format(near[0]) if near else ""
+
+
+def _line_of(error: Exception, name: str) -> int | None:
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == name]
+    return lines[-1] if lines else None
+
+
+def _single_imports(statement: ast.stmt) -> Iterator[ast.stmt]:
+    """Take an import of the language apart, so that one wrong name does not take the others away."""
+    if not isinstance(statement, ast.ImportFrom) or statement.module != _PACKAGE:
+        yield statement
+        return
+    for alias in statement.names:
+        yield ast.copy_location(ast.ImportFrom(statement.module, [alias], statement.level), alias)
+
+
+def _copy_of(statement: ast.stmt) -> ast.stmt:
+    """Give a copy whose blocks can be exchanged while the original keeps its own."""
+    copy = type(statement)(**{field: getattr(statement, field) for field in statement._fields if hasattr(statement, field)})
+    if isinstance(copy, ast.With):
+        copy.items = [ast.withitem(item.context_expr, item.optional_vars) for item in copy.items]
+    return ast.copy_location(copy, statement)
+
+
+def _head_of(statement: ast.stmt) -> ast.AST:
+    assert isinstance(statement, ast.With)
+    return ast.Tuple([item.context_expr for item in statement.items], ast.Load())
+
+
+def _call(function: str, arguments: list[ast.expr], at: ast.expr | ast.stmt) -> ast.Call:
+    return ast.copy_location(ast.Call(ast.Name(function, ast.Load()), arguments, []), at)

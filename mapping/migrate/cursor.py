@@ -1,0 +1,57 @@
+"""A place among the tokens of a script, and the steps from there."""
+
+from mapping.migrate.tokens import Kind, Token
+from mapping.migrate.tree import Place
+
+
+class Fault(Exception):
+    """What is wrong in a line of the script."""
+
+    def __init__(self, line: int, text: str) -> None:
+        super().__init__(text)
+        self.line, self.text = line, text
+
+
+class Cursor:
+    """Stands on a token and never passes the last one, the end of the script."""
+
+    def __init__(self, tokens: list[Token]) -> None:
+        self._tokens = tokens
+        self._at = 0
+
+    @property
+    def _token(self) -> Token:
+        return self._tokens[self._at]
+
+    def _is(self, *signs: str) -> bool:
+        return self._token.kind is Kind.SIGN and self._token.text in signs
+
+    def _step(self) -> Token:
+        token = self._token
+        self._at = min(self._at + 1, len(self._tokens) - 1)
+        return token
+
+    def _skip_newlines(self) -> None:
+        while self._token.kind is Kind.NEWLINE:
+            self._step()
+
+    def _expect(self, sign: str) -> Token:
+        if not self._is(sign):
+            raise self._unexpected(sign)
+        return self._step()
+
+    def _name(self) -> str:
+        if self._token.kind is not Kind.NAME:
+            raise self._unexpected()
+        return self._step().text
+
+    def _unexpected(self, wanted: str = "") -> Fault:
+        token = self._token
+        if token.fault:
+            return Fault(token.line, token.fault)
+        found = repr(token.text) if token.text.strip() else f"the {token.kind.value}"
+        return Fault(token.line, f"did not expect {found}{f'; {wanted!r} is missing' if wanted else ''}")
+
+    def _place(self, first: Token) -> Place:
+        last = self._tokens[max(self._at - 1, 0)]
+        return Place(first.line, max(last.last_line, first.line), first.start, max(last.end, first.end))

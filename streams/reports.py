@@ -1,0 +1,39 @@
+"""Log lines about batches."""
+
+import time
+
+import structlog
+
+from streams.sink import Batch
+
+log = structlog.get_logger()
+
+SECONDS_BETWEEN_REPORTS = 10.0
+
+
+class Reports:
+    """Log lines about batches: one for each at debug, one in ten seconds at info. A trickle of events is a batch each."""
+
+    def __init__(self) -> None:
+        self._batches = self._messages = self._rows = self._dead_letters = 0
+        self._next_at = time.monotonic()
+
+    def committed(self, batch: Batch, messages: int, seconds: float) -> None:
+        counts = {"rows": len(batch.rows), "dead_letters": len(batch.dead_letters)}
+        log.debug(
+            "batch committed", topic=batch.topic, position=batch.position, messages=messages, duration_ms=round(seconds * 1000, 1), **counts
+        )
+        self._batches += 1
+        self._messages += messages
+        self._rows += len(batch.rows)
+        self._dead_letters += len(batch.dead_letters)
+
+    def pause(self) -> None:
+        if self._batches and time.monotonic() >= self._next_at:
+            self.flush()
+
+    def flush(self) -> None:
+        if self._batches:
+            log.info("batches committed", batches=self._batches, messages=self._messages, rows=self._rows, dead_letters=self._dead_letters)
+        self._batches = self._messages = self._rows = self._dead_letters = 0
+        self._next_at = time.monotonic() + SECONDS_BETWEEN_REPORTS

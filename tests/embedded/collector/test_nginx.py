@@ -1,0 +1,74 @@
+"""The nginx of docker-compose.yml in front of a collector, on ports of this machine."""
+
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.collector.collectors import DECODER, RunningCollector, a_body, start_collector
+from support.collector.wire import a_request, ask
+from support.ports import free_ports
+from support.topics.in_memory import read_all
+from support.waiting import wait_until
+
+NGINX = Path(__file__).resolve().parents[3] / "nginx"
+BODY = a_body()
+
+
+def is_listening(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.fixture
+def collector(tmp_path: Path) -> Iterator[RunningCollector]:
+    running = start_collector(tmp_path)
+    yield running
+    assert running.stop() == 0
+
+
+@pytest.fixture
+def ports(collector: RunningCollector, tmp_path: Path) -> Iterator[tuple[int, int]]:
+    """The ports of the collector and of the dashboards."""
+    port, *others = free_ports(3)
+    places = {
+        "/tmp": str(tmp_path),
+        "/etc/nginx": str(NGINX),
+        "collector:8290": f"127.0.0.1:{collector.port}",
+        "listen 8290": f"listen 127.0.0.1:{port}",
+        "listen 8088": f"listen 127.0.0.1:{others[0]}",
+        "127.0.0.1:8080": f"127.0.0.1:{others[1]}",
+    }
+    text = (NGINX / "nginx.conf").read_text("utf-8")
+    for told, here in places.items():
+        assert told in text
+        text = text.replace(told, here)
+    (tmp_path / "nginx.conf").write_text(text)
+    process = subprocess.Popen(["nginx", "-e", "stderr", "-g", "daemon off;", "-c", str(tmp_path / "nginx.conf")])
+    wait_until(lambda: is_listening(port))
+    yield port, others[0]
+    process.terminate()
+    process.wait(10)
+
+
+@pytest.fixture
+def port(ports: tuple[int, int]) -> int:
+    return ports[0]
+
+
+def test_a_request_that_needs_no_host_reaches_the_collector(port: int) -> None:
+    assert ask(port, b"GET /headrace.js HTTP/1.0\r\n\r\n").status == 200
+
+
+def test_what_a_sender_says_of_its_address_is_not_handed_on(port: int, collector: RunningCollector) -> None:
+    assert ask(port, a_request(BODY, b"X-Forwarded-For: 203.0.113.9")).json["results"] == ["ok"]
+    (message,) = read_all(collector.topic_directory)
+    assert DECODER.decode(message.value)["address"] == "127.0.0.0"
+
+
+def test_a_request_without_a_version_is_handed_on_to_nobody(ports: tuple[int, int]) -> None:
+    for number in ports:
+        with socket.create_connection(("127.0.0.1", number), 5) as connection:
+            connection.sendall(b"GET /headrace.js\r\n\r\n")
+            assert b"400 Bad Request" in connection.makefile("rb").read()

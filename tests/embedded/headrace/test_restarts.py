@@ -1,0 +1,38 @@
+"""A service that keeps ending is not ready, whatever it answers between two ends, and its true last error is shown."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from support.collector.events import a_batch, an_event, send
+from support.headrace.installation import Installation, run_command
+from support.waiting import wait_until
+
+
+@pytest.fixture
+def installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Installation]:
+    """One whose store has enough memory to start, and not enough to commit."""
+    monkeypatch.setenv("HEADRACE_MINIDRUID_MEMORY_LIMIT", "4MB")
+    running = Installation.start(tmp_path, "--no-dashboards", "--no-visits")
+    yield running
+    assert running.stop() == 0
+
+
+def test_a_store_that_ends_at_every_batch_is_never_ready_and_status_says_why(installation: Installation) -> None:
+    with httpx.Client(trust_env=False) as client:
+        for _ in range(40):
+            answer = send(client, f"http://127.0.0.1:{installation.collector_port}", a_batch(*(an_event() for _ in range(50))))
+            assert answer.json()["results"] == ["ok"] * 50
+    log = installation.state / "up.log"
+    wait_until(lambda: "store had ended" in log.read_text(), within_seconds=20)
+    states: set[str] = set()
+    while log.read_text().count("store had ended") < 4:
+        content = installation.status()
+        assert not content["ready"]
+        states.add(content["processes"]["store"]["state"])
+    assert "restarting" in states
+    assert "ready" not in states
+    assert "Out of Memory Error" in content["processes"]["store"]["reason"]
+    assert "store is restarting: status 1: " in run_command("status", "--state", installation.state, status=1)
+    assert "Out of Memory Error" in log.read_text().splitlines()[-1]

@@ -1,0 +1,52 @@
+"""A browser on pages that carry `/divolte.js`."""
+
+from typing import Any
+
+from playwright.sync_api import BrowserContext, Page
+from support.browser.recorder import Recorder
+from support.collector.divolte import a_source
+from support.waiting import wait_until
+
+from collector.endpoints.script import script_of
+
+
+class Tagged:
+    """A browser profile on pages with the tag."""
+
+    def __init__(self, context: BrowserContext, recorder: Recorder) -> None:
+        self.context, self.recorder = context, recorder
+        self.page = context.new_page()
+        self.bake()
+
+    def bake(self, script_path: str = "/divolte.js", **keys: Any) -> None:
+        """Serve the tag of a source with these names."""
+        self.recorder.scripts[script_path] = script_of(a_source(script_path=script_path, **keys))
+
+    def tag(self, script: str = "/divolte.js", attributes: str = "") -> str:
+        return f'<script src="{self.recorder.collector}{script}" {attributes}></script>'
+
+    def open(self, path: str = "/a", page: Page | None = None, tag: str | None = None, **parts: Any) -> Page:
+        page = page or self.page
+        page.goto(self.recorder.page(path, tag=self.tag() if tag is None else tag, **parts))
+        return page
+
+    def signal(self, *values: Any, page: Page | None = None) -> Any:
+        """Signal an event and wait until it has come; gives what the page got."""
+        return (page or self.page).evaluate(
+            "values => { const id = divolte.signal(...values); return new Promise(done => divolte.whenCommitted(() => done(id), 9000)) }",
+            list(values),
+        )
+
+    def events(self, count: int) -> list[dict[str, Any]]:
+        """Give the events once there are as many; a page that goes before its answer leaves copies to the next."""
+        wait_until(lambda: len({event["id"] for event in self.recorder.events}) >= count)
+        events = list({event["id"]: event for event in self.recorder.events}.values())
+        assert len(events) == count
+        return events
+
+    def cookies(self) -> dict[str, Any]:
+        return {cookie["name"]: cookie for cookie in self.context.cookies()}
+
+    def pause(self, milliseconds: int) -> None:
+        """Let the page itself wait."""
+        self.page.evaluate("ms => new Promise(done => setTimeout(done, ms))", milliseconds)

@@ -1,0 +1,86 @@
+"""A small schema, mappings for it written to a file, and what they make of events."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from cleaning.urls import AddressRules
+from collector.encoders.loader import load_plan
+from collector.encoders.samples import arguments
+from collector.events.event import Event
+from mapping.evaluation import evaluate
+from schemas.codec import Decoder
+
+SCHEMAS = Path(__file__).resolve().parents[3] / "schemas"
+MAPPINGS = SCHEMAS.with_name("mapping")
+ID = "0" * 32
+SCHEMA: dict[str, Any] = {
+    "type": "record",
+    "name": "Small",
+    "fields": [
+        {"name": "kind", "type": "string", "default": "none"},
+        {"name": "text", "type": ["null", "string"], "default": None},
+        {"name": "other", "type": ["string", "null"], "default": "unset"},
+        {"name": "flag", "type": ["null", "boolean"], "default": None},
+        {"name": "small", "type": ["null", "int"], "default": None},
+        {"name": "large", "type": "long", "default": -1},
+        {"name": "single", "type": ["null", "float"], "default": None},
+        {"name": "real", "type": "double", "default": 0.5},
+        {"name": "ratio", "type": "float", "default": 0.25},
+        {"name": "is_set", "type": "boolean", "default": True},
+        {"name": "json", "type": ["null", {"type": "string", "logicalType": "json"}], "default": None},
+    ],
+}
+
+
+def write(directory: Path, rules: str) -> Path:
+    """Write a mapping of these rules."""
+    path = directory / "mapping.py"
+    path.write_text("from mapping import *\n" + rules, "utf-8")
+    return path
+
+
+def write_sources(directory: Path, rules: str, schema: Mapping[str, Any], sources: Mapping[str, tuple[str, str]]) -> Path:
+    """Write a file of sources, by path a kind and a compatibility, all with one mapping and one schema."""
+    write(directory, rules)
+    (directory / "schema.avsc").write_bytes(msgspec.json.encode(schema))
+    files = 'mapping_file = "mapping.py"\nschema_file = "schema.avsc"\n'
+    tables = [
+        f'[source{number}]\nkind = "{kind}"\nevent_path = "{path}"\ncompatibility = "{compatibility}"\n{files}'
+        for number, (path, (kind, compatibility)) in enumerate(sources.items())
+    ]
+    path = directory / "sources.toml"
+    path.write_text("\n".join(tables), "utf-8")
+    return path
+
+
+def one_field(avro: Any, **more: Any) -> dict[str, Any]:
+    """Give a schema of one field `f` that may be unset."""
+    allowed = avro if isinstance(avro, list) else [avro]
+    branches = allowed if "null" in allowed else ["null", *allowed]
+    default = {"default": None} if branches[0] == "null" else {}
+    return {"type": "record", "name": "One", "fields": [{"name": "f", "type": branches, **default, **more}]}
+
+
+def record_of(
+    rules: str,
+    event: object = None,
+    *,
+    schema: Mapping[str, Any] = SCHEMA,
+    is_strict: bool = False,
+    find_place: Any = None,
+    **facts: object,
+) -> dict[str, Any]:
+    """Give the record that rules make of an event; its type says of what kind it is."""
+    event = Event(id=ID, type="pageView") if event is None else event
+    kind = "browser" if isinstance(event, dict) else "tracker" if isinstance(event, Event) else "json"
+    plan = evaluate(b"from mapping import *\n" + rules.encode(), "mapping.py")
+    encode = load_plan(plan, schema, AddressRules(), kind=kind, is_strict=is_strict, find_place=find_place)
+    return Decoder([schema]).decode(encode(*arguments(event, **facts).values()))
+
+
+def value_of(value: str, event: object = None, avro: Any = "string", **more: Any) -> Any:
+    """Give what an expression of the language is for an event; None if it is absent."""
+    return record_of(f'map_({value}).onto("f")', event, schema=one_field(avro), **more)["f"]

@@ -1,0 +1,121 @@
+"""What workers tell each other, and what is joined of it."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from support.topics.in_memory import MINUTE, fill, messages
+
+from collector.ledger import Halves, decode, encode, join
+from collector.metrics import Metrics, gather
+from collector.peers import LEDGER, METRICS, TROUBLE, Nobody, Peers
+from topics.ledger import Received
+from topics.local.spools import spool_path
+
+KEY = (MINUTE, "browser")
+HALVES = Halves({KEY: Received(3, {"invalid_time": 1})}, {"kafka": {KEY: {"stored": 2}}})
+
+
+def answers(trouble: str = "") -> Mapping[str, Callable[[], bytes]]:
+    return {
+        TROUBLE: lambda: msgspec.json.encode(trouble),
+        METRICS: lambda: msgspec.json.encode("metrics"),
+        LEDGER: lambda: encode(HALVES),
+    }
+
+
+def run(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    asyncio.run(work())
+
+
+def test_halves_told_to_another_worker_are_the_same_there() -> None:
+    assert decode(encode(HALVES)) == HALVES
+
+
+def test_halves_are_added_up_minute_by_minute_and_reader_by_reader() -> None:
+    other = Halves({KEY: Received(1), (MINUTE, "json"): Received(1)}, {"kafka": {KEY: {"stored": 1, "rejected": 1}}, "converter": {}})
+    joined = join((HALVES, other))
+    assert joined.received == {KEY: Received(4, {"invalid_time": 1}), (MINUTE, "json"): Received(1)}
+    assert joined.accounts == {"kafka": {KEY: {"stored": 3, "rejected": 1}}, "converter": {}}
+    assert HALVES.received[KEY].received == 3
+
+
+def test_workers_ask_each_other(tmp_path: Path) -> None:
+    async def work() -> None:
+        first, second = Peers(tmp_path, "0", None), Peers(tmp_path, "1", None)
+        async with first.answering(answers()), second.answering(answers("the topic is full")):
+            assert await first.troubles() == {"1": "the topic is full"}
+            assert await second.troubles() == {"0": ""}
+            assert await first.metrics() == {"1": "metrics"}
+            assert list(await first.halves()) == [HALVES]
+        assert await first.troubles() == {}
+
+    run(work)
+
+
+def test_a_worker_that_has_died_is_none_and_its_number_is_free(tmp_path: Path) -> None:
+    async def work() -> None:
+        peers = Peers(tmp_path, "0", None)
+        server = await asyncio.start_unix_server(lambda _reader, writer: writer.close(), tmp_path / "1")
+        assert await peers.troubles() == {}  # it ended amid its answer
+        server.close()
+        assert await peers.troubles() == {}
+        async with Peers(tmp_path, "1", None).answering(answers()):
+            assert await peers.troubles() == {"1": ""}
+
+    run(work)
+
+
+def test_a_worker_that_does_not_answer_in_time_is_named_and_its_spool_is_read_from_its_files(tmp_path: Path) -> None:
+    topic, folder = tmp_path / "topic", tmp_path / "workers"
+    folder.mkdir()
+    for number in range(3):
+        fill(spool_path(topic, number), messages(number + 1))
+
+    async def work() -> None:
+        peers = Peers(folder, "0", topic, answer_seconds=0.05)
+        asked = asyncio.Event()
+
+        async def be_silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readline()
+            await asked.wait()
+            writer.close()
+
+        server = await asyncio.start_unix_server(be_silent, folder / "1")
+        async with Peers(folder, "2", topic).answering(answers()):
+            assert await peers.troubles() == {"1": "it does not answer", "2": ""}
+            assert await peers.metrics() == {"1": "", "2": "metrics"}
+            assert list(await peers.halves()) == [HALVES, Halves({}, {}), Halves({KEY: Received(2)}, {})]
+        asked.set()
+        server.close()
+
+    run(work)
+
+
+def test_the_only_one_counts_what_workers_have_left_behind(tmp_path: Path) -> None:
+    fill(tmp_path, messages(1))
+    fill(spool_path(tmp_path, 4), messages(2))
+
+    async def work() -> None:
+        alone = Nobody(tmp_path)
+        assert list(await alone.halves()) == [Halves({KEY: Received(2)}, {})]
+        assert (alone.name, await alone.troubles(), await alone.metrics(), await Nobody().halves()) == ("", {}, {}, [])
+
+    run(work)
+
+
+def test_metrics_of_workers_stand_side_by_side() -> None:
+    metrics = Metrics(lambda: 7)
+    metrics.count_durable("browser", ["ok", "ok"], 0.002)
+    text = metrics.text().decode()
+    lines = gather({"0": text, "1": text, "2": ""}).decode().splitlines()
+    assert [line for line in lines if line.startswith("clickstream_collector_events_total")] == [
+        'clickstream_collector_events_total{result="ok",source="browser",worker="0"} 2.0',
+        'clickstream_collector_events_total{result="ok",source="browser",worker="1"} 2.0',
+    ]
+    up = [line.rpartition("{")[2] for line in lines if line.startswith("clickstream_collector_worker_answers")]
+    assert up == ['worker="0"} 1.0', 'worker="1"} 1.0', 'worker="2"} 0.0']
+    assert sum(line.startswith("# TYPE clickstream_collector_durable_seconds ") for line in lines) == 1
+    assert 'clickstream_collector_durable_seconds_bucket{le="0.0025",worker="1"} 1.0' in lines

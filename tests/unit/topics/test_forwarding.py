@@ -1,0 +1,111 @@
+"""The parts of forwarding that know no Kafka: what is under way, what is accounted for, who a spool is."""
+
+from pathlib import Path
+
+import pytest
+from support.topics.in_memory import MINUTE, a_rejection
+
+from topics.accounts import Accounts, account_of
+from topics.forwarder.in_flight import MOST_BYTES, Stretch, Window
+from topics.local.spool_id import spool_id
+from topics.topic import TopicError
+
+BROWSER = (MINUTE, "browser")
+
+
+def a_stretch(start: int, sent: int = 2, size: int = 100, failures: list[object] | None = None) -> Stretch:
+    stretch = Stretch(start, MINUTE, (failures if failures is not None else []).append)
+    stretch.end, stretch.left, stretch.sent = start + size, sent, sent
+    return stretch
+
+
+def report(stretch: Stretch, count: int = 2) -> None:
+    for _ in range(count):
+        stretch.reported(None, None)
+
+
+def test_a_stretch_is_done_when_all_of_it_and_all_before_it_is_reported() -> None:
+    window = Window(100)
+    first, second = a_stretch(0), a_stretch(100)
+    window.add(first)
+    window.add(second)
+    report(second)
+    report(first, 1)
+    assert window.take_done() == []
+    report(first, 1)
+    assert window.take_done() == [first, second]
+    assert (window.messages, window.oldest()) == (0, None)
+
+
+def test_a_stretch_of_which_something_failed_is_never_done() -> None:
+    failures: list[object] = []
+    window, stretch = Window(100), a_stretch(0, failures=failures)
+    window.add(stretch)
+    report(stretch, 1)
+    stretch.reported("an error", None)
+    assert failures == ["an error"]
+    assert window.take_done() == []
+    assert window.clear() == 2
+    assert window.room() == 100
+
+
+def test_a_window_is_bounded_in_messages_and_in_bytes() -> None:
+    window = Window(10)
+    window.add(a_stretch(0, sent=4))
+    assert window.room() == 6
+    large = Window(10)
+    large.add(a_stretch(0, sent=1, size=MOST_BYTES))
+    assert large.room() == 0
+
+
+def test_a_rejection_counts_as_rejected_but_a_duplicate_as_one() -> None:
+    assert account_of(a_rejection("invalid_json", received_at=MINUTE + 59_999)) == (MINUTE, "browser", "rejected")
+    assert account_of(a_rejection("duplicate", source="json")) == (MINUTE, "json", "duplicates")
+
+
+def test_accounts_are_sums_of_both_sides_and_told_once() -> None:
+    accounts = Accounts({})
+    accounts.add({(*BROWSER, "rejected"): 2, (*BROWSER, "duplicates"): 1})
+    accounts.put_converted({BROWSER: {"stored": 7, "duplicates": 1, "dead_letters": 0}})
+    changed = accounts.changed()[BROWSER]
+    assert {name: changed[name] for name in ("stored", "duplicates", "rejected", "dead_letters")} == {
+        "stored": 7,
+        "duplicates": 2,
+        "rejected": 2,
+        "dead_letters": 0,
+    }
+    accounts.told(MINUTE)
+    assert accounts.changed() == {}
+
+
+def test_accounts_go_on_where_an_earlier_run_ended() -> None:
+    earlier = Accounts({})
+    earlier.add({(*BROWSER, "duplicates"): 3})
+    earlier.put_converted({BROWSER: {"stored": 5, "duplicates": 2}})
+    accounts = Accounts(earlier.changed())
+    accounts.put_converted({BROWSER: {"stored": 6, "duplicates": 4}})
+    assert accounts.changed()[BROWSER]["duplicates"] == 7
+    accounts.add({(*BROWSER, "duplicates"): 1})
+    assert accounts.changed()[BROWSER]["duplicates"] == 8
+
+
+def test_accounts_forget_old_minutes() -> None:
+    accounts = Accounts({(MINUTE - 60_000, "browser"): {"stored": 1}})
+    accounts.told(MINUTE)
+    accounts.add({(MINUTE - 60_000, "browser", "rejected"): 1})
+    assert accounts.changed()[MINUTE - 60_000, "browser"]["stored"] == 0
+
+
+def test_a_spool_keeps_its_id(tmp_path: Path) -> None:
+    path = tmp_path / "topic"
+    found = spool_id(path)
+    assert len(found) == 8
+    assert spool_id(path) == found
+    assert (path / "id").read_text() == found.hex() + "\n"
+    assert spool_id(tmp_path / "another") != found
+
+
+def test_an_id_that_is_none_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "id").write_text("not hexadecimal")
+    with pytest.raises(TopicError, match="16 hexadecimal digits, not 'not hexadecimal'"):
+        spool_id(tmp_path)

@@ -1,0 +1,1 @@
+"""The forwarder: sends the local topic to Kafka."""

@@ -1,0 +1,1 @@
+"""The local topic: files of frames on this machine, their writer and their consumers."""

@@ -1,0 +1,99 @@
+"""The directories of a topic that several processes write to: its own, and in `spools/` one for each of them, named by numbers."""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from topics.ledger import Counts, Ledger, Minute, load
+from topics.local.consumers import Accounts, reader_accounts
+from topics.local.lock import lock, unlock
+from topics.local.log import REAL_DISK, SEGMENT_BYTES, Log
+from topics.local.reader import LocalReader, tail
+from topics.local.recovery import Recovered, count_messages
+from topics.topic import TopicInUse
+
+FOLDER: Final = "spools"
+
+
+def spool_path(directory: Path, number: int) -> Path:
+    """Give the directory of the spool with this number."""
+    return directory / FOLDER / str(number)
+
+
+def spool_paths(directory: Path) -> dict[str, Path]:
+    """Give a topic's own directory, by the name "", and those of its spools by their numbers."""
+    numbers = sorted(int(path.name) for path in (directory / FOLDER).glob("*") if path.name.isascii() and path.name.isdigit())
+    return {"": directory} | {str(number): spool_path(directory, number) for number in numbers}
+
+
+class SpoolReaders:
+    """The registered readers of one name of all directories of a topic; asked again, those of spools that have come since too."""
+
+    def __init__(self, directory: Path, name: str) -> None:
+        self._directory, self._name = directory, name
+        self._readers: dict[str, LocalReader] = {}
+
+    def __call__(self) -> Mapping[str, LocalReader]:
+        for number, path in spool_paths(self._directory).items():
+            if number not in self._readers:
+                self._readers[number] = LocalReader.open(path, self._name)
+        return self._readers
+
+    def close(self) -> None:
+        for reader in self._readers.values():
+            reader.close()
+
+
+def spool_accounts(directory: Path) -> dict[str, Accounts]:
+    """Give the half of the ledger that each registered reader wrote, over all directories of a topic."""
+    found: dict[str, Accounts] = {}
+    for path in spool_paths(directory).values():
+        for reader, accounts in reader_accounts(path).items():
+            add_accounts(found.setdefault(reader, {}), accounts)
+    return found
+
+
+def add_accounts(total: Accounts, more: Mapping[Minute, Mapping[str, int]]) -> None:
+    """Add accounts to others, minute by minute and name by name."""
+    for minute, counts in more.items():
+        sums = total.setdefault(minute, {})
+        for name, count in counts.items():
+            sums[name] = sums.get(name, 0) + count
+
+
+def received(path: Path) -> Counts:
+    """Read from a topic's files what came in and is durable, by minute and source, whoever writes to it."""
+    ledger, position = load(path / "ledger.json") or (Ledger(), 0)
+    reader = tail(path)
+    try:
+        count_messages(path, ledger, position, reader.position)
+    finally:
+        reader.close()
+    return ledger.minutes
+
+
+def tidy(path: Path) -> Recovered | None:
+    """Put a topic in order that nobody writes to; None where somebody does, or nobody ever did."""
+    if not is_written(path):
+        return None
+    try:
+        lock_fd = lock(path / "lock")
+    except TopicInUse:
+        return None
+    try:
+        return put_in_order(path)
+    finally:
+        unlock(lock_fd)
+
+
+def put_in_order(path: Path) -> Recovered:
+    """Do what a writer does at its start and end: recover the files, count what they hold, delete what the readers have passed."""
+    log = Log(path, SEGMENT_BYTES, REAL_DISK, time.time)
+    log.close(is_sound=True)
+    return log.recovered
+
+
+def is_written(path: Path) -> bool:
+    """Tell whether a topic has, or once had, a writer."""
+    return (path / "end").exists()
