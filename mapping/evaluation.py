@@ -2,6 +2,7 @@
 
 import ast
 import traceback
+import warnings
 from collections.abc import Callable, Iterator
 from difflib import get_close_matches
 from typing import Any, Final
@@ -9,7 +10,9 @@ from typing import Any, Final
 from mapping.dsl.statements import Block, BlockApart, Plan, recording
 
 _PACKAGE: Final = "mapping"
+_FORMER_PACKAGE: Final = "collector.mapping"
 _FAULT, _BLOCK, _ERROR = "_mapping_fault", "_mapping_block", "_mapping_error"
+_warned: dict[Any, Any] = {}  # the lines that a deprecation warning was shown for, in the form of `__warningregistry__`
 
 
 def evaluate(source: bytes, name: str) -> Plan:
@@ -40,8 +43,16 @@ class _Watch:
     def guarded(self, statements: list[ast.stmt]) -> Iterator[ast.stmt]:
         """Give the statements, each with a guard around it and around those in its blocks."""
         for statement in statements:
+            if isinstance(statement, ast.ImportFrom) and statement.module == _FORMER_PACKAGE:
+                self._rename_package(statement)
             for one in _single_imports(statement):
                 yield self._guarded(one)
+
+    def _rename_package(self, statement: ast.ImportFrom) -> None:
+        """Import from the language's present name. The operator sees a warning: a FutureWarning is shown by default."""
+        statement.module = _PACKAGE
+        message = f"import from {_PACKAGE}, not from {_FORMER_PACKAGE}: the former name is deprecated"
+        warnings.warn_explicit(message, FutureWarning, self._plan.name, statement.lineno, registry=_warned)
 
     def _guarded(self, statement: ast.stmt) -> ast.stmt:
         number = len(self._statements)

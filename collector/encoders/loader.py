@@ -9,6 +9,8 @@ import fastavro
 import fastavro.schema
 import structlog
 
+import mapping as language
+import schemas
 from cleaning.urls import AddressRules
 from collector.encoders.samples import verify
 from collector.errors import MappingError
@@ -23,9 +25,17 @@ from schemas.codec import message_prefix
 
 log = structlog.get_logger()
 
+_MAPPINGS, _SCHEMAS = Path(language.__file__).parent, Path(schemas.__file__).parent
+# The mappings of this repository, by the paths that settings name since 0.3.0 or earlier.
+_FORMER_PATHS = {
+    _SCHEMAS / "clickstream_mapping.py": _MAPPINGS / "clickstream.py",
+    _SCHEMAS / "divolte" / "default_mapping.py": _MAPPINGS / "divolte.py",
+}
+
 
 def read_plan(path: Path) -> Plan:
     """Evaluate a mapping; what cannot be evaluated is a fault of the plan."""
+    path = _FORMER_PATHS.get(path.resolve(), path)
     try:
         return evaluate(path.read_bytes(), str(path))
     except OSError as error:

@@ -1,0 +1,8 @@
+"""The former name of `mapping`, for the mapping files of sites that import the language from here."""
+
+import warnings
+
+from mapping import *  # noqa: F403
+from mapping import __all__ as __all__
+
+warnings.warn("import from mapping, not from collector.mapping", DeprecationWarning, stacklevel=2)
