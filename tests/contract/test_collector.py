@@ -11,6 +11,7 @@ from schemas.contract import ENRICHED, load_schema
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "collector" / "README.md").read_text("utf-8")
+MAPPING_README = (ROOT / "mapping" / "README.md").read_text("utf-8")
 SCHEMAS_README = (ROOT / "schemas" / "README.md").read_text("utf-8")
 
 
@@ -52,5 +53,5 @@ def test_every_field_of_the_default_schema_is_mapped() -> None:
 
 
 def test_every_name_that_the_example_uses_is_one_of_the_language() -> None:
-    used = re.findall(r"from mapping import (.*)", README)
+    used = re.findall(r"from mapping import (.*)", MAPPING_README)
     assert {name.strip() for line in used for name in line.split(",")} <= set(mapping.__all__)

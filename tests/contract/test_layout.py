@@ -23,9 +23,10 @@ PACKAGES = (
     "simulator",
     "headrace",
 )
-STATIONS = (
+COMPONENTS = (
     "tracker",
     "collector",
+    "mapping",
     "schemas",
     "topics",
     "enrichment",
@@ -53,12 +54,12 @@ def test_no_init_file_stands_where_it_would_hide_another_package(folder: str) ->
     assert list((ROOT / folder).rglob("__init__.py")) == []
 
 
-@pytest.mark.parametrize("station", STATIONS)
-def test_each_station_has_a_readme_of_the_one_shape(station: str) -> None:
-    text = (ROOT / station / "README.md").read_text()
+@pytest.mark.parametrize("component", COMPONENTS)
+def test_each_component_has_a_readme_of_the_one_shape(component: str) -> None:
+    text = (ROOT / component / "README.md").read_text()
     headings = [heading.partition(":")[0] for heading in re.findall(r"^## (.+)$", text, re.MULTILINE)]
     assert [heading for heading in headings if heading in PARTS] == PARTS
-    assert re.match(rf"# {station}(: .+)?\n\n[A-Z`*][^|#]+[.:]\n?", text), "a README begins with the folder's name and a sentence"
+    assert re.match(rf"# {component}(: .+)?\n\n[A-Z`*][^|#]+[.:]\n?", text), "a README begins with the folder's name and a sentence"
 
 
 def test_the_changelog_begins_with_the_version_of_the_project() -> None:

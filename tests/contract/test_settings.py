@@ -1,4 +1,4 @@
-"""A setting is what its station's README says of it."""
+"""Each setting is in the README of its component, with its default and description."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from topics.forwarder.settings import ForwarderSettings
 from topics.kafka.settings import KafkaSettings
 
 ROOT = Path(__file__).parents[2]
-STATIONS: list[tuple[type[ServiceSettings], str]] = [
+COMPONENTS: list[tuple[type[ServiceSettings], str]] = [
     (CollectorSettings, "collector"),
     (StreamsSettings, "streams"),
     (MinidruidSettings, "minidruid"),
@@ -24,10 +24,10 @@ STATIONS: list[tuple[type[ServiceSettings], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("settings", "station"), STATIONS)
-def test_the_readme_has_each_variable_with_its_default_and_meaning(settings: type[ServiceSettings], station: str) -> None:
+@pytest.mark.parametrize(("settings", "component"), COMPONENTS)
+def test_the_readme_has_each_variable_with_its_default_and_meaning(settings: type[ServiceSettings], component: str) -> None:
     prefix = str(settings.model_config["env_prefix"])
-    lines = [line for line in (ROOT / station / "README.md").read_text().splitlines() if line.startswith(f"| `{prefix}")]
+    lines = [line for line in (ROOT / component / "README.md").read_text().splitlines() if line.startswith(f"| `{prefix}")]
     told = {cells[1].strip(" `"): (cells[2].strip(" `"), cells[-2].strip()) for cells in (line.split("|") for line in lines)}
     meant = {
         name: (shown(settings.model_fields[field].default), settings.model_fields[field].description)
