@@ -28,7 +28,7 @@ from enrichment import demo_places
 from minidruid.store import Store
 from schemas.codec import Decoder
 from schemas.contract import columns
-from startup.gc_tuning import spare_the_collector_of_garbage
+from startup.gc_tuning import freeze_gc
 from streams.build import GARBAGE_THRESHOLDS, build_worker
 from streams.local.worker import Worker
 from streams.settings import Settings
@@ -166,7 +166,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
     os.sched_setaffinity(0, {0})
-    spare_the_collector_of_garbage(*GARBAGE_THRESHOLDS)
+    freeze_gc(*GARBAGE_THRESHOLDS)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("warning"))
     with tempfile.TemporaryDirectory() as folder:
         rates = measure(Path(folder), given.messages, given.rounds)

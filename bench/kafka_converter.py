@@ -30,7 +30,7 @@ from support.headrace.engines import RunningEngines
 from bench.converter import AGENTS, Visitors
 from enrichment import demo_places
 from headrace.kafka import apply
-from startup.gc_tuning import spare_the_collector_of_garbage
+from startup.gc_tuning import freeze_gc
 from streams.build import GARBAGE_THRESHOLDS, kafka_worker
 from streams.kafka.worker import KafkaWorker
 from streams.settings import Settings
@@ -157,7 +157,7 @@ def rebuild(folder: Path, engines: RunningEngines, rows: int) -> Spent:
     """Measure how a new converter rebuilds its memory from all rows."""
     with a_worker(folder, settings_of(folder, engines, "converted")) as worker, closing(worker.join()) as transactions:
         cpu = time.process_time()
-        while worker.trouble():
+        while worker.not_ready_reason():
             worker.step(transactions)
         cpu = time.process_time() - cpu
         wall = worker.metrics.registry.get_sample_value("clickstream_streams_restore_seconds_sum") or 0
@@ -170,7 +170,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--profile", action="store_true", help="show where the time goes, too")
     given = parser.parse_args()
-    spare_the_collector_of_garbage(*GARBAGE_THRESHOLDS)
+    freeze_gc(*GARBAGE_THRESHOLDS)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("warning"))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

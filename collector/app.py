@@ -46,7 +46,7 @@ class CountingTopicProtocol(TopicWriter, Protocol):
     def unread_bytes(self) -> int:
         """How much the slowest reader has before it."""
 
-    def trouble(self) -> str:
+    def not_ready_reason(self) -> str:
         """Why nothing is taken, or nothing."""
 
 
@@ -118,7 +118,7 @@ def create_app(
 ) -> Application:
     """Build both applications. `topics` has the collector's own topic under None, those that sources name under their names."""
     topic = topics[None]
-    readiness, metrics = Readiness([one.trouble for one in topics.values()]), Metrics(topic.unread_bytes, encoders.implausible)
+    readiness, metrics = Readiness([one.not_ready_reason for one in topics.values()]), Metrics(topic.unread_bytes, encoders.implausible)
     addresses = AddressReader(settings.trusted_proxies)
     shared = make_rates(settings.rate_per_second, settings.rate_burst, settings.bytes_per_minute)
 

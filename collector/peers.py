@@ -12,7 +12,7 @@ from collector.ledger import Halves, decode
 from topics.local.spools import received, spool_paths
 
 ANSWER_SECONDS: Final = 2.0
-TROUBLE, METRICS, LEDGER = "trouble", "metrics", "ledger"  # what workers ask each other
+NOT_READY_REASON, METRICS, LEDGER = "trouble", "metrics", "ledger"  # what workers ask each other
 SILENT: Final = "it does not answer"
 
 
@@ -21,7 +21,7 @@ class Others(Protocol):
 
     name: str
 
-    async def troubles(self) -> Mapping[str, str]:
+    async def not_ready_reasons(self) -> Mapping[str, str]:
         """Say by name why each takes no events, or nothing."""
 
     async def metrics(self) -> Mapping[str, str]:
@@ -39,7 +39,7 @@ class Nobody:
     def __init__(self, directory: Path | None = None) -> None:
         self._directory = directory
 
-    async def troubles(self) -> Mapping[str, str]:
+    async def not_ready_reasons(self) -> Mapping[str, str]:
         return {}
 
     async def metrics(self) -> Mapping[str, str]:
@@ -78,8 +78,11 @@ class Peers:
             server.close()
             path.unlink(missing_ok=True)
 
-    async def troubles(self) -> Mapping[str, str]:
-        return {name: SILENT if told is None else msgspec.json.decode(told, type=str) for name, told in (await self._ask(TROUBLE)).items()}
+    async def not_ready_reasons(self) -> Mapping[str, str]:
+        return {
+            name: SILENT if told is None else msgspec.json.decode(told, type=str)
+            for name, told in (await self._ask(NOT_READY_REASON)).items()
+        }
 
     async def metrics(self) -> Mapping[str, str]:
         return {name: "" if told is None else msgspec.json.decode(told, type=str) for name, told in (await self._ask(METRICS)).items()}

@@ -24,7 +24,7 @@ from minidruid.settings import Settings as SqlSettings
 from minidruid.store import Store
 from schemas.contract import columns, load_schema
 from startup.atomic_files import keep_private
-from startup.gc_tuning import spare_the_collector_of_garbage
+from startup.gc_tuning import freeze_gc
 from startup.logs import configure
 from startup.probes import readiness
 from startup.refused_requests import RefusedRequests
@@ -61,9 +61,9 @@ class StoreServer(uvicorn.Server):
             signal.signal(number, self.handle_exit)
         yield
 
-    def trouble(self) -> str:
+    def not_ready_reason(self) -> str:
         """Return why the store is not ready; empty when it is."""
-        return _described(self.failure) if self.failure else self._worker.trouble()
+        return _described(self.failure) if self.failure else self._worker.not_ready_reason()
 
     def run_with_converter(self) -> None:
         """Run both; the batch in hand is committed before this returns."""
@@ -109,17 +109,17 @@ def main() -> int:
     refused = RefusedRequests()
     worker.metrics.registry.register(refused)
 
-    def trouble() -> str:
-        return server.trouble()
+    def not_ready_reason() -> str:
+        return server.not_ready_reason()
 
     async def ready(_request: Request) -> Response:
-        status, media_type, content = readiness(trouble())
+        status, media_type, content = readiness(not_ready_reason())
         return Response(content, status, media_type=media_type)
 
     async def metrics(_request: Request) -> Response:
         return Response(generate_latest(worker.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
-    app = create_app(store, sql, token=token, count=refused.count, trouble=trouble)
+    app = create_app(store, sql, token=token, count=refused.count, not_ready_reason=not_ready_reason)
     app.routes.extend(
         (
             Route("/health/ready", ready),
@@ -128,7 +128,7 @@ def main() -> int:
             store_rows.route(worker.delete),
         )
     )
-    spare_the_collector_of_garbage(*GARBAGE_THRESHOLDS)
+    freeze_gc(*GARBAGE_THRESHOLDS)
     server = StoreServer(
         uvicorn.Config(
             app,

@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from ipaddress import ip_address
 from typing import Final
 
-from minidruid.errors import QueryError
-from minidruid.errors import Refusal as DruidRefusal
+from minidruid.errors import QueryError, Refusal
 from minidruid.results import error_content
 from minidruid.settings import PREFIX, Settings
-from startup.port_guard import PortGuard, Refusal
+from startup.port_guard import Denial, PortGuard
 from startup.secret_file import TOKEN, SecretError, read_or_make_secret
 from startup.settings import SettingsError
 
@@ -39,6 +38,6 @@ def guard(settings: Settings, token: str = "") -> PortGuard:
     return PortGuard(f"{PREFIX}ALLOWED_HOSTS", settings.allowed_hosts, is_json_only=True, token=token, open_paths=OPEN_PATHS)
 
 
-def refusal_content(refusal: Refusal) -> bytes:
-    """Return a refusal of the port as Druid's error object, which its clients show."""
-    return error_content(QueryError(refusal.message, DruidRefusal(refusal.reason, "USER", CATEGORIES[refusal.status], refusal.status)))
+def denial_content(denial: Denial) -> bytes:
+    """Return the response body of a denied request: Druid's error object, which its clients show."""
+    return error_content(QueryError(denial.message, Refusal(denial.reason, "USER", CATEGORIES[denial.status], denial.status)))

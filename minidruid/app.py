@@ -16,14 +16,14 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from minidruid.access import guard, refusal_content
+from minidruid.access import denial_content, guard
 from minidruid.engine import CursorsProtocol, Engine, Running
 from minidruid.errors import CANCELED, CAPACITY, TIMEOUT, QueryError
 from minidruid.requests import QueryRequest, read_request
 from minidruid.results import Answer, error_content
 from minidruid.settings import Settings
 from startup.guarded_app import GuardedApp
-from startup.port_guard import Refusal
+from startup.port_guard import Denial
 
 STOP_AGAIN_SECONDS = 0.1
 END_SECONDS = 0.25  # for which an answer waits until a stopped statement has ended
@@ -200,16 +200,16 @@ def create_app(
     *,
     clock: Callable[[], datetime] = utc_now,
     token: str = "",
-    count: Callable[[Refusal], object] = bool,
-    trouble: Callable[[], str] = _ready,
+    count: Callable[[Denial], object] = bool,
+    not_ready_reason: Callable[[], str] = _ready,
 ) -> Starlette:
     """Make the application; the store stays the caller's to close.
 
-    `count` counts requests that the port refuses; `trouble` says why the service is not ready, or nothing.
+    `count` counts requests that the port denies; `not_ready_reason` returns an empty text when the service is ready.
     """
 
     async def health(_request: Request) -> Response:
-        is_ready = not trouble()
+        is_ready = not not_ready_reason()
         return JSONResponse(content=is_ready, status_code=200 if is_ready else 503)
 
     endpoint = _Endpoint(Engine(store, settings, clock), settings)
@@ -221,7 +221,7 @@ def create_app(
             Route("/status/health", health),
             Route("/status", _status),
         ],
-        middleware=[Middleware(GuardedApp, check=guard(settings, token).refusal, count=count, body=refusal_content)],
+        middleware=[Middleware(GuardedApp, check=guard(settings, token).check, count=count, body=denial_content)],
     )
     application.router.redirect_slashes = False  # it would send callers to whatever host they named
     return application

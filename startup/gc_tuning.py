@@ -1,12 +1,12 @@
-"""How often a service looks for garbage in cycles: rarely, because what it makes for each event has none."""
+"""Tuning of the garbage collector: it runs rarely, because the objects of an event form no cycles."""
 
 import atexit
 import gc
 
 
-def spare_the_collector_of_garbage(*thresholds: int) -> None:
-    """Leave what lives as long as the process out of the looking, and look at these thresholds (of `gc.set_threshold`)."""
+def freeze_gc(*thresholds: int) -> None:
+    """Exclude all current objects from garbage collection, and collect at these thresholds (of `gc.set_threshold`)."""
     gc.collect()
     gc.freeze()
-    atexit.register(gc.unfreeze)  # frozen objects outlive the interpreter, and DuckDB's binding reports its own as leaked on stderr
+    atexit.register(gc.unfreeze)  # otherwise they outlive the interpreter, and DuckDB's binding reports leaks on stderr
     gc.set_threshold(*thresholds)

@@ -25,8 +25,8 @@ class RequestHead(NamedTuple):
     headers: Sequence[Header]
 
 
-class Refusal(NamedTuple):
-    """Why a request is refused: its status, a reason of the closed set, a sentence for the caller."""
+class Denial(NamedTuple):
+    """The response to a request that the guard denies: a status, a reason from a closed set, and a message."""
 
     status: int
     reason: str
@@ -38,16 +38,16 @@ class Refusal(NamedTuple):
         return json.dumps({"reason": self.reason, "message": self.message}).encode()
 
 
-MALFORMED: Final = Refusal(400, "malformed_request", "not a valid HTTP/1.1 request with one Host header, nor one of HTTP/1.0")
-NOT_FOR_PAGES: Final = Refusal(403, "not_for_pages", "this port is not for web pages: Origin or Sec-Fetch-Site belongs to another site")
-NOT_JSON: Final = Refusal(415, "not_json", "Content-Type must be application/json")
-NO_TOKEN: Final = Refusal(
+MALFORMED: Final = Denial(400, "malformed_request", "not a valid HTTP/1.1 request with one Host header, nor one of HTTP/1.0")
+NOT_FOR_PAGES: Final = Denial(403, "not_for_pages", "this port is not for web pages: Origin or Sec-Fetch-Site belongs to another site")
+NOT_JSON: Final = Denial(415, "not_json", "Content-Type must be application/json")
+NO_TOKEN: Final = Denial(
     401, "no_token", "a valid token is required: Authorization: Bearer TOKEN", ((b"www-authenticate", b'Bearer realm="headrace"'),)
 )
 
 
-def malformed(head: RequestHead) -> Refusal | None:
-    """Return the refusal of what is not HTTP/1 with one valid Host; for ports that everybody may use."""
+def malformed(head: RequestHead) -> Denial | None:
+    """Check a request for a port that everybody may use: deny it unless it is HTTP/1 with one valid Host."""
     if head.version in VERSIONS and names_its_host(head.headers, dict(head.headers), lambda: head.version):
         return None
     return MALFORMED
@@ -63,12 +63,12 @@ class PortGuard:
     token: str = ""
     open_paths: Collection[str] = ()  # paths that need no token
 
-    def refusal(self, head: RequestHead) -> Refusal | None:
-        """Return why a request is refused; None if it is not."""
-        if refusal := malformed(head):
-            return refusal
+    def check(self, head: RequestHead) -> Denial | None:
+        """Return the denial of a request; None if it is accepted."""
+        if denial := malformed(head):
+            return denial
         if not all(is_local_host(host, self.allowed_hosts) for host in _hosts(head)):
-            return Refusal(403, "foreign_host", f"Host must be localhost, an IP address or a name listed in {self.setting}")
+            return Denial(403, "foreign_host", f"Host must be localhost, an IP address or a name listed in {self.setting}")
         if _is_cross_origin(head.headers):
             return NOT_FOR_PAGES
         if self.token and head.target not in self.open_paths and not _has_token(head.headers, self.token):

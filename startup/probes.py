@@ -18,12 +18,14 @@ class ProbesError(Exception):
 class Probes:
     """A server for GET /health/live, /health/ready and /metrics, which runs in a thread until it is closed."""
 
-    def __init__(self, host: str, port: int, guard: PortGuard, *, trouble: Callable[[], str], metrics: Callable[[], bytes]) -> None:
-        """Take the port; raises ProbesError. `trouble` says why the process is not ready, or nothing."""
+    def __init__(
+        self, host: str, port: int, guard: PortGuard, *, not_ready_reason: Callable[[], str], metrics: Callable[[], bytes]
+    ) -> None:
+        """Start the server; raises ProbesError. `not_ready_reason` returns an empty text when the process is ready."""
         refused = RefusedRequests()
         routes: dict[str, Callable[[], tuple[int, str, bytes]]] = {
             "/health/live": lambda: (200, "application/json", b'{"status":"live"}'),
-            "/health/ready": lambda: readiness(trouble()),
+            "/health/ready": lambda: readiness(not_ready_reason()),
             "/metrics": lambda: (200, PROMETHEUS_TEXT, metrics() + refused.text()),
         }
 
@@ -38,9 +40,9 @@ class Probes:
                 self._respond(*self._content())
 
             def _content(self) -> tuple[int, str, bytes]:
-                if refusal := guard.refusal(self._head()):
-                    refused.count(refusal)
-                    return refusal.status, "application/json", refusal.to_json()
+                if denial := guard.check(self._head()):
+                    refused.count(denial)
+                    return denial.status, "application/json", denial.to_json()
                 route = routes.get(self.path)
                 return route() if route else (404, "text/plain", b"there is nothing here\n")
 
@@ -81,7 +83,7 @@ class Probes:
         self._thread.join()
 
 
-def readiness(trouble: str) -> tuple[int, str, bytes]:
+def readiness(reason: str) -> tuple[int, str, bytes]:
     """Return the status, media type and body of the response of /health/ready."""
-    content = {"status": "not ready", "message": trouble} if trouble else {"status": "ready"}
-    return 503 if trouble else 200, "application/json", json.dumps(content).encode()
+    content = {"status": "not ready", "message": reason} if reason else {"status": "ready"}
+    return 503 if reason else 200, "application/json", json.dumps(content).encode()

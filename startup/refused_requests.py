@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
-from startup.port_guard import REASONS, Refusal
+from startup.port_guard import REASONS, Denial
 
 
 class RefusedRequests(Collector):
@@ -16,9 +16,9 @@ class RefusedRequests(Collector):
     def __init__(self) -> None:
         self._counts = Counter(dict.fromkeys(REASONS, 0))
 
-    def count(self, refusal: Refusal) -> None:
+    def count(self, denial: Denial) -> None:
         """Count one denied request."""
-        self._counts[refusal.reason] += 1
+        self._counts[denial.reason] += 1
 
     def collect(self) -> Iterator[CounterMetricFamily]:
         """Yield the metric; the Prometheus client calls this."""

@@ -10,7 +10,7 @@ from functools import partial
 from prometheus_client import generate_latest
 
 from startup.atomic_files import keep_private
-from startup.gc_tuning import spare_the_collector_of_garbage
+from startup.gc_tuning import freeze_gc
 from startup.logs import configure
 from startup.port_guard import PortGuard
 from startup.probes import Probes, ProbesError
@@ -32,10 +32,10 @@ def main() -> int:
     try:
         settings, kafka = Settings.read(os.environ), KafkaSettings.read(os.environ)
         with kafka_worker(settings, kafka) as worker:
-            spare_the_collector_of_garbage(*GARBAGE_THRESHOLDS)
+            freeze_gc(*GARBAGE_THRESHOLDS)
             metrics = partial(generate_latest, worker.metrics.registry)
             guard = PortGuard(f"{PREFIX}ALLOWED_HOSTS", settings.allowed_hosts)
-            with closing(Probes(settings.host, settings.port, guard, trouble=worker.trouble, metrics=metrics)):
+            with closing(Probes(settings.host, settings.port, guard, not_ready_reason=worker.not_ready_reason, metrics=metrics)):
                 worker.run(stop)
     except (SettingsError, StreamsError, ProbesError, TopicError) as error:
         print(f"{PREFIX}PORT: {error}" if isinstance(error, ProbesError) else error, file=sys.stderr)  # noqa: T201 - to whoever starts it

@@ -44,7 +44,7 @@ class Internal:
 
     async def ready(self, _: Request) -> Response:
         """Whether events are taken: by every worker, but for those that leave or do not answer while others do."""
-        reasons = {self._others.name: self._reason(), **await self._others.troubles()}
+        reasons = {self._others.name: self._reason(), **await self._others.not_ready_reasons()}
         message = "; ".join(f"worker {name}: {text}" if name else text for name, text in reasons.items() if text)
         if all(reasons.values()) or not {"", LEAVING, SILENT}.issuperset(reasons.values()):
             return JSONResponse({"status": "not ready", "message": message}, 503)

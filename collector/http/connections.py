@@ -57,14 +57,14 @@ class State(ServerState):
         self._of_clients: Counter[str | None] = Counter()
         self._proxies = tuple(proxies)
 
-    def trouble(self) -> str:
+    def not_ready_reason(self) -> str:
         """Why no connection may stay; empty when one may."""
         return CROWDED if self._admitted >= self.limits.max_connections else ""
 
     def admit(self, client: str | None) -> Refusal | None:
         """Admit one more connection, or refuse it. A listed proxy brings all clients behind it, and is not one of them."""
         own = self._of_clients.get(client, 0)
-        if self.trouble():
+        if self.not_ready_reason():
             return too_many_connections()
         if own >= self.limits.max_connections_per_client and not self._is_proxy(client):
             return TOO_MANY_OF_CLIENT
@@ -75,7 +75,7 @@ class State(ServerState):
     def refusal(self, parser: HttpRequestParser, target: bytes, headers: Sequence[Header]) -> Refusal | None:
         """Return why this port, if it is for its own callers only, does not take a request."""
         head = RequestHead(parser.get_method().decode(), target.decode("latin-1"), parser.get_http_version(), headers)
-        refused = self.guard and self.guard.refusal(head)
+        refused = self.guard and self.guard.check(head)
         return of_port(refused) if refused else None
 
     @property

@@ -54,9 +54,9 @@ TOO_MANY_OF_CLIENT: Final = _refusal(429, "too_many_connections_of_client", "the
 
 
 @cache
-def of_port(refusal: port_guard.Refusal) -> Refusal:
-    """Return what the guard of a port refuses as connections answer it; pages may not read it."""
-    return Refusal(refusal.reason, Answer(refusal.status, (JSON, *refusal.headers, CLOSE), refusal.to_json()))
+def of_port(denial: port_guard.Denial) -> Refusal:
+    """Return the response of a connection to a denied request; pages may not read it."""
+    return Refusal(denial.reason, Answer(denial.status, (JSON, *denial.headers, CLOSE), denial.to_json()))
 
 
 def too_many_connections() -> Refusal:

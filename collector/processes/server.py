@@ -20,7 +20,7 @@ from collector.processes.ports import Ports, take_ports
 from collector.processes.spools import Opening, keep_tidy
 from collector.settings import PREFIX, Settings
 from collector.sources import load_sources, warnings
-from startup.gc_tuning import spare_the_collector_of_garbage
+from startup.gc_tuning import freeze_gc
 from startup.secret_file import KEY, SecretError, read_or_make_secret
 from topics.kafka.settings import KafkaSettings
 
@@ -71,7 +71,7 @@ async def serve(
     idle_seconds = min(idle_seconds, settings.drain_timeout_seconds)
     servers = [_server(settings, app, paths, idle_seconds) for paths in (app.public, app.internal)]
     tasks = [asyncio.create_task(server.serve([port])) for server, port in zip(servers, (ports.public, ports.internal), strict=True)]
-    spare_the_collector_of_garbage(10_000, 50, 50)  # looking through it all took tens of milliseconds, at any time
+    freeze_gc(10_000, 50, 50)  # looking through it all took tens of milliseconds, at any time
     await asyncio.gather(*(server.listening.wait() for server in servers))
     started()
     await ending.stopping.wait()
@@ -112,5 +112,5 @@ def _server(settings: Settings, app: Application, paths: Paths, idle_seconds: fl
     )
     state = State(paths, Limits.of(settings), app.metrics, settings.trusted_proxies)
     if paths is app.public:
-        app.readiness.conditions.append(state.trouble)
+        app.readiness.conditions.append(state.not_ready_reason)
     return Server(config, state, idle_seconds)

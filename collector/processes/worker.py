@@ -16,7 +16,7 @@ import uvloop
 from collector.app import create_app, load_encoders
 from collector.errors import StartError, exit_status
 from collector.ledger import Halves, encode
-from collector.peers import LEDGER, METRICS, TROUBLE, Peers
+from collector.peers import LEDGER, METRICS, NOT_READY_REASON, Peers
 from collector.processes.ports import Ports
 from collector.processes.server import Ending, read_secret, serve, tell
 from collector.processes.spools import Accounts, Opening, Topics
@@ -44,7 +44,7 @@ async def run(settings: Settings, kafka: KafkaSettings, ports: Ports, control: s
         peers = Peers(folder, number, opening.directory)
         app = create_app(settings, sources, topics, encoders, secret, accounts=accounts, others=peers)
         answers: dict[str, Callable[[], bytes]] = {
-            TROUBLE: lambda: msgspec.json.encode(app.readiness.not_ready_reason()),
+            NOT_READY_REASON: lambda: msgspec.json.encode(app.readiness.not_ready_reason()),
             METRICS: lambda: msgspec.json.encode(app.metrics.text().decode()),
             # Whoever is asked reads the accounts on this disk by itself, for all.
             LEDGER: lambda: encode(Halves(topics[None].ledger(), {} if opening.directory else accounts())),

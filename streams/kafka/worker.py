@@ -89,7 +89,7 @@ class KafkaWorker:
         self._counts = metrics.watch_kafka(lambda: {self._topic(number): lag for number, lag in self._lags.items()})
         self._fault = "nothing was converted since the start"
 
-    def trouble(self) -> str:
+    def not_ready_reason(self) -> str:
         """Say why nothing is converted, or nothing."""
         return self._fault
 

@@ -96,7 +96,7 @@ class Worker:
         self.replays = Replays(settings.topic, sink, self._replay, self._jobs)
         self._look_for_spools()
 
-    def trouble(self) -> str:
+    def not_ready_reason(self) -> str:
         """Return why nothing is converted; empty when something is, or when nothing waits."""
         if not self._stepped_at:
             return "the converter has not finished its first batch"

@@ -38,7 +38,9 @@ def forward(settings: ForwarderSettings, kafka: KafkaSettings, stop: threading.E
     kafka.client()  # its faults are told before anything is touched
     forwarders = Forwarders(settings, kafka, stop, stack)
     guard = PortGuard(f"{PREFIX}ALLOWED_HOSTS", settings.allowed_hosts)
-    stack.enter_context(closing(Probes(settings.host, settings.port, guard, trouble=forwarders.trouble, metrics=forwarders.metrics.text)))
+    stack.enter_context(
+        closing(Probes(settings.host, settings.port, guard, not_ready_reason=forwarders.not_ready_reason, metrics=forwarders.metrics.text))
+    )
     forwarders.run()
 
 

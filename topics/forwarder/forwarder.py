@@ -85,7 +85,7 @@ class Forwarder:
         self._forwarded.close()
         log.info("forwarder stopped", directory=str(self._directory), position=self._done)
 
-    def trouble(self) -> str:
+    def not_ready_reason(self) -> str:
         """Say why nothing is forwarded, or nothing."""
         if self._fault:
             return self._fault
@@ -213,10 +213,10 @@ class Forwarders:
         for one in self._work:
             one.result()
 
-    def trouble(self) -> str:
+    def not_ready_reason(self) -> str:
         """Say what is not forwarded and why, or nothing."""
-        troubles = {number: forwarder.trouble() for number, forwarder in list(self._forwarders.items())}
-        return "; ".join(f"spool {number}: {text}" if number else text for number, text in troubles.items() if text)
+        reasons = {number: forwarder.not_ready_reason() for number, forwarder in list(self._forwarders.items())}
+        return "; ".join(f"spool {number}: {text}" if number else text for number, text in reasons.items() if text)
 
     def _look_for_spools(self) -> None:
         paths = spool_paths(self._settings.topic_directory)

@@ -69,7 +69,7 @@ class KafkaTopic:
         self._groups: dict[_Group, None] = {}
         self._bytes = self._messages = 0
         self._reports: deque[_Report] = deque()
-        self._trouble = "Kafka was not reached yet"
+        self._not_ready_reason = "Kafka was not reached yet"
         self._stop = threading.Event()
         self._producer = self._new_producer()
         self._thread = threading.Thread(target=self._work, name="kafka topic", daemon=True)
@@ -112,11 +112,11 @@ class KafkaTopic:
         """Give how much is under way to Kafka."""
         return self._bytes
 
-    def trouble(self) -> str:
+    def not_ready_reason(self) -> str:
         """Why nothing is taken; empty when it is."""
         if self._stop.is_set():
             return "the topic is closed"
-        return self._trouble or (TOO_MUCH if self._is_full() else "")
+        return self._not_ready_reason or (TOO_MUCH if self._is_full() else "")
 
     def close(self) -> None:
         """Drop what is under way: nobody was told that it is durable."""
@@ -129,8 +129,8 @@ class KafkaTopic:
     def _make_room(self, group: _Group) -> None:
         if self._stop.is_set():
             raise TopicFailed("the topic is closed")
-        if group.left and self._trouble:
-            raise _full(self._trouble)
+        if group.left and self._not_ready_reason:
+            raise _full(self._not_ready_reason)
         if group.left and self._is_full():
             raise _full(TOO_MUCH)
 
@@ -159,8 +159,8 @@ class KafkaTopic:
             if error is None:
                 delivered.append(message)
             else:
-                self._trouble = str(error)  # whoever comes now need not wait as long as this one did
-                self._end(group, _full(self._trouble))
+                self._not_ready_reason = str(error)  # whoever comes now need not wait as long as this one did
+                self._end(group, _full(self._not_ready_reason))
             if not group.left:
                 self._end(group, None)
         self._ledger.add_messages(delivered)
@@ -199,15 +199,15 @@ class KafkaTopic:
 
     def _deliver(self) -> None:
         reach(self._producer, self._settings, self._records)
-        self._trouble = ""
-        while not self._trouble and not self._stop.is_set():
+        self._not_ready_reason = ""
+        while not self._not_ready_reason and not self._stop.is_set():
             if poll(self._producer, POLL_SECONDS):
                 self._call(self._settle)
             ask(self._records.look_up)
 
     def _begin_again(self, reason: str) -> None:
         log.warning("Kafka takes nothing", reason=reason)
-        self._trouble = reason
+        self._not_ready_reason = reason
         old, self._producer = self._producer, self._new_producer()
         drop(old)
         self._call(self._settle)

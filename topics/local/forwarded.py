@@ -40,9 +40,9 @@ class ForwardedTopic:
         """Give how much the slowest registered reader still has before it."""
         return self._topic.unread_bytes()
 
-    def trouble(self) -> str:
+    def not_ready_reason(self) -> str:
         """Why nothing is taken; empty when it is."""
-        return self._topic.trouble() or (NOT_FORWARDED if self._forwarded.read() < self._late_end else "")
+        return self._topic.not_ready_reason() or (NOT_FORWARDED if self._forwarded.read() < self._late_end else "")
 
     def close(self) -> None:
         """Close the local topic; whoever still waits is told to come again."""

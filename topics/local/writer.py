@@ -154,7 +154,7 @@ class LocalTopic:
         self._look()
         return max(0, self._log.end + self._pending_bytes - self._unread_from)
 
-    def trouble(self) -> str:
+    def not_ready_reason(self) -> str:
         """Why nothing is taken; empty when it is."""
         if self.unread_bytes() >= self._max_unread_bytes:
             return FULL

@@ -36,7 +36,7 @@ def with_kafka_topic(
         topic = KafkaTopic(kafka.settings, answer_seconds=answer_seconds, now=lambda: MINUTE / 1000)
         try:
             if reached:
-                await until(lambda: not topic.trouble())
+                await until(lambda: not topic.not_ready_reason())
             await work(topic)
         finally:
             topic.close()
@@ -73,9 +73,9 @@ def test_what_kafka_does_not_take_in_time_is_asked_for_again_and_the_next_need_n
         assert topic.unread_bytes() == 0
         with pytest.raises(TopicFull):
             topic.append(messages(1))
-        assert topic.trouble()
+        assert topic.not_ready_reason()
         kafka.start()
-        await until(lambda: not topic.trouble())
+        await until(lambda: not topic.not_ready_reason())
         await topic.append(messages(2))
         assert topic.ledger()[MINUTE, "browser"].received == 2
 
@@ -87,7 +87,7 @@ def test_a_fatal_error_is_another_producers_beginning(kafka: MockKafka) -> None:
         kafka.fail(PRODUCE, KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER)
         with pytest.raises(TopicFull):
             await topic.append(messages(1))
-        await until(lambda: not topic.trouble())
+        await until(lambda: not topic.not_ready_reason())
         await topic.append(messages(1))
 
     with_kafka_topic(kafka, work)
@@ -142,7 +142,7 @@ def test_nothing_is_taken_before_kafka_is_reached() -> None:
     async def work(topic: KafkaTopic) -> None:
         with pytest.raises(TopicFull, match="not reached"):
             topic.append(messages(1))
-        await until(lambda: "headrace kafka apply" in topic.trouble())
+        await until(lambda: "headrace kafka apply" in topic.not_ready_reason())
 
     with a_kafka(with_topics=False) as kafka:
         with_kafka_topic(kafka, work, reached=False)
@@ -188,19 +188,19 @@ def test_both_waits_for_the_disk_and_then_for_the_forwarder(tmp_path: Path) -> N
         await second
         forwarded.write(1 << 40)
         await topic.append(messages(1, first=2))
-        assert (topic.trouble(), topic.unread_bytes() > 0) == ("", True)
+        assert (topic.not_ready_reason(), topic.unread_bytes() > 0) == ("", True)
 
     with_forwarded_topic(tmp_path, work)
 
 
 def test_both_asks_for_the_batch_again_when_the_forwarder_is_away(tmp_path: Path) -> None:
     async def work(topic: ForwardedTopic, forwarded: DurableEnd) -> None:
-        assert topic.trouble() == ""
+        assert topic.not_ready_reason() == ""
         with pytest.raises(TopicFull, match="is the forwarder running"):
             await topic.append(messages(1))
-        assert "is the forwarder running" in topic.trouble()
+        assert "is the forwarder running" in topic.not_ready_reason()
         forwarded.write(1 << 40)
-        assert topic.trouble() == ""
+        assert topic.not_ready_reason() == ""
 
     with_forwarded_topic(tmp_path, work, answer_seconds=0.05)
 

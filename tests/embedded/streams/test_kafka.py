@@ -97,13 +97,13 @@ def test_a_failed_transaction_is_followed_by_a_new_client(converting: KafkaConve
         return worker.metrics.registry.get_sample_value("clickstream_streams_failed_transactions_total") or 0
 
     wait_until(failures, within_seconds=30)
-    troubles = set()
+    reasons = set()
     while failures() < 2:  # with each new client too
-        troubles.add(worker.trouble())
-    assert "" not in troubles
+        reasons.add(worker.not_ready_reason())
+    assert "" not in reasons
     wait_until(lambda: {row["event_id"] for row in converting.rows()} == {"first", "second"}, within_seconds=60, every_seconds=0.2)
     assert failures() == 2
-    wait_until(lambda: not worker.trouble(), within_seconds=60)
+    wait_until(lambda: not worker.not_ready_reason(), within_seconds=60)
 
 
 def test_the_process_says_why_it_is_not_ready_and_stops_when_told(kafka: MockKafka) -> None:

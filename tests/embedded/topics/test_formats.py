@@ -93,7 +93,7 @@ def is_forwarded(path: Path) -> bool:
     return released_positions(path).get(READER) == reader.position
 
 
-def trouble(url: str) -> str:
+def not_ready_reason(url: str) -> str:
     try:
         answer = httpx.get(f"{url}/health/ready")
     except httpx.TransportError:
@@ -163,11 +163,11 @@ def test_a_registry_that_is_away_is_waited_for_and_nothing_is_lost(kafka: MockKa
     registry.is_broken = True
     spool = spool_of(tmp_path / "spool", *(an_event(number) for number in range(20)))
     with forwarding(spool, settings(kafka, message_format="confluent", schema_registry=registry.url)) as url:
-        wait_until(lambda: "the registry" in trouble(url))
+        wait_until(lambda: "the registry" in not_ready_reason(url))
         assert read_topic(kafka.settings, "avro") == []
         registry.is_broken = False
         wait_until(lambda: is_forwarded(spool))
-        wait_until(lambda: not trouble(url))
+        wait_until(lambda: not not_ready_reason(url))
     found = read_topic(kafka.settings, "avro")
     assert [(message.value() or b"")[:5] for message in found] == [b"\0\0\0\0\x64"] * 20
 
@@ -175,7 +175,7 @@ def test_a_registry_that_is_away_is_waited_for_and_nothing_is_lost(kafka: MockKa
 def test_a_message_whose_schema_has_no_file_is_waited_for(kafka: MockKafka, registry: SchemaRegistry, tmp_path: Path) -> None:
     spool = spool_of(tmp_path / "spool", a_message(value=encode(COPY, {"eventType": None, "timestamp": 1})))
     with forwarding(spool, settings(kafka, message_format="confluent", schema_registry=registry.url, schema_directory=tmp_path)) as url:
-        wait_until(lambda: fingerprint(COPY).hex() in trouble(url))
+        wait_until(lambda: fingerprint(COPY).hex() in not_ready_reason(url))
         (tmp_path / "copy.avsc").write_text(json.dumps(COPY))
         wait_until(lambda: is_forwarded(spool))
     assert len(read_topic(kafka.settings, "avro")) == 1
@@ -188,7 +188,7 @@ def test_divoltes_consumers_read_a_topic_of_their_own(kafka: MockKafka, tmp_path
     spool = spool_of(tmp_path / "divolte", *copies, a_rejection(source="divolte"))
     with forwarding(spool, settings(kafka, message_format="naked"), "site-divolte") as url:
         wait_until(lambda: is_forwarded(spool))
-        wait_until(lambda: not trouble(url))
+        wait_until(lambda: not not_ready_reason(url))
         wait_until(lambda: "clickstream_forwarder_settled_total 1.0" in httpx.get(f"{url}/metrics").text)
     found = read_topic(KafkaSettings(bootstrap_servers=kafka.address, prefix="site"), "divolte")
     assert {message.key() for message in found} == {PARTY}
@@ -225,7 +225,7 @@ def straight(kafka: KafkaSettings, message: Message, *fingerprints: bytes) -> se
     async def main() -> None:
         topic = KafkaTopic(kafka, fingerprints=fingerprints)
         try:
-            await until(lambda: not topic.trouble())
+            await until(lambda: not topic.not_ready_reason())
             async with asyncio.timeout(10):
                 while not await is_taken(topic):  # noqa: ASYNC110  (what is waited for happens in a thread)
                     await asyncio.sleep(0.001)
@@ -281,7 +281,7 @@ def test_messages_of_confluents_clients_become_rows_once_the_registry_answers(
     converting.write((PARTY, b"\0\0\0\0\x64" + an_event(1).value[10:], []))
     worker = converting.start()
     try:
-        wait_until(lambda: "the registry" in worker.trouble(), within_seconds=30)
+        wait_until(lambda: "the registry" in worker.not_ready_reason(), within_seconds=30)
         registry.is_broken = False
         [row] = converting.wait_for_rows(1)
     finally:

@@ -174,11 +174,11 @@ def test_a_message_that_the_client_refuses_is_not_let_go_of(tmp_path: Path, spoo
     fill(spool, [a_message("small"), a_message("large", value=b"v" * 2000)])
     with a_forwarder(spool, kafka.settings.model_copy(update={"client_file": file})) as forwarder:
         wait_until(lambda: metric(forwarder, "failures_total") > 1)
-        troubles = set()
+        reasons = set()
         failures = metric(forwarder, "failures_total")
         while metric(forwarder, "failures_total") < failures + 3:  # between two failures too
-            troubles.add(forwarder.trouble())
-        assert all("too large" in trouble for trouble in troubles)
+            reasons.add(forwarder.not_ready_reason())
+        assert all("too large" in reason for reason in reasons)
     assert released(spool) < end(spool)
     with a_forwarder(spool, kafka.settings):
         wait_until_released(spool)
@@ -227,17 +227,19 @@ def test_it_waits_for_a_kafka_that_is_not_there_yet(spool: Path, kafka: MockKafk
     kafka.stop()
     fill(spool, parties(1))
     with a_forwarder(spool, kafka.settings) as forwarder:
-        wait_until(lambda: "Kafka does not answer" in forwarder.trouble())
+        wait_until(lambda: "Kafka does not answer" in forwarder.not_ready_reason())
         assert metric(forwarder, "unreleased_bytes") == end(spool)
         kafka.start()
         wait_until_released(spool)
-        wait_until(lambda: not forwarder.trouble())
+        wait_until(lambda: not forwarder.not_ready_reason())
 
 
 def test_it_never_makes_a_topic_by_asking_for_it(spool: Path) -> None:
     fill(spool, parties(1))
     with a_kafka(with_topics=False) as kafka, a_forwarder(spool, kafka.settings) as forwarder:
-        wait_until(lambda: "no topic clickstream-avro and no clickstream-dead-letters; headrace kafka apply" in forwarder.trouble())
+        wait_until(
+            lambda: "no topic clickstream-avro and no clickstream-dead-letters; headrace kafka apply" in forwarder.not_ready_reason()
+        )
         kafka.make_topics()
         wait_until_released(spool)
 
@@ -363,7 +365,7 @@ def test_all_spools_of_a_topic_are_forwarded_each_under_its_id_and_those_that_co
         fill(spool_path(tmp_path, 1), [a_message("later"), a_rejection()])
         for path in spool_paths(tmp_path).values():
             wait_until_released(path)
-        wait_until(lambda: not found.trouble())
+        wait_until(lambda: not found.not_ready_reason())
         assert "clickstream_forwarder_messages_total 3.0" in found.metrics.text().decode()
         assert "clickstream_forwarder_settled_total 1.0" in found.metrics.text().decode()
         assert "clickstream_forwarder_unreleased_bytes 0.0" in found.metrics.text().decode()
@@ -383,7 +385,7 @@ def test_what_is_not_forwarded_is_told_with_its_spool(tmp_path: Path, kafka: Moc
     kafka.stop()
     fill(spool_path(tmp_path, 3), [a_message()])
     with forwarders(tmp_path, kafka.settings) as found:
-        wait_until(lambda: found.trouble().startswith("spool 3: Kafka does not answer"))
+        wait_until(lambda: found.not_ready_reason().startswith("spool 3: Kafka does not answer"))
 
 
 def test_a_spool_that_another_forwards_ends_the_forwarding_of_all(tmp_path: Path, kafka: MockKafka) -> None:

@@ -88,7 +88,7 @@ class CountingTopic(MemoryTopic):
     def unread_bytes(self) -> int:
         return sum(len(message.value) for message in self.messages)
 
-    def trouble(self) -> str:
+    def not_ready_reason(self) -> str:
         return "the topic is full" if self.is_full else ""
 
 

@@ -64,7 +64,7 @@ def collector_running(folder: Path) -> Iterator[RunningCollector]:
 def ports_running(folder: Path) -> Iterator[dict[str, Port]]:
     """Run a service of each kind until the end of the block."""
     with collector_running(folder / "collector") as collector, shop_running(collector.url) as shop, a_store(folder) as (_, url):
-        probes = Probes("127.0.0.1", 0, PortGuard("HEADRACE_SAMPLE_ALLOWED_HOSTS"), trouble=str, metrics=lambda: b"")
+        probes = Probes("127.0.0.1", 0, PortGuard("HEADRACE_SAMPLE_ALLOWED_HOSTS"), not_ready_reason=str, metrics=lambda: b"")
         sql = int(url.split(":")[2].split("/")[0])
         wait_until(lambda: is_answering(f"http://127.0.0.1:{sql}/status/health"), within_seconds=30)
         counted = "clickstream_port_refused_requests"

@@ -226,7 +226,7 @@ class Neighbours(Nobody):
         super().__init__()
         self._reasons = reasons
 
-    async def troubles(self) -> Mapping[str, str]:
+    async def not_ready_reasons(self) -> Mapping[str, str]:
         return {str(number): reason for number, reason in enumerate(self._reasons, 1)}
 
 

@@ -10,7 +10,7 @@ from support.topics.in_memory import MINUTE, fill, messages
 
 from collector.ledger import Halves, decode, encode, join
 from collector.metrics import Metrics, gather
-from collector.peers import LEDGER, METRICS, TROUBLE, Nobody, Peers
+from collector.peers import LEDGER, METRICS, NOT_READY_REASON, Nobody, Peers
 from topics.ledger import Received
 from topics.local.spools import spool_path
 
@@ -18,9 +18,9 @@ KEY = (MINUTE, "browser")
 HALVES = Halves({KEY: Received(3, {"invalid_time": 1})}, {"kafka": {KEY: {"stored": 2}}})
 
 
-def answers(trouble: str = "") -> Mapping[str, Callable[[], bytes]]:
+def answers(not_ready_reason: str = "") -> Mapping[str, Callable[[], bytes]]:
     return {
-        TROUBLE: lambda: msgspec.json.encode(trouble),
+        NOT_READY_REASON: lambda: msgspec.json.encode(not_ready_reason),
         METRICS: lambda: msgspec.json.encode("metrics"),
         LEDGER: lambda: encode(HALVES),
     }
@@ -46,11 +46,11 @@ def test_workers_ask_each_other(tmp_path: Path) -> None:
     async def work() -> None:
         first, second = Peers(tmp_path, "0", None), Peers(tmp_path, "1", None)
         async with first.answering(answers()), second.answering(answers("the topic is full")):
-            assert await first.troubles() == {"1": "the topic is full"}
-            assert await second.troubles() == {"0": ""}
+            assert await first.not_ready_reasons() == {"1": "the topic is full"}
+            assert await second.not_ready_reasons() == {"0": ""}
             assert await first.metrics() == {"1": "metrics"}
             assert list(await first.halves()) == [HALVES]
-        assert await first.troubles() == {}
+        assert await first.not_ready_reasons() == {}
 
     run(work)
 
@@ -59,11 +59,11 @@ def test_a_worker_that_has_died_is_none_and_its_number_is_free(tmp_path: Path) -
     async def work() -> None:
         peers = Peers(tmp_path, "0", None)
         server = await asyncio.start_unix_server(lambda _reader, writer: writer.close(), tmp_path / "1")
-        assert await peers.troubles() == {}  # it ended amid its answer
+        assert await peers.not_ready_reasons() == {}  # it ended amid its answer
         server.close()
-        assert await peers.troubles() == {}
+        assert await peers.not_ready_reasons() == {}
         async with Peers(tmp_path, "1", None).answering(answers()):
-            assert await peers.troubles() == {"1": ""}
+            assert await peers.not_ready_reasons() == {"1": ""}
 
     run(work)
 
@@ -85,7 +85,7 @@ def test_a_worker_that_does_not_answer_in_time_is_named_and_its_spool_is_read_fr
 
         server = await asyncio.start_unix_server(be_silent, folder / "1")
         async with Peers(folder, "2", topic).answering(answers()):
-            assert await peers.troubles() == {"1": "it does not answer", "2": ""}
+            assert await peers.not_ready_reasons() == {"1": "it does not answer", "2": ""}
             assert await peers.metrics() == {"1": "", "2": "metrics"}
             assert list(await peers.halves()) == [HALVES, Halves({}, {}), Halves({KEY: Received(2)}, {})]
         asked.set()
@@ -101,7 +101,7 @@ def test_the_only_one_counts_what_workers_have_left_behind(tmp_path: Path) -> No
     async def work() -> None:
         alone = Nobody(tmp_path)
         assert list(await alone.halves()) == [Halves({KEY: Received(2)}, {})]
-        assert (alone.name, await alone.troubles(), await alone.metrics(), await Nobody().halves()) == ("", {}, {}, [])
+        assert (alone.name, await alone.not_ready_reasons(), await alone.metrics(), await Nobody().halves()) == ("", {}, {}, [])
 
     run(work)
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minidruid.access import refusal_content
+from minidruid.access import denial_content
 from minidruid.settings import Settings
 from startup.port_guard import REASONS, PortGuard, RequestHead
 from startup.settings import SettingsError
@@ -16,8 +16,8 @@ WITH_TOKEN = PortGuard("HEADRACE_SAMPLE_ALLOWED_HOSTS", token="s3cret-token", op
 
 def reason(guard: PortGuard, *headers: tuple[str, str], method: str = "GET", target: str = "/", version: str = "1.1") -> str:
     fields = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers]
-    refusal = guard.refusal(RequestHead(method, target, version, fields))
-    return refusal.reason if refusal else ""
+    denial = guard.check(RequestHead(method, target, version, fields))
+    return denial.reason if denial else ""
 
 
 @pytest.mark.parametrize(
@@ -179,8 +179,8 @@ def test_a_port_with_a_token_takes_none_without_it(values: tuple[str, ...], expe
     st.text(),
 )
 def test_whatever_comes_has_an_answer_of_the_closed_set(headers: list[tuple[str, str]], target: str) -> None:
-    found = SQL.refusal(RequestHead("POST", target, "1.1", [(name.lower().encode(), value.encode("latin-1")) for name, value in headers]))
-    assert found is None or (found.reason in REASONS and found.to_json() and refusal_content(found))
+    found = SQL.check(RequestHead("POST", target, "1.1", [(name.lower().encode(), value.encode("latin-1")) for name, value in headers]))
+    assert found is None or (found.reason in REASONS and found.to_json() and denial_content(found))
 
 
 def test_the_names_in_settings_are_names() -> None:

@@ -55,14 +55,14 @@ def test_all_faults_are_told_at_once_under_the_variables_names() -> None:
 
 
 def test_probes_tell_whether_a_process_is_ready_and_why_not() -> None:
-    trouble = ["Kafka is away"]
-    probes = Probes("127.0.0.1", 0, GUARD, trouble=lambda: trouble[0], metrics=lambda: b"a_metric 1\n")
+    reasons = ["Kafka is away"]
+    probes = Probes("127.0.0.1", 0, GUARD, not_ready_reason=lambda: reasons[0], metrics=lambda: b"a_metric 1\n")
     url = f"http://127.0.0.1:{probes.port}"
     try:
         assert httpx.get(f"{url}/health/live", trust_env=False).json() == {"status": "live"}
         answer = httpx.get(f"{url}/health/ready", trust_env=False)
         assert (answer.status_code, answer.json()) == (503, {"status": "not ready", "message": "Kafka is away"})
-        trouble[0] = ""
+        reasons[0] = ""
         answer = httpx.get(f"{url}/health/ready", trust_env=False)
         assert (answer.status_code, answer.json()) == (200, {"status": "ready"})
         answer = httpx.get(f"{url}/metrics", trust_env=False)
@@ -75,4 +75,4 @@ def test_probes_tell_whether_a_process_is_ready_and_why_not() -> None:
 
 def test_a_port_that_another_process_has_is_told() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(ProbesError, match="is another one running"):
-        Probes("127.0.0.1", taken.getsockname()[1], GUARD, trouble=str, metrics=bytes)
+        Probes("127.0.0.1", taken.getsockname()[1], GUARD, not_ready_reason=str, metrics=bytes)

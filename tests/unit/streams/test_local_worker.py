@@ -141,16 +141,16 @@ def test_an_idle_worker_destroys_old_salts(converting: Converting) -> None:
 def test_a_worker_is_ready_once_it_has_dealt_with_what_waits_and_not_while_a_batch_fails_or_hangs(
     converting: Converting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert converting.worker.trouble() == "the converter has not finished its first batch"
+    assert converting.worker.not_ready_reason() == "the converter has not finished its first batch"
     converting.sink.fails = [OSError("disk full")]
     converting.reader.contents.append(a_message())
     with pytest.raises(OSError, match="disk"):
         converting.worker.step()
-    assert converting.worker.trouble() == "the converter has not finished its first batch"
+    assert converting.worker.not_ready_reason() == "the converter has not finished its first batch"
     converting.worker.step()
-    assert converting.worker.trouble() == ""
+    assert converting.worker.not_ready_reason() == ""
     monkeypatch.setattr(worker, "SILENCE_SECONDS", 0)
-    assert "the converter has finished nothing for" in converting.worker.trouble()
+    assert "the converter has finished nothing for" in converting.worker.not_ready_reason()
 
 
 def test_a_batch_takes_no_more_than_the_setting_says(tmp_path: Path) -> None:

@@ -191,7 +191,7 @@ def test_what_waits_for_a_slow_disk_has_a_bound(tmp_path: Path, monkeypatch: pyt
 
     async def work(topic: LocalTopic) -> None:
         waiting: list[asyncio.Future[None]] = []
-        while not topic.trouble():
+        while not topic.not_ready_reason():
             waiting.append(topic.append(messages(1, first=len(waiting), value=bytes(1000))))
             await asyncio.sleep(0)
         assert 9 <= len(waiting) <= 10
@@ -199,7 +199,7 @@ def test_what_waits_for_a_slow_disk_has_a_bound(tmp_path: Path, monkeypatch: pyt
             topic.append(messages(1))
         released.set()
         await asyncio.gather(*waiting)
-        assert topic.trouble() == ""
+        assert topic.not_ready_reason() == ""
         await topic.append(messages(1))
 
     with_topic(a_topic(tmp_path, disk=Disk(sync=sync)), work)

@@ -72,7 +72,7 @@ def test_below_the_reserve_nothing_is_taken_reading_goes_on_and_what_was_read_ma
         topic._space = space
         reader = LocalReader.open(tmp_path, "converter")
         sent = 0
-        while not (reason := topic.trouble()):
+        while not (reason := topic.not_ready_reason()):
             await topic.append(messages(1, first=sent, value=bytes(1000)))
             sent += 1
         assert reason.startswith("the disk is almost full")
@@ -82,9 +82,9 @@ def test_below_the_reserve_nothing_is_taken_reading_goes_on_and_what_was_read_ma
         entries = reader.read(0, 1000)
         assert len(entries) == sent
         reader.release(entries[-1].next_position)
-        await until(lambda: not topic.trouble())
+        await until(lambda: not topic.not_ready_reason())
         await topic.append(messages(1, first=sent))
-        assert topic.trouble() == ""
+        assert topic.not_ready_reason() == ""
 
     with_topic(a_topic(tmp_path, segment_bytes=5000), work)
 

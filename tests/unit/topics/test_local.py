@@ -268,7 +268,7 @@ def test_unread_bytes_have_a_bound_and_reading_makes_room(tmp_path: Path) -> Non
         assert 5 <= (await append_until_full(topic)).retry_after_seconds <= 30
         taken = read_from(reader, 0)
         assert 2000 <= topic.unread_bytes() < 2000 + 100  # the message that reaches the bound is the last that is taken
-        assert topic.trouble() == FULL
+        assert topic.not_ready_reason() == FULL
         reader.release(taken[-1].next_position)
 
         def is_taken() -> bool:
