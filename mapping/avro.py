@@ -1,7 +1,8 @@
 """Avro's binary encoding of single values (Avro 1.12, section Binary Encoding), as fast as Python gets: most are looked up, not made."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import cache
 from itertools import islice
 from struct import Struct
 from typing import Generic, TypeVar
@@ -27,6 +28,14 @@ def _sevens(number: int) -> bytes:
 
 LENGTHS = [varint(length) for length in range(TABLE)]
 INTEGERS = {number: varint(number) for number in range(-128, 2 * TABLE)}
+
+
+@cache
+def encoded_integers(branch: bytes, low: int, high: int) -> Mapping[int, bytes]:
+    """Return the bytes of the small integers of a range, each behind the branch of its union."""
+    return {number: branch + encoded for number, encoded in INTEGERS.items() if low <= number <= high}
+
+
 pack_double = Struct("<d").pack
 pack_float = Struct("<f").pack
 
@@ -59,9 +68,11 @@ def octets(content: bytes) -> bytes:
     return (LENGTHS[length] if length < TABLE else varint(length)) + content
 
 
-def text(content: str) -> bytes:
-    """Encode a text."""
-    return octets(content.encode())
+def text(text: str) -> bytes:
+    """Encode a text; `octets` once more, because a call in a call costs as much as the rest."""
+    content = text.encode()
+    length = len(content)
+    return (LENGTHS[length] if length < TABLE else varint(length)) + content
 
 
 class Remembered(Generic[Key, Made]):
@@ -77,13 +88,17 @@ class Remembered(Generic[Key, Made]):
     def make(self, key: Key) -> Made:
         """Make what is not known yet, and remember it."""
         made: Made = self._make(key)
+        self.remember(key, made)
+        return made
+
+    def remember(self, key: Key, made: Made) -> None:
+        """Remember what was made of a key, unless the key is long."""
         size = sum(map(sys.getsizeof, key)) if isinstance(key, tuple) else sys.getsizeof(key)
         if size <= self._max_key_bytes:
             self._bytes += size + 150 + sum(map(sys.getsizeof, made if isinstance(made, tuple) else (made,)))
             if self._bytes > self._max_bytes:
                 self._forget()
             self.known[key] = made
-        return made
 
     def _forget(self) -> None:
         """Forget what has been known longest; what is asked for again is made anew."""

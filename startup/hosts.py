@@ -2,16 +2,16 @@
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from functools import lru_cache
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BeforeValidator
 from pydantic_settings import NoDecode
 
-VERSIONS: Final = ("1.1", "1.0")
+VERSIONS: Final = frozenset({"1.1", "1.0"})
 _HOST: Final = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*)(?::[0-9]*)?")
-_cached_match = lru_cache(1024)(_HOST.fullmatch)  # most requests have one of a few hosts
+_MAX_VALID: Final = 1024
+_valid: Final[set[bytes]] = set()  # most requests have one of a few hosts
 MAX_HOST_BYTES: Final = 1024  # a host name has at most 253; a bound on the size of the cache
 _NAME: Final = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*")
 
@@ -21,15 +21,25 @@ def names_its_host(headers: Sequence[tuple[bytes, bytes]], fields: Mapping[bytes
     host = fields.get(b"host")
     if host is None:
         return version() == "1.0"
-    if version() not in VERSIONS or (len(fields) != len(headers) and sum(name == b"host" for name, _ in headers) > 1):
+    if len(fields) != len(headers) and sum(name == b"host" for name, _ in headers) > 1:
         return False
-    return _match(host) is not None
+    return version() in VERSIONS and (host in _valid or _is_valid(host))
+
+
+def _is_valid(host: bytes) -> bool:
+    """Whether a Host is valid; most requests name one of a few, which are remembered."""
+    if _match(host) is None:
+        return False
+    if len(_valid) >= _MAX_VALID:
+        _valid.clear()
+    _valid.add(host)
+    return True
 
 
 def _match(host: bytes) -> re.Match[bytes] | None:
     """Match a Host; return None if it is not valid."""
     host = host.rstrip(b" \t")
-    return _cached_match(host) if len(host) <= MAX_HOST_BYTES else None
+    return _HOST.fullmatch(host) if len(host) <= MAX_HOST_BYTES else None
 
 
 def is_local_host(host: bytes, allowed: Collection[str]) -> bool:

@@ -47,7 +47,7 @@ def read_query(query: bytes) -> Query:
     first = dict(zip(pairs, pairs))  # noqa: B905  (their number is even)
     if 2 * len(first) != count:
         return _read_unusual(query)  # a name comes more than once
-    return Query(first, None, len(decoded.translate(None, _NO_CONTROL)) >= count or holds_unwanted(decoded))
+    return Query(first, None, len(decoded.translate(None, _NO_CONTROL)) >= count or (not decoded.isascii() and holds_unwanted(decoded)))
 
 
 def _read_unusual(query: bytes) -> Query:

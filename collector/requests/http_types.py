@@ -35,6 +35,7 @@ class Request(msgspec.Struct, gc=False):
     body: bytes
     fields: Mapping[bytes, bytes]  # the headers by name
     seen: Seen | None = None  # whose it is, as soon as an intake has found that out
+    networks: Sequence[str] = ()  # those that limits are for, the narrowest first
 
     @classmethod
     def of(cls, method: str, path: str, query: bytes, headers: Sequence[Header], peer: str | None, body: bytes) -> "Request":

@@ -11,7 +11,7 @@ from collector.metrics import Metrics
 from collector.requests.client_ip import AddressReader
 from collector.requests.cors import Origins, Readers
 from collector.requests.http_types import Answer, EventSource, Outcome, Request, later, too_much, turned_away
-from collector.requests.rates import Rates
+from collector.requests.rates import BYTES, REQUESTS, SECONDS_OF_REQUEST, Rates
 from collector.requests.readiness import Readiness
 from topics.topic import TopicError, TopicFull, TopicWriter, stored_bytes
 
@@ -56,15 +56,17 @@ class Intake:
             return
         received_at = int(began * 1000)
         refusal = refusal or self._fault(request)
-        is_large = len(request.body) + len(request.query) > LARGE_BYTES
-        work_from = thread_time() if is_large else 0.0
-        outcome = self._source.take(request, received_at) if refusal is None else self._source.refuse(refusal, received_at)
-        work_seconds = thread_time() - work_from if is_large else 0.0
-        is_stored = self._store(outcome, readers or self._origins.strangers, began, respond)
-        networks = request.seen.networks if request.seen else UNKNOWN
-        if self._rates is not None and networks:
-            size = stored_bytes(outcome.messages) + stored_bytes(outcome.copies) if is_stored else 0
-            self._rates.charge(networks, began, size=size, work_seconds=work_seconds)
+        if refusal is not None:
+            outcome = self._source.refuse(refusal, received_at)
+        elif len(request.body) <= LARGE_BYTES:
+            outcome = self._source.take(request, received_at)
+        else:
+            outcome = self._take_large(request, received_at, began)
+        if self._store(outcome, readers or self._origins.strangers, began, respond) and self._rates is not None:
+            size = stored_bytes(outcome.messages)
+            if outcome.copies:
+                size += stored_bytes(outcome.copies)
+            self._rates.charge(request.networks, began, BYTES, size)
 
     def too_large(self) -> Rejection:
         """Say that a body has too many bytes."""
@@ -75,13 +77,23 @@ class Intake:
         if self._readiness.closed_because:
             return later(self._readiness.closed_because, 5)
         request.seen = seen = self._addresses.read(request.peer or "", request.fields.get(b"x-forwarded-for", b""))
-        if self._rates is not None and (wait := self._rates.take(seen.networks if seen else UNKNOWN, now)):
+        request.networks = networks = UNKNOWN if seen is None else seen.networks
+        if self._rates is not None and (wait := self._rates.take(networks, now)):
             self.metrics.refused[wait.reason] += 1
             return too_much(wait)
         if readers is None:
             self.metrics.refused[RejectReason.ORIGIN_NOT_ALLOWED] += 1
             return FOREIGN
         return None
+
+    def _take_large(self, request: Request, received_at: int, began: float) -> Outcome:
+        """Take a request that may make the work of several, and then counts as many."""
+        work_from = thread_time()
+        outcome = self._source.take(request, received_at)
+        more_requests = (thread_time() - work_from) / SECONDS_OF_REQUEST - 1
+        if self._rates is not None and more_requests > 0:
+            self._rates.charge(request.networks, began, REQUESTS, more_requests)
+        return outcome
 
     def _fault(self, request: Request) -> Rejection | None:
         if not request.body:
@@ -135,7 +147,8 @@ class Intake:
     def _count(self, outcome: Outcome, seconds: float) -> None:
         metrics = self.metrics
         metrics.answers[outcome.answer.status] += 1
-        metrics.unknown_keys += outcome.unknown_keys
+        if outcome.unknown_keys:
+            metrics.unknown_keys += outcome.unknown_keys
         if outcome.refused:
             metrics.refused[outcome.refused] += 1
         if outcome.messages:

@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from math import ceil, inf
+from math import ceil
 from typing import Final, NamedTuple
 
 from collector.events.event import RejectReason
@@ -11,7 +11,7 @@ MAX_NETWORKS: Final = 100_000  # the one that was silent longest is forgotten: i
 WIDER: Final = 16  # so many times the allowance of a network has the wider one around it
 SECONDS_OF_REQUEST: Final = 0.005  # of a processor; what takes longer counts as several requests
 _MINUTE: Final = 60.0
-_REQUESTS, _BYTES = 0, 1
+REQUESTS, BYTES = 0, 1  # the allowances
 
 
 class Wait(NamedTuple):
@@ -29,60 +29,62 @@ class Rates:
     """
 
     def __init__(self, requests_per_second: float, burst: int, bytes_per_minute: int) -> None:
-        self._seconds_of_request = 1 / requests_per_second if requests_per_second else 0.0
-        self._longest = burst * self._seconds_of_request
-        self._seconds_of_byte = _MINUTE / bytes_per_minute if bytes_per_minute else 0.0
+        seconds_of_request = 1 / requests_per_second if requests_per_second else 0.0
+        self._seconds_of_one = (seconds_of_request, _MINUTE / bytes_per_minute if bytes_per_minute else 0.0)
+        self._seconds_of_all = (burst * seconds_of_request, _MINUTE)
         self._full_at: OrderedDict[str, list[float]] = OrderedDict()
 
     def take(self, networks: Sequence[str], now: float) -> Wait | None:
-        """Take a request from the allowances of a client; or nothing, if it has to wait."""
-        held, cost = self._full_at, self._seconds_of_request
+        """Take a request from the allowances of a client; return why and how long it has to wait if one of them is used up."""
+        held, cost = self._full_at, self._seconds_of_one[REQUESTS]
         for network in networks:
             if (full_at := held.get(network)) is None:
                 full_at = self._add(network)
             else:
                 held.move_to_end(network)
-            used = full_at[_REQUESTS] - now
-            if used > 2.001 * self._longest:  # more than can ever be: the clock was set back
-                full_at[_REQUESTS] = now
-            elif (missing := used + cost - self._longest) > 1e-6:
-                return Wait(RejectReason.TOO_MANY_REQUESTS, ceil(missing))
-            used = full_at[_BYTES] - now
-            if used > 2.001 * _MINUTE:
-                full_at[_BYTES] = now
-            elif used >= _MINUTE:
-                return Wait(RejectReason.TOO_MANY_BYTES, ceil(used - _MINUTE) + 1)
-            cost /= WIDER
-        cost = self._seconds_of_request
-        for network in networks:
-            _use(held[network], _REQUESTS, now, cost)
+            if (full_at[0] > now or full_at[1] > now) and (wait := self._wait(full_at, now, cost)):
+                self._give_back(networks[: networks.index(network)])
+                return wait
+            until = full_at[0]
+            full_at[0] = (until if until > now else now) + cost  # noqa: FURB136 - a call takes three times as long
             cost /= WIDER
         return None
 
-    def charge(self, networks: Sequence[str], now: float, *, size: int, work_seconds: float) -> None:
-        """Charge the bytes that a request stored; and one that made the work of several for as many."""
-        bytes_cost = size * self._seconds_of_byte
-        work_cost = (work_seconds / SECONDS_OF_REQUEST - 1) * self._seconds_of_request if work_seconds else 0.0
+    def charge(self, networks: Sequence[str], now: float, allowance: int, amount: float) -> None:
+        """Charge the `BYTES` that a request stored, or so many more `REQUESTS` to one that made the work of several."""
+        cost, latest = amount * self._seconds_of_one[allowance], now + 2 * self._seconds_of_all[allowance]
         for network in networks:
-            full_at = self._full_at.get(network)
-            if full_at is not None:  # or else it was forgotten since it was taken
-                _use(full_at, _BYTES, now, bytes_cost, 2 * _MINUTE)
-                if work_cost > 0:
-                    _use(full_at, _REQUESTS, now, work_cost, 2 * self._longest)
-            bytes_cost, work_cost = bytes_cost / WIDER, work_cost / WIDER
+            if full_at := self._full_at.get(network):  # or else it was forgotten since it was taken
+                until = full_at[allowance]
+                until = (until if until > now else now) + cost  # noqa: FURB136 - a call takes three times as long
+                full_at[allowance] = until if until < latest else latest  # noqa: FURB136
+            cost /= WIDER
+
+    def _wait(self, full_at: list[float], now: float, cost: float) -> Wait | None:
+        """Return why and how long a network has to wait; a debt that can never be is forgiven, for the clock was set back."""
+        for allowance, reason in ((REQUESTS, RejectReason.TOO_MANY_REQUESTS), (BYTES, RejectReason.TOO_MANY_BYTES)):
+            most = self._seconds_of_all[allowance]
+            missing = full_at[allowance] - now - most
+            if missing > 1.001 * most:
+                full_at[allowance] = now
+            elif allowance == REQUESTS and missing + cost > 1e-6:
+                return Wait(reason, ceil(missing + cost))
+            elif allowance == BYTES and missing >= 0:
+                return Wait(reason, ceil(missing) + 1)
+        return None
+
+    def _give_back(self, networks: Sequence[str]) -> None:
+        """Give a request back to networks that had it taken before a wider one was found to have none left."""
+        cost = self._seconds_of_one[REQUESTS]
+        for network in networks:
+            self._full_at[network][REQUESTS] -= cost
+            cost /= WIDER
 
     def _add(self, network: str) -> list[float]:
         full_at = self._full_at[network] = [0.0, 0.0]
         if len(self._full_at) > MAX_NETWORKS:
             self._full_at.popitem(last=False)
         return full_at
-
-
-def _use(full_at: list[float], what: int, now: float, cost: float, longest: float = inf) -> None:
-    """Use some seconds of an allowance, and owe no more than so many."""
-    until = full_at[what]
-    until = (until if until > now else now) + cost  # noqa: FURB136 - runs twice for each request, and a call takes three times as long
-    full_at[what] = until if until < now + longest else now + longest  # noqa: FURB136
 
 
 def make_rates(requests_per_second: float, burst: int, bytes_per_minute: int) -> Rates | None:

@@ -4,13 +4,15 @@ What depends on one text that repeats (an address, an agent) is worked out once 
 the rest is straight-line code in the mapping's own order.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeAlias
 
 from mapping import avro
 from mapping.compilation.specialization import fitted, resolved
-from mapping.compilation.targets import Target, targets
-from mapping.dsl.expressions import Call, Expression, Input, Literal, inputs_of, operations_of
+from mapping.compilation.targets import WHOLE, Target, targets
+from mapping.dsl.expressions import ANSWERS_ABSENT, Call, Expression, Input, Literal, expressions_in, inputs_of, operations_of
 from mapping.dsl.inputs import ARGUMENTS, FACTS, Fact
 from mapping.dsl.statements import Assign, Exit, Plan, Section, Statement, Stop, When, assignments, has_jumps
 from mapping.operations.registry import CHANGING, INLINE, RANGED, Functions
@@ -25,25 +27,33 @@ class Code:
     def __init__(self, facts: Mapping[str, Fact], places: Mapping[str, str] | None = None, *, has_ranges: bool) -> None:
         self.lines: list[str] = []
         self.finds_implausible = False  # whether a number can turn out to be out of its range
+        self.small_numbers: dict[str, Mapping[int, bytes]] = {}  # tables that the code looks numbers up in
         self.field = ""  # which the rule fills
         self._facts, self._has_ranges = facts, has_ranges
         self._places = places or {}  # variables that hold what a fact is made of
         self._indent = 1
         self._scopes: list[dict[Expression, str]] = [{}]
+        self._present = [""]  # the variables of which open blocks know that they hold a value
         self._count = 0
 
     def emit(self, line: str) -> None:
         self.lines.append("    " * self._indent + line)
 
-    def open(self, line: str) -> None:
-        """Begin a block; what is worked out in it is forgotten after it, since it may not have run."""
+    def open(self, line: str, present: str = "") -> None:
+        """Begin a block in which a variable may be present; what is worked out in it is forgotten after it, since it may not have run."""
         self.emit(line)
         self._indent += 1
         self._scopes.append({})
+        self._present.append(present)
 
     def close(self) -> None:
         self._indent -= 1
         self._scopes.pop()
+        self._present.pop()
+
+    def guard(self, value: Expression, name: str) -> str:
+        """Return the test that a statement needs before it uses the variable of a value; empty if it surely holds one."""
+        return "" if value.is_always or name in self._present else f"if {name} is not None: "
 
     def name_of(self, expression: Expression) -> str:
         """Give the variable that holds a value, working it out if no open block has it yet."""
@@ -78,7 +88,7 @@ class Code:
             return INLINE[call.operation].format(*names)
         code = f"{call.operation}({', '.join(names)})"
         first = call.arguments[0]
-        is_always = not isinstance(first, Input | Call) or first.is_always
+        is_always = not isinstance(first, Input | Call) or first.is_always or names[0] in self._present
         return code if is_always else f"None if {names[0]} is None else {code}"
 
     def _hold_to_range(self, call: Call, name: str) -> None:
@@ -90,6 +100,28 @@ class Code:
         self.emit(f"        {name} = None; is_implausible = True; implausible += ({field or self.field!r},)")
         if is_whole:
             self.emit(f"    elif {name}.__class__ is not int: {name} = int({name})")
+
+    def assign_in_range(self, target: Target, call: Call) -> None:
+        """Write a number into its field if it is in its range; most whole ones are looked up, which needs no comparison."""
+        number, low, high, field, is_whole = call.arguments
+        assert isinstance(number, Input | Call)  # a literal has no range
+        name = self.name_of(number)
+        if guard := self.guard(number, name):
+            self.open(guard.rstrip())
+        self.finds_implausible = True
+        test = "if"
+        if is_whole and target.kind in WHOLE:
+            self.small_numbers[f"small_{target.name}"] = avro.encoded_integers(target.branch, low, high)
+            self.emit(f"encoded = small_{target.name}.get({name})")
+            self.emit(f"if encoded is not None: f_{target.name} = encoded")
+            test = "elif"
+        self.emit(f"{test} {low!r} <= {name} <= {high!r}:")
+        if is_whole:
+            self.emit(f"    whole = int({name})")
+        self.emit(f"    f_{target.name} = {target.encoder(call, 'whole' if is_whole else name)}")
+        self.emit(f"else: is_implausible = True; implausible += ({field or target.name!r},)")
+        if guard:
+            self.close()
 
     def _argument(self, argument: object) -> str:
         if isinstance(argument, Input | Literal | Call):
@@ -107,6 +139,13 @@ class Compiler:
         self.targets = list(targets(schema, is_strict=is_strict))
         self._by_name = {target.name: target for target in self.targets}
         self._assigned = {assign.field for assign, _ in assignments(self._statements)}
+        self._uses = Counter(
+            part
+            for assign, conditions in assignments(self._statements)
+            for expression in (self._value(assign), *conditions)
+            for part in expressions_in(expression)
+        )
+        self.small_numbers: dict[str, Mapping[int, bytes]] = {}
         self._implausible: set[str] = set()  # the repeated texts that may be numbers out of their range
         self._groups = {} if has_jumps(self._statements) else self._find_groups()
 
@@ -126,6 +165,10 @@ class Compiler:
         """Give the source: a function for each repeated text, and `encode`."""
         functions = [self._group_function(name) for name in dict.fromkeys(self._groups.values())]
         return "\n\n".join([*functions, self._encode_function()]) + "\n"
+
+    def may_be_implausible(self, name: str) -> bool:
+        """Whether numbers that follow from a repeated text can be out of their range."""
+        return name in self._implausible
 
     def repeated_texts(self) -> list[str]:
         """Name the repeated texts that have a function of their own."""
@@ -153,8 +196,9 @@ class Compiler:
         if code.finds_implausible:
             self._implausible.add(name)
             code.lines.insert(0, "    implausible = ()")
-            results.append("implausible")
-        code.emit(f"return {results[0]}" if len(results) == 1 else f"return ({', '.join(results)})")
+        self.small_numbers |= code.small_numbers
+        made = results[0] if len(results) == 1 else f"({', '.join(results)})"
+        code.emit(f"return {made}, implausible" if name in self._implausible else f"return {made}")
         return f"def make_{name}({name}):\n" + "\n".join(code.lines)
 
     def _encode_function(self) -> str:
@@ -167,20 +211,22 @@ class Compiler:
         if code.finds_implausible or self._implausible:
             code.emit("if is_implausible: report(implausible)")
         code.emit(f"return join(({', '.join(['prefix', *self._parts()])},))")
+        self.small_numbers |= code.small_numbers
         return f"def encode({', '.join(ARGUMENTS)}):\n" + "\n".join(code.lines)
 
     def _look_up(self, code: Code, name: str) -> None:
         parts = [f"s_{name}_{number}" for number in range(len(self._segments(name)))]
-        if name in self._implausible:
-            parts.append(f"i_{name}")
         key = self._facts[name].place
         found = parts[0] if len(parts) == 1 else f"s_{name}"
         code.emit(f"{found} = known_{name}({key})")
-        code.emit(f"if {found} is None: {found} = new_{name}({key})")
+        code.emit(f"if {found} is None:")
+        if name in self._implausible:
+            code.emit(f"    {found}, found = new_{name}({key})")
+            code.emit("    if found: is_implausible = True; implausible += found")
+        else:
+            code.emit(f"    {found} = new_{name}({key})")
         if len(parts) > 1:
             code.emit(f"{', '.join(parts)} = {found}")
-        if name in self._implausible:
-            code.emit(f"if i_{name}: is_implausible = True; implausible += i_{name}")
 
     def _parts(self) -> list[str]:
         """Give the variables and constants that make a message, in order."""
@@ -201,8 +247,11 @@ class Compiler:
         return [*parts, repr(constant)] if constant else parts
 
     def _body(self, code: Code, statements: list[Statement], fields: set[str]) -> None:
+        always: set[str] = set()
+        if not has_jumps(statements):
+            always = {one.field for one in statements if isinstance(one, Assign) and one.value.is_always}
         for target in self.targets:
-            if target.name in fields and target.unset is not None:
+            if target.name in fields - always and target.unset is not None:
                 code.emit(f"f_{target.name} = {target.unset!r}")
         if has_jumps(statements):
             code.emit("stopped = False")
@@ -244,15 +293,40 @@ class Compiler:
         code.close()
         code.emit("if stopped: break")
 
+    def _value(self, assign: Assign) -> Expression:
+        """Return the value of a rule, converted to the type of its field."""
+        has_text = "parameters_text" in self._facts
+        value = self._by_name[assign.field].converted(assign.value, has_parameters_text=has_text, has_ranges=self._has_ranges)
+        return resolved(value, self._kind)
+
     def _assign(self, code: Code, assign: Assign) -> None:
         target = self._by_name[assign.field]
         code.field = assign.field
-        value = resolved(
-            target.converted(assign.value, has_parameters_text="parameters_text" in self._facts, has_ranges=self._has_ranges), self._kind
-        )
-        name = code.name_of(value)
-        guard = "" if value.is_always else f"if {name} is not None: "
-        code.emit(f"{guard}f_{target.name} = {target.encoder(value, name)}")
+        value = self._value(assign)
+        origin = self._origin(value)
+        if origin is not None:  # most events lack it, and then one test is enough
+            name = code.name_of(origin)
+            code.open(f"if {name} is not None:", name)
+        if isinstance(value, Call) and value.operation in RANGED and self._has_range(value) and self._uses[value] == 1:
+            code.assign_in_range(target, value)
+        else:
+            name = code.name_of(value)
+            code.emit(f"{code.guard(value, name)}f_{target.name} = {target.encoder(value, name)}")
+        if origin is not None:
+            code.close()
+
+    def _has_range(self, value: Call) -> bool:
+        return isinstance(value.arguments[0], Input | Call) and (self._has_ranges or value.operation != "plausible")
+
+    def _origin(self, value: Expression) -> Expression | None:
+        """Return what a value follows from by steps that nothing else needs, and that answer nothing where it is absent; None without."""
+        origin = value
+        while isinstance(origin, Call) and origin.operation not in ANSWERS_ABSENT and self._uses[origin] == 1:
+            first, *others = origin.arguments
+            if not isinstance(first, Input | Call) or any(isinstance(other, Input | Call) for other in others):
+                break
+            origin = first
+        return None if origin is value or origin.is_always else origin
 
 
 def compile_mapping(
@@ -274,10 +348,21 @@ def compile_mapping(
         "text": avro.text,
         "octets": avro.octets,
     }
-    exec(compile(compiler.source(), f"<generated from {plan.name}>", "exec"), namespace)  # noqa: S102 - the source is ours, from the operator's own mapping
+    source = compiler.source()
+    namespace |= compiler.small_numbers
+    exec(compile(source, f"<generated from {plan.name}>", "exec"), namespace)  # noqa: S102 - the source is ours, from the operator's own mapping
     for name in compiler.repeated_texts():
-        remembered = avro.Remembered[Any, Any](namespace[f"make_{name}"])
+        make = namespace[f"make_{name}"]
+        remembered = avro.Remembered[Any, Any](make)
         namespace[f"known_{name}"] = remembered.known.get
-        namespace[f"new_{name}"] = remembered.make
+        namespace[f"new_{name}"] = partial(_made, make, remembered) if compiler.may_be_implausible(name) else remembered.make
     encode: Encoder = namespace["encode"]
     return encode
+
+
+def _made(make: Callable[[Any], Any], remembered: avro.Remembered[Any, Any], text: Any) -> tuple[Any, Sequence[str]]:
+    """Make what follows from a text, and name the fields that were out of their range; remember it if there are none."""
+    made, implausible = make(text)
+    if not implausible:
+        remembered.remember(text, made)
+    return made, implausible

@@ -9,7 +9,7 @@ from mapping import avro
 from mapping.compilation import avro_json
 from mapping.compilation.avro_json import AvroJson, Encode
 from mapping.dsl.expressions import Call, Expression, Input, Type
-from mapping.dsl.inputs import RANGES, plausible
+from mapping.dsl.inputs import INSTANTS, RANGES, plausible
 
 _TAKES: Final[Mapping[str, frozenset[Type]]] = MappingProxyType(
     {
@@ -63,6 +63,9 @@ _ENCODERS: Final = MappingProxyType(
 )
 
 
+WHOLE: Final = frozenset({"int", "long"})  # kinds of fields that hold integers
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """One field of the schema; `kind` is its Avro type without null, `json` for a text that holds JSON."""
@@ -109,7 +112,8 @@ class Target:
         if self.kind == "boolean":
             yes, no = self.branch + b"\x01", self.branch + b"\x00"
             return f"({yes!r} if {variable} else {no!r})"
-        code = _ENCODERS[self.kind].format(variable)
+        is_instant = self.kind == "long" and isinstance(value, Input) and value.name in INSTANTS
+        code = f"instant({variable})" if is_instant else _ENCODERS[self.kind].format(variable)
         return f"{self.branch!r} + {code}" if self.branch else code
 
 

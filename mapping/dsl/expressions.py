@@ -10,6 +10,7 @@ Constant: TypeAlias = str | bool | int | float | tuple[str | int | tuple[str, ..
 # Operations that answer even where a value is absent, and those that have an answer wherever all their values are there.
 _ASKED = frozenset({"is_present", "is_absent", "equal", "digest"})
 _TOTAL = frozenset({"cut", "whole", "not", "and", "or", "to_hex_lower", "to_hex_upper", "to_base64"})
+ANSWERS_ABSENT = _ASKED | {"and", "or"}  # these have to be asked whatever is absent
 
 
 class Type(Enum):
@@ -91,3 +92,11 @@ def inputs_of(expression: Expression) -> Iterator[str]:
     elif isinstance(expression, Call):
         for part in parts_of(expression):
             yield from inputs_of(part)
+
+
+def expressions_in(expression: Expression) -> Iterator[Expression]:
+    """Return an expression and all that it is made of."""
+    yield expression
+    if isinstance(expression, Call):
+        for part in parts_of(expression):
+            yield from expressions_in(part)

@@ -51,6 +51,9 @@ TYPES: Final[Mapping[str, Type]] = MappingProxyType(
 )
 
 
+INSTANTS: Final = frozenset({"occurred_at", "received_at", "created_at"})  # milliseconds since 1970
+
+
 class Range(NamedTuple):
     """The numbers from `low` to `high`, both among them."""
 

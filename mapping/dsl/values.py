@@ -234,7 +234,11 @@ class Json(Value):
 
     def path(self, path: str) -> "Json":
         """The part at a JSONPath; one that may find several parts, such as $.items[*].sku, gives a list."""
-        return Json(Call("json_path", (self.expression, paths.read(path)), Type.JSON))
+        match paths.read(path):
+            case (paths.DEFINITE, None, str(name)):
+                return Json(Call("json_member", (self.expression, name), Type.JSON))
+            case steps:
+                return Json(Call("json_path", (self.expression, steps), Type.JSON))
 
     def value(self, name: str) -> Text:
         """The text of a property that is a text, a number or a boolean."""

@@ -77,6 +77,14 @@ def walk(value: object, how: str, function: str | None, *steps: Step) -> object:
     return found
 
 
+def member(value: object, name: str) -> object:
+    """Return what an object has by a name: the same as `walk` with this one step, which most paths have."""
+    if not isinstance(value, dict) or name not in value:
+        return None
+    found = value[name]
+    return NULL if found is None else found
+
+
 def _walked(value: object, steps: tuple[Step, ...]) -> object:
     for step in steps:
         if isinstance(value, dict):

@@ -107,6 +107,7 @@ _SAME_IN_BOTH: Final[Functions] = MappingProxyType(
         "to_hex_upper": lambda content: content.hex().upper(),
         "to_base64": digests.to_base64,
         "place_part": place_part,
+        "json_member": paths.member,
         "json_path": paths.walk,
         "json_int32": lambda value: scalars.json_integer(value, 32),
         "json_int64": lambda value: scalars.json_integer(value, 64),

@@ -19,9 +19,9 @@ class DiskSpace:
         self._directory, self._reserve_bytes, self._statvfs = directory, reserve_bytes, statvfs
         self._looked_at, self._written_bytes, self._shortage = float("-inf"), 0, ""
 
-    def shortage(self, writing_bytes: int = 0) -> str:
-        """Why nothing more should be written, empty when it may be; `writing_bytes` are on their way to the disk."""
-        self._written_bytes += writing_bytes
+    def shortage(self, written_bytes: int = 0) -> str:
+        """Return why nothing more should be written, empty when it may be; `written_bytes` were written since the last call."""
+        self._written_bytes += written_bytes
         now = time.monotonic()
         if now - self._looked_at >= LOOK_SECONDS or self._written_bytes >= LOOK_BYTES:
             self._looked_at, self._written_bytes = now, 0

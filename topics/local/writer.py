@@ -74,6 +74,7 @@ class LocalTopic:
     ) -> None:
         self._directory, self._log, self._lock_fd = directory, log, lock_fd
         self._space, self._no_space_until, self._deleted_at = DiskSpace(directory, reserve_bytes), 0.0, 0.0
+        self._shortage = self._space.shortage()  # the writer looks again behind what it writes
         self._max_unread_bytes, self._on_failure = max_unread_bytes, on_failure
         self._quiet_seconds = quiet_seconds
         self.recovered = log.recovered
@@ -122,7 +123,7 @@ class LocalTopic:
         """
         frames = [encode(message) for message in messages]
         size = sum(map(len, frames))
-        self._make_room(size)
+        self._make_room()
         group = self._gathering
         if group is None:
             group = self._gathering = _Group(asyncio.get_running_loop())
@@ -160,7 +161,7 @@ class LocalTopic:
             return FULL
         if self._pending_bytes >= MAX_PENDING_BYTES:
             return SLOW
-        return self._shortage(0) or ("the disk took nothing a moment ago" if time.monotonic() < self._no_space_until else "")
+        return self._look_at_disk() or ("the disk took nothing a moment ago" if time.monotonic() < self._no_space_until else "")
 
     def close(self) -> None:
         """Make durable what was taken, save the ledger, let go of the files. The last futures are done in the loop's next turn."""
@@ -172,7 +173,7 @@ class LocalTopic:
         self._thread.join()
         unlock(self._lock_fd)
 
-    def _make_room(self, size: int) -> None:
+    def _make_room(self) -> None:
         if self._is_closed:
             raise TopicFailed(f"{self._directory}: the topic is closed")
         least = self._log.end + self._pending_bytes - self._max_unread_bytes
@@ -182,12 +183,12 @@ class LocalTopic:
             raise _full(FULL)
         if self._pending_bytes >= MAX_PENDING_BYTES:
             raise _full(SLOW)
-        if shortage := self._shortage(size):
+        if self._shortage and (shortage := self._look_at_disk()):
             raise _full(shortage)
 
-    def _shortage(self, size: int) -> str:
-        """Why the disk is to take no more; then what the readers have passed is deleted, though nothing is written."""
-        shortage = self._space.shortage(size)
+    def _look_at_disk(self) -> str:
+        """Return why the disk is to take no more; then what the readers have passed is deleted, though nothing is written."""
+        self._shortage = shortage = self._space.shortage()
         if shortage and (now := time.monotonic()) - self._deleted_at >= UPKEEP_SECONDS:
             self._deleted_at = now
             self._queue.put(_Upkeep())
@@ -245,6 +246,7 @@ class LocalTopic:
                 self._log.delete_released()
             if group.frames:
                 self._log.store(group.frames, group.counts)
+                self._shortage = self._space.shortage(group.size)
         except NoSpace as error:
             group.error = _full("the disk is full")
             if time.monotonic() >= self._no_space_until:  # or else it was logged a moment ago

@@ -8,7 +8,7 @@ from support.collector.collectors import DEFAULTS, LocalCollector, a_body, an_ev
 from collector.events.event import RejectReason
 from collector.requests import rates
 from collector.requests.client_ip import AddressReader
-from collector.requests.rates import Rates
+from collector.requests.rates import BYTES, REQUESTS, Rates
 from collector.settings import Settings
 from collector.sources import Copy, Source
 
@@ -56,7 +56,7 @@ def test_so_many_bytes_are_stored_a_minute_and_the_request_that_overdraws_is_the
     sent = []
     for moment in range(600):
         if not taken(buckets, moment)[0]:
-            buckets.charge(["a"], 1000 + moment, size=1000, work_seconds=0)
+            buckets.charge(["a"], 1000 + moment, BYTES, 1000)
             sent.append(moment)
     assert sent[:7] == list(range(7))
     assert len(sent) == pytest.approx(7 + 60, abs=2)  # a minute's at once, then 6,000 a minute
@@ -68,17 +68,17 @@ def test_a_request_that_makes_the_work_of_several_counts_as_many() -> None:
     sent = 0
     for step in range(60 * 100):
         if taken(buckets, step / 100) == [0]:
-            buckets.charge(["a"], 1000 + step / 100, size=0, work_seconds=0.05)
+            buckets.charge(["a"], 1000 + step / 100, REQUESTS, 9)
             sent += 1
     assert sent == pytest.approx((200 + 60 * 20) / 10, abs=2)
-    buckets.charge(["a"], 5000, size=0, work_seconds=1000)
+    buckets.charge(["a"], 5000, REQUESTS, 200_000)
     assert [buckets.take(["a"], at) is None for at in (5000, 5009.9, 5010.2)] == [False, False, True]
 
 
 def test_a_debt_of_bytes_is_at_most_a_minute_and_a_clock_that_was_set_back_forgives_it() -> None:
     buckets = Rates(0, 200, 1000)
     assert buckets.take(["a"], 5000) is None
-    buckets.charge(["a"], 5000, size=10**9, work_seconds=0)
+    buckets.charge(["a"], 5000, BYTES, 10**9)
     assert buckets.take(["a"], 5000) == (RejectReason.TOO_MANY_BYTES, 61)
     assert buckets.take(["a"], 5060.5) is None
     assert buckets.take(["a"], 0) is None
@@ -88,11 +88,11 @@ def test_the_networks_of_one_site_of_ipv6_have_sixteen_times_the_allowance_of_on
     buckets = Rates(1, 1, 1000)
     assert [taken(buckets, 0, networks=[f"{number}", "site"]) for number in range(17)] == [[0]] * 16 + [[1]]
     assert taken(buckets, 1.1, networks=["0", "site"]) == [0]
-    buckets.charge(["0", "site"], 2000, size=1000, work_seconds=0)
+    buckets.charge(["0", "site"], 2000, BYTES, 1000)
     assert taken(buckets, 1000, networks=["0", "site"]) == [1]
     assert taken(buckets, 1000, networks=["1", "site"]) == [0]
     for number in range(15):
-        buckets.charge([f"{number}", "site"], 2000, size=1000, work_seconds=0)
+        buckets.charge([f"{number}", "site"], 2000, BYTES, 1000)
     assert taken(buckets, 1000, networks=["99", "site"]) == [1]
 
 
