@@ -1,4 +1,4 @@
-"""What several attacks need running."""
+"""Fixtures of the attack tests."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""What one visitor can do to the figures: every number within its range, whatever was sent, and every event still counted."""
+"""The influence of one visitor on the figures: every number stays in its range, whatever was sent, and every event is counted."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""What is kept on disk is closed to other users, and files that were cut short or changed by hand are refused with the remedy."""
+"""Files on disk are private to their owner, and truncated or edited files are rejected with a remedy."""
 
 import json
 import os
@@ -93,11 +93,11 @@ def test_a_collector_does_not_start_on_a_key_that_was_cut_short(tmp_path: Path, 
     (tmp_path / "secrets").mkdir()
     (tmp_path / "secrets" / "key").write_text(content)
     process = start_process(tmp_path)
-    _, told = process.communicate(timeout=20)
+    _, output = process.communicate(timeout=20)
     assert process.returncode == 1
-    assert "HEADRACE_COLLECTOR_KEY_FILE: " in told
-    assert "key: not a valid secret" in told
-    assert "write 64 hexadecimal digits into it, or delete it to generate a new one" in told
+    assert "HEADRACE_COLLECTOR_KEY_FILE: " in output
+    assert "key: not a valid secret" in output
+    assert "write 64 hexadecimal digits into it, or delete it to generate a new one" in output
 
 
 RUN: Mapping[str, Any] = {
@@ -160,7 +160,7 @@ def test_a_run_file_without_a_port_says_so(tmp_path: Path) -> None:
         State(tmp_path).running().url("sql")
 
 
-def test_a_run_file_that_is_a_folder_is_told(tmp_path: Path) -> None:
+def test_a_run_file_that_is_a_folder_is_reported(tmp_path: Path) -> None:
     (tmp_path / "run.json").mkdir()
     with pytest.raises(CommandError, match=r"run\.json cannot be read: Is a directory"):
         State(tmp_path).read_run()
@@ -242,10 +242,10 @@ def test_converters_agree_on_another_salt_when_the_clock_of_one_was_ahead() -> N
     assert len(topic.values) == written
 
 
-def test_what_is_no_salt_on_the_topic_is_passed_over() -> None:
+def test_a_message_that_is_not_a_salt_is_skipped() -> None:
     topic = Topic()
-    told = {"day": DAY, "secret": "", "made_at": NOW}
-    topic.values = [b"", b"null", b"{", msgspec.json.encode(told), msgspec.json.encode(told | {"secret": 5})]
+    output = {"day": DAY, "secret": "", "made_at": NOW}
+    topic.values = [b"", b"null", b"{", msgspec.json.encode(output), msgspec.json.encode(output | {"secret": 5})]
     salts = Salts(SharedSalts(topic.reader()))
     assert salts.of(DAY) is None
     salts.renew([DAY], NOW)

@@ -50,7 +50,7 @@ def test_what_is_not_http_1_is_refused(port: Port, line: str, host: str) -> None
     assert re.match(rb"HTTP/1\.[01] [45]\d\d ", status), status
 
 
-def test_a_request_without_a_version_is_told_that_it_is_not_valid(port: Port) -> None:
+def test_a_request_without_a_version_is_rejected_as_not_valid(port: Port) -> None:
     for path in (*port.paths, "/nowhere"):
         assert answer_to(port, f"GET {path}\r\n\r\n".encode())[0].split()[1] == b"400"
 

@@ -33,9 +33,9 @@ def test_a_store_of_twelve_million_events_takes_new_ones_and_knows_the_first_aft
     for start in (1, 2):
         write_topic(tmp_path, range(NEW * start))
         write_topic(tmp_path, range(NEW * start, NEW * (start + 1)))
-        repeats = NEW * sum(range(start + 1))
+        duplicates = NEW * sum(range(start + 1))
         with a_store(tmp_path) as (_, url):  # killed at the end
-            wait_until(lambda: accounted(tmp_path) + accounted(tmp_path, "duplicates") == NEW * (start + 1) + repeats, within_seconds=80)  # noqa: B023
+            wait_until(lambda: accounted(tmp_path) + accounted(tmp_path, "duplicates") == NEW * (start + 1) + duplicates, within_seconds=80)  # noqa: B023
             assert (accounted(tmp_path), count(url)) == (NEW * (start + 1), NEW * (start + 1))
     store = open_store(tmp_path)
     with store.cursor() as cursor:

@@ -61,7 +61,7 @@ WRITTEN = {
     "in brackets": f"<{NAME}@{DOMAIN}>,",
 }
 ONLY_IN_TEXTS = {"quoted-printable": f"{NAME}=40{DOMAIN}", "backslash in hexadecimal": f"{NAME}\\x40{DOMAIN}"}
-NO_ADDRESSES = (
+NOT_EMAILS = (
     "@anna.secret",
     "vue@3.2.1",
     "pkg@1.2.3-beta1",
@@ -90,7 +90,7 @@ def traces(record: Mapping[str, Any]) -> list[str]:
 
 
 @pytest.mark.parametrize("written", WRITTEN.values(), ids=WRITTEN)
-def test_an_address_is_masked_wherever_it_stands_however_it_is_written(written: str) -> None:
+def test_an_email_is_masked_wherever_it_occurs_however_it_is_written(written: str) -> None:
     escaped = written.replace("#", "%23").replace("?", "%3F").replace(" ", "%20")
     record = one(
         url=f"https://shop.example/reset/{escaped}/now?utm_term={escaped.replace('&', '%26')}",
@@ -110,29 +110,29 @@ def test_an_address_is_masked_wherever_it_stands_however_it_is_written(written: 
 
 
 @pytest.mark.parametrize("written", ONLY_IN_TEXTS.values(), ids=ONLY_IN_TEXTS)
-def test_what_is_an_address_in_a_text_only_is_masked_there(written: str) -> None:
+def test_an_email_in_a_text_only_is_masked_there(written: str) -> None:
     record = one(title=f"Mail for {written}", parameters={"who": written})
     assert traces(record) == []
 
 
-@pytest.mark.parametrize("text", NO_ADDRESSES)
-def test_what_is_no_address_stays(text: str) -> None:
+@pytest.mark.parametrize("text", NOT_EMAILS)
+def test_text_that_is_not_an_email_stays(text: str) -> None:
     record = one(title=text, parameters={"k": text})
     assert record["page_title"] == text
     assert json.loads(record["parameters"]) == {"k": text}
 
 
-def test_a_sites_own_masking_is_switched_off_by_settings_and_addresses_on_the_web_stay_masked() -> None:
-    address = f"{NAME}@{DOMAIN}"
+def test_a_sites_own_masking_is_switched_off_by_settings_and_urls_stay_masked() -> None:
+    url = f"{NAME}@{DOMAIN}"
     collector = LocalCollector(Settings(mask_titles=False, mask_parameters=False))
-    collector.send(a_body(an_event(title=address, product_id=address, parameters={"k": address}, url=f"https://a.example/{address}")))
+    collector.send(a_body(an_event(title=url, product_id=url, parameters={"k": url}, url=f"https://a.example/{url}")))
     record = collector.records[0]
-    assert (record["page_title"], record["product_id"], record["parameters"]) == (address, address, f'{{"k":"{address}"}}')
+    assert (record["page_title"], record["product_id"], record["parameters"]) == (url, url, f'{{"k":"{url}"}}')
     assert record["page_path"] == f"/{MASK}"
 
 
 @given(st.text(max_size=40), st.sampled_from([*WRITTEN.values()]), st.text(max_size=40))
-def test_no_text_around_an_address_keeps_it(before: str, written: str, after: str) -> None:
+def test_no_text_around_an_email_keeps_it(before: str, written: str, after: str) -> None:
     assert "secret" not in mask(f"{before} {written} {after}")
 
 
@@ -140,7 +140,7 @@ def test_no_text_around_an_address_keeps_it(before: str, written: str, after: st
 def test_masking_twice_is_masking_once(text: str) -> None:
     once = mask(text)
     assert mask(once) == once
-    assert not holds_email(once) or once == text  # an address of which nothing stands in front of the sign
+    assert not holds_email(once) or once == text  # an address with nothing before the @
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def without_party(kind: str, **event: Any) -> Record:
 
 @pytest.mark.parametrize("kind", NO_PARTY)
 @pytest.mark.parametrize("name", CLICK_IDS)
-def test_a_click_is_not_told_from_another_of_who_says_no_and_the_channel_stays(kind: str, name: str) -> None:
+def test_clicks_of_a_visitor_who_opted_out_are_not_distinguished_and_the_channel_stays(kind: str, name: str) -> None:
     value = "Cj0KCQ-canary_7"
     inner = quote(f"https://b.example/?{name}={value}&z=1", safe="")
     record = without_party(
@@ -201,7 +201,7 @@ def test_a_click_id_stays_whole_where_nobody_says_no() -> None:
 
 
 @pytest.mark.parametrize("name", PERSONAL_IDS)
-def test_what_stands_for_one_person_is_in_no_address_and_never_kept_of_who_says_no(name: str) -> None:
+def test_a_click_id_of_one_person_is_in_no_url_and_never_kept_for_visitors_who_opted_out(name: str) -> None:
     assert "canary" not in one(url=f"https://shop.example/?{name}=canary")["page_url"]
     record = without_party("GPC", parameters={name: "canary", "link": f"https://a.example/?x=1&{name}=canary"})
     assert "canary" not in record["parameters"]
@@ -219,7 +219,7 @@ def test_what_stands_for_one_person_is_in_no_address_and_never_kept_of_who_says_
         ("q=gclid", None),
     ],
 )
-def test_a_click_is_known_by_its_id_or_else_by_what_stands_in_for_it(query: str, click_id: str | None) -> None:
+def test_a_click_is_known_by_its_id_or_else_by_its_mark(query: str, click_id: str | None) -> None:
     record = one(url=f"https://shop.example/?{query}")
     assert record["click_id"] == click_id
     assert "canary" not in str(record)
@@ -237,7 +237,7 @@ def test_divoltes_pixel_and_json_leave_click_ids_out_too(header: tuple[str, str]
     assert (record["click_id"], json.loads(record["parameters"])) == ("gclid", {"gclid": "", "link": "/?fbclid=", "k": "v"})
 
 
-def test_divoltes_pixel_masks_addresses() -> None:
+def test_divoltes_pixel_masks_emails() -> None:
     collector = LocalCollector()
     collector.send(method="GET", path="/csc-event", query=a_query(u=f"(swho!{NAME}@{DOMAIN}!)", l=f"https://a.example/{NAME}%2540{DOMAIN}"))
     (record,) = collector.records
@@ -300,8 +300,8 @@ PLAIN_PATHS = (
 
 @pytest.mark.parametrize(("path", "expected"), PATHS)
 def test_the_secret_of_a_session_is_in_no_path_and_splits_no_page(path: str, expected: str) -> None:
-    address = f"https://shop.example{path.format(SECRET)}"
-    record = one(url=f"{address}?utm_source=x#top", referrer=f"{address}?y", target=address)
+    url = f"https://shop.example{path.format(SECRET)}"
+    record = one(url=f"{url}?utm_source=x#top", referrer=f"{url}?y", target=url)
     assert record["page_path"] == expected
     assert record["page_url"] == f"https://shop.example{expected}?utm_source=x"
     assert record["referrer"] == record["target"] == f"https://shop.example{expected}"
@@ -329,8 +329,10 @@ def test_characters_that_join_words_and_emoji_stay() -> None:
 
 
 def json_event(**parameters: Any) -> bytes:
-    told = {"event_id": "e1", "session_id": SESSION, "party_id": PARTY, "is_new_party": True, "is_new_session": True}
-    return json.dumps({**told, "event_type": "pageView", "client_timestamp_iso": "2026-01-01T00:00:00Z", "parameters": parameters}).encode()
+    identifiers = {"event_id": "e1", "session_id": SESSION, "party_id": PARTY, "is_new_party": True, "is_new_session": True}
+    return json.dumps(
+        {**identifiers, "event_type": "pageView", "client_timestamp_iso": "2026-01-01T00:00:00Z", "parameters": parameters}
+    ).encode()
 
 
 @pytest.mark.parametrize(("headers", "click"), [((), "canary"), ((("Sec-GPC", "1"),), ""), ((("DNT", "1"),), "")])
@@ -344,8 +346,8 @@ def test_an_event_of_a_server_is_masked_and_leaves_click_ids_out(headers: Sequen
     assert json.loads(record["parameters"]) == {"who": MASK, "gclid": click, "link": f"/?fbclid={click}"}
 
 
-def test_a_text_of_very_many_addresses_goes_whole() -> None:
-    addresses = [f"{NAME}{number}@{DOMAIN}" for number in range(110)]
-    record = one(title=" ".join(addresses), url=f"https://a.example/{'/'.join(addresses)}?utm_term={'/'.join(addresses)}")
+def test_a_text_of_very_many_emails_is_removed_whole() -> None:
+    emails = [f"{NAME}{number}@{DOMAIN}" for number in range(110)]
+    record = one(title=" ".join(emails), url=f"https://a.example/{'/'.join(emails)}?utm_term={'/'.join(emails)}")
     assert (record["page_title"], record["page_path"]) == (MASK, f"/{MASK}")
     assert traces(record) == []

@@ -1,4 +1,4 @@
-"""What one network can have stored, and what is left of a disk that others fill."""
+"""The bytes that one network can store, and the reserve on a disk that other programs fill."""
 
 import json
 import os
@@ -44,7 +44,7 @@ def size(folder: Path) -> int:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_network_has_so_many_bytes_stored_a_minute_and_its_neighbours_have_theirs(tmp_path: Path, workers: int) -> None:
+def test_a_network_has_a_limit_of_bytes_per_minute_and_its_neighbours_have_their_own(tmp_path: Path, workers: int) -> None:
     with running(tmp_path, bytes_per_minute=ALLOWED // workers, workers=workers) as collector:
         assert send(collector, [wide(number) for number in range(60)])[429, "too_many_bytes"] > 30
         assert sum(path.stat().st_size for path in tmp_path.rglob("*.segment")) < ALLOWED * 1.3

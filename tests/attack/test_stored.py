@@ -75,7 +75,7 @@ class Marks:
         return self(what, secrets.token_hex(16))
 
 
-ADDRESS = "full client IP, from the connection or a trusted `X-Forwarded-For`"
+CLIENT_IP = "full client IP, from the connection or a trusted `X-Forwarded-For`"
 AGENTS, OTHER, UNKNOWN = "`User-Agent`", "`Referer` and other headers", "unknown keys"
 PATH, SECRET, REFUSED = "path of the page", "session secret in a path (`;jsessionid=…`)", "any text of a rejected event"
 EMAIL, PARAMETERS = "e-mail address in a path, in any encoding", "event parameters, names and values"
@@ -84,10 +84,10 @@ numbers = iter(range(1, 250))
 
 
 def a_header(marks: Marks) -> dict[str, str]:
-    address = f"198.51.{next(numbers)}.{secrets.randbelow(200) + 20}"
-    cut = address.rpartition(".")[0] + ".0"
+    client_ip = f"198.51.{next(numbers)}.{secrets.randbelow(200) + 20}"
+    cut = client_ip.rpartition(".")[0] + ".0"
     return {
-        "x-forwarded-for": marks(ADDRESS, address) if marks("client IP truncated to /24 or /48", cut) else "",
+        "x-forwarded-for": marks(CLIENT_IP, client_ip) if marks("client IP truncated to /24 or /48", cut) else "",
         "user-agent": f"{AGENT} {marks(AGENTS)}",
         "cookie": f"a={marks('`Cookie`')}; _dvp={marks('`Cookie`')}",
         "referer": f"https://shop.example/?{marks(OTHER)}",
@@ -98,7 +98,7 @@ def a_header(marks: Marks) -> dict[str, str]:
     }
 
 
-def an_address(marks: Marks) -> str:
+def a_client_ip(marks: Marks) -> str:
     """The address of a page with all that one can hold."""
     secret, email = f"{marks(PATH)};jsessionid={marks(SECRET)}", f"{marks(EMAIL)}%2540mail.example"
     user = f"{marks('user and password in a URL')}:{marks('user and password in a URL')}"
@@ -125,7 +125,7 @@ def a_page_view(marks: Marks) -> dict[str, Any]:
     event = an_event(
         marks.hexadecimal("event id"),
         page_view_id=marks.hexadecimal("page view id"),
-        url=an_address(marks),
+        url=a_client_ip(marks),
         referrer=a_referrer(marks),
         target=f"https://out.example/{marks('path of a followed link')}?q={marks('query of a followed link')}",
         title=f"{marks('title')} {marks('e-mail address in a title')}@mail.example",
@@ -149,7 +149,7 @@ def a_pixel(marks: Marks) -> str:
         v=marks("page view id"),
         e=secrets.token_hex(16),
         c=text36(int(time.time() * 1000)),
-        l=an_address(marks),
+        l=a_client_ip(marks),
         r=a_referrer(marks),
         u=parameters,
         zz=marks(UNKNOWN),
@@ -172,7 +172,7 @@ REQUESTS: Mapping[str, tuple[str, str, Mapping[str, str], Mapping[str, Any]]] = 
 
 @dataclass
 class Stored:
-    """What was sent, and everything that was found on disk."""
+    """The data that was sent, and everything that was found on disk."""
 
     sent: dict[str, Marks]
     refused: Marks
@@ -210,7 +210,7 @@ def send_refused(url: str, marks: Marks) -> None:
         an_event(title=5, target=marks(REFUSED)),
     ]
     headers = a_header(bad)
-    marks.made[ADDRESS] += bad.made[ADDRESS]
+    marks.made[CLIENT_IP] += bad.made[CLIENT_IP]
     marks.made[REFUSED] += [*bad.made[AGENTS], *bad.made[OTHER]]
     with httpx.Client(trust_env=False, timeout=10, headers=headers) as client:
         assert client.post(f"{url}/h", content=a_batch(*texts)).status_code == 422
@@ -331,22 +331,24 @@ def test_what_the_page_calls_null_is_null_and_what_it_calls_kept_may_be_there(st
 
 
 def test_the_page_has_every_field_of_a_record_and_every_column_of_a_row() -> None:
-    told: dict[str, Sequence[str]] = {
+    documented: dict[str, Sequence[str]] = {
         place: sorted(name for names, line in FIELDS if place in line["in"].split(", ") for name in names) for place in ("record", "row")
     }
     schema = load_schema()
-    assert told["record"] == sorted(one["name"] for one in schema["fields"])
-    assert told["row"] == sorted(column.name for column in columns(schema))
-    assert not NOT_IN_ROW & set(told["row"])
+    assert documented["record"] == sorted(one["name"] for one in schema["fields"])
+    assert documented["row"] == sorted(column.name for column in columns(schema))
+    assert not NOT_IN_ROW & set(documented["row"])
 
 
 def test_the_page_has_the_times_that_kafka_keeps_topics_for() -> None:
     topics = tomllib.loads((ROOT / "topics" / "topics.toml").read_text("utf-8"))
-    told = dict(re.findall(r"^\| `…-([a-z-]+)` \|.*\| (\d+) days \|$", PAGE, re.MULTILINE))
-    assert {name: int(days) * 86_400_000 for name, days in told.items()} == {name: topic["retention.ms"] for name, topic in topics.items()}
+    documented = dict(re.findall(r"^\| `…-([a-z-]+)` \|.*\| (\d+) days \|$", PAGE, re.MULTILINE))
+    assert {name: int(days) * 86_400_000 for name, days in documented.items()} == {
+        name: topic["retention.ms"] for name, topic in topics.items()
+    }
 
 
 def test_the_page_has_everything_in_the_state_folder(stored: Stored) -> None:
-    told = PAGE.partition("\n## Retention\n")[2]
+    documented = PAGE.partition("\n## Retention\n")[2]
     names = {Path(path).name if Path(path).is_file() else "" for path in stored.others} - {"", "up.log"}
-    assert [name for name in names if f"`{name}`" not in told and f"/{name}`" not in told and not name.endswith(".log")] == []
+    assert [name for name in names if f"`{name}`" not in documented and f"/{name}`" not in documented and not name.endswith(".log")] == []

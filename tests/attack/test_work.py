@@ -53,7 +53,7 @@ def test_proxies_without_end_in_a_header_are_not_all_read() -> None:
     assert milliseconds(lambda: reader.read("127.0.0.1", endless)) < 3, "14 milliseconds, when all of it was read"
 
 
-def test_long_headers_of_visitors_who_are_not_to_be_known_are_not_searched_once_an_event() -> None:
+def test_long_headers_of_visitors_who_opted_out_are_not_searched_once_per_event() -> None:
     collector = LocalCollector(DEFAULTS.model_copy(update={"rate_per_second": 0.0, "bytes_per_minute": 0}))
     headers = [("sec-gpc", "1"), *((f"x-{number}", "a=%3D" * 300) for number in range(10))]
     encoded = a_body(*(an_event(number) for number in range(40)))

@@ -51,9 +51,9 @@ def open_page(visitor: Visitor, collector: RunningCollector) -> None:
     visitor.open("/a", tag=f'<script src="{collector.url}/headrace.js" data-site="shop" data-cookie></script>')
 
 
-def tell(visitor: Visitor, collector: RunningCollector, name: str) -> Record:
-    """Tell of an event, and give its record once its answer is there."""
-    visitor.tell(name)
+def send_event(visitor: Visitor, collector: RunningCollector, name: str) -> Record:
+    """Send an event and return its record once it is acknowledged."""
+    visitor.fire(name)
     visitor.wait_for_answer()
     (record,) = (record for record in records(collector) if record["event_type"] == name)
     return record
@@ -77,11 +77,11 @@ def test_a_party_lasts_without_the_browsers_storage_until_it_says_no(visitor: Vi
     sent: list[Request] = []
     visitor.context.on("requestfinished", lambda request: sent.append(request) if request.url.endswith("/h") else None)
     open_page(visitor, collector)
-    assert tell(visitor, collector, "unasked")["party_kind"] == "private"
+    assert send_event(visitor, collector, "unasked")["party_kind"] == "private"
     assert cookies(visitor) == []
 
     visitor.consent("granted")
-    granted = tell(visitor, collector, "granted")
+    granted = send_event(visitor, collector, "granted")
     assert granted["party_kind"] == "consented"
     assert cookies(visitor) == [("__Host-party", granted["party_id"], True, True)]
     assert visitor.page.evaluate("document.cookie") == "", "no script reads it"
@@ -89,18 +89,18 @@ def test_a_party_lasts_without_the_browsers_storage_until_it_says_no(visitor: Vi
     set_once = lifetimes(visitor)
     forget(visitor)
     open_page(visitor, collector)
-    assert tell(visitor, collector, "unasked-again")["party_kind"] == "private"
+    assert send_event(visitor, collector, "unasked-again")["party_kind"] == "private"
     visitor.consent("granted")
-    returned = tell(visitor, collector, "returned")
+    returned = send_event(visitor, collector, "returned")
     assert returned["party_id"] == granted["party_id"]
     assert returned["is_new_party"] is False
     assert returned["session_id"] != granted["session_id"]
     assert lifetimes(visitor) == set_once
 
     visitor.consent("denied")
-    assert tell(visitor, collector, "denied")["party_kind"] == "none"
+    assert send_event(visitor, collector, "denied")["party_kind"] == "none"
     assert cookies(visitor) == []
-    assert tell(visitor, collector, "still-denied")["party_kind"] == "none"
+    assert send_event(visitor, collector, "still-denied")["party_kind"] == "none"
 
     visitor.settle()
     party = f"__Host-party={granted['party_id']}"
@@ -136,11 +136,11 @@ def test_divoltes_tag_has_it_deleted_once_the_browser_says_no(visitor: Visitor, 
     wait_until(lambda: "party" not in [cookie.get("name") for cookie in visitor.context.cookies()])
 
 
-def test_a_link_of_a_stranger_to_a_pixel_sets_none(visitor: Visitor, collector: RunningCollector, recorder: Recorder) -> None:
+def test_a_link_of_another_site_to_a_pixel_sets_none(visitor: Visitor, collector: RunningCollector, recorder: Recorder) -> None:
     visitor.page.goto(recorder.site + "/without-tracker")
-    address = f"{collector.url}/csc-event?{a_query()}"
+    url = f"{collector.url}/csc-event?{a_query()}"
     with visitor.context.expect_page() as led:
-        visitor.page.evaluate("address => window.open(address, '', 'noreferrer')", address)
+        visitor.page.evaluate("address => window.open(address, '', 'noreferrer')", url)
     wait_until(lambda: [record["party_id"] for record in records(collector)] == [PARTY])
     led.value.wait_for_load_state()
     assert cookies(visitor) == []

@@ -1,4 +1,4 @@
-"""What our tag in place of Divolte's sends goes the whole way: nothing is refused, each event is one row whoever else sent it."""
+"""Events of the tag in place of Divolte's go the whole way: none is rejected, and each is one row, whichever other client sent it."""
 
 from pathlib import Path
 from typing import Any

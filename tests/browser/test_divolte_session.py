@@ -1,4 +1,4 @@
-"""When a party that carries Divolte's cookies begins another session.
+"""The start of a new session for a party with Divolte's cookies.
 
 A session is over when its cookie is, and a cookie ends by the browser's own clock, which a page's cannot move. So time passes here in
 both: the page's clock jumps, and each cookie's end is brought nearer by as much.
@@ -20,7 +20,7 @@ def later(tagged: Tagged) -> Tagged:
 
 
 def let_pass(tagged: Tagged, minutes: int) -> None:
-    """Let time pass, for pages and for cookies."""
+    """Advance the time for pages and cookies."""
     tagged.context.clock.fast_forward(minutes * MINUTE)
     cookies: list[Any] = [cookie | {"expires": cookie["expires"] - minutes * 60} for cookie in tagged.context.cookies()]
     tagged.context.add_cookies(cookies)

@@ -73,7 +73,7 @@ def test_a_signal_is_one_event_with_the_identifier_that_the_page_got(tagged: Tag
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "sent"),
     [
         ("[1, 2]", {"value": [1, 2]}),
         ("'text'", {"value": "text"}),
@@ -81,9 +81,9 @@ def test_a_signal_is_one_event_with_the_identifier_that_the_page_got(tagged: Tag
         ("new Date(0)", {"value": "1970-01-01T00:00:00.000Z"}),
     ],
 )
-def test_parameters_without_names_get_one(tagged: Tagged, given: str, told: dict[str, Any]) -> None:
+def test_parameters_without_names_get_one(tagged: Tagged, given: str, sent: dict[str, Any]) -> None:
     tagged.open().evaluate(f"divolte.signal('custom', {given})")
-    assert tagged.events(2)[1]["parameters"] == told
+    assert tagged.events(2)[1]["parameters"] == sent
 
 
 @pytest.mark.parametrize("given", ["null", "undefined", "() => 1"])
@@ -176,7 +176,7 @@ def test_the_session_of_a_page_is_that_of_its_load_and_an_event_revives_it(tagge
     assert late["session_id"] == view["session_id"] == tagged.cookies()["_dvs"]["value"] == page.evaluate("divolte.sessionId")
 
 
-def test_cookies_last_as_long_as_told(tagged: Tagged) -> None:
+def test_cookies_last_as_long_as_configured(tagged: Tagged) -> None:
     tagged.open()
     cookies = tagged.cookies()
     known = tagged.page.evaluate("divolte")
@@ -187,7 +187,7 @@ def test_cookies_last_as_long_as_told(tagged: Tagged) -> None:
         assert (cookie["path"], cookie["sameSite"], cookie["httpOnly"], cookie["secure"]) == ("/", "Lax", False, False)
 
 
-def test_on_https_cookies_are_for_https_and_for_the_domain_told(tagged: Tagged, recorder: Recorder) -> None:
+def test_on_https_cookies_are_for_https_and_for_the_configured_domain(tagged: Tagged, recorder: Recorder) -> None:
     tagged.bake(cookie_domain="shop.example")
     page = tagged.page
 
@@ -204,7 +204,7 @@ def test_on_https_cookies_are_for_https_and_for_the_domain_told(tagged: Tagged, 
 @pytest.mark.parametrize(
     ("value", "is_taken"), [("0:abc:x", True), ("0:ABC:", True), ("garbage", False), ("1:abc:x", False), ("0:a:b:c", False)]
 )
-def test_a_cookie_that_is_no_identifier_is_made_anew(tagged: Tagged, recorder: Recorder, value: str, is_taken: bool) -> None:
+def test_a_cookie_that_is_not_an_identifier_is_replaced(tagged: Tagged, recorder: Recorder, value: str, is_taken: bool) -> None:
     tagged.context.add_cookies([{"name": "_dvp", "value": value, "url": recorder.site}])
     tagged.open()
     (view,) = tagged.events(1)
@@ -226,7 +226,7 @@ def test_under_the_browsers_own_no_nothing_is_read_or_kept(tagged: Tagged, recor
 # Names
 
 
-def test_a_page_view_of_the_server_is_the_fragment_of_the_scripts_address(tagged: Tagged) -> None:
+def test_a_page_view_of_the_server_is_the_fragment_of_the_script_url(tagged: Tagged) -> None:
     page = tagged.open(tag=tagged.tag("/divolte.js?v=1/2&w=3#server:view"))
     page.evaluate("divolte.signal('custom')")
     view, custom = tagged.events(2)
@@ -284,8 +284,8 @@ def test_a_loader_of_modules_gets_it_instead_of_the_window(tagged: Tagged) -> No
 
 @pytest.mark.parametrize("how", ["async", "defer", "late"])
 def test_however_it_is_loaded_it_signals(tagged: Tagged, recorder: Recorder, how: str) -> None:
-    address = recorder.collector + "/divolte.js"
-    late = f"<script>document.head.append(Object.assign(document.createElement('script'), {{src: '{address}'}}))</script>"
+    url = recorder.collector + "/divolte.js"
+    late = f"<script>document.head.append(Object.assign(document.createElement('script'), {{src: '{url}'}}))</script>"
     tagged.open(tag=late if how == "late" else tagged.tag(attributes=how))
     tagged.events(1)
 
@@ -312,12 +312,12 @@ def test_with_nothing_under_way_a_commit_is_called_at_once(tagged: Tagged) -> No
     assert tagged.page.evaluate("(() => { let called; divolte.whenCommitted(() => { called = true }); return called })()") is True
 
 
-def test_a_page_goes_on_when_its_events_are_delivered_in_order(tagged: Tagged, recorder: Recorder) -> None:
+def test_a_page_continues_when_its_events_are_delivered_in_order(tagged: Tagged, recorder: Recorder) -> None:
     target = recorder.page("/b", tag="")
     tagged.open("/a").evaluate(
         """address => {
             for (let n = 0; n < 10; n++) divolte.signal('tick', {n});
-            divolte.whenCommitted(() => { location = address }, 9000);
+            divolte.whenCommitted(() => { location = url }, 9000);
         }""",
         target,
     )
@@ -371,7 +371,7 @@ def test_what_a_dead_collector_missed_comes_from_a_later_page_once(tagged: Tagge
     assert sorted(event["type"] for event in tagged.events(3)) == ["kept", "pageView", "pageView"]
 
 
-def test_a_page_that_clears_its_storage_goes_on(tagged: Tagged) -> None:
+def test_a_page_that_clears_its_storage_continues(tagged: Tagged) -> None:
     tagged.open().evaluate("localStorage.clear()")
     tagged.signal("custom")
     assert all(event["is_private"] is False for event in tagged.events(2))

@@ -139,7 +139,7 @@ def test_a_yes_makes_a_party_and_a_later_no_ends_it(customer: Customer) -> None:
     assert page.evaluate("Object.keys(localStorage).filter(key => key.startsWith('headrace'))") == []
 
 
-def test_reading_an_article_tells_how_far_it_was_scrolled(customer: Customer) -> None:
+def test_reading_an_article_reports_how_far_it_was_scrolled(customer: Customer) -> None:
     page = customer.page
     page.goto("/journal/caring-for-leather")
     customer.wait_for("pageView")

@@ -221,7 +221,7 @@ def test_a_session_alone_changes_no_role(session: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("path", ["/lang/xx", "/nowhere/", "/login/?next=//evil.example/", "/static/../x", "/api/v1/chart/x", "/%00"])
-def test_strangers_fill_no_log(superset: RunningSuperset, path: str) -> None:
+def test_bad_requests_fill_no_log(superset: RunningSuperset, path: str) -> None:
     before = (superset.home / "superset.log").stat().st_size
     for accept in ("text/html", "*/*"):
         assert httpx.get(f"{superset.url}{path}", headers={"Accept": accept}, trust_env=False).status_code < 500
@@ -246,9 +246,9 @@ def test_a_start_that_does_not_keep_what_is_promised_ends_and_says_what(superset
 
 @pytest.mark.parametrize("way", ["form", "api"])
 def test_who_guesses_passwords_has_to_wait(superset: RunningSuperset, way: str) -> None:
-    with httpx.Client(base_url=superset.url, trust_env=False) as stranger:
-        page = stranger.get("/login/")
-        stranger.cookies.update({"session": page.cookies["session"]})
+    with httpx.Client(base_url=superset.url, trust_env=False) as client:
+        page = client.get("/login/")
+        client.cookies.update({"session": page.cookies["session"]})
         token = csrf_token(page.text)
 
         def guess(number: int) -> int:
@@ -258,8 +258,8 @@ def test_who_guesses_passwords_has_to_wait(superset: RunningSuperset, way: str) 
                 "Cookie": f"session={page.cookies['session']}",
             }  # it says to be another each time
             if way == "form":
-                return stranger.post("/login/", data=found | {"csrf_token": token}, headers=headers).status_code
-            return stranger.post("/api/v1/security/login", json=found | {"provider": "db"}, headers=headers).status_code
+                return client.post("/login/", data=found | {"csrf_token": token}, headers=headers).status_code
+            return client.post("/api/v1/security/login", json=found | {"provider": "db"}, headers=headers).status_code
 
         answers = [guess(number) for number in range(20)]
     assert answers[-1] == 429

@@ -1,4 +1,4 @@
-"""Who the tracker remembers: nobody, unless the visitor and the visitor's browser agree."""
+"""The tracker remembers nobody unless the visitor and the browser consent."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ def headrace_items(visitor: Visitor) -> dict[str, str]:
 
 def test_by_default_nothing_is_kept(visitor: Visitor, recorder: Recorder) -> None:
     page = visitor.open()
-    visitor.tell("custom")
+    visitor.fire("custom")
     event = visitor.wait_for("custom")[0]
     page.evaluate("history.pushState({}, '', '/b')")
     set_hidden(page, True)
@@ -62,7 +62,7 @@ def test_an_event_before_consent_has_no_identity(visitor: Visitor) -> None:
     visitor.open()
     visitor.wait_for("pageView")
     visitor.consent("granted")
-    visitor.tell("after")
+    visitor.fire("after")
     after = visitor.wait_for("after")[0]
     assert "party_id" not in visitor.recorder.of_type("pageView")[0]
     assert after["is_new_party"] is True
@@ -74,7 +74,7 @@ def test_half_an_hour_of_silence_ends_a_session(visitor: Visitor) -> None:
     visitor.wait_for("pageView")
     for name, minutes in (("soon", 29), ("still", 29), ("late", 31)):
         visitor.context.clock.fast_forward(minutes * MINUTE)
-        visitor.tell(name)
+        visitor.fire(name)
         visitor.wait_for(name)
     first, soon, still, late = (event for event in visitor.recorder.events if event["type"] != "pageLeave")
     assert first["session_id"] == soon["session_id"] == still["session_id"] != late["session_id"]
@@ -88,7 +88,7 @@ def test_a_party_is_renewed_after_thirteen_months_and_not_before(visitor: Visito
     visitor.wait_for("pageView")
     for name, days in (("young", 394), ("old", 2)):
         visitor.context.clock.fast_forward(days * 24 * 60 * MINUTE)
-        visitor.tell(name)
+        visitor.fire(name)
         visitor.wait_for(name)
     first, young, old = (event for event in visitor.recorder.events if event["type"] != "pageLeave")
     assert first["party_id"] == young["party_id"] != old["party_id"]
@@ -101,7 +101,7 @@ def test_with_consent_events_survive_the_tab(visitor: Visitor, recorder: Recorde
     page = visitor.context.new_page()
     visitor.open("/a", page=page)
     visitor.consent("granted", page)
-    visitor.tell("kept", {"n": 1}, page)
+    visitor.fire("kept", {"n": 1}, page)
     page.close(run_before_unload=False)
     recorder.answer = Answer()
     visitor.open("/b")
@@ -119,7 +119,7 @@ def test_what_waits_in_memory_joins_the_queue_when_consent_comes_in_another_tab(
     visitor.consent("granted", other)
     visitor.wait(400_000)
     recorder.answer = Answer()
-    visitor.tell("now")
+    visitor.fire("now")
     visitor.wait()
     wait_until(lambda: {event["url"] for event in recorder.taken} == {f"{recorder.site}/a", f"{recorder.site}/b"})
 
@@ -131,8 +131,8 @@ def test_tabs_that_write_at_the_same_moment_lose_nothing(visitor: Visitor, recor
     visitor.consent("granted")
     second = visitor.open("/b", page=visitor.context.new_page())
     for n in range(5):
-        visitor.tell(f"first{n}", page=first)
-        visitor.tell(f"second{n}", page=second)
+        visitor.fire(f"first{n}", page=first)
+        visitor.fire(f"second{n}", page=second)
         visitor.wait()  # both tabs' timers end in it
         visitor.settle()
     recorder.answer = Answer()
@@ -150,13 +150,13 @@ def test_denied_deletes_in_every_tab(visitor: Visitor, recorder: Recorder) -> No
     second = visitor.open("/b", page=visitor.context.new_page())
     visitor.wait_for("pageView", 2)
     recorder.answer = Answer(503)
-    visitor.tell("forgotten", page=second)
+    visitor.fire("forgotten", page=second)
     visitor.wait_for("forgotten")
     recorder.answer = Answer()
     visitor.consent("denied", first)
     assert visitor.stored() == {}
     for page in (second, first):
-        visitor.tell("after", page=page)
+        visitor.fire("after", page=page)
     for event in visitor.wait_for("after", 2):
         assert event["is_private"] is True
         assert not IDENTITY & event.keys()
@@ -170,7 +170,7 @@ def test_granted_after_denied_is_another_party(visitor: Visitor) -> None:
     visitor.open()
     for number, answer in enumerate(["granted", "denied", "granted"]):
         visitor.consent(answer)
-        visitor.tell(f"step{number}")
+        visitor.fire(f"step{number}")
         visitor.wait_for(f"step{number}")
     first, second, third = (event for event in visitor.recorder.events if event["type"].startswith("step"))
     assert first["party_id"] != third["party_id"]
@@ -207,12 +207,12 @@ def test_blocked_storage_means_memory(visitor: Visitor) -> None:
     visitor.open()
     visitor.consent("granted")
     visitor.wait_for("pageView")
-    visitor.tell("next")
+    visitor.fire("next")
     visitor.wait_for("next")
     assert len(identities(visitor.recorder.events)) == 1
     assert identities(visitor.recorder.events) != {(None, None)}
     visitor.consent("denied")
-    visitor.tell("last")
+    visitor.fire("last")
     assert not IDENTITY & visitor.wait_for("last")[0].keys()
 
 
@@ -228,7 +228,7 @@ def test_full_storage_means_memory(visitor: Visitor, recorder: Recorder, consent
     page.evaluate("for (let n = 0; n < 30; n++) headrace('tick', {n})")
     visitor.wait_for_answer()
     recorder.answer = Answer()
-    visitor.tell("now")
+    visitor.fire("now")
     visitor.wait()
     wait_until(lambda: any(event["type"] == "now" for event in recorder.taken))
     assert [event["parameters"]["n"] for event in recorder.taken if event["type"] == "tick"] == list(range(30))

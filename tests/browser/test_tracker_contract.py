@@ -1,4 +1,4 @@
-"""What a real browser's tracker sends goes the whole way: the collector refuses nothing of it, the converter makes a row of each event."""
+"""Events of the tracker in a real browser go the whole way: the collector rejects none, and the converter makes a row of each."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -48,8 +48,8 @@ def browse(visitor: Visitor) -> None:
         visitor.page.evaluate("scrollTo(0, 700)")
         visitor.page.evaluate("document.querySelectorAll('a').forEach(link => link.onclick = event => event.preventDefault())")
         visitor.page.evaluate("document.title = 'Äpfel 😀'; history.pushState({}, '', '/next page?q=jo@mail.example')")
-        visitor.tell("addToBasket", PARAMETERS)
-        visitor.tell("noParameters")
+        visitor.fire("addToBasket", PARAMETERS)
+        visitor.fire("noParameters")
         visitor.page.click("#out")
         visitor.page.click("#file")
         visitor.wait(2345)
@@ -74,9 +74,9 @@ def test_nothing_that_the_tracker_sends_is_refused_and_a_retry_is_a_duplicate_wh
     assert {row["event_id"] for row in rows} == events.keys()
     assert {row["party_kind"] for row in rows} == {"private", "consented", "none"}
     assert {row["is_implausible"] for row in rows} == {0}
-    told = converting.accounts()
-    assert (told["stored"], told["dead_letters"], told["rejected"]) == (len(events), 0, 0)
+    accounts = converting.accounts()
+    assert (accounts["stored"], accounts["dead_letters"], accounts["rejected"]) == (len(events), 0, 0)
 
     again, _ = collected(recorder.batches, headers=[("sec-gpc", "1")], client=("198.51.100.7", 1))
     assert converting.take(*again.topic.messages) == []
-    assert converting.accounts() == told | {"duplicates": told["duplicates"] + len(again.topic.messages)}
+    assert converting.accounts() == accounts | {"duplicates": accounts["duplicates"] + len(again.topic.messages)}

@@ -1,4 +1,4 @@
-"""The server's own cookie: it goes with what the visitor agreed to, and once more so that the server can delete it."""
+"""The server's cookie: it is set with the visitor's consent, and sent a last time so that the server can delete it."""
 
 import pytest
 from support.browser.chromium import Visitor, full_tag
@@ -18,8 +18,8 @@ def open_page(visitor: Visitor, attributes: str = "data-cookie") -> None:
     visitor.open("/a", tag=full_tag(visitor.recorder, attributes))
 
 
-def tell(visitor: Visitor, name: str) -> None:
-    visitor.tell(name)
+def send_event(visitor: Visitor, name: str) -> None:
+    visitor.fire(name)
     visitor.wait_for(name)
     visitor.settle()
 
@@ -31,9 +31,9 @@ def carried(recorder: Recorder) -> list[bool]:
 
 def test_nothing_goes_before_consent_and_the_cookie_after_it(cookied: Visitor, recorder: Recorder) -> None:
     open_page(cookied)
-    tell(cookied, "before")
+    send_event(cookied, "before")
     cookied.consent("granted")
-    tell(cookied, "after")
+    send_event(cookied, "after")
     assert carried(recorder) == [False, True]
     assert recorder.methods == ["POST", "POST"]
 
@@ -41,23 +41,23 @@ def test_nothing_goes_before_consent_and_the_cookie_after_it(cookied: Visitor, r
 def test_a_server_can_set_a_cookie_when_the_visitor_agreed(visitor: Visitor, recorder: Recorder) -> None:
     recorder.answer = Answer(headers={"Set-Cookie": "headrace=1; HttpOnly; SameSite=Lax"})
     open_page(visitor)
-    tell(visitor, "before")
+    send_event(visitor, "before")
     assert visitor.context.cookies() == []
     visitor.consent("granted")
-    tell(visitor, "after")
+    send_event(visitor, "after")
     assert [(cookie.get("name"), cookie.get("httpOnly")) for cookie in visitor.context.cookies()] == [("headrace", True)]
 
 
 def test_after_a_denial_one_answered_request_has_the_cookie(cookied: Visitor, recorder: Recorder) -> None:
-    cookied.have_longest_jitter()  # what was not heard goes again with what is told next, not by itself before it
+    cookied.have_longest_jitter()  # events without a response are sent again with the next ones, not alone before them
     open_page(cookied)
     cookied.consent("granted")
-    tell(cookied, "granted")
+    send_event(cookied, "granted")
     cookied.consent("denied")
     recorder.plan = [Answer(503)]
-    tell(cookied, "unheard")
+    send_event(cookied, "unheard")
     for name in ("heard", "later", "last"):
-        tell(cookied, name)
+        send_event(cookied, name)
     assert carried(recorder) == [True, True, True, False, False]
     assert {event.get("is_private") for batch in recorder.batches[1:] for event in batch.events} == {True}
 
@@ -67,14 +67,14 @@ def test_the_browsers_own_no_deletes_it_too(cookied: Visitor, recorder: Recorder
     open_page(cookied)
     cookied.consent("granted")
     for name in ("first", "second"):
-        tell(cookied, name)
+        send_event(cookied, name)
     assert carried(recorder) == [True, False]
 
 
 def test_without_the_attribute_no_request_has_it(cookied: Visitor, recorder: Recorder) -> None:
     open_page(cookied, "")
     cookied.consent("granted")
-    tell(cookied, "granted")
+    send_event(cookied, "granted")
     cookied.consent("denied")
-    tell(cookied, "denied")
+    send_event(cookied, "denied")
     assert carried(recorder) == [False, False]

@@ -1,4 +1,4 @@
-"""How events reach the collector: batches, answers, retries, bounds, leaving."""
+"""The delivery of events to the collector: batches, responses, retries, bounds, page leave."""
 
 import threading
 from datetime import UTC, datetime, timedelta
@@ -59,7 +59,7 @@ def test_an_event_at_the_limit_goes_and_one_beyond_is_counted(visitor: Visitor, 
     assert max(len(batch.body) for batch in recorder.batches) > 47_000
     wait_until(lambda: recorder.of_type("queueOverflow"))
     assert recorder.of_type("queueOverflow")[0]["parameters"] == {"dropped": 1}
-    visitor.tell("end")
+    visitor.fire("end")
     visitor.wait_for("end")
     assert len(recorder.of_type("tick")) == 2
 
@@ -70,7 +70,7 @@ def test_one_request_is_in_flight(visitor: Visitor, recorder: Recorder) -> None:
     visitor.open()
     visitor.wait_for("pageView")
     for name in ("x", "y"):
-        visitor.tell(name)
+        visitor.fire(name)
         visitor.wait(5000)
     visitor.settle()
     assert len(recorder.batches) == 1
@@ -85,7 +85,7 @@ def test_a_request_without_an_answer_holds_nothing_back(visitor: Visitor, record
     recorder.plan = [Answer(waits_for=gate)]
     visitor.open()
     view = visitor.wait_for("pageView")[0]
-    visitor.tell("next")
+    visitor.fire("next")
     with visitor.page.expect_event("requestfailed"):
         visitor.wait(30_000)
     visitor.wait_for("next")
@@ -101,7 +101,7 @@ def test_a_browser_without_a_clock_for_requests_sends_all_the_same(visitor: Visi
     visitor.wait_for("pageView")
 
 
-def test_a_full_queue_drops_the_oldest_but_no_views_and_tells_how_many(visitor: Visitor, recorder: Recorder) -> None:
+def test_a_full_queue_drops_the_oldest_but_no_views_and_reports_the_number(visitor: Visitor, recorder: Recorder) -> None:
     without_engagement(visitor)
     recorder.answer = Answer(503)
     page = visitor.open("/a")
@@ -109,7 +109,7 @@ def test_a_full_queue_drops_the_oldest_but_no_views_and_tells_how_many(visitor: 
     page.evaluate("for (const name of ['b', 'c', 'd']) history.pushState({}, '', '/' + name)")
     visitor.wait_for_answer()
     recorder.answer = Answer()
-    visitor.tell("now")
+    visitor.fire("now")
     visitor.wait()
     wait_until(lambda: any(event["type"] == "queueOverflow" for event in recorder.taken))
     wait_until(lambda: any(event["type"] == "now" for event in recorder.taken))
@@ -128,7 +128,7 @@ def test_a_queue_of_512_kilobytes_is_full(visitor: Visitor, recorder: Recorder) 
     visitor.open().evaluate(TICKS, [20, "x" * 40_000])
     visitor.wait_for_answer()
     recorder.answer = Answer()
-    visitor.tell("now")
+    visitor.fire("now")
     visitor.wait()
     wait_until(lambda: numbers(recorder.taken)[-1:] == [19])
     wait_until(lambda: any(event["type"] == "queueOverflow" for event in recorder.taken))
@@ -143,7 +143,7 @@ def test_a_refused_batch_is_not_sent_again(visitor: Visitor, recorder: Recorder,
     visitor.open()
     visitor.wait_for_answer()
     visitor.wait(400_000)
-    visitor.tell("next")
+    visitor.fire("next")
     visitor.wait_for("next")
     assert [[event["type"] for event in batch.events] for batch in recorder.batches] == [["pageView"], ["next"]]
 
@@ -153,7 +153,7 @@ def test_a_collector_that_wants_nothing_is_left_alone_for_this_page(visitor: Vis
     recorder.plan = [Answer(status)]
     visitor.open()
     visitor.wait_for_answer()
-    visitor.tell("next")
+    visitor.fire("next")
     visitor.wait(400_000)
     set_hidden(visitor.page, True)
     visitor.settle()
@@ -175,7 +175,7 @@ def test_a_single_event_too_large_is_dropped_and_counted(visitor: Visitor, recor
     recorder.plan = [Answer(413)]
     visitor.open()
     assert visitor.wait_for("queueOverflow")[0]["parameters"] == {"dropped": 1}
-    visitor.tell("next")
+    visitor.fire("next")
     visitor.wait_for("next")
     assert len(recorder.of_type("pageView")) == 1
 
@@ -198,7 +198,7 @@ def test_what_was_made_offline_goes_when_the_network_is_back(visitor: Visitor, r
     visitor.open()
     visitor.wait_for("pageView")
     visitor.context.set_offline(True)
-    visitor.tell("next")
+    visitor.fire("next")
     visitor.wait(30_000)
     visitor.context.set_offline(False)
     wait_until(lambda: recorder.of_type("next"))
@@ -225,7 +225,7 @@ def test_retry_after_is_a_floor_for_everything(visitor: Visitor, recorder: Recor
     recorder.plan = [Answer(503, {"Retry-After": "20" if form == "seconds" else in_twenty_seconds()})]
     visitor.open()
     visitor.wait_for_answer()
-    visitor.tell("next")
+    visitor.fire("next")
     visitor.wait(14_000)
     visitor.page.evaluate("dispatchEvent(new Event('online'))")
     set_hidden(visitor.page, True)
@@ -269,7 +269,7 @@ def test_what_waits_goes_at_once_when_there_is_reason_to_hope(visitor: Visitor, 
     elif trigger == "visible":
         set_hidden(visitor.page, False)
     else:
-        visitor.tell("next")
+        visitor.fire("next")
         visitor.wait(1000)
     wait_until(lambda: len(recorder.batches) == 7)
     assert recorder.taken[0]["type"] == "pageView"
@@ -281,7 +281,7 @@ def test_an_outage_does_not_pile_up_timers(visitor: Visitor, recorder: Recorder)
     visitor.open()
     visitor.wait_for_answer()
     for n in range(8):
-        visitor.tell(f"event{n}")
+        visitor.fire(f"event{n}")
         visitor.wait_for_answer()
     before = len(recorder.batches)
     visitor.wait(200_000)  # the wait is 256 s now
@@ -318,7 +318,7 @@ def test_a_refused_fetch_at_leaving_becomes_a_beacon_and_its_events_stay(visitor
     page = visitor.open()
     visitor.consent("granted")
     page.evaluate("void (window.fetch = () => Promise.reject(new TypeError('too many bytes under way')))")
-    visitor.tell("last")
+    visitor.fire("last")
     set_hidden(page, True)
     wait_until(lambda: recorder.of_type("last"))
     beaconed = recorder.batches[0]

@@ -1,4 +1,4 @@
-"""What the tracker sees: views, custom events, clicks, engagement."""
+"""The events of the tracker: views, custom events, clicks, engagement."""
 
 import re
 from typing import Any
@@ -83,7 +83,7 @@ def test_a_change_of_route_is_one_view(visitor: Visitor, way: str) -> None:
     wait_until(lambda: page.evaluate("location.href") != before)
     visitor.wait_for("pageView", 2)
     visitor.wait(3000)
-    visitor.tell("end")
+    visitor.fire("end")
     visitor.wait_for("end")
     views = visitor.recorder.of_type("pageView")
     assert [view["url"] for view in views][-2:] == [before, page.url]
@@ -92,9 +92,9 @@ def test_a_change_of_route_is_one_view(visitor: Visitor, way: str) -> None:
 
 
 @pytest.mark.parametrize("call", ["pushState", "replaceState"])
-def test_a_history_entry_with_the_same_address_is_no_view(visitor: Visitor, call: str) -> None:
+def test_a_history_entry_with_the_same_url_is_not_a_view(visitor: Visitor, call: str) -> None:
     visitor.open("/a").evaluate(f"history.{call}({{}}, '', location.href)")
-    visitor.tell("end")
+    visitor.fire("end")
     visitor.wait_for("end")
     assert len(visitor.recorder.of_type("pageView")) == 1
 
@@ -164,9 +164,9 @@ def test_the_leave_of_a_route_has_its_own_title_even_if_the_next_was_set_first(v
     assert (leave["title"], leave["url"]) == ("/a", visitor.recorder.site + "/a")
 
 
-def test_a_view_may_be_told_by_hand(visitor: Visitor) -> None:
+def test_a_view_may_be_sent_by_a_call(visitor: Visitor) -> None:
     visitor.open("/a")
-    visitor.tell("pageView", {"step": 2})
+    visitor.fire("pageView", {"step": 2})
     first, second = visitor.wait_for("pageView", 2)
     assert second["parameters"] == {"step": 2}
     assert second["page_view_id"] != first["page_view_id"]
@@ -193,7 +193,7 @@ PARAMETERS: list[Any] = [
 @pytest.mark.parametrize("parameters", PARAMETERS)
 def test_parameters_arrive_as_given(visitor: Visitor, parameters: Any) -> None:
     visitor.open()
-    visitor.tell("addToBasket", parameters)
+    visitor.fire("addToBasket", parameters)
     event = visitor.wait_for("addToBasket")[0]
     assert event["parameters"] == parameters
     assert event["page_view_id"] == visitor.recorder.of_type("pageView")[0]["page_view_id"]
@@ -207,7 +207,7 @@ def test_parameters_are_those_of_the_call(visitor: Visitor) -> None:
 def test_parameters_without_json_are_counted_and_do_not_stop_the_page(visitor: Visitor) -> None:
     visitor.open().evaluate("const circle = {}; circle.self = circle; headrace('circle', circle); headrace('next')")
     visitor.wait_for("next")
-    visitor.tell("later")
+    visitor.fire("later")
     assert visitor.wait_for("queueOverflow")[0]["parameters"] == {"dropped": 1}
     assert visitor.recorder.of_type("circle") == []
 
@@ -251,7 +251,7 @@ addEventListener('click', event => event.preventDefault()); addEventListener('au
 )
 def test_clicks(visitor: Visitor, selector: str, button: Any, expected: tuple[str, str] | None) -> None:
     visitor.open(body=LINKS).locator(selector).click(button=button)
-    visitor.tell("end")
+    visitor.fire("end")
     visitor.wait_for("end")
     clicks = [(event["type"], event["target"]) for event in visitor.recorder.events if "target" in event]
     assert clicks == ([(expected[0], expected[1].format(site=visitor.recorder.site))] if expected else [])
@@ -310,7 +310,7 @@ def test_a_page_that_was_not_looked_at_has_nothing_to_report(visitor: Visitor, r
     assert len(recorder.of_type("pageLeave")) == 1
 
 
-def test_depth_is_the_deepest_and_begins_anew_with_a_view(visitor: Visitor) -> None:
+def test_depth_is_the_deepest_and_starts_again_with_a_view(visitor: Visitor) -> None:
     page = visitor.open("/a")
     visitor.wait(500)
     for top in (1e6, 0):

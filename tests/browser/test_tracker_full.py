@@ -1,4 +1,4 @@
-"""What the full build sees beyond the core: vitals, errors, forms, purchases, clicks; each can be switched off."""
+"""The additional events of the full build: vitals, errors, forms, purchases, clicks; each can be switched off."""
 
 from typing import Any
 
@@ -36,8 +36,8 @@ def open_full(visitor: Visitor, path: str = "/a", attributes: str = "", **parts:
 
 
 def end(visitor: Visitor) -> list[dict[str, Any]]:
-    """Let what happened arrive."""
-    visitor.tell("end")
+    """Wait until all events have arrived."""
+    visitor.fire("end")
     visitor.wait_for("end")
     return visitor.recorder.events
 
@@ -71,7 +71,7 @@ def test_with_all_switched_off_it_is_the_core(visitor: Visitor, recorder: Record
     assert recorder.of_type("purchase")[0]["parameters"] == {"items": [{"price": 2.5}]}
 
 
-def test_all_is_on_by_default_and_told_before_the_page_is_gone(visitor: Visitor, recorder: Recorder) -> None:
+def test_all_is_on_by_default_and_sent_before_the_page_is_gone(visitor: Visitor, recorder: Recorder) -> None:
     open_full(visitor)
     do_all(visitor)
     wait_until(lambda: recorder.of_type("pageLeave"))
@@ -111,13 +111,13 @@ ERRORS: list[tuple[str, list[tuple[str, bool]]]] = [
 
 
 @pytest.mark.parametrize(("code", "expected"), ERRORS, ids=[code for code, _ in ERRORS])
-def test_an_error_is_told_once(visitor: Visitor, recorder: Recorder, code: str, expected: list[tuple[str, bool]]) -> None:
+def test_an_error_is_reported_once(visitor: Visitor, recorder: Recorder, code: str, expected: list[tuple[str, bool]]) -> None:
     open_full(visitor, body=f"<script>addEventListener('go', () => {{ {code} }})</script>").evaluate("dispatchEvent(new Event('go'))")
     visitor.wait(100)
     end(visitor)
-    told = [event["parameters"] for event in recorder.of_type("scriptError")]
-    assert [(error["message"], "source" in error) for error in told] == expected
-    for error in told:
+    errors = [event["parameters"] for event in recorder.of_type("scriptError")]
+    assert [(error["message"], "source" in error) for error in errors] == expected
+    for error in errors:
         assert error.keys() <= {"message", "source", "line"}
         assert error.get("source", recorder.site + "/a") == recorder.site + "/a"
 
@@ -129,7 +129,7 @@ def test_the_source_of_an_error_is_without_its_query(visitor: Visitor, recorder:
     assert error == {"message": "Uncaught Error: broken", "source": recorder.site + "/broken.js", "line": 3}
 
 
-def test_a_page_tells_five_errors_at_most(visitor: Visitor, recorder: Recorder) -> None:
+def test_a_page_reports_five_errors_at_most(visitor: Visitor, recorder: Recorder) -> None:
     open_full(visitor).evaluate("for (let n = 0; n < 20; n++) dispatchEvent(new CustomEvent('go', {detail: n}))")
     end(visitor)
     assert len(recorder.of_type("scriptError")) == 5
@@ -138,7 +138,7 @@ def test_a_page_tells_five_errors_at_most(visitor: Visitor, recorder: Recorder) 
 # Forms
 
 
-def test_a_sent_form_is_told_without_what_is_in_it(visitor: Visitor, recorder: Recorder) -> None:
+def test_a_sent_form_is_reported_without_what_is_in_it(visitor: Visitor, recorder: Recorder) -> None:
     page = open_full(visitor)
     page.fill("[name=email]", "jo@mail.example")
     page.press("[name=email]", "Enter")
@@ -213,13 +213,13 @@ ITEMS = [{"product_id": "a", "price": 0.1, "quantity": 3}, {"product_id": "b", "
 )
 def test_an_order_is_worth_its_items(visitor: Visitor, event_type: str, parameters: dict[str, Any], expected: dict[str, Any]) -> None:
     open_full(visitor)
-    visitor.tell(event_type, parameters)
+    visitor.fire(event_type, parameters)
     assert [event["parameters"] for event in visitor.wait_for(event_type)] == [parameters | expected]
 
 
 def test_a_purchase_without_parameters_is_one(visitor: Visitor) -> None:
     open_full(visitor)
-    visitor.tell("purchase")
+    visitor.fire("purchase")
     assert "parameters" not in visitor.wait_for("purchase")[0]
 
 
@@ -265,7 +265,7 @@ def test_three_quick_clicks_in_one_place_are_rage(visitor: Visitor, recorder: Re
     assert len(recorder.of_type("click")) == clicks
 
 
-def test_clicks_far_from_each_other_are_no_rage(visitor: Visitor, recorder: Recorder) -> None:
+def test_clicks_far_from_each_other_are_not_rage(visitor: Visitor, recorder: Recorder) -> None:
     page = open_full(visitor)
     for n in range(4):
         page.mouse.click(100 + 31 * n, 300)

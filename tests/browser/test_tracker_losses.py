@@ -1,4 +1,4 @@
-"""How many events arrive when every fifth request fails and pages are left at random; `pytest -s` prints the figures."""
+"""The share of events that arrive when every fifth request fails and pages are left at random; `pytest -s` prints the figures."""
 
 import random
 from collections.abc import Callable
@@ -66,7 +66,7 @@ class Crowd:
         self.pages[0].evaluate("ms => new Promise(done => setTimeout(done, ms))", STEP_MS)
 
     def have_network_again(self) -> None:
-        """Let every page try at once what it still has."""
+        """Make every page send its queued events now."""
         for page in self.pages:
             page.evaluate("dispatchEvent(new Event('online'))")
 
@@ -82,7 +82,7 @@ def read(recorder: Recorder) -> set[int]:
 
 
 def wait_for_all(has_all: Callable[[], bool], crowd: Crowd, within_seconds: float) -> None:
-    """What still waits in the browser comes in a moment; what is gone does not come."""
+    """Events that are still queued in the browser arrive in a moment; lost ones do not."""
 
     def has_come() -> bool:
         crowd.have_network_again()
@@ -102,14 +102,16 @@ def test_of_a_thousand_events_one_at_most_is_lost_and_none_is_stored_twice(
     crowd = Crowd(chromium, recorder, case, chance)
     for _ in range(STEPS):
         crowd.step()
-    told, shown = next(crowd.reported), next(crowd.shown) - 1
-    wait_for_all(lambda: len(read(recorder)) == told, crowd, 15 if case.least > 0.99 else 3)
+    reported, shown = next(crowd.reported), next(crowd.shown) - 1
+    wait_for_all(lambda: len(read(recorder)) == reported, crowd, 15 if case.least > 0.99 else 3)
     crowd.close()
 
     arrived = len(read(recorder))
     collector, _ = collected(batch for batch in recorder.batches if batch.status != 503)
     stored = [row for row in Converting(tmp_path).take(*collector.topic.messages) if row["event_type"] == "tick"]
     failed = sum(batch.status != 200 for batch in recorder.batches) / len(recorder.batches)
-    print(f"\n{name}: {arrived} of {told} events of {shown} pages arrived, {arrived / told:.2%}, {failed:.0%} of the requests failed")
+    print(
+        f"\n{name}: {arrived} of {reported} events of {shown} pages arrived, {arrived / reported:.2%}, {failed:.0%} of the requests failed"
+    )
     assert len(stored) == arrived
-    assert arrived >= case.least * told
+    assert arrived >= case.least * reported

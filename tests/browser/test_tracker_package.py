@@ -22,8 +22,8 @@ def test_calls_of_a_module_arrive_in_order_also_those_before_the_script(visitor:
     </script>"""
     visitor.open(tag=module)
     visitor.wait_for("pageView", 2)
-    told = [(event["type"], event.get("parameters")) for event in recorder.events if event["type"] != "pageLeave"]
-    assert told == [
+    sent = [(event["type"], event.get("parameters")) for event in recorder.events if event["type"] != "pageLeave"]
+    assert sent == [
         ("pageView", None),
         ("early", {"n": 1}),
         ("viewProduct", {"product_id": "a", "price": 2}),

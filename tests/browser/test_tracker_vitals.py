@@ -16,7 +16,7 @@ SHIFT = 0.75 * 180 / 1280
 
 
 def pause(page: Page, milliseconds: int) -> None:
-    """Let the page itself wait, and paint what it has."""
+    """Wait within the page until it has painted."""
     page.evaluate("ms => new Promise(done => setTimeout(() => requestAnimationFrame(() => requestAnimationFrame(done)), ms))", milliseconds)
 
 
@@ -26,7 +26,7 @@ def open_page(page: Page, recorder: Recorder, path: str = "/a", body: str = BODY
 
 
 def vitals(page: Page, recorder: Recorder, count: int = 1) -> dict[str, Any]:
-    """Leave the page and give what it told last."""
+    """Leave the page and return its last events."""
     page.goto("about:blank")
     wait_until(lambda: len(recorder.of_type("webVitals")) >= count)
     assert len(recorder.of_type("webVitals")) == count
@@ -38,19 +38,19 @@ def vitals(page: Page, recorder: Recorder, count: int = 1) -> dict[str, Any]:
 def test_a_slow_answer_is_the_time_to_first_byte(page: Page, recorder: Recorder) -> None:
     recorder.delays["/a"] = 0.4
     open_page(page, recorder)
-    told = vitals(page, recorder)
-    assert 400 <= told["ttfb"] < 2000
-    assert told["ttfb"] <= told["fcp"] <= told["lcp"]
-    assert told["cls"] == 0
-    assert "inp" not in told
+    vital = vitals(page, recorder)
+    assert 400 <= vital["ttfb"] < 2000
+    assert vital["ttfb"] <= vital["fcp"] <= vital["lcp"]
+    assert vital["cls"] == 0
+    assert "inp" not in vital
 
 
 def test_the_largest_paint_is_the_last_that_was_larger(page: Page, recorder: Recorder) -> None:
     late = "<h1></h1><script>setTimeout(() => { document.querySelector('h1').textContent = 'something large' }, 500)</script>"
     open_page(page, recorder, body=BODY + late)
     pause(page, 600)
-    told = vitals(page, recorder)
-    assert told["fcp"] < 500 <= told["lcp"]
+    vital = vitals(page, recorder)
+    assert vital["fcp"] < 500 <= vital["lcp"]
 
 
 @pytest.mark.parametrize(("gap_ms", "expected"), [(50, 2 * SHIFT), (1100, SHIFT)], ids=["one-window", "two-windows"])
@@ -99,7 +99,7 @@ def test_of_more_than_fifty_interactions_the_slowest_is_an_outlier(page: Page, r
     assert 80 <= vitals(page, recorder)["inp"] < BUSY_MS
 
 
-def test_they_are_told_once_when_first_hidden_and_not_at_a_change_of_route(page: Page, recorder: Recorder) -> None:
+def test_they_are_sent_once_when_first_hidden_and_not_at_a_change_of_route(page: Page, recorder: Recorder) -> None:
     open_page(page, recorder)
     page.evaluate("history.pushState({}, '', '/b')")
     wait_until(lambda: len(recorder.of_type("pageView")) == 2)
@@ -115,11 +115,11 @@ def test_they_are_told_once_when_first_hidden_and_not_at_a_change_of_route(page:
 def test_a_page_opened_in_the_background_was_painted_for_nobody(page: Page, recorder: Recorder) -> None:
     page.add_init_script("Object.defineProperty(document, 'hidden', {get: () => true, configurable: true})")
     open_page(page, recorder)
-    told = vitals(page, recorder)
-    assert told.keys() == {"ttfb", "cls"}
+    vital = vitals(page, recorder)
+    assert vital.keys() == {"ttfb", "cls"}
 
 
-def test_a_page_from_the_back_forward_cache_is_measured_anew(page: Page, recorder: Recorder) -> None:
+def test_a_page_from_the_back_forward_cache_is_measured_again(page: Page, recorder: Recorder) -> None:
     open_page(page, recorder)
     page.evaluate(SLOW)
     page.click("#slow")
@@ -129,10 +129,10 @@ def test_a_page_from_the_back_forward_cache_is_measured_anew(page: Page, recorde
     page.go_back(wait_until="commit")
     assert page.evaluate("window.kept"), "the page came from the cache"
     pause(page, 100)
-    told = vitals(page, recorder, 2)
-    assert (told["ttfb"], told["cls"]) == (0, 0)
-    assert 0 < told["fcp"] == told["lcp"] < 2000
-    assert "inp" not in told
+    vital = vitals(page, recorder, 2)
+    assert (vital["ttfb"], vital["cls"]) == (0, 0)
+    assert 0 < vital["fcp"] == vital["lcp"] < 2000
+    assert "inp" not in vital
     views = recorder.of_type("pageView")
     assert len({view["page_view_id"] for view in views}) == 2
     assert recorder.of_type("webVitals")[1]["page_view_id"] == views[1]["page_view_id"]

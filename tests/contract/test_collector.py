@@ -1,4 +1,4 @@
-"""What the collector's documents say is what the collector does."""
+"""The collector's documents agree with its code."""
 
 import re
 from pathlib import Path
@@ -22,25 +22,25 @@ def test_variables_that_documents_name_exist() -> None:
         assert found <= names, path
 
 
-def test_every_reject_reason_stands_in_the_readme() -> None:
+def test_every_reject_reason_is_in_the_readme() -> None:
     table = README.partition("| reason | applies to |")[2].partition("\n\n")[0]
     assert set(re.findall(r"`([a-z_]+)`", table.replace("`sent_at`", "").replace("`created_at`", ""))) == set(RejectReason)
 
 
-def test_every_key_of_a_source_stands_in_the_readme() -> None:
+def test_every_key_of_a_source_is_in_the_readme() -> None:
     table = README.partition("| key | source kinds | meaning |")[2].partition("\n\n")[0]
-    told = {name for row in table.splitlines()[2:] for name in re.findall(r"`(\w+)`", row.split("|")[1])}
-    assert told == {field.alias or name for name, field in Source.model_fields.items()} - {"name"}
+    documented = {name for row in table.splitlines()[2:] for name in re.findall(r"`(\w+)`", row.split("|")[1])}
+    assert documented == {field.alias or name for name, field in Source.model_fields.items()} - {"name"}
 
 
-def test_every_key_of_an_event_stands_in_the_readme() -> None:
+def test_every_key_of_an_event_is_in_the_readme() -> None:
     fields = set(TrustedEvent.__struct_fields__)
     assert {name for name in fields if f"`{name}`" not in README} == set()
     table = README.partition("| key of an event | value |")[2].partition("\n\n")[0]
     assert set(re.findall(r"`([a-z_]+)`", table)) == set(Event.__struct_fields__)
 
 
-def test_every_field_and_column_stands_in_the_schemas_readme() -> None:
+def test_every_field_and_column_is_in_the_schemas_readme() -> None:
     lines = dict(re.findall(r"^\| `(\w+)` \| .*? \| (.*?) \|$", SCHEMAS_README, re.MULTILINE))
     fields = {field["name"]: field["doc"] for field in load_schema()["fields"]}
     added = {column.name: column.doc for column in ENRICHED}

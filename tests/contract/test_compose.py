@@ -1,4 +1,4 @@
-"""The stack in containers: closed as far as each container allows, and told only what there is."""
+"""The stack in containers: each as restricted as possible, with settings that exist."""
 
 import importlib
 import re
@@ -65,7 +65,7 @@ def test_a_container_is_bounded(service: str) -> None:
 
 
 @every_service
-def test_a_container_is_started_again_and_tells_whether_it_is_well(service: str) -> None:
+def test_a_container_is_restarted_and_has_a_health_check(service: str) -> None:
     content = SERVICES[service]
     assert content["restart"] == ("on-failure" if service in RUN_ONCE else "unless-stopped")
     assert ("healthcheck" in content or "HEALTHCHECK" in target(service)) == (service not in RUN_ONCE)
@@ -133,10 +133,10 @@ def known_variables() -> set[str]:
     return known
 
 
-def test_a_variable_of_ours_that_a_container_is_told_exists() -> None:
+def test_a_variable_that_a_container_gets_exists() -> None:
     superset = set(re.findall(r"^\| `(\w+)` \|", (ROOT / "superset" / "README.md").read_text("utf-8"), re.MULTILINE))
-    told = {name for service, name, _ in environment() if target(service)}
-    assert told - known_variables() - superset == set()
+    settings = {name for service, name, _ in environment() if target(service)}
+    assert settings - known_variables() - superset == set()
 
 
 def test_the_secrets_of_the_file_are_those_that_the_command_makes_and_each_is_used() -> None:
@@ -169,13 +169,13 @@ def test_the_named_volumes_are_those_in_use() -> None:
     assert {name for name in used if not name.startswith(".")} == COMPOSE["volumes"].keys()
 
 
-def test_the_collector_believes_the_network_of_nginx_about_addresses_and_keeps_its_internal_port_to_itself() -> None:
-    told = SERVICES["collector"]["environment"]
-    assert [{"subnet": told["HEADRACE_COLLECTOR_TRUSTED_PROXIES"]}] == COMPOSE["networks"]["front"]["ipam"]["config"]
-    assert "HEADRACE_COLLECTOR_INTERNAL_HOST" not in told
+def test_the_collector_trusts_the_network_of_nginx_and_keeps_its_internal_port_to_itself() -> None:
+    settings = SERVICES["collector"]["environment"]
+    assert [{"subnet": settings["HEADRACE_COLLECTOR_TRUSTED_PROXIES"]}] == COMPOSE["networks"]["front"]["ipam"]["config"]
+    assert "HEADRACE_COLLECTOR_INTERNAL_HOST" not in settings
 
 
-def test_nginx_writes_no_address_down_and_does_not_say_what_it_is() -> None:
+def test_nginx_logs_no_client_ip_and_sends_no_version() -> None:
     directives = re.findall(r"^ *(access_log|error_log|server_tokens) ([^;]+);", NGINX, re.MULTILINE)
     assert directives == [("error_log", "stderr alert"), ("server_tokens", "off"), ("access_log", "off")]
 

@@ -38,10 +38,10 @@ def commands(group: typer.core.TyperGroup, prefix: str = "") -> Iterator[tuple[s
 
 def test_the_readme_of_the_command_has_each_command_with_its_options() -> None:
     rows = re.findall(r"^\| `([a-z][a-z -]*)[^|]*\|[^|]+\|([^|]*)\|$", (ROOT / "headrace" / "README.md").read_text(), re.MULTILINE)
-    told = {name.strip(): sorted(re.findall(r"--[a-z-]+", options)) for name, options in rows}
+    documented = {name.strip(): sorted(re.findall(r"--[a-z-]+", options)) for name, options in rows}
     group = typer.main.get_command(app)
     assert isinstance(group, typer.core.TyperGroup)
-    assert told == {name: sorted(set(options) - {"--state", "--help"}) for name, options in commands(group)}
+    assert documented == {name: sorted(set(options) - {"--state", "--help"}) for name, options in commands(group)}
 
 
 def test_the_readme_names_only_targets_of_make_that_exist() -> None:

@@ -60,7 +60,7 @@ def rows(header: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]]
 
 
-def test_the_readme_has_every_value_that_must_stand_in_the_files() -> None:
+def test_the_readme_has_every_value_that_the_files_must_have() -> None:
     musts = [(SUPERVISOR, keys.SUPERVISOR_MUST), (COMPACTION, keys.COMPACTION_MUST)]
     meant = [
         [f"`{path}`" if file == SUPERVISOR else f"`{path}` ({file})", f"`{json.dumps(value)}`", otherwise]
@@ -70,16 +70,16 @@ def test_the_readme_has_every_value_that_must_stand_in_the_files() -> None:
     assert rows("path | value | otherwise") == meant
 
 
-def test_the_readme_names_every_key_that_must_not_stand_in_the_files() -> None:
-    told = re.findall(r"`([^`]+)`", README.partition("Keys that must not be in the files: ")[2].partition("\n")[0])
-    assert set(told) == {path.rpartition("/")[2] for path in keys.SUPERVISOR_NEVER.keys() | keys.COMPACTION_NEVER.keys()}
+def test_the_readme_names_every_key_that_the_files_must_not_have() -> None:
+    documented = re.findall(r"`([^`]+)`", README.partition("Keys that must not be in the files: ")[2].partition("\n")[0])
+    assert set(documented) == {path.rpartition("/")[2] for path in keys.SUPERVISOR_NEVER.keys() | keys.COMPACTION_NEVER.keys()}
 
 
 def test_the_readme_has_the_defaults_of_what_is_filled_in() -> None:
-    told = {name.strip("`"): default.strip("`") for name, default, _ in rows("in the supervisor | default | meaning")}
+    documented = {name.strip("`"): default.strip("`") for name, default, _ in rows("in the supervisor | default | meaning")}
     where = SCHEMA | READING | READING["consumerProperties"]
-    assert told == {name: str(where[name]) for name in told}
-    assert set(told) == {"dataSource", "topic", "bootstrap.servers", "taskCount", "replicas", "taskDuration"}
+    assert documented == {name: str(where[name]) for name in documented}
+    assert set(documented) == {"dataSource", "topic", "bootstrap.servers", "taskCount", "replicas", "taskDuration"}
 
 
 def test_the_readme_names_every_file() -> None:

@@ -1,4 +1,4 @@
-"""The house: its folders, its documents, its locks."""
+"""The layout of the repository: its folders, documents and locks."""
 
 import importlib.metadata
 import json
@@ -82,7 +82,7 @@ def test_the_project_can_not_be_published_by_accident() -> None:
 
 
 @pytest.mark.parametrize("lock", sorted((ROOT / "requirements").glob("*.lock")), ids=lambda lock: lock.name)
-def test_a_lock_pins_by_version_and_hash_and_names_no_address(lock: Path) -> None:
+def test_a_lock_pins_by_version_and_hash_and_contains_no_url(lock: Path) -> None:
     requirements = re.sub(r"\\\n\s*", " ", lock.read_text())
     lines = [line for line in requirements.splitlines() if line and not line.lstrip().startswith("#")]
     assert lines
@@ -90,7 +90,7 @@ def test_a_lock_pins_by_version_and_hash_and_names_no_address(lock: Path) -> Non
     assert "://" not in requirements
 
 
-def test_the_lock_of_the_tracker_names_no_address() -> None:
+def test_the_lock_of_the_tracker_contains_no_url() -> None:
     assert "://" not in re.sub(r'"(url|funding)": "[^"]*"', "", (ROOT / "tracker" / "package-lock.json").read_text())
 
 

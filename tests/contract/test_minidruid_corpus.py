@@ -1,4 +1,4 @@
-"""Every statement of the Superset corpus: its columns and rows, its refusal, and for each family the values of plain DuckDB SQL."""
+"""Every statement of the Superset corpus: its columns and rows or its error, and for each family the values of plain DuckDB SQL."""
 
 import json
 from collections.abc import Iterator

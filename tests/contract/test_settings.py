@@ -28,12 +28,12 @@ COMPONENTS: list[tuple[type[ServiceSettings], str]] = [
 def test_the_readme_has_each_variable_with_its_default_and_meaning(settings: type[ServiceSettings], component: str) -> None:
     prefix = str(settings.model_config["env_prefix"])
     lines = [line for line in (ROOT / component / "README.md").read_text().splitlines() if line.startswith(f"| `{prefix}")]
-    told = {cells[1].strip(" `"): (cells[2].strip(" `"), cells[-2].strip()) for cells in (line.split("|") for line in lines)}
+    documented = {cells[1].strip(" `"): (cells[2].strip(" `"), cells[-2].strip()) for cells in (line.split("|") for line in lines)}
     meant = {
         name: (shown(settings.model_fields[field].default), settings.model_fields[field].description)
         for name, field in settings.variables().items()
     }
-    assert told == meant
+    assert documented == meant
 
 
 def shown(default: object) -> str:

@@ -74,7 +74,7 @@ def test_everything_hangs_together_by_its_id() -> None:
     assert targets == {DATASET["uuid"]}
 
 
-def test_druid_is_told_to_count_exactly_and_in_a_way_that_it_can_order() -> None:
+def test_druid_is_configured_to_count_exactly_and_in_a_way_that_it_can_order() -> None:
     context = DATABASE["extra"]["engine_params"]["connect_args"]["context"]
     assert context == {"useApproximateCountDistinct": False, "useGroupingSetForExactDistinct": True}
 
@@ -163,7 +163,7 @@ def test_tables_show_texts_as_texts() -> None:
     assert {params["allow_render_html"] for params in tables} == {False}
 
 
-def test_the_only_address_in_the_bundle_is_that_of_the_place_data() -> None:
+def test_the_only_url_in_the_bundle_is_that_of_the_place_data() -> None:
     texts = "\n".join(path.read_text("utf-8") for path in ASSETS.rglob("*.yaml"))
     assert set(re.findall(r"https?://[^\s)'\"]+", texts)) == {"https://db-ip.com"}
     assert "IP Geolocation by DB-IP" in DASHBOARD["position"]["MARKDOWN-notes"]["meta"]["code"]

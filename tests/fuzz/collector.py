@@ -1,4 +1,4 @@
-"""Feeds the collector's sources with what a coverage-guided fuzzer thinks up, until so many inputs are through or one breaks a promise.
+"""A coverage-guided fuzzer for the collector's sources, which runs a number of inputs, or until one breaks a guarantee.
 
 `python tests/fuzz/collector.py [-runs=N]`, or `make fuzz`. The promises: nothing raises, no answer says that it is our fault, what is
 taken fits a frame and decodes by its schema, what is refused has a reason of the closed set, and memory stays flat.
@@ -39,7 +39,7 @@ from topics.topic import Kind
 
 NOW = 1_767_225_600_000
 REPORT_EVERY = 50_000
-MOST_GROWTH_BYTES = 64 << 20  # a leak of a hundred bytes an input would be 100 MB
+MAX_GROWTH_BYTES = 64 << 20  # a leak of a hundred bytes an input would be 100 MB
 
 SETTINGS = Settings()
 SOURCES = {
@@ -52,7 +52,7 @@ SOURCES = {
         Source(name="old", kind="json", event_path="/o", compatibility="strict"),
     )
 }
-ADDRESSES = AddressReader(SETTINGS.trusted_proxies)
+CLIENT_IPS = AddressReader(SETTINGS.trusted_proxies)
 DECODER = Decoder([load_schema()])
 REASONS = {reason.value for reason in RejectReason}
 WHO = b"p=0%3Aloyw3v28%3Aq0tO&s=0%3Aloyw3v28%3ADy6t&v=0%3AroTl&e=0%3AroTl0&c=loyw3wvd&n=f&f=f"
@@ -72,7 +72,7 @@ def with_checksum(query: bytes) -> bytes:
 
 def get(query: bytes, headers: Sequence[tuple[bytes, bytes]] = ()) -> Request:
     request = Request.of("GET", "/", query, headers, "127.0.0.1", b"")
-    request.seen = ADDRESSES.read("127.0.0.1", request.fields.get(b"x-forwarded-for", b""))
+    request.seen = CLIENT_IPS.read("127.0.0.1", request.fields.get(b"x-forwarded-for", b""))
     return request
 
 
@@ -103,7 +103,7 @@ def any_body(text: bytes) -> Request:
 
 
 def any_event(text: bytes) -> Request:
-    """What stands for the parameters of an event that is well-formed else."""
+    """Values for the parameters of an otherwise well-formed event."""
     event = (
         b'{"session_id":"0:1:s","event_id":"1","is_new_party":false,"is_new_session":true,"client_timestamp_iso":"2026-01-01T00:00:00Z",'
     )
@@ -167,7 +167,7 @@ class Fuzzing:
         print(f"{self._count:,} inputs, {self._taken:,} of them taken as events, {rss / 1e6:.0f} MB", flush=True)
         if self._count == 4 * REPORT_EVERY:  # caches are full by then
             self._rss_bytes = rss
-        assert not self._rss_bytes or rss - self._rss_bytes < MOST_GROWTH_BYTES, "memory is not flat"
+        assert not self._rss_bytes or rss - self._rss_bytes < MAX_GROWTH_BYTES, "memory is not flat"
 
 
 def seeds() -> list[bytes]:

@@ -37,7 +37,7 @@ WORDS = {
     r"(?:be|been) had": "available",
     r"without a word": "silently",
     r"put down": "recorded, attributed",
-    r"stands? (?:in|on|at|under|beside|behind|before|between|here|there)(?! for)": "is in, is on, is next to",
+    r"stands (?:in|on|at|under|beside|behind|before|between|here|there)|stand (?:on|at|under|beside|behind)": "is in, is on, is next to",
     r"the house": "the project",
     r"refusals?": "rejection (of an event), error (of a request)",
     r"troubles?": "not-ready reason, error",
@@ -163,20 +163,15 @@ def check_file(path: Path, text: str) -> Iterator[tuple[int, str]]:
 
 
 def check_layout(files: dict[Path, str]) -> Iterator[tuple[Path, str]]:
-    """Report folders with too many Python files, and class names with two meanings in a package.
-
-    A folder of tests may be larger when it is named for the one package that it tests, as `tests/unit/collector` is.
-    """
+    """Report folders with too many Python files, and class names with two meanings in a package."""
     folders: dict[Path, int] = defaultdict(int)
     classes: dict[tuple[str, str], list[Path]] = defaultdict(list)
     for path in (path for path in files if path.suffix == ".py"):
         folders[path.parent] += 1
         for name in re.findall(r"^class ([A-Z]\w+)", files[path], re.MULTILINE) if path.parts[0] != "tests" else ():
             classes[path.parts[0], name].append(path)
-    packages = {folder.parts[0] for folder in folders if folder.parts and folder.parts[0] != "tests"}
     for folder, count in folders.items():
-        is_for_one_package = folder.parts[:1] == ("tests",) and not packages.isdisjoint(folder.parts)
-        if count > MAX_FILES_IN_FOLDER and not is_for_one_package:
+        if count > MAX_FILES_IN_FOLDER:
             yield folder, f"{count} Python files: at most {MAX_FILES_IN_FOLDER}, group them in folders"
     for (package, name), places in classes.items():
         if len(places) > 1:

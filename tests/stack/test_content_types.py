@@ -1,4 +1,4 @@
-"""Which bodies Druid and minidruid read as a statement: by their Content-Type, both alike."""
+"""Druid and minidruid accept the same Content-Types for a statement."""
 
 import json
 from collections.abc import Iterator

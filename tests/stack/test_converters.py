@@ -33,7 +33,7 @@ def wait_for_share(senders: Senders, share: float) -> None:
 
 
 @pytest.mark.timeout(300)
-def test_a_converter_that_hung_adds_nothing_when_it_goes_on(stack: Stack, senders: Senders) -> None:
+def test_a_converter_that_hung_adds_nothing_when_it_continues(stack: Stack, senders: Senders) -> None:
     stack.start_services("second-converter")
     wait_for_share(senders, 0.2)
     stack.engines.pause("converter")

@@ -35,7 +35,7 @@ pytestmark = pytest.mark.timeout(300)
 
 
 def messages() -> tuple[list[Message], dict[str, set[str]]]:
-    """Give messages, and the event ids of those that are broken, by reason."""
+    """Return messages, and the event ids of the broken ones by reason."""
     now = time.time_ns() // 1_000_000
     found: list[Message] = []
     broken: defaultdict[str, set[str]] = defaultdict(set)
@@ -78,8 +78,8 @@ def converting(kafka: RunningEngines, tmp_path: Path, monkeypatch: pytest.Monkey
 def a_converter(schemas: Path) -> Iterator[None]:
     """Run `python -m streams`, which knows the schemas of a folder."""
     [port] = free_ports(1)
-    told = {"SCHEMA_PATH": schemas / "clickstream.avsc", "PLACES": schemas / "places.mmdb", "PORT": port}
-    environment = os.environ | {f"HEADRACE_STREAMS_{name}": str(value) for name, value in told.items()}
+    settings = {"SCHEMA_PATH": schemas / "clickstream.avsc", "PLACES": schemas / "places.mmdb", "PORT": port}
+    environment = os.environ | {f"HEADRACE_STREAMS_{name}": str(value) for name, value in settings.items()}
     with subprocess.Popen((sys.executable, "-m", "streams"), env=environment) as process:
         try:
             wait_until(lambda: is_ready(port), within_seconds=60, every_seconds=0.1)

@@ -33,9 +33,9 @@ def row_of(number: int, at_ms: int, **more: Any) -> dict[str, Any]:
 
 def delete_where(table: DruidTable, where: str, *, portion: int = MAX_ROWS) -> str:
     rows = DruidRows(table.engines.overlord_url, table.engines.broker_url, table.name, table.kafka, portion)
-    told = StringIO()
-    delete(rows, where, Console(file=told), Console(file=StringIO()), dry_run=False, yes=True, as_json=False)
-    return told.getvalue()
+    output = StringIO()
+    delete(rows, where, Console(file=output), Console(file=StringIO()), dry_run=False, yes=True, as_json=False)
+    return output.getvalue()
 
 
 def count(table: DruidTable, where: str) -> int:
@@ -49,11 +49,11 @@ def test_rows_are_gone_and_no_other_is_while_rows_arrive_for_the_same_day(table:
     with table.writing(row_of(number, now_ms(), party_id="forget me" if number % 3 == 0 else None) for number in numbers) as written:
         wait_until(lambda: table.counts()[0] > 100, within_seconds=60)
         marked = count(table, "party_id = 'forget me'")
-        told = delete_where(table, "party_id = 'forget me'")
-        assert int(told.splitlines()[-1].split()[0]) >= marked
+        output = delete_where(table, "party_id = 'forget me'")
+        assert int(output.splitlines()[-1].split()[0]) >= marked
         seen = len(written)
         wait_until(lambda: table.counts()[0] > seen // 2, within_seconds=60)
-        deleted = int(told.splitlines()[-1].split()[0])
+        deleted = int(output.splitlines()[-1].split()[0])
     wait_until(lambda: table.counts()[0] >= len(written) - deleted, within_seconds=90, every_seconds=0.25)
     assert table.counts() == (len(written) - deleted,) * 2
     left = table.ask(f"SELECT event_id FROM \"{table.name}\" WHERE party_id = 'forget me'")
@@ -62,7 +62,7 @@ def test_rows_are_gone_and_no_other_is_while_rows_arrive_for_the_same_day(table:
     assert table.apply() == []
 
 
-def test_old_days_are_written_anew_in_portions_and_a_day_can_end_up_empty(table: DruidTable) -> None:
+def test_old_days_are_rewritten_in_portions_and_a_day_can_end_up_empty(table: DruidTable) -> None:
     table.apply()
     days = [MAY_17_2015 + day * DAY_MS for day in (0, 1, 4)]
     table.write(row_of(number, days[number % 3], site="shop" if number % 2 else "blog") for number in range(300))
@@ -90,9 +90,9 @@ def test_the_ledger_says_what_was_deleted_and_still_balances(stack: Stack) -> No
         wait_until(lambda: stack.ledger()["difference"] == 0, within_seconds=30, every_seconds=0.25)
         before = stack.ledger()
         engines = stack.engines
-        rows, told = DruidRows(engines.overlord_url, engines.broker_url, stack.name, stack.kafka), StringIO()
+        rows, output = DruidRows(engines.overlord_url, engines.broker_url, stack.name, stack.kafka), StringIO()
         for where, left in ((f"site = '{site}' AND revenue = 1e10", 60), (f"site = '{site}'", 0)):
-            delete(rows, where, Console(file=told), Console(file=StringIO()), dry_run=False, yes=True, as_json=False)
+            delete(rows, where, Console(file=output), Console(file=StringIO()), dry_run=False, yes=True, as_json=False)
             assert stack.count(site) == left
         wait_until(lambda: stack.ledger()["deleted"] == before["deleted"] + 100, within_seconds=30, every_seconds=0.25)
         assert stack.ledger() == before | {"deleted": before["deleted"] + 100}

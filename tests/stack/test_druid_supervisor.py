@@ -1,4 +1,4 @@
-"""`headrace druid` on a real Druid: what it is told, when, and that no row is lost or doubled by it."""
+"""`headrace druid` on a real Druid: what it sends, when, and that no row is lost or duplicated."""
 
 import itertools
 import time
@@ -19,17 +19,17 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def test_a_second_apply_tells_druid_nothing(table: DruidTable) -> None:
+def test_a_second_apply_sends_nothing_to_druid(table: DruidTable) -> None:
     assert table.apply() != []
-    told = table.told()
-    assert len(told[f"/druid/indexer/v1/supervisor/{table.name}/history"]) == 1
+    configuration = table.configuration()
+    assert len(configuration[f"/druid/indexer/v1/supervisor/{table.name}/history"]) == 1
     assert table.apply() == []
-    assert table.told() == told
+    assert table.configuration() == configuration
 
 
 def test_a_spec_with_a_mistake_is_refused_with_the_reason_and_nothing_is_changed(table: DruidTable) -> None:
     table.apply()
-    told = table.told()
+    configuration = table.configuration()
     rules, spec = table.files / "rules.json", table.files / "supervisors" / "clickstream.json"
     rules.write_text('[{"type": "loadByPeriod", "period": "P13M"}, {"type": "dropForever"}]')
     with pytest.raises(CommandError, match='Invalid format: "1 hour"'):
@@ -37,7 +37,7 @@ def test_a_spec_with_a_mistake_is_refused_with_the_reason_and_nothing_is_changed
     spec.write_text(spec.read_text().replace("useEarliestOffset", "useEarliestOfset"))
     with pytest.raises(CommandError, match="useEarliestOfset: Druid knows no such key and would ignore it; did you mean useEarliestOffset"):
         table.apply()
-    assert table.told() == told
+    assert table.configuration() == configuration
 
 
 def test_other_settings_are_shown_and_submitted(table: DruidTable) -> None:
@@ -60,8 +60,8 @@ def test_every_column_has_its_type_and_a_nested_one_can_be_asked(table: DruidTab
         row["COLUMN_NAME"]: row["DATA_TYPE"]
         for row in table.ask(f"SELECT COLUMN_NAME, DATA_TYPE FROM INFORMATION_SCHEMA.COLUMNS WHERE TABLE_NAME = '{table.name}'")
     }
-    told = {"__time": "TIMESTAMP", "event_id": "VARCHAR", "is_bot": "BIGINT", "latitude": "DOUBLE", "parameters": "COMPLEX<json>"}
-    assert {name: types[name] for name in told} == told
+    configuration = {"__time": "TIMESTAMP", "event_id": "VARCHAR", "is_bot": "BIGINT", "latitude": "DOUBLE", "parameters": "COMPLEX<json>"}
+    assert {name: types[name] for name in configuration} == configuration
     (row,) = table.ask(f"SELECT JSON_VALUE(parameters, '$.sku') AS sku FROM \"{table.name}\" WHERE event_id = '{3:032x}'")
     assert row == {"sku": "A-3"}
 
@@ -136,7 +136,7 @@ def test_a_row_that_does_not_fit_stops_the_reading_until_it_is_let_pass(table: D
     table.wait_for_rows(31)
 
 
-def test_rows_that_left_the_topic_unread_are_not_skipped_without_a_word(table: DruidTable) -> None:
+def test_rows_that_left_the_topic_unread_are_not_skipped_silently(table: DruidTable) -> None:
     table.apply()
     table.write(rows_of(10, at_ms=now_ms()))
     table.wait_for_rows(10)
@@ -146,7 +146,7 @@ def test_rows_that_left_the_topic_unread_are_not_skipped_without_a_word(table: D
     table.order("resume")
     wait_until(lambda: "is no longer available" in "".join(table.status()["reasons"]), within_seconds=60, every_seconds=0.5)
     assert table.counts() == (10, 10)
-    table.go_on_at(first_left)
+    table.resume_at(first_left)
     table.write(rows_of(10, at_ms=now_ms(), first=20))
     table.wait_for_rows(20)
 

@@ -1,4 +1,4 @@
-"""The engines that the other stack tests stand on do what those ask of them."""
+"""The engines behave as the other stack tests require."""
 
 import httpx
 from confluent_kafka import Consumer, Message, Producer
@@ -44,7 +44,7 @@ def test_a_message_outlives_a_kill_of_kafka(kafka: RunningEngines) -> None:
     assert read(kafka, "outlives", 2) == [b"before", b"after"]
 
 
-def test_an_engine_that_hangs_goes_on_where_it_was(kafka: RunningEngines) -> None:
+def test_an_engine_that_hangs_continues_where_it_was(kafka: RunningEngines) -> None:
     create_topic(kafka, "hangs")
     kafka.pause("kafka")
     assert not kafka.engines.ports.is_ready("kafka")

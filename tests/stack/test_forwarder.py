@@ -141,7 +141,7 @@ def test_a_kafka_that_freezes_again_and_again_loses_nothing(spool: Spool, settin
 
 
 @pytest.mark.parametrize("away", ["killed", "frozen"])
-def test_a_forwarder_stops_at_once_without_kafka_and_its_successor_goes_on(
+def test_a_forwarder_stops_at_once_without_kafka_and_its_successor_continues(
     spool: Spool, settings: KafkaSettings, kafka: RunningEngines, away: str
 ) -> None:
     with a_forwarder(spool, settings) as process:

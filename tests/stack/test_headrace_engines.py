@@ -11,7 +11,7 @@ from headrace.processes.installation import State
 from headrace.processes.supervisor import is_alive
 
 
-def test_engines_stay_when_the_command_is_done_and_end_when_told(tmp_path: Path) -> None:
+def test_engines_stay_when_the_command_is_done_and_end_when_stopped(tmp_path: Path) -> None:
     ports = free_engine_ports()
     options = [text for name, port in asdict(ports).items() for text in ("--engine-port", f"{name}={port}")]
     try:

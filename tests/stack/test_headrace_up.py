@@ -41,7 +41,7 @@ def is_row(installation: Installation, event_type: str) -> bool:
     return answer.status_code == 200 and answer.json() == [{"n": 1}]
 
 
-def test_status_tells_of_every_process(installation: Installation) -> None:
+def test_status_shows_every_process(installation: Installation) -> None:
     processes = installation.status()["processes"]
     assert {name for name, process in processes.items() if process["ready"]} == {*NAMES, "collector", "forwarder", "converter", "shop"}
 

@@ -1,4 +1,4 @@
-"""`headrace kafka` and a real Kafka: the topics become what topics.toml says, and what is wrong is told."""
+"""`headrace kafka` and a real Kafka: the topics become what topics.toml defines, and faults are reported."""
 
 import io
 import itertools
@@ -23,25 +23,25 @@ def settings(kafka: RunningEngines) -> KafkaSettings:
 
 
 def applied(settings: KafkaSettings, *, dry_run: bool = False) -> str:
-    """What the command says."""
-    told = io.StringIO()
-    apply(settings, Console(file=told, width=1000), dry_run=dry_run)
-    return told.getvalue()
+    """The output of the command."""
+    output = io.StringIO()
+    apply(settings, Console(file=output, width=1000), dry_run=dry_run)
+    return output.getvalue()
 
 
 def shown(settings: KafkaSettings) -> tuple[bool, str]:
-    told = io.StringIO()
-    is_complete = status(settings, Console(file=told, width=1000))
-    return is_complete, told.getvalue()
+    output = io.StringIO()
+    is_complete = status(settings, Console(file=output, width=1000))
+    return is_complete, output.getvalue()
 
 
 def test_a_dry_run_says_what_would_change_and_changes_nothing(settings: KafkaSettings) -> None:
-    told = applied(settings, dry_run=True)
-    assert told.count("would be created") == 5
-    assert applied(settings, dry_run=True) == told
-    is_complete, told = shown(settings)
+    output = applied(settings, dry_run=True)
+    assert output.count("would be created") == 5
+    assert applied(settings, dry_run=True) == output
+    is_complete, output = shown(settings)
     assert not is_complete
-    assert f"{settings.topic('avro')} is missing" in told
+    assert f"{settings.topic('avro')} is missing" in output
 
 
 def test_topics_are_made_once(settings: KafkaSettings) -> None:
@@ -57,8 +57,8 @@ def test_a_setting_that_someone_changed_is_set_again(settings: KafkaSettings) ->
     admin = AdminClient({**settings.client()})
     for future in admin.incremental_alter_configs([resource]).values():
         future.result(10)
-    told = f"{settings.topic('json')}: retention.ms set to 604800000, from 1000\n"
-    assert applied(settings) == told
+    output = f"{settings.topic('json')}: retention.ms set to 604800000, from 1000\n"
+    assert applied(settings) == output
     assert applied(settings) == "nothing to change\n"
 
 
@@ -85,7 +85,7 @@ def test_what_is_unread_is_shown(settings: KafkaSettings) -> None:
     assert line[2:] == ["7", "7"]
 
 
-def test_a_transaction_that_hangs_is_told(settings: KafkaSettings) -> None:
+def test_a_transaction_that_hangs_is_reported(settings: KafkaSettings) -> None:
     applied(settings)
     producer = Producer({**settings.client(), "transactional.id": settings.prefix})
     producer.init_transactions(30)

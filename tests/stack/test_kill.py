@@ -11,7 +11,7 @@ from support.waiting import wait_until
 SITE = "kill"
 AWAY_SECONDS = 60
 SENDING_SECONDS = 100  # about as long as the plan takes
-MOST_PER_SECOND = 3000  # two processors carry as much, Kafka and Druid on them
+MAX_PER_SECOND = 3000  # the capacity of two cores that also run Kafka and Druid
 AWAY = "kafka away"
 
 # What happens once this share of the events is acknowledged.
@@ -36,19 +36,19 @@ class Disaster:
     def __init__(self, stack: Stack, senders: Callable[[], int], events: int) -> None:
         self._stack, self._acknowledged, self._events = stack, senders, events
         self._began_at = time.monotonic()
-        self._rate = min(events / SENDING_SECONDS, MOST_PER_SECOND)
+        self._rate = min(events / SENDING_SECONDS, MAX_PER_SECOND)
         self._next = 0
         self.kills: list[str] = []
         self.ended: list[str] = []  # by themselves, as a converter does whose client is stuck
         self.away_from = self.away_until = self.drained_at = 0.0
 
     def may_send(self, share: float) -> bool:
-        """Say whether it is time for what follows this share of the events."""
+        """Whether it is time for the step after this share of the events."""
         bound = PLAN[self._next + 1][0] if self._next + 1 < len(PLAN) else 2
         return share < bound and (time.monotonic() - self._began_at) * self._rate >= share * self._events
 
     def follow(self) -> None:
-        """Let all of it happen."""
+        """Run the plan."""
         for number, (share, name) in enumerate(PLAN):
             self._next = number
             self._wait_until(lambda share=share: self._acknowledged() >= share * self._events, within_seconds=900)  # type: ignore[misc]

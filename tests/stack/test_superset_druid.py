@@ -52,7 +52,7 @@ def minidruid(rows: list[Row], tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 @dataclass
 class Visit:
-    """What the dashboard showed, and each statement that Superset put to Druid for it."""
+    """The content of the dashboard, and each statement that Superset sent to Druid for it."""
 
     charts: list[ShownChart]
     statements: list[str]

@@ -1,4 +1,4 @@
-"""Who may read what on disk."""
+"""Checks of file modes."""
 
 import stat
 from contextlib import suppress

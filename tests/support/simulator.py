@@ -82,7 +82,7 @@ def stand_in_running() -> Iterator[StandIn]:
         do_POST = do_OPTIONS = do_GET  # noqa: N815 - the names are http.server's
 
         def log_message(self, *_: object) -> None:
-            """Say nothing: the stand-in has it all."""
+            """Log nothing: the stand-in keeps all requests."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Endpoint)
     server.daemon_threads = True

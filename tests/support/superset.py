@@ -41,7 +41,7 @@ CHARTS = """[...document.querySelectorAll('[data-test-chart-name]')].map(chart =
 
 
 def as_superset_writes(statements: Sequence[str], home: Path) -> list[str]:
-    """Have Superset, in its own environment and with our settings, read statements and write them as it would send them to Druid."""
+    """Rewrite statements with Superset, in its environment and with the project's settings, as it sends them to Druid."""
     done = subprocess.run(
         (GUNICORN.with_name("python"), "-c", FORMAT),
         input=json.dumps(statements),
@@ -113,7 +113,7 @@ def superset_running(home: Path, druid_uri: str, port: int, variables: Mapping[s
 
 
 def is_healthy(url: str) -> bool:
-    """Tell whether Superset answers at all."""
+    """Whether Superset responds."""
     try:
         return httpx.get(f"{url}/health", timeout=5, trust_env=False).status_code == 200
     except httpx.TransportError:
@@ -141,7 +141,7 @@ class Dashboards:
         self._client.put(f"/api/v1/{path}", json=content).raise_for_status()
 
     def ids(self, kind: str) -> dict[int, str]:
-        """Give the id and uuid of everything of a kind: `chart`, `dataset`, `dashboard`, `database`."""
+        """Return the id and uuid of all objects of a kind: `chart`, `dataset`, `dashboard`, `database`."""
         found = self.get(f"{kind}/", q="(page_size:100)")["result"]
         return {each["id"]: each.get("uuid") or self.get(f"{kind}/{each['id']}")["result"]["uuid"] for each in found}
 
@@ -180,7 +180,7 @@ def chart_file(name: str) -> dict[str, Any]:
 
 
 def bundle_context() -> dict[str, Any]:
-    """Give what the bundle's database tells Druid with each statement."""
+    """Return the query context that the bundle's database sends to Druid with each statement."""
     database: dict[str, Any] = yaml.safe_load((ASSETS / "databases" / "Druid.yaml").read_text("utf-8"))
     context: dict[str, Any] = database["extra"]["engine_params"]["connect_args"]["context"]
     return context
@@ -190,12 +190,12 @@ def log_in(page: Page, url: str, password: str) -> None:
     """Log in as the admin with the generated password."""
 
     def is_in() -> bool:
-        # An answer to the page's own first requests that comes after the login puts the anonymous session back: then once more.
+        # A late response to the page's first requests restores the anonymous session: then log in again.
         page.goto(f"{url}/login/", wait_until="networkidle")
         if page.locator("#username").count():
             page.locator("#username").fill("admin")
             page.locator("#password").fill(password)
-            with suppress(NotInTime), page.expect_navigation(url=lambda address: "/login" not in address, timeout=20_000):
+            with suppress(NotInTime), page.expect_navigation(url=lambda url: "/login" not in url, timeout=20_000):
                 page.keyboard.press("Enter")
             page.wait_for_load_state("networkidle")
         return "/login" not in page.url

@@ -1,4 +1,4 @@
-"""What a collector's answer waits for: Kafka instead of a disk, or both."""
+"""The condition of a collector's response: durable on Kafka instead of on disk, or on both."""
 
 import asyncio
 import json
@@ -223,7 +223,7 @@ def post(collector: RunningCollector) -> httpx.Response:
 
 
 def test_a_collector_without_a_disk_answers_when_kafka_has_the_events(tmp_path: Path, kafka: MockKafka) -> None:
-    collector = start_collector(tmp_path, ack="broker", kafka_at=kafka.address)
+    collector = start_collector(tmp_path, ack="broker", kafka_at=kafka.bootstrap_servers)
     try:
         assert post(collector).json() == {"results": ["ok"]}
         assert len(read_topic(kafka.settings, "avro")) == 1
@@ -234,7 +234,7 @@ def test_a_collector_without_a_disk_answers_when_kafka_has_the_events(tmp_path: 
 
 
 def test_workers_without_a_disk_answer_for_each_other(tmp_path: Path, kafka: MockKafka) -> None:
-    collector = start_collector(tmp_path, ack="broker", kafka_at=kafka.address, workers=2)
+    collector = start_collector(tmp_path, ack="broker", kafka_at=kafka.bootstrap_servers, workers=2)
     try:
         for _ in range(8):
             assert post(collector).json() == {"results": ["ok"]}
@@ -250,7 +250,7 @@ def test_a_collector_with_both_answers_when_its_forwarder_has_brought_the_events
     tmp_path: Path, kafka: MockKafka, workers: int
 ) -> None:
     collector = start_collector(tmp_path, ack="both", workers=workers)
-    forwarding = environment(tmp_path, kafka_at=kafka.address) | {
+    forwarding = environment(tmp_path, kafka_at=kafka.bootstrap_servers) | {
         "HEADRACE_FORWARDER_TOPIC_DIRECTORY": str(collector.topic_directory),
         "HEADRACE_FORWARDER_PORT": "0",
     }

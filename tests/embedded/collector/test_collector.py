@@ -45,7 +45,7 @@ def test_what_is_answered_ok_is_in_the_topic(collector: RunningCollector) -> Non
     assert record["address"] == "127.0.0.0"
 
 
-def test_it_ends_cleanly_when_told_and_goes_on_at_the_next_start(tmp_path: Path) -> None:
+def test_it_stops_cleanly_on_a_signal_and_continues_at_the_next_start(tmp_path: Path) -> None:
     first = start_collector(tmp_path)
     post(first.url, a_body(an_event(1)))
     assert first.stop(signal.SIGTERM) == 0
@@ -57,7 +57,7 @@ def test_it_ends_cleanly_when_told_and_goes_on_at_the_next_start(tmp_path: Path)
     assert ledger["total"]["received"] == 2
 
 
-def test_damage_that_a_start_finds_is_told_and_counted(tmp_path: Path) -> None:
+def test_damage_that_a_start_finds_is_reported_and_counted(tmp_path: Path) -> None:
     first = start_collector(tmp_path)
     for number in (1, 2, 3):
         post(first.url, a_body(an_event(number)))
@@ -69,8 +69,8 @@ def test_damage_that_a_start_finds_is_told_and_counted(tmp_path: Path) -> None:
     ledger = httpx.get(second.internal_url + "/ledger", trust_env=False).json()
     second.stop()
     assert {line["source"]: line["received"] for line in ledger["minutes"]} == {"": 1, "browser": 2}
-    [told] = [line for line in second.before_ready if line["event"] == "damaged frames of the topic set aside"]
-    assert (told["level"], told["count"]) == ("error", 1)
+    [warning] = [line for line in second.before_ready if line["event"] == "damaged frames of the topic set aside"]
+    assert (warning["level"], warning["count"]) == ("error", 1)
 
 
 def test_a_kill_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
@@ -132,8 +132,8 @@ def test_a_request_on_a_connection_that_was_idle_is_answered_while_it_drains(col
 
 def test_it_does_not_wait_long_for_a_connection_that_stays_idle_or_for_a_body_that_does_not_come(tmp_path: Path) -> None:
     running = start_collector(tmp_path, drain_timeout_seconds=2)
-    address = ("127.0.0.1", running.port)
-    with socket.create_connection(address, 20) as idle, socket.create_connection(address, 20) as slow:
+    host_and_port = ("127.0.0.1", running.port)
+    with socket.create_connection(host_and_port, 20) as idle, socket.create_connection(host_and_port, 20) as slow:
         slow.sendall(b"POST /h HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{")
         assert httpx.get(running.internal_url + "/health/live", trust_env=False).status_code == 200
         assert running.stop() == 0
@@ -157,7 +157,7 @@ def test_a_head_request_and_a_broken_one_do_not_disturb_it(collector: RunningCol
     assert post(collector.url, a_body()).status_code == 200
 
 
-def test_a_body_of_a_megabyte_is_told_its_limit(collector: RunningCollector) -> None:
+def test_the_response_to_a_body_of_a_megabyte_has_the_limit(collector: RunningCollector) -> None:
     answer = post(collector.url, b" " * 1_000_000)
     assert (answer.status_code, answer.json()["reason"]) == (413, "body_too_large")
 
@@ -214,14 +214,14 @@ def test_an_own_mapping_and_schema_replace_the_default(tmp_path: Path) -> None:
     assert message.value[10:] == b"\x0c/shoes"
 
 
-def test_a_port_in_use_is_told(collector: RunningCollector, tmp_path: Path) -> None:
+def test_a_port_in_use_is_reported(collector: RunningCollector, tmp_path: Path) -> None:
     status, lines = outcome(start_process(tmp_path / "second", port=collector.port))
     assert status == 1
     problem = f"cannot listen on port {collector.port} of 127.0.0.1: Address already in use; is another collector running?"
     assert lines == [f"HEADRACE_COLLECTOR_PORT: {problem}"]
 
 
-def test_a_host_that_is_none_is_told(tmp_path: Path) -> None:
+def test_a_host_that_is_none_is_reported(tmp_path: Path) -> None:
     status, lines = outcome(start_process(tmp_path, host="no.such.host.invalid"))
     assert status == 1
     assert "is no address of this machine" in lines[0]
@@ -233,7 +233,7 @@ def test_a_second_collector_on_a_topic_is_refused(collector: RunningCollector, t
     assert lines[0].startswith("HEADRACE_COLLECTOR_TOPIC_DIRECTORY: ")
 
 
-def test_a_key_file_that_holds_no_key_is_told(tmp_path: Path) -> None:
+def test_a_key_file_that_holds_no_key_is_reported(tmp_path: Path) -> None:
     (tmp_path / "key").write_text("not hexadecimal", "utf-8")
     status, lines = outcome(start_process(tmp_path, key_file=tmp_path / "key"))
     assert status == 1

@@ -95,7 +95,7 @@ def test_a_page_that_is_listed_may_read_each_answer_with_a_cookie(collector: Run
     for answer in (preflight, send(collector), send(collector, party_id=an_id(7)), send(collector, party_id="none")):
         assert answer.headers["access-control-allow-credentials"] == "true"
         assert answer.headers["access-control-allow-origin"] == SHOP
-    stranger = httpx.post(
+    other_site = httpx.post(
         f"{collector.url}/h", content=a_beacon(party_id=an_id(7)), headers={"Origin": "https://evil.example"}, trust_env=False
     )
-    assert (stranger.status_code, stranger.headers.keys() & {"set-cookie", "access-control-allow-credentials"}) == (403, set())
+    assert (other_site.status_code, other_site.headers.keys() & {"set-cookie", "access-control-allow-credentials"}) == (403, set())

@@ -87,7 +87,7 @@ def test_a_pixel_and_a_batch_of_one_event_are_one_row(collector: RunningCollecto
     assert (first["is_duplicate"], second["is_duplicate"]) == (False, True)
 
 
-def test_batches_are_copied_and_repeats_in_them_dropped_as_pixels_are(collector: RunningCollector, browser: httpx.Client) -> None:
+def test_batches_are_copied_and_duplicates_in_them_dropped_as_pixels_are(collector: RunningCollector, browser: httpx.Client) -> None:
     browser.get(f"/copied?{a_query()}")
     assert browser.post("/copied", content=a_body(an_event(**IDS), an_event(7))).json() == {"results": ["duplicate", "ok"]}
     assert browser.post("/copied", content=a_body(an_event(7))).json()["reason"] == "duplicate"
@@ -98,7 +98,7 @@ def test_batches_are_copied_and_repeats_in_them_dropped_as_pixels_are(collector:
     assert 'clickstream_collector_events_total{result="duplicate",source="copied"} 2.0' in metrics
 
 
-def test_a_refusal_is_told_in_a_header_and_counted(collector: RunningCollector, browser: httpx.Client) -> None:
+def test_a_rejection_is_reported_in_a_header_and_counted(collector: RunningCollector, browser: httpx.Client) -> None:
     answer = browser.get(f"/csc-event?{a_query(p='nope')}")
     assert (answer.content, answer.headers["x-event-rejected"]) == (GIF, "invalid_party")
     (message,) = read_all(collector.topic_directory)
@@ -116,7 +116,7 @@ def test_a_source_may_be_strict_beside_one_that_is_not(collector: RunningCollect
     assert browser.head("/csc-event").status_code == 405
 
 
-def test_a_cache_that_asks_again_is_no_event(collector: RunningCollector, browser: httpx.Client) -> None:
+def test_a_cache_that_asks_again_is_not_an_event(collector: RunningCollector, browser: httpx.Client) -> None:
     assert browser.get(f"/csc-event?{a_query()}", headers=TAG_HEADER).status_code == 304
     assert read_all(collector.topic_directory) == []
 

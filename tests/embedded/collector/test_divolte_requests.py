@@ -53,7 +53,7 @@ SCHEMA = {
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of a request: the answer, and the records that were in the topic by then."""
+    """The outcome of a request: the response, and the records in the topic at that time."""
 
     status: int
     headers: http.client.HTTPMessage
@@ -91,7 +91,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Out
 
 
 def expected_of(vector: dict[str, Any]) -> list[dict[str, Any]]:
-    """Give the event that is expected, with the original's word on a checksum over characters outside the basic plane."""
+    """Return the expected event, with the original's result for a checksum over characters outside the basic plane."""
     event = vector["expect"]["event"]
     if event is None:
         return []
@@ -103,9 +103,9 @@ def expected_of(vector: dict[str, Any]) -> list[dict[str, Any]]:
 def test_a_recorded_request_becomes_the_record_that_a_mapping_file_describes(vector: dict[str, Any], outcomes: dict[str, Outcome]) -> None:
     outcome, expected = outcomes[vector["name"]], vector["expect"]
     assert outcome.status == expected["status"]
-    told = expected.get("response", {})
-    assert {name: outcome.headers[name] for name in told.get("headers", {})} == told.get("headers", {})
-    assert outcome.body == told.get("body", outcome.body)
+    response = expected.get("response", {})
+    assert {name: outcome.headers[name] for name in response.get("headers", {})} == response.get("headers", {})
+    assert outcome.body == response.get("body", outcome.body)
     records = [record | {"eventParameters": msgspec.json.decode(record["eventParameters"] or "null")} for record in outcome.records]
     wanted = expected_of(vector)
     assert [{name: record[name] for name in event} for record, event in zip(records, wanted, strict=True)] == wanted

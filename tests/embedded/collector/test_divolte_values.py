@@ -1,4 +1,4 @@
-"""Values at the edge of what numbers and texts can be: of each comes the right record or a refusal with its reason, and never a 5xx."""
+"""Boundary values of numbers and texts: each leads to the right record or to a rejection with its reason, and never to a 5xx."""
 
 import sys
 from collections.abc import Iterator
@@ -64,7 +64,7 @@ ZERO = of_whole(0, int=0, long=0)
 NO_TRUTH = {name: value for name, value in ZERO.items() if name != "boolean"}  # a fraction is none, though it be nought
 LARGE = of_whole(2**53 + 1, long=2**53 + 1, float=2.0**53)
 SMALLEST = {"json": "-1.7976931348623157e308", "text": "-1.7976931348623157e+308", "double": -sys.float_info.max}
-LARGEST = {"json": "1.7976931348623157e308", "text": "1.7976931348623157e+308", "double": sys.float_info.max}
+MAX_DOUBLE = {"json": "1.7976931348623157e308", "text": "1.7976931348623157e+308", "double": sys.float_info.max}
 TINY = {"int": 0, "long": 0, "double": 0.0, "float": 0.0}
 
 
@@ -95,7 +95,7 @@ def test_a_value_of_a_page_is_right_or_absent_or_refused(
 
 
 @pytest.mark.parametrize("compatibility", COMPATIBILITIES)
-def test_half_a_pair_in_a_query_is_no_utf_8_and_becomes_the_sign_for_that(collector: RunningCollector, compatibility: str) -> None:
+def test_half_a_pair_in_a_query_is_not_utf_8_and_becomes_the_replacement_character(collector: RunningCollector, compatibility: str) -> None:
     query = a_query(u="(sv!half!)").replace("half", "%ED%A0%BD")
     answer, found = exchanged(collector, "GET", f"/browser/{compatibility}?{query}")
     assert (answer.status_code, found) == (200, {"json": '"\ufffd\ufffd\ufffd"', "text": "\ufffd\ufffd\ufffd"})
@@ -110,7 +110,7 @@ def test_half_a_pair_in_a_query_is_no_utf_8_and_becomes_the_sign_for_that(collec
         (b"-0", ZERO, ZERO),
         (b"-0.0", NO_TRUTH | {"json": "-0.0"}, NO_TRUTH | {"json": "-0.0", "text": "-0.0"}),
         (b"1e-400", NO_TRUTH | {"json": "0.0"}, NO_TRUTH | {"json": "0.0", "text": "0.0"}),
-        (b"1e400", LARGEST, "invalid_parameters"),
+        (b"1e400", MAX_DOUBLE, "invalid_parameters"),
         (b"-1e400", SMALLEST, "invalid_parameters"),
         (b"NaN", "invalid_json", "invalid_json"),
         (b'"\\ud83d"', "invalid_text", "invalid_text"),
@@ -127,8 +127,8 @@ def test_a_value_of_a_server_is_right_or_refused(
     body = msgspec.json.encode(a_json_event(parameters={"v": "value"})).replace(b'"value"', value)
     answer, found = exchanged(collector, "POST", f"/json/{compatibility}?p={PARTY}", body)
     assert found == (strict if compatibility == "strict" else corrected)
-    is_told = isinstance(found, str) and compatibility == "corrected"
-    assert answer.status_code == (INVALID_STATUS.get(found, 422) if is_told else 204)
+    is_reported = isinstance(found, str) and compatibility == "corrected"
+    assert answer.status_code == (INVALID_STATUS.get(found, 422) if is_reported else 204)
     assert answer.headers.get("x-event-rejected") == (found if isinstance(found, str) else None)
 
 

@@ -1,4 +1,4 @@
-"""Who is slow, endless or too many is told so and let go, and takes nothing from the others."""
+"""Clients that are slow, endless or too many get an error and are disconnected, without an effect on the others."""
 
 import contextlib
 import selectors
@@ -91,7 +91,7 @@ def test_a_body_that_nobody_waits_for_is_given_up_in_time_too(collector: Running
 
 
 @pytest.mark.parametrize("first", [b"", a_request(BODY), b"GET /headrace.js HTTP/1.1\r\nHost: a\r\n\r\n", b"\r\n"])
-def test_a_connection_that_asks_nothing_is_closed_without_a_word(collector: RunningCollector, first: bytes) -> None:
+def test_a_connection_that_asks_nothing_is_closed_silently(collector: RunningCollector, first: bytes) -> None:
     with Wire(collector.port) as wire:
         wire.send(first)
         if first.strip():
@@ -190,7 +190,7 @@ def held(collector: RunningCollector, stack: contextlib.ExitStack, client: str, 
     return wires
 
 
-def test_one_address_has_so_many_connections_and_a_trusted_proxy_more(collector: RunningCollector) -> None:
+def test_one_client_ip_has_a_limit_of_connections_and_a_trusted_proxy_has_more(collector: RunningCollector) -> None:
     before = refused(collector, "too_many_connections_of_client")
     with contextlib.ExitStack() as stack:
         held(collector, stack, "127.0.0.2", 10)
@@ -204,7 +204,7 @@ def test_one_address_has_so_many_connections_and_a_trusted_proxy_more(collector:
     assert refused(collector, "too_many_connections_of_client") == before + 1
 
 
-def test_all_together_have_so_many_connections(collector: RunningCollector) -> None:
+def test_all_clients_together_have_a_limit_of_connections(collector: RunningCollector) -> None:
     with contextlib.ExitStack() as stack:
         first, *_ = held(collector, stack, "127.0.0.2", 10)
         held(collector, stack, "127.0.0.3", 10)
@@ -227,25 +227,25 @@ def flood(collector: RunningCollector, client: str, *headers: bytes) -> list[Ans
         return [wire.answer() for _ in range(300)]
 
 
-def told_to_wait(answers: list[Answer]) -> int:
+def rate_limited(answers: list[Answer]) -> int:
     return sum(answer.status == 429 for answer in answers)
 
 
-def test_a_network_that_sends_too_much_is_told_to_wait_and_the_others_are_not(collector: RunningCollector) -> None:
+def test_a_network_that_sends_too_much_gets_a_retry_after_and_the_others_do_not(collector: RunningCollector) -> None:
     before = refused(collector, "too_many_requests")
     first, neighbour, other = (flood(collector, client) for client in ("127.0.7.1", "127.0.7.2", "127.0.8.1"))
-    assert told_to_wait(first[:200]) == told_to_wait(other[:200]) == 0
-    assert told_to_wait(first) > 50  # the bucket fills while they come
-    assert told_to_wait(neighbour) > 200
+    assert rate_limited(first[:200]) == rate_limited(other[:200]) == 0
+    assert rate_limited(first) > 50  # the bucket fills while they come
+    assert rate_limited(neighbour) > 200
     assert {(answer.json["reason"], answer.headers["retry-after"]) for answer in first if answer.status == 429} == {
         ("too_many_requests", "1")
     }
-    assert refused(collector, "too_many_requests") == before + sum(map(told_to_wait, (first, neighbour, other)))
+    assert refused(collector, "too_many_requests") == before + sum(map(rate_limited, (first, neighbour, other)))
 
 
-def test_a_proxy_that_names_no_client_is_not_told_to_wait_and_a_client_that_it_names_is(collector: RunningCollector) -> None:
-    assert told_to_wait(flood(collector, "127.0.0.9")) == 0
-    assert told_to_wait(flood(collector, "127.0.0.9", b"X-Forwarded-For: 203.0.113.9")) > 50
+def test_a_proxy_that_names_no_client_is_not_limited_but_a_client_that_it_names_is(collector: RunningCollector) -> None:
+    assert rate_limited(flood(collector, "127.0.0.9")) == 0
+    assert rate_limited(flood(collector, "127.0.0.9", b"X-Forwarded-For: 203.0.113.9")) > 50
 
 
 class SlowOnes:

@@ -1,4 +1,4 @@
-"""A collector with a mapping of one's own: it starts with none that has a fault, and tells all of them."""
+"""A collector with a site's own mapping: it does not start with a faulty one, and reports all faults."""
 
 import socket
 from pathlib import Path
@@ -53,15 +53,15 @@ def test_a_mapping_with_ten_faults_and_more_gives_a_message_for_each_and_opens_n
     mapping, schema = tmp_path / "shop.py", tmp_path / "shop.avsc"
     mapping.write_text(MAPPING, "utf-8")
     schema.write_bytes(msgspec.json.encode(SCHEMA))
-    with socket.create_server(("127.0.0.1", 0)) as taken:  # whoever tries to open the port would say that it is in use
+    with socket.create_server(("127.0.0.1", 0)) as taken:  # a process that opens the port would report that it is in use
         port = taken.getsockname()[1]
         process = start_process(tmp_path, mapping_file=mapping, schema_file=schema, port=port, internal_port=port)
         _, errors = process.communicate(timeout=20)
     assert process.returncode == 2
     assert "in use" not in errors
     assert len(FAULTS) >= 10
-    told = errors.splitlines()
-    assert len(told) == len(FAULTS)
-    for (line, text), message in zip(FAULTS, told, strict=True):
+    reported = errors.splitlines()
+    assert len(reported) == len(FAULTS)
+    for (line, text), message in zip(FAULTS, reported, strict=True):
         assert message.startswith(f"{mapping}:{line}: {text}")
     assert not (tmp_path / "topic").exists()

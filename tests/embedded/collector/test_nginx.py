@@ -41,9 +41,9 @@ def ports(collector: RunningCollector, tmp_path: Path) -> Iterator[tuple[int, in
         "127.0.0.1:8080": f"127.0.0.1:{others[1]}",
     }
     text = (NGINX / "nginx.conf").read_text("utf-8")
-    for told, here in places.items():
-        assert told in text
-        text = text.replace(told, here)
+    for place, here in places.items():
+        assert place in text
+        text = text.replace(place, here)
     (tmp_path / "nginx.conf").write_text(text)
     process = subprocess.Popen(["nginx", "-e", "stderr", "-g", "daemon off;", "-c", str(tmp_path / "nginx.conf")])
     wait_until(lambda: is_listening(port))
@@ -61,7 +61,7 @@ def test_a_request_that_needs_no_host_reaches_the_collector(port: int) -> None:
     assert ask(port, b"GET /headrace.js HTTP/1.0\r\n\r\n").status == 200
 
 
-def test_what_a_sender_says_of_its_address_is_not_handed_on(port: int, collector: RunningCollector) -> None:
+def test_the_client_ip_that_a_client_claims_is_not_forwarded(port: int, collector: RunningCollector) -> None:
     assert ask(port, a_request(BODY, b"X-Forwarded-For: 203.0.113.9")).json["results"] == ["ok"]
     (message,) = read_all(collector.topic_directory)
     assert DECODER.decode(message.value)["address"] == "127.0.0.0"

@@ -1,4 +1,4 @@
-"""What comes over raw sockets: shapes of requests, right and wrong, and their order."""
+"""Requests over raw sockets: valid and invalid shapes, and their order."""
 
 from collections.abc import Iterator
 
@@ -95,7 +95,7 @@ def metric(collector: RunningCollector, line: str) -> int:
         b"GET /h HTTP/1.1\r\nHost: \xc3\xa9.example\r\n\r\n",
     ],
 )
-def test_what_is_no_request_is_refused_and_the_connection_closed(collector: RunningCollector, request_bytes: bytes) -> None:
+def test_an_invalid_request_is_rejected_and_the_connection_closed(collector: RunningCollector, request_bytes: bytes) -> None:
     stored, refused = len(read_all(collector.topic_directory)), metric(collector, 'refused_requests_total{reason="malformed_request"')
     with Wire(collector.port) as wire:
         answer = wire.send(request_bytes).answer()
@@ -143,7 +143,7 @@ def test_a_sender_who_has_said_all_and_listens_is_answered(collector: RunningCol
         assert wire.is_closed()
 
 
-def test_what_stands_behind_a_body_is_no_header(collector: RunningCollector) -> None:
+def test_bytes_after_a_body_are_not_a_header(collector: RunningCollector) -> None:
     before = len(read_all(collector.topic_directory))
     ask(collector.port, a_chunked_request(BODY, end=b"0\r\nX-Forwarded-For: 203.0.113.9\r\nDNT: 1\r\n\r\n"))
     (message,) = read_all(collector.topic_directory)[before:]
@@ -166,7 +166,7 @@ def test_whose_a_request_is_is_what_the_last_proxy_says(collector: RunningCollec
 
 
 @pytest.mark.parametrize("size", [1, 7, 1000, 1 << 20])
-def test_answers_come_in_the_order_of_the_requests_whoever_gives_them(collector: RunningCollector, size: int) -> None:
+def test_responses_come_in_the_order_of_the_requests_whichever_handler_sends_them(collector: RunningCollector, size: int) -> None:
     wanted = [
         (a_request(BODY), 200),
         (a_request(b"no JSON"), 400),
@@ -235,7 +235,7 @@ def test_divoltes_path_may_end_with_a_slash_and_the_trackers_may_not(collector: 
         b"GET /ledger HTTP/1.1\r\nHost: localhost\r\nOrigin: https://evil.example\r\n\r\n",
     ],
 )
-def test_a_page_is_no_trusted_source_even_on_the_same_machine(collector: RunningCollector, request_bytes: bytes) -> None:
+def test_a_page_is_not_a_trusted_source_even_on_the_same_machine(collector: RunningCollector, request_bytes: bytes) -> None:
     before = len(read_all(collector.topic_directory))
     answer = ask(collector.internal_port, request_bytes)
     assert (answer.status, answer.json["reason"]) == (403, "not_for_pages")

@@ -87,7 +87,7 @@ def running(directory: Path, *, workers: int = 2, **settings: object) -> Iterato
 
 
 def converted(directory: Path) -> list[str]:
-    """Have everything converted that stands in the topic of a collector; give the ids of the rows."""
+    """Convert everything in the topic of a collector; return the ids of the rows."""
     store, readers = open_store(directory), SpoolReaders(directory / "topic", "converter")
     settings = Settings(salts=directory / "secrets" / "salts.json", places=directory / "places.mmdb")
     worker = build_worker(readers, store, settings)
@@ -135,7 +135,7 @@ def test_a_killed_worker_comes_back_and_what_its_spool_holds_is_rows(tmp_path: P
     assert len(ids) == len(set(ids))
 
 
-def test_told_to_stop_all_workers_drain_and_end(tmp_path: Path) -> None:
+def test_on_a_stop_signal_all_workers_drain_and_end(tmp_path: Path) -> None:
     with running(tmp_path, workers=3) as found:
         pids = found.workers()
         assert len(pids) == 3
@@ -177,7 +177,7 @@ def outcome(directory: Path, **settings: object) -> tuple[int, list[str]]:
     return process.returncode, errors.splitlines()
 
 
-def test_a_faulty_mapping_is_told_once_and_no_worker_starts(tmp_path: Path) -> None:
+def test_a_faulty_mapping_is_reported_once_and_no_worker_starts(tmp_path: Path) -> None:
     mapping = tmp_path / "mapping.py"
     mapping.write_text("from mapping import *\nmap_(page_title()).onto('page_titel')\n", "utf-8")
     status, lines = outcome(tmp_path, mapping_file=mapping)
@@ -278,7 +278,7 @@ def send_ten(url: str, first: int) -> None:
             assert client.post(url + "/h", content=a_body(an_event(number, created_at=sent), sent_at=sent)).json() == {"results": ["ok"]}
 
 
-def test_an_idle_connection_is_told_that_it_closes_before_it_does(tmp_path: Path) -> None:
+def test_an_idle_connection_is_announced_as_closing_before_it_closes(tmp_path: Path) -> None:
     with running(tmp_path, drain_timeout_seconds=5) as found, httpx.Client(trust_env=False, timeout=20) as client:
         assert client.post(found.collector.url + "/h", content=a_body(an_event(1))).status_code == 200
         found.restart()  # though the connection stays, it does not wait for it
@@ -309,7 +309,7 @@ def test_a_spool_that_somebody_else_writes_to_is_passed_over(tmp_path: Path) -> 
     assert stored_ids(tmp_path) == [an_id(1)]
 
 
-def test_a_worker_that_keeps_dying_is_started_ever_more_seldom_and_no_more_than_were_asked_for(tmp_path: Path) -> None:
+def test_a_crashing_worker_is_restarted_with_backoff_and_there_are_never_more_than_configured(tmp_path: Path) -> None:
     with running(tmp_path) as found:
         for died in range(1, 3):
             os.kill(found.workers()[0], signal.SIGKILL)

@@ -32,7 +32,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
     assert running.stop() == 0
 
 
-def test_status_names_every_process_with_its_memory_and_address(installation: Installation) -> None:
+def test_status_names_every_process_with_its_memory_and_url(installation: Installation) -> None:
     content = installation.status()
     assert content["ready"] is True
     assert set(content["processes"]) == {"collector", "store", "shop"}
@@ -62,7 +62,7 @@ def test_sql_prints_a_table_or_json_and_a_mistake_in_the_engines_own_words(insta
 
 
 def tailed(installation: Installation, event_type: str, *options: str) -> str:
-    """What `headrace tail` says of an event and of a refused one."""
+    """The output of `headrace tail` for an event and for a rejected one."""
     command: tuple[str | Path, ...] = (HEADRACE, "tail", "--state", installation.state, "--count", "2", *options)
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process, httpx.Client(trust_env=False) as client:
         url = f"http://127.0.0.1:{installation.collector_port}"
@@ -76,7 +76,7 @@ def tailed(installation: Installation, event_type: str, *options: str) -> str:
         return process.stdout.read()
 
 
-def test_tail_shows_events_and_the_reason_of_a_refusal(installation: Installation) -> None:
+def test_tail_shows_events_and_the_reason_of_a_rejection(installation: Installation) -> None:
     shown = [json.loads(line) for line in tailed(installation, "tailed", "--json").splitlines()]
     assert sorted(line["result"] for line in shown) == ["invalid_event_id", "ok"]
     assert [line["event_type"] for line in shown if line["result"] == "ok"] == ["tailed"]
@@ -117,7 +117,7 @@ def test_the_bots_of_a_replay_are_those_that_crawler_user_agents_names(installat
     assert 100 < sum(named.values()) < len(named)
 
 
-def test_what_stands_in_the_way_of_a_start_is_told_in_a_line(installation: Installation, tmp_path: Path) -> None:
+def test_the_reason_against_a_start_is_reported_in_a_line(installation: Installation, tmp_path: Path) -> None:
     up = ("up", "--no-dashboards", "--no-visits")
     assert "already up" in run_command(*up, "--state", installation.state, status=2)
     with socket.socket() as taken:
@@ -158,7 +158,7 @@ def test_a_replay_shows_a_person_what_became_of_each_line(installation: Installa
     assert "the format 'common' is not known" in run_command("replay", log, "--format", "common", status=2)
 
 
-def test_a_tail_for_a_person_names_the_refusal_in_its_line(installation: Installation, tmp_path: Path) -> None:
+def test_a_tail_for_a_person_names_the_rejection_in_its_line(installation: Installation, tmp_path: Path) -> None:
     said = tailed(installation, "shown")
     assert "invalid_event_id" in said
     assert "shown" in said
@@ -174,16 +174,16 @@ def test_a_mapping_is_checked_and_tried_without_a_running_headrace(tmp_path: Pat
     assert "mapping.py:2: the schema has no field 'evnt_id'; did you mean 'event_id'?" in said
     events = tmp_path / "events.jsonl"
     events.write_text(json.dumps(an_event("0" * 32)) + "\n" + json.dumps(an_event("forged")) + "\n")
-    record, refusal = map(json.loads, run_command("mapping", "test", mapping, events).splitlines())
+    record, rejection = map(json.loads, run_command("mapping", "test", mapping, events).splitlines())
     assert (record["event_id"], record["page_path"], record["utm_source"]) == ("0" * 32, "/products/1", "letter")
-    assert (refusal["line"], refusal["reason"]) == (2, "invalid_event_id")
+    assert (rejection["line"], rejection["reason"]) == (2, "invalid_event_id")
     assert "did you mean 'event_id'?" in run_command("mapping", "test", faulty, events, status=2)
     events.write_text("https://collect.example/csc-event?" + a_query())
     assert json.loads(run_command("mapping", "test", "--kind", "browser", mapping, events))["party_id"] == PARTY
     assert "there is no file of events" in run_command("mapping", "test", mapping, tmp_path / "none", status=2)
 
 
-def test_a_mapping_of_divolte_is_translated_and_what_cannot_be_is_told(tmp_path: Path) -> None:
+def test_a_mapping_of_divolte_is_translated_and_what_cannot_be_is_reported(tmp_path: Path) -> None:
     script, output = tmp_path / "mapping.groovy", tmp_path / "mapping.py"
     script.write_text("mapping {\n  map eventId() onto 'id'\n}\n")
     python = 'from mapping import event_id, map_\n\nmap_(event_id()).onto("id")\n'

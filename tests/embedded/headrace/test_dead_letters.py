@@ -87,7 +87,7 @@ def test_on_one_machine_the_mended_ones_are_rows_once_and_the_ledger_balances(
 @pytest.fixture
 def kafka(monkeypatch: pytest.MonkeyPatch) -> Iterator[MockKafka]:
     with a_kafka() as kafka:
-        monkeypatch.setenv("HEADRACE_KAFKA_BOOTSTRAP_SERVERS", kafka.address)
+        monkeypatch.setenv("HEADRACE_KAFKA_BOOTSTRAP_SERVERS", kafka.bootstrap_servers)
         yield kafka
 
 
@@ -124,7 +124,7 @@ def test_on_kafka_the_mended_ones_are_rows_once_and_the_accounts_are_right(
 def test_what_no_fix_brings_in_is_not_sent(kafka: MockKafka, converting: KafkaConverting, tmp_path: Path) -> None:
     key, value, headers = dead_letter(Damage(512, 600, b"???", "no frame that checks"), b"\0" * 8, 1_767_225_600_000)
     converting.write((key, value, headers), name="dead-letters")
-    ports = {"kafka": int(kafka.address.rpartition(":")[2])}
+    ports = {"kafka": int(kafka.bootstrap_servers.rpartition(":")[2])}
     run = {"supervisor": {"pid": 1, "created": 0}, "host": "127.0.0.1", "ports": ports, "processes": {}}
     (tmp_path / "run.json").write_text(json.dumps(run))
     assert "spool/0000000000000000/512" in run_command("dead-letters", "--state", tmp_path), "it runs on Kafka"

@@ -1,4 +1,4 @@
-"""`headrace druid` as a user types it, before a stand-in of Druid; rows and real refusals are in tests/stack."""
+"""`headrace druid` as a user types it, with a stand-in for Druid; rows and real errors are in tests/stack."""
 
 import json
 import shutil
@@ -59,8 +59,8 @@ def test_the_first_apply_submits_all_and_the_second_nothing(druid: DruidStandIn)
 def test_only_what_differs_is_shown_and_submitted(druid: DruidStandIn) -> None:
     applied(druid)
     druid.posts.clear()
-    told = applied(druid, options=Options(task_duration="PT60S", tasks=2))
-    assert told.splitlines()[:-1] == [
+    output = applied(druid, options=Options(task_duration="PT60S", tasks=2))
+    assert output.splitlines()[:-1] == [
         "supervisor/spec/ioConfig/taskCount: 1 -> 2",
         'supervisor/spec/ioConfig/taskDuration: "PT3600S" -> "PT60S"',
     ]
@@ -70,13 +70,13 @@ def test_only_what_differs_is_shown_and_submitted(druid: DruidStandIn) -> None:
     assert druid.posts == [EVERYTHING[0], EVERYTHING[2]]
 
 
-def test_a_dry_run_tells_the_same_and_submits_nothing(druid: DruidStandIn) -> None:
+def test_a_dry_run_reports_the_same_and_submits_nothing(druid: DruidStandIn) -> None:
     assert "rules: " in applied(druid, dry_run=True)
     assert druid.posts == []
 
 
-def test_a_refusal_by_druid_is_told_in_its_words_and_nothing_is_changed(druid: DruidStandIn) -> None:
-    druid.refusal = 'Invalid format: "1 hour"'
+def test_an_error_of_druid_is_reported_in_its_words_and_nothing_is_changed(druid: DruidStandIn) -> None:
+    druid.rejection = 'Invalid format: "1 hour"'
     with pytest.raises(CommandError, match='supervisor with 400: Invalid format: "1 hour"'):
         applied(druid)
     assert druid.posts == EVERYTHING[:1]
@@ -85,9 +85,9 @@ def test_a_refusal_by_druid_is_told_in_its_words_and_nothing_is_changed(druid: D
 
 def test_a_new_field_is_a_new_column(druid: DruidStandIn, tmp_path: Path) -> None:
     applied(druid)
-    told = applied(druid, schema=a_schema(tmp_path, {"name": "colour", "type": ["null", "string"], "default": None}))
+    output = applied(druid, schema=a_schema(tmp_path, {"name": "colour", "type": ["null", "string"], "default": None}))
     column = '{"type": "auto", "castToType": "STRING", "name": "colour"}'
-    assert told == f"supervisor/spec/dataSchema/dimensionsSpec/dimensions/colour: (nothing) -> {column}\nclickstream runs\n"
+    assert output == f"supervisor/spec/dataSchema/dimensionsSpec/dimensions/colour: (nothing) -> {column}\nclickstream runs\n"
 
 
 def test_a_column_that_the_schema_no_longer_has_stays(druid: DruidStandIn, tmp_path: Path) -> None:
@@ -124,7 +124,9 @@ def test_suspend_and_resume_order_nothing_that_is_so_already(druid: DruidStandIn
     assert druid.posts == ["/druid/indexer/v1/supervisor/clickstream/suspend"]
 
 
-def test_a_supervisor_that_does_not_come_to_run_is_told_after_a_bounded_time(druid: DruidStandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_supervisor_that_does_not_come_to_run_is_reported_after_a_bounded_time(
+    druid: DruidStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(druid_supervisor, "WAIT_SECONDS", 0.05)
     monkeypatch.setattr(druid_supervisor, "LOOK_SECONDS", 0.01)
     druid.said = {"state": "UNHEALTHY_SUPERVISOR", "detailedState": "UNABLE_TO_CONNECT_TO_STREAM", "activeTasks": []}
@@ -153,7 +155,7 @@ def test_a_lag_that_druid_does_not_know_yet_is_null(druid: DruidStandIn) -> None
     assert status(druid.url, "clickstream")["lag"] == {"total": None, "partitions": None}
 
 
-def test_a_task_that_failed_lately_is_told_with_what_did_not_fit_and_without_the_row(druid: DruidStandIn) -> None:
+def test_a_task_that_failed_lately_is_reported_with_what_did_not_fit_and_without_the_row(druid: DruidStandIn) -> None:
     applied(druid)
     druid.fail_task("org.apache.druid.java.util.common.RE: Max parse exceptions[0] exceeded", detail="Cannot coerce column [page_path]")
     content = status(druid.url, "clickstream")
@@ -189,7 +191,7 @@ def test_a_task_that_failed_long_ago_is_past(druid: DruidStandIn) -> None:
         ),
     ],
 )
-def test_what_keeps_it_from_reading_is_told(druid: DruidStandIn, said: dict[str, Any], reasons: list[str]) -> None:
+def test_what_keeps_it_from_reading_is_reported(druid: DruidStandIn, said: dict[str, Any], reasons: list[str]) -> None:
     applied(druid)
     druid.said = said
     assert status(druid.url, "clickstream")["reasons"] == reasons
@@ -222,13 +224,13 @@ def test_files_with_a_mistake_are_refused_before_druid_is_asked(druid: DruidStan
     folder = Path(shutil.copytree(FOLDER, tmp_path / "druid"))
     spec = folder / "supervisors" / "clickstream.json"
     spec.write_text(spec.read_text().replace("useEarliestOffset", "useEarliestOfset"))
-    told = run_command("druid", "apply", "--url", druid.url, "--files", str(folder), status=2)
-    assert "2 faults; nothing was changed" in told
-    assert "spec/ioConfig/useEarliestOfset: Druid knows no such key and would ignore it; did you mean useEarliestOffset?" in told
+    output = run_command("druid", "apply", "--url", druid.url, "--files", str(folder), status=2)
+    assert "2 faults; nothing was changed" in output
+    assert "spec/ioConfig/useEarliestOfset: Druid knows no such key and would ignore it; did you mean useEarliestOffset?" in output
     assert druid.posts == []
 
 
-def test_a_key_that_druid_took_and_does_not_keep_is_told(druid: DruidStandIn, tmp_path: Path) -> None:
+def test_a_key_that_druid_took_and_does_not_keep_is_reported(druid: DruidStandIn, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(FOLDER, tmp_path / "druid"))
     spec = folder / "supervisors" / "clickstream.json"
     spec.write_text(spec.read_text().replace('{"type": "json"}', '{"type": "json", "keepNulColumns": true}'))
@@ -236,13 +238,13 @@ def test_a_key_that_druid_took_and_does_not_keep_is_told(druid: DruidStandIn, tm
         applied(druid, folder=folder)
 
 
-def test_nobody_at_the_address_is_told(tmp_path: Path) -> None:
+def test_nothing_at_the_url_is_reported(tmp_path: Path) -> None:
     url = f"127.0.0.1:{free_ports(1)[0]}"
-    told = run_command("druid", "apply", "--url", url, status=2)
-    assert f"no Druid answers at http://{url}" in told
-    assert "--url" in told
+    output = run_command("druid", "apply", "--url", url, status=2)
+    assert f"no Druid answers at http://{url}" in output
+    assert "--url" in output
 
 
-def test_a_refusal_without_an_error_object_is_told_as_it_is(druid: DruidStandIn) -> None:
+def test_an_error_without_an_error_object_is_reported_as_it_is(druid: DruidStandIn) -> None:
     with pytest.raises(CommandError, match="with 404: Not Found"):
         apply(f"{druid.url}/druid/indexer/v1/supervisor", KAFKA, QUIET)

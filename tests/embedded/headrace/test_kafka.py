@@ -23,35 +23,35 @@ def kafka() -> Iterator[MockKafka]:
 
 
 def dry_run(settings: KafkaSettings, *records: str) -> str:
-    told = io.StringIO()
-    apply(settings, Console(file=told, width=1000), records=records, dry_run=True)
-    return told.getvalue()
+    output = io.StringIO()
+    apply(settings, Console(file=output, width=1000), records=records, dry_run=True)
+    return output.getvalue()
 
 
 def shown(settings: KafkaSettings) -> tuple[bool, str]:
-    told = io.StringIO()
-    is_complete = status(settings, Console(file=told, width=1000))
-    return is_complete, told.getvalue()
+    output = io.StringIO()
+    is_complete = status(settings, Console(file=output, width=1000))
+    return is_complete, output.getvalue()
 
 
-def line_of(told: str, topic: str, partition: int) -> list[str]:
-    (found,) = [line.split() for line in told.splitlines() if line.split()[:2] == [topic, str(partition)]]
+def line_of(output: str, topic: str, partition: int) -> list[str]:
+    (found,) = [line.split() for line in output.splitlines() if line.split()[:2] == [topic, str(partition)]]
     return found[2:]
 
 
-def test_what_would_be_made_is_told() -> None:
+def test_what_would_be_made_is_reported() -> None:
     with a_kafka(with_topics=False) as kafka:
-        told = dry_run(kafka.settings)
-    assert told.count("would be created with") == 5
-    assert "clickstream-avro: would be created with 4 partitions, cleanup.policy=delete" in told
+        output = dry_run(kafka.settings)
+    assert output.count("would be created with") == 5
+    assert "clickstream-avro: would be created with 4 partitions, cleanup.policy=delete" in output
 
 
 def test_a_topic_of_a_source_is_made_as_the_records_are_unless_it_is_there() -> None:
     with a_kafka(with_topics=False) as kafka:
         kafka.make_topic("divolte", 12)
-        told = dry_run(kafka.settings, "divolte", "copies")
-    assert "copies: would be created with 4 partitions, cleanup.policy=delete, retention.ms=604800000" in told
-    assert "divolte" not in told
+        output = dry_run(kafka.settings, "divolte", "copies")
+    assert "copies: would be created with 4 partitions, cleanup.policy=delete, retention.ms=604800000" in output
+    assert "divolte" not in output
 
 
 def test_a_name_that_no_topic_can_have_is_refused(kafka: MockKafka) -> None:
@@ -59,11 +59,11 @@ def test_a_name_that_no_topic_can_have_is_refused(kafka: MockKafka) -> None:
         dry_run(kafka.settings, "a topic")
 
 
-def test_topics_that_are_missing_are_told() -> None:
+def test_topics_that_are_missing_are_reported() -> None:
     with a_kafka(with_topics=False) as kafka:
-        is_complete, told = shown(kafka.settings)
+        is_complete, output = shown(kafka.settings)
     assert not is_complete
-    assert told.count("is missing; headrace kafka apply makes it") == 5
+    assert output.count("is missing; headrace kafka apply makes it") == 5
 
 
 def test_other_numbers_of_partitions_are_refused_all_at_once() -> None:
@@ -78,25 +78,25 @@ def test_what_is_unread_by_the_converter_is_shown(kafka: MockKafka) -> None:
     for _ in range(3):
         write_topic(kafka.settings, "avro", b"a party", b"a record", partition=1)
     write_topic(kafka.settings, "json", b"a party", b"a row", partition=1)
-    is_complete, told = shown(kafka.settings)
+    is_complete, output = shown(kafka.settings)
     assert is_complete
-    assert line_of(told, "clickstream-avro", 1) == ["3", "3"]
-    assert line_of(told, "clickstream-json", 1) == ["1"]
+    assert line_of(output, "clickstream-avro", 1) == ["3", "3"]
+    assert line_of(output, "clickstream-json", 1) == ["1"]
 
 
 @pytest.mark.parametrize("command", [dry_run, shown])
-def test_a_kafka_that_does_not_answer_is_told(command: Callable[[KafkaSettings], object], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_kafka_that_does_not_answer_is_reported(command: Callable[[KafkaSettings], object], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cluster, "REACHED_SECONDS", 0.2)
     with pytest.raises(CommandError, match=r"Kafka does not answer at 127\.0\.0\.1:1"):
         command(KafkaSettings(bootstrap_servers="127.0.0.1:1"))
 
 
-def test_a_wrong_variable_is_told() -> None:
+def test_a_wrong_variable_is_reported() -> None:
     with pytest.raises(CommandError, match="HEADRACE_KAFKA_PREFX: there is no such setting; did you mean HEADRACE_KAFKA_PREFIX"):
         read_settings({"HEADRACE_KAFKA_PREFX": "site"})
 
 
-def test_the_forwarder_tells_a_wrong_variable_with_exit_status_2() -> None:
+def test_the_forwarder_reports_a_wrong_variable_with_exit_status_2() -> None:
     environment = {"HEADRACE_FORWARDER_WINDOW": "0"}
     ended = subprocess.run(
         [sys.executable, "-m", "topics.forwarder"],

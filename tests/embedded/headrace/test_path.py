@@ -1,4 +1,4 @@
-"""The whole path on one running headrace: what is kept of a visitor, what is told of what went wrong, a disk that is full for a while."""
+"""The whole path on one running headrace: the stored data of a visitor, the reported errors, a disk that is full for a while."""
 
 import base64
 import json
@@ -16,9 +16,9 @@ from support.waiting import wait_until
 from schemas.codec import Decoder
 from schemas.contract import load_schema
 
-ADDRESS, CUT = "203.0.113.77", "203.0.113.0"
+CLIENT_IP, CUT = "203.0.113.77", "203.0.113.0"
 AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0"
-SECRETS = ("tok-5ecret", "jo.doe", "frag-5ecret", "pass-5ecret", "search-5ecret", "click-5ecret", "key-5ecret", "body-5ecret", ADDRESS)
+SECRETS = ("tok-5ecret", "jo.doe", "frag-5ecret", "pass-5ecret", "search-5ecret", "click-5ecret", "key-5ecret", "body-5ecret", CLIENT_IP)
 
 
 @pytest.fixture(scope="module")
@@ -54,8 +54,8 @@ def test_every_way_an_event_can_end_is_in_the_ledger_which_balances_within_a_sec
     send(client, collector, b"no JSON")
     wait_until(lambda: is_balanced(installation), within_seconds=2)
     after = installation.ledger()
-    told = {name: after[name] - before[name] for name in after if after[name] != before[name]}
-    assert told == {"received": 6, "stored": 1, "duplicates": 2, "dead_letters": 1, "rejected": 2}
+    difference = {name: after[name] - before[name] for name in after if after[name] != before[name]}
+    assert difference == {"received": 6, "stored": 1, "duplicates": 2, "dead_letters": 1, "rejected": 2}
     installation.kill("store")
     wait_until(lambda: installation.status()["ready"], within_seconds=30)
     wait_until(lambda: is_balanced(installation), within_seconds=2)
@@ -120,13 +120,13 @@ def test_nothing_that_must_not_be_kept_is_found_in_any_file(installation: Instal
         referrer="https://search.example/jo.doe%40mail.example?q=search-5ecret#frag-5ecret",
         target="https://jo.doe@other.example/?token=click-5ecret&utm_campaign=jo.doe@mail.example",
         unheard_of="key-5ecret",
-        address=ADDRESS,
+        address=CLIENT_IP,
     )
-    headers = {"X-Forwarded-For": ADDRESS, "User-Agent": AGENT}
+    headers = {"X-Forwarded-For": CLIENT_IP, "User-Agent": AGENT}
     for url in urls(installation):
         send(client, url, a_batch(event), **headers)
         send(client, url, a_batch(event | {"id": "body-5ecret", "viewport_width": "body-5ecret"}, an_event()), **headers)
-        send(client, url, b'{"version":1,"site":"shop","body-5ecret' + ADDRESS.encode(), **headers)
+        send(client, url, b'{"version":1,"site":"shop","body-5ecret' + CLIENT_IP.encode(), **headers)
         send(client, url, a_batch(event | {"title": "conflict"}), **headers)
         client.get(f"{url}/headrace.js?token=tok-5ecret", headers=headers)
         client.get(f"{url}/nothing?token=tok-5ecret", headers=headers)
@@ -134,10 +134,10 @@ def test_nothing_that_must_not_be_kept_is_found_in_any_file(installation: Instal
     internal = f"http://127.0.0.1:{installation.collector_port + 1}"
     paths = (f"{internal}/metrics", f"{internal}/ledger", f"http://127.0.0.1:{installation.sql_port}/metrics")
     rows = json.dumps(installation.sql("SELECT * FROM clickstream"))
-    told = [rows, *(client.get(path).text for path in paths)]
+    responses = [rows, *(client.get(path).text for path in paths)]
     while_running = contents(installation.state)
     assert installation.stop() == 0
-    everything = [*(text.encode() for text in told), *while_running, *contents(installation.state)]
+    everything = [*(text.encode() for text in responses), *while_running, *contents(installation.state)]
     assert "kept-letter" in rows
     assert any(CUT.encode() in content for content in while_running), "the search finds what is there"
     assert [secret for secret in SECRETS for content in everything if secret.encode() in content] == []

@@ -42,8 +42,8 @@ def account(kafka: MockKafka, kind: str, spool: str, minute: int, counts: dict[s
     write_topic(kafka.settings, "ledger", key, json.dumps(counts).encode(), partition=partition)
 
 
-def told(kafka: MockKafka) -> dict[tuple[int | None, str], int]:
-    """What the ledger says of deleted rows, by partition and spool."""
+def deleted_by_spool(kafka: MockKafka) -> dict[tuple[int | None, str], int]:
+    """The deleted rows in the ledger, by partition and spool."""
     found = {(message.partition(), *json.loads(message.key() or b"")): message.value() for message in read_topic(kafka.settings, "ledger")}
     return {
         (partition, spool): json.loads(value or b"")["deleted"]
@@ -56,7 +56,7 @@ def rows_in(druid: DruidStandIn, settings: KafkaSettings) -> DruidRows:
     return DruidRows(druid.url, druid.url, "clickstream", settings)
 
 
-def test_deleted_rows_are_put_down_to_spools_that_stored_some(druid: DruidStandIn, kafka: MockKafka) -> None:
+def test_deleted_rows_are_counted_for_spools_that_stored_some(druid: DruidStandIn, kafka: MockKafka) -> None:
     account(kafka, "account", "s1", MINUTE, {"stored": 3, "duplicates": 1})
     account(kafka, "deleted", "s1", MINUTE, {"deleted": 1})
     account(kafka, "account", "s2", MINUTE, {"stored": 9}, partition=1)
@@ -64,15 +64,15 @@ def test_deleted_rows_are_put_down_to_spools_that_stored_some(druid: DruidStandI
     account(kafka, "position", "s1", MINUTE, {})
     write_topic(kafka.settings, "ledger", b'["position","s1"]', b"7")
     assert rows_in(druid, kafka.settings).delete(ROWS) == 3
-    assert told(kafka) == {(0, "s1"): 3, (1, "s2"): 1}
+    assert deleted_by_spool(kafka) == {(0, "s1"): 3, (1, "s2"): 1}
     assert rows_in(druid, kafka.settings).delete(ROWS) == 3
-    assert told(kafka) == {(0, "s1"): 3, (1, "s2"): 4}
+    assert deleted_by_spool(kafka) == {(0, "s1"): 3, (1, "s2"): 4}
 
 
 def test_rows_of_minutes_that_the_ledger_no_longer_has_are_deleted_all_the_same(druid: DruidStandIn, kafka: MockKafka) -> None:
     assert rows_in(druid, kafka.settings).delete(ROWS) == 3
-    assert told(kafka) == {}
-    (task,) = druid.written_anew
+    assert deleted_by_spool(kafka) == {}
+    (task,) = druid.rewritten
     assert (task["ioConfig"]["inputSpec"]["interval"], task["context"]) == ("2026-01-01/2026-01-02", {"useConcurrentLocks": True})
     assert task["transformSpec"]["filter"]["type"] == "not"
 
@@ -83,7 +83,7 @@ def test_what_tasks_hold_is_published_first_and_answers_are_waited_for(druid: Dr
     assert druid.posts == ["/druid/indexer/v1/supervisor/clickstream/taskGroups/handoff"]
     assert druid.left == []
     rows_in(druid, kafka.settings).delete(ROWS)
-    assert (druid.handoffs, len(druid.written_anew)) == (1, 2)
+    assert (druid.handoffs, len(druid.rewritten)) == (1, 2)
 
 
 def test_a_suspended_supervisor_has_nothing_to_publish(druid: DruidStandIn, kafka: MockKafka) -> None:
@@ -93,12 +93,12 @@ def test_a_suspended_supervisor_has_nothing_to_publish(druid: DruidStandIn, kafk
     assert druid.handoffs == 0
 
 
-def test_a_task_that_fails_is_told_with_its_reason_and_accounts_for_nothing(druid: DruidStandIn, kafka: MockKafka) -> None:
+def test_a_task_that_fails_is_reported_with_its_reason_and_accounts_for_nothing(druid: DruidStandIn, kafka: MockKafka) -> None:
     account(kafka, "account", "s1", MINUTE, {"stored": 3})
     druid.task_failure = "no place on a worker"
     with pytest.raises(CommandError, match="Druid's task compact_1 failed: no place on a worker"):
         rows_in(druid, kafka.settings).delete(ROWS)
-    assert told(kafka) == {}
+    assert deleted_by_spool(kafka) == {}
 
 
 def test_what_takes_too_long_is_given_up_with_a_word(druid: DruidStandIn, kafka: MockKafka, monkeypatch: pytest.MonkeyPatch) -> None:

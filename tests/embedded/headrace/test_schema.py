@@ -1,4 +1,4 @@
-"""`headrace schema check`: what is told, and the exit status."""
+"""`headrace schema check`: its output and exit status."""
 
 import json
 from pathlib import Path
@@ -36,7 +36,7 @@ def test_a_schema_with_one_more_optional_field_is_fully_compatible(tmp_path: Pat
     assert checked(OURS, new) == (0, [f"{new} is compatible with {OURS} (full)"])
 
 
-def test_all_that_does_not_fit_is_told_at_once_with_the_exit_status_1(tmp_path: Path) -> None:
+def test_all_that_does_not_fit_is_reported_at_once_with_the_exit_status_1(tmp_path: Path) -> None:
     new = changed(tmp_path, basket_size={"name": "basket_size", "type": "int"}, site=None)
     assert checked(OURS, new) == (
         1,
@@ -61,9 +61,9 @@ def test_a_column_that_changes_and_an_instant_in_another_unit_are_noted(tmp_path
         viewport_width={"name": "viewport_width", "type": ["null", "double"], "default": None},
         received_at={"name": "received_at", "type": {"type": "long", "logicalType": "timestamp-micros"}},
     )
-    status, told = checked(OURS, new, "--compatibility", "backward")
+    status, output = checked(OURS, new, "--compatibility", "backward")
     assert status == 0
-    assert set(told[:-1]) == {
+    assert set(output[:-1]) == {
         "note: viewport_width: its column in Druid changes from long to double; what is there keeps its type",
         "note: received_at: timestamp-millis becomes timestamp-micros; the bytes are read all the same",
     }
@@ -75,7 +75,7 @@ WRAPPED = '{"type": "record", "name": "A", "fields": [{"name": "a", "type": {"ty
 @pytest.mark.parametrize(
     "content", ["{", "[]", '"string"', '{"type": "enum", "name": "E", "symbols": ["A"]}', '{"type": "record"}', WRAPPED, None]
 )
-def test_what_is_no_schema_of_a_record_is_told(tmp_path: Path, content: str | None) -> None:
+def test_a_file_that_is_not_a_record_schema_is_reported(tmp_path: Path, content: str | None) -> None:
     path = tmp_path / "new.avsc"
     if content:
         path.write_text(content)

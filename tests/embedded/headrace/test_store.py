@@ -1,4 +1,4 @@
-"""`python -m headrace.store` alone over a topic: what is in hand when it is told to stop is committed, and the next start goes on."""
+"""`python -m headrace.store` alone with a topic: on a stop signal it commits its current batch, and the next start continues."""
 
 import json
 import re
@@ -29,7 +29,7 @@ def rows_and_position(folder: Path) -> tuple[int, int, int]:
     return rows, ids, position
 
 
-def test_told_to_stop_amid_a_backlog_the_store_commits_what_is_in_hand_tells_its_accounts_and_goes_on_later(tmp_path: Path) -> None:
+def test_on_a_stop_signal_amid_a_backlog_the_store_commits_its_batch_reports_its_accounts_and_continues_later(tmp_path: Path) -> None:
     write_topic(tmp_path, range(EVENTS))
     with a_store(tmp_path, **SLOWLY) as (process, url):
         wait_until(lambda: count(url) > 0, within_seconds=30)
@@ -60,7 +60,7 @@ def test_a_store_that_cannot_commit_is_never_ready_and_its_last_line_says_why(tm
     assert re.fullmatch(r"\w.*Out of Memory Error: .+", last)
 
 
-def test_a_store_is_ready_once_it_has_dealt_with_what_waits_and_ends_without_a_report_of_leaks(tmp_path: Path) -> None:
+def test_a_store_is_ready_once_it_has_processed_what_waits_and_ends_without_a_report_of_leaks(tmp_path: Path) -> None:
     write_topic(tmp_path, range(EVENTS))
     with a_store(tmp_path) as (process, url):
         wait_until(lambda: not not_ready_reason(urljoin(url, "/health/ready")), within_seconds=30)
@@ -71,7 +71,7 @@ def test_a_store_is_ready_once_it_has_dealt_with_what_waits_and_ends_without_a_r
     assert "leaked" not in (tmp_path / "store.log").read_text()
 
 
-def test_told_to_stop_while_a_query_runs_the_store_ends_in_time(tmp_path: Path) -> None:
+def test_on_a_stop_signal_while_a_query_runs_the_store_ends_in_time(tmp_path: Path) -> None:
     write_topic(tmp_path, range(EVENTS))
     with a_store(tmp_path, **SLOWLY) as (process, url):
         wait_until(lambda: count(url) > 1000, within_seconds=30)

@@ -1,4 +1,4 @@
-"""The token of the SQL port: whoever has none gets nothing there, and headrace's own commands have it."""
+"""The token of the SQL port: clients without it get nothing, and headrace's own commands send it."""
 
 import json
 import os
@@ -73,7 +73,7 @@ def test_the_commands_of_the_state_folder_send_it(installation: Installation) ->
     assert f"token in {installation.state.parent / 'secrets' / 'sql-token'}" in (state / "up.log").read_text().replace("\n", "")
 
 
-def test_sql_at_an_address_sends_the_token_that_it_is_given(installation: Installation, token_file: Path) -> None:
+def test_sql_at_a_url_sends_the_token_that_it_is_given(installation: Installation, token_file: Path) -> None:
     url = f"http://127.0.0.1:{installation.sql_port}"
     assert json.loads(run_command("sql", "--url", url, "--token-file", token_file, "--json", COUNT)) == {"n": 0}
     assert "a valid token is required" in run_command("sql", "--url", url, COUNT, status=2)

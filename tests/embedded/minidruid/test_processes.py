@@ -95,7 +95,7 @@ def test_a_full_disk_ends_the_writer_and_loses_nothing(tmp_path: Path) -> None:
     check_whole(path, int(acknowledged[-1]), 2000)
 
 
-def test_a_second_process_is_told_that_the_store_is_taken(tmp_path: Path) -> None:
+def test_a_second_process_fails_because_the_store_is_in_use(tmp_path: Path) -> None:
     path = tmp_path / "store.duckdb"
     store = open_store(path)
     second = subprocess.run(
@@ -192,5 +192,5 @@ print(json.dumps([inspector.get_table_names(schema="druid"), inspector.has_table
 
 def test_superset_s_sqlalchemy_reflects_and_counts(server: RunningMinidruid) -> None:
     python = ROOT / ".venv-superset" / "bin" / "python"  # pydruid's dialect needs SQLAlchemy 1, which only Superset's environment has
-    told = subprocess.run([python, "-c", SQLALCHEMY, str(server.port)], capture_output=True, text=True, timeout=60, check=True).stdout
-    assert json.loads(told) == [["clickstream", "events", "nested"], True, "TIMESTAMP", [["Japan", 1056]]]
+    output = subprocess.run([python, "-c", SQLALCHEMY, str(server.port)], capture_output=True, text=True, timeout=60, check=True).stdout
+    assert json.loads(output) == [["clickstream", "events", "nested"], True, "TIMESTAMP", [["Japan", 1056]]]

@@ -26,7 +26,7 @@ def collector() -> Iterator[StandIn]:
         yield stand_in
 
 
-def test_a_page_line_is_an_event_with_its_own_time_address_and_agent(tmp_path: Path, collector: StandIn) -> None:
+def test_a_page_line_is_an_event_with_its_own_time_client_ip_and_agent(tmp_path: Path, collector: StandIn) -> None:
     replay(a_log(tmp_path, PAGE), collector.url, site="example")
     (event,) = collector.events
     assert len(event.pop("id")) == 32
@@ -91,7 +91,7 @@ def test_lines_are_counted_by_what_they_are(tmp_path: Path, collector: StandIn) 
     assert summary.is_exact
 
 
-def test_refusals_are_counted_by_reason(tmp_path: Path, collector: StandIn) -> None:
+def test_rejections_are_counted_by_reason(tmp_path: Path, collector: StandIn) -> None:
     collector.answers = [
         (200, {}, b'{"results":["ok","duplicate","invalid_text"]}'),
         (422, {}, b'{"reason":"invalid_text","results":["invalid_text"]}'),
@@ -132,7 +132,7 @@ def test_the_origin_of_the_pages_may_be_given(tmp_path: Path, collector: StandIn
         ('/?q=\\"', 'https://example/?q="'),
     ],
 )
-def test_odd_targets_give_an_address_of_the_site_or_their_own(tmp_path: Path, collector: StandIn, target: str, url: str) -> None:
+def test_odd_targets_give_a_url_of_the_site_or_their_own(tmp_path: Path, collector: StandIn, target: str, url: str) -> None:
     replay(a_log(tmp_path, PAGE.replace("/page", target)), collector.url, site="example")
     assert collector.events[0]["url"] == url
 
@@ -146,7 +146,7 @@ def test_progress_ends_with_the_whole_file(collector: StandIn) -> None:
     assert len(seen) == 42
 
 
-def test_a_line_without_end_is_cut_and_its_rest_is_no_line(tmp_path: Path, collector: StandIn) -> None:
+def test_a_line_without_end_is_cut_and_its_rest_is_not_a_line(tmp_path: Path, collector: StandIn) -> None:
     summary = replay(a_log(tmp_path, "x" * 1_000_000, PAGE), collector.url, site="example")
     assert (summary.lines, summary.ok, summary.unreadable_lines) == (2, 1, [1])
 
@@ -169,7 +169,7 @@ def test_a_batch_that_would_be_too_large_is_sent_in_parts(collector: StandIn) ->
 
 
 @pytest.mark.parametrize("damage", [lambda content: content[:60_000], lambda content: content[:60_000] + bytes(1000) + content[61_000:]])
-def test_a_damaged_log_is_told_after_what_could_be_read_was_sent(
+def test_a_damaged_log_is_reported_after_what_could_be_read_was_sent(
     tmp_path: Path, collector: StandIn, damage: Callable[[bytes], bytes]
 ) -> None:
     path = tmp_path / "access.log.gz"

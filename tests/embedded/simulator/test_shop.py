@@ -87,11 +87,11 @@ def test_a_batch_goes_to_the_collector_as_it_came(browser: httpx.Client, collect
 
 
 @pytest.mark.parametrize(
-    ("claimed", "told"), [(None, "127.0.0.1"), ("192.0.2.7", "192.0.2.7, 127.0.0.1"), ("x, 192.0.2.7", "x, 192.0.2.7, 127.0.0.1")]
+    ("claimed", "forwarded"), [(None, "127.0.0.1"), ("192.0.2.7", "192.0.2.7, 127.0.0.1"), ("x, 192.0.2.7", "x, 192.0.2.7, 127.0.0.1")]
 )
-def test_the_peers_address_is_appended(browser: httpx.Client, collector: StandIn, claimed: str | None, told: str) -> None:
+def test_the_client_ip_is_appended(browser: httpx.Client, collector: StandIn, claimed: str | None, forwarded: str) -> None:
     browser.post("/h", content=BATCH, headers={"X-Forwarded-For": claimed} if claimed else {})
-    assert the_request(collector).headers["x-forwarded-for"] == told
+    assert the_request(collector).headers["x-forwarded-for"] == forwarded
 
 
 def test_what_the_browser_does_not_say_is_not_said(browser: httpx.Client, collector: StandIn) -> None:
@@ -154,7 +154,7 @@ def test_other_methods_are_not_allowed(browser: httpx.Client) -> None:
     assert browser.get("/h").status_code == 405
 
 
-def test_the_shop_goes_on_without_its_collector() -> None:
+def test_the_shop_continues_without_its_collector() -> None:
     with shop_running("http://127.0.0.1:1") as shop, httpx.Client(base_url=shop.url, trust_env=False) as browser:
         assert browser.get("/").status_code == 200
         for response in (browser.post("/h", content=BATCH), browser.get("/headrace.js")):
@@ -171,14 +171,14 @@ def test_a_browser_that_goes_in_the_middle_of_a_body_does_no_harm(shop: RunningS
     assert the_request(collector).body == BATCH
 
 
-def test_a_wrong_setting_is_told_and_ends_with_2() -> None:
+def test_a_wrong_setting_is_reported_and_ends_with_2() -> None:
     process = start("simulator.shop", HEADRACE_SHOP_PORT="far too many")
     _, said = process.communicate(timeout=30)
     assert process.returncode == 2
     assert said.startswith("HEADRACE_SHOP_PORT: ")
 
 
-def test_a_port_in_use_is_told_and_ends_with_1(shop: RunningShop) -> None:
+def test_a_port_in_use_is_reported_and_ends_with_1(shop: RunningShop) -> None:
     port = shop.url.rpartition(":")[2]
     process = start("simulator.shop", HEADRACE_SHOP_PORT=port)
     _, said = process.communicate(timeout=30)

@@ -22,7 +22,7 @@ def test_a_busy_collector_is_asked_again_when_it_says_so(collector: StandIn) -> 
     assert len({request.envelope["events"][0]["id"] for request in collector.requests}) == 1
 
 
-def test_a_collector_that_stays_away_is_told_after_bounded_tries() -> None:
+def test_a_collector_that_stays_away_is_reported_after_bounded_tries() -> None:
     pauses: list[float] = []
     with (
         TrustedSource("http://127.0.0.1:1", "example", pause=pauses.append) as source,
@@ -43,6 +43,6 @@ def test_these_are_final(status: int) -> None:
     assert not is_retryable(status)
 
 
-def test_an_odd_retry_after_is_no_reason_to_wait_long() -> None:
+def test_an_odd_retry_after_is_not_a_reason_to_wait_long() -> None:
     assert backoff_seconds(1, {"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}) == 0.5
     assert backoff_seconds(1, {"Retry-After": "99999"}) == MAX_BACKOFF_SECONDS

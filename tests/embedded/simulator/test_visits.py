@@ -48,7 +48,7 @@ def test_visits_fetch_pages_and_send_what_the_tracker_would(site: StandIn) -> No
     assert (last["visits"], last["events"], last["given_up"], last["refused"]) == (20, len(planned), 0, 0)
 
 
-def test_a_visitor_has_an_address_an_agent_and_a_language(site: StandIn) -> None:
+def test_a_visitor_has_a_client_ip_an_agent_and_a_language(site: StandIn) -> None:
     visits_of(site, COUNT=3)
     assert all(request.headers.keys() >= {"x-forwarded-for", "user-agent", "accept-language"} for request in site.requests)
     assert len({request.headers["x-forwarded-for"] for request in site.requests}) == 3
@@ -100,7 +100,7 @@ def test_sigterm_ends_visits_under_way(site: StandIn) -> None:
     assert end(process) == (0, "")
 
 
-def test_wrong_settings_are_told_and_end_with_2(tmp_path: Path) -> None:
+def test_wrong_settings_are_reported_and_end_with_2(tmp_path: Path) -> None:
     for setting, value in (("RATE", "0"), ("PLACES", str(tmp_path / "none.csv"))):
         process = start("simulator.visits", **{f"HEADRACE_VISITS_{setting}": value})
         _, said = process.communicate(timeout=30)
@@ -126,7 +126,7 @@ def test_past_visits_fill_the_days_up_to_now(site: StandIn) -> None:
     assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
 
 
-def test_a_later_backfill_repeats_the_same_events_and_adds_those_since(site: StandIn) -> None:
+def test_a_later_backfill_sends_the_same_events_and_adds_those_since(site: StandIn) -> None:
     backfill(site.url, days=2, visits_per_day=100, now=NOW)
     first = {event["id"]: event for event in site.events}
     site.requests.clear()
@@ -145,7 +145,7 @@ def test_past_events_that_are_refused_are_counted_by_reason(site: StandIn) -> No
     assert summary.ok == summary.events - summary.refused["invalid_time"]
 
 
-def test_past_visits_that_nobody_takes_are_told_and_end_with_1(site: StandIn) -> None:
+def test_past_visits_that_nobody_takes_are_reported_and_end_with_1(site: StandIn) -> None:
     site.answers = [(503, {"Retry-After": "0"}, b"")] * 8
     settings = {"BACKFILL_DAYS": 1, "COLLECTOR_INTERNAL_URL": site.url, "SHOP_URL": site.url}
     process = start("simulator.visits", **{f"HEADRACE_VISITS_{name}": value for name, value in settings.items()})

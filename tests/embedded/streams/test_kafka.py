@@ -55,7 +55,7 @@ def test_a_record_becomes_a_row_in_the_same_partition_with_what_the_memory_needs
     assert list(dict(message.headers() or [])) == ["event"]
 
 
-def test_what_a_forwarder_sends_once_more_is_in_no_account(converting: KafkaConverting) -> None:
+def test_what_a_forwarder_sends_again_is_in_no_account(converting: KafkaConverting) -> None:
     worker = converting.start()
     messages = [an_event() for _ in range(3)]
     converting.forward(*messages)
@@ -106,9 +106,9 @@ def test_a_failed_transaction_is_followed_by_a_new_client(converting: KafkaConve
     wait_until(lambda: not worker.not_ready_reason(), within_seconds=60)
 
 
-def test_the_process_says_why_it_is_not_ready_and_stops_when_told(kafka: MockKafka) -> None:
+def test_the_process_reports_why_it_is_not_ready_and_stops_on_a_signal(kafka: MockKafka) -> None:
     [port] = free_ports(1)
-    environment = os.environ | {"HEADRACE_STREAMS_PORT": str(port), "HEADRACE_KAFKA_BOOTSTRAP_SERVERS": kafka.address}
+    environment = os.environ | {"HEADRACE_STREAMS_PORT": str(port), "HEADRACE_KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers}
     process = subprocess.Popen((sys.executable, "-m", "streams"), env=environment, stdout=subprocess.DEVNULL)
     url = f"http://127.0.0.1:{port}"
 

@@ -34,7 +34,7 @@ def a_converter(folder: Path, *crash: str) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def write_topic(folder: Path) -> None:
-    """3,000 events of 150 visitors, each tenth told twice, some refused, some unreadable."""
+    """3,000 events of 150 visitors, each tenth sent twice, some rejected, some unreadable."""
     messages, at = [], minute_of(time.time_ns() // 1_000_000)
     for number in range(EVENTS):
         record = a_record(

@@ -1,4 +1,4 @@
-"""Statements as Superset sends them: read and written once more in its environment, with the dialect registered there."""
+"""Statements as Superset sends them: parsed and rewritten in its environment, with the dialect that is registered there."""
 
 import json
 from pathlib import Path
@@ -98,7 +98,7 @@ RULES = (
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """What becomes of each statement; Superset is loaded once for all."""
+    """The rewritten form of each statement; Superset is loaded once for all."""
     statements = [*STATEMENTS, *(sql for sql, _ in RULES)]
     return dict(zip(statements, as_superset_writes(statements, tmp_path_factory.mktemp("superset")), strict=True))
 
@@ -120,7 +120,7 @@ def test_a_flag_that_is_asked_whether_it_is_true_is_answered(engine: Engine, wri
 
 
 def answer(engine: Engine, sql: str) -> list[dict[str, object]] | str:
-    """Give the rows, or the refusal without the place in the text."""
+    """Return the rows, or the error without its position in the text."""
     try:
         return ask(engine, sql)
     except QueryError as refused:

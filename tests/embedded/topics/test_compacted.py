@@ -24,21 +24,21 @@ def write(kafka: MockKafka, *values: tuple[bytes, bytes | None]) -> None:
         write_topic(kafka.settings, "dead-letters", key, value)
 
 
-def told(found: Fetched) -> tuple[bytes | None, bytes | None]:
+def key_and_value(found: Fetched) -> tuple[bytes | None, bytes | None]:
     return found.key, found.value
 
 
 def test_of_each_key_the_latest_value_counts_and_a_tombstone_ends_it(kafka: MockKafka) -> None:
     write(kafka, (b"a", b"1"), (b"b", b"1"), (b"c", b"1"), (b"a", b"2"), (b"b", None), (b"d", b""))
-    assert list(map(told, CompactedTopic(kafka.settings, "dead-letters").values())) == [(b"c", b"1"), (b"a", b"2"), (b"d", b"")]
+    assert list(map(key_and_value, CompactedTopic(kafka.settings, "dead-letters").values())) == [(b"c", b"1"), (b"a", b"2"), (b"d", b"")]
 
 
 def test_news_are_what_came_since_the_values_were_read(kafka: MockKafka) -> None:
     write(kafka, (b"a", b"1"))
     topic = CompactedTopic(kafka.settings, "dead-letters")
-    assert list(map(told, topic.values())) == [(b"a", b"1")]
+    assert list(map(key_and_value, topic.values())) == [(b"a", b"1")]
     write(kafka, (b"a", None), (b"b", b"1"))
-    assert list(map(told, topic.news(1.0))) == [(b"a", None), (b"b", b"1")]
+    assert list(map(key_and_value, topic.news(1.0))) == [(b"a", None), (b"b", b"1")]
 
 
 def outputs(kafka: MockKafka, count: int) -> list[Output]:
@@ -52,7 +52,7 @@ def test_all_is_delivered_in_order_also_where_the_client_holds_little(kafka: Moc
     assert [(message.partition(), message.value()) for message in found] == [(3, str(number).encode()) for number in range(20)]
 
 
-def test_what_kafka_refuses_is_told(kafka: MockKafka) -> None:
+def test_what_kafka_refuses_is_reported(kafka: MockKafka) -> None:
     kafka.fail(PRODUCE, TOPIC_AUTHORIZATION_FAILED)
     with pytest.raises(TransactionFailed, match=r"Kafka did not take all messages: .*uthorization"):
         deliver(kafka.settings, outputs(kafka, 1))

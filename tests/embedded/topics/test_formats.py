@@ -58,7 +58,7 @@ def registry() -> Iterator[SchemaRegistry]:
 
 
 def settings(kafka: MockKafka, **given: Any) -> KafkaSettings:
-    return KafkaSettings(bootstrap_servers=kafka.address, **given)
+    return KafkaSettings(bootstrap_servers=kafka.bootstrap_servers, **given)
 
 
 @contextmanager
@@ -190,7 +190,7 @@ def test_divoltes_consumers_read_a_topic_of_their_own(kafka: MockKafka, tmp_path
         wait_until(lambda: is_forwarded(spool))
         wait_until(lambda: not not_ready_reason(url))
         wait_until(lambda: "clickstream_forwarder_settled_total 1.0" in httpx.get(f"{url}/metrics").text)
-    found = read_topic(KafkaSettings(bootstrap_servers=kafka.address, prefix="site"), "divolte")
+    found = read_topic(KafkaSettings(bootstrap_servers=kafka.bootstrap_servers, prefix="site"), "divolte")
     assert {message.key() for message in found} == {PARTY}
     assert {message.timestamp()[1] for message in found} == {MINUTE}
     assert [fastavro.schemaless_reader(io.BytesIO(message.value() or b""), COPY, None) for message in found] == [record] * 5
@@ -204,12 +204,12 @@ def test_what_no_converter_reads_counts_as_stored_when_kafka_has_it(kafka: MockK
     taken = [a_message(f"{number:032x}", received_at=now) for number in range(5)]
     taken += [a_rejection(reason, received_at=now) for reason in ("duplicate", "invalid_event_id")]
     spool = spool_of(tmp_path / "divolte", *taken)
-    for _ in range(2):  # the next run goes on with what was told
+    for _ in range(2):  # the next run continues from the reported accounts
         with forwarding(spool, kafka.settings, "site-divolte"):
             wait_until(lambda: is_forwarded(spool))
-    told = reader_accounts(spool)[READER]
+    accounts = reader_accounts(spool)[READER]
     assert {
-        name: sum(counts.get(name, 0) for counts in told.values()) for name in ("stored", "duplicates", "rejected", "dead_letters")
+        name: sum(counts.get(name, 0) for counts in accounts.values()) for name in ("stored", "duplicates", "rejected", "dead_letters")
     } == {
         "stored": 5,
         "duplicates": 1,

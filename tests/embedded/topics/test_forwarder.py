@@ -128,7 +128,7 @@ def test_an_event_is_on_kafka_as_it_was_taken_with_its_origin(spool: Path, kafka
     }
 
 
-def test_a_value_that_is_no_single_object_has_no_schema(spool: Path, kafka: MockKafka) -> None:
+def test_a_value_that_is_not_a_single_object_has_no_schema(spool: Path, kafka: MockKafka) -> None:
     fill(spool, [a_message(value=b"\xc3\x01short")])
     with a_forwarder(spool, kafka.settings):
         wait_until_released(spool)
@@ -211,7 +211,7 @@ def test_nothing_is_released_while_kafka_does_not_answer_and_the_window_bounds_w
     assert_in_order(read_entries(spool), read_topic(kafka.settings, "avro"))
 
 
-def test_it_stops_at_once_while_kafka_is_away_and_goes_on_later(spool: Path, kafka: MockKafka) -> None:
+def test_it_stops_at_once_while_kafka_is_away_and_continues_later(spool: Path, kafka: MockKafka) -> None:
     fill(spool, parties(COUNT))
     with a_forwarder(spool, kafka.settings):
         wait_until_released(spool)
@@ -267,8 +267,8 @@ def test_damage_is_a_dead_letter_and_accounted_for(spool: Path, kafka: MockKafka
     (letter,) = read_topic(kafka.settings, "dead-letters")
     assert letter.key() == f"spool/{spool_id(spool).hex()}/{broken.position}".encode()
     assert len(letter.value() or b"") == broken.next_position - broken.position
-    told = [header(letter, name) for name in ("stage", "reason", "failed-at")]
-    assert told == [b"read", b"damaged_frame", str(MINUTE).encode()]
+    headers = [header(letter, name) for name in ("stage", "reason", "failed-at")]
+    assert headers == [b"read", b"damaged_frame", str(MINUTE).encode()]
     assert reader_accounts(spool)[READER][MINUTE, ""]["dead_letters"] == 1
 
 
@@ -289,7 +289,7 @@ def test_the_converters_accounts_join_its_own(spool: Path, kafka: MockKafka) -> 
     assert outcome(spool) == {"stored": 9, "duplicates": 3, "rejected": 1, "dead_letters": 2}
 
 
-def test_rows_deleted_since_are_told_beside_what_was_stored(spool: Path, kafka: MockKafka) -> None:
+def test_rows_deleted_since_are_reported_with_what_was_stored(spool: Path, kafka: MockKafka) -> None:
     fill(spool, [a_message()])
     account(kafka, spool_id(spool), {"stored": 5, "duplicates": 0, "dead_letters": 0}, partition=0)
     with a_forwarder(spool, kafka.settings):
@@ -313,7 +313,7 @@ def account(kafka: MockKafka, spool: bytes, counts: dict[str, int], *, partition
     write_topic(kafka.settings, "ledger", account_key(spool), json.dumps(counts).encode(), partition=partition)
 
 
-def test_how_far_kafka_has_the_topic_stands_in_a_file(spool: Path, kafka: MockKafka) -> None:
+def test_how_far_kafka_has_the_topic_is_in_a_file(spool: Path, kafka: MockKafka) -> None:
     fill(spool, parties(COUNT))
     with a_forwarder(spool, kafka.settings):
         wait_until(lambda: DurableEnd(spool, FORWARDED).read() == end(spool))
@@ -381,7 +381,7 @@ def test_a_topic_that_only_workers_write_to_has_no_forwarder_of_its_own(tmp_path
     assert not (tmp_path / "id").exists()
 
 
-def test_what_is_not_forwarded_is_told_with_its_spool(tmp_path: Path, kafka: MockKafka) -> None:
+def test_what_is_not_forwarded_is_reported_with_its_spool(tmp_path: Path, kafka: MockKafka) -> None:
     kafka.stop()
     fill(spool_path(tmp_path, 3), [a_message()])
     with forwarders(tmp_path, kafka.settings) as found:
@@ -400,7 +400,7 @@ def test_a_spool_that_another_forwards_ends_the_forwarding_of_all(tmp_path: Path
         unlock(held)
 
 
-def test_health_and_metrics_are_told_over_http(spool: Path, kafka: MockKafka) -> None:
+def test_health_and_metrics_are_reported_over_http(spool: Path, kafka: MockKafka) -> None:
     fill(spool, parties(1))
     stop = threading.Event()
     with ExitStack() as stack:

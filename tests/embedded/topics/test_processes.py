@@ -41,7 +41,7 @@ def first_line(process: subprocess.Popen[str]) -> str:
 
 
 def kill(process: subprocess.Popen[str]) -> list[str]:
-    """Kill it and give the lines that it told since."""
+    """Kill it and return the lines that it has written since."""
     process.kill()
     assert process.stdout
     return [line for line in process.stdout if line.endswith("\n")]
@@ -64,8 +64,8 @@ def test_whatever_was_acknowledged_outlives_kills_and_the_ledger_stays_exact(tmp
     for round_ in range(KILLS):
         with a_writer(tmp_path, round_ * 1_000_000) as process:
             assert first_line(process) == "open 0\n"
-            told = [first_line(process) for _ in range(200 + 150 * round_)]
-            acknowledged += [int(line) for line in told + kill(process)]
+            lines = [first_line(process) for _ in range(200 + 150 * round_)]
+            acknowledged += [int(line) for line in lines + kill(process)]
             process.wait()
         found = read_from(reader, position)
         read += numbers_of(found)
@@ -107,7 +107,7 @@ def test_a_kill_while_segments_are_deleted_loses_nothing_unread(tmp_path: Path) 
     assert len(read) == len(set(read))
 
 
-def test_a_second_process_is_told_which_one_holds_the_topic(tmp_path: Path) -> None:
+def test_a_second_process_fails_and_names_the_one_that_holds_the_topic(tmp_path: Path) -> None:
     with a_writer(tmp_path) as process:
         assert first_line(process) == "open 0\n"
         with pytest.raises(TopicInUse, match=f"process {process.pid} writes to this topic; stop it"):

@@ -52,7 +52,7 @@ def full_tag(recorder: Recorder, attributes: str = "") -> str:
 
 
 class Visitor:
-    """One browser profile on the recorded site; its clock goes on by itself and jumps when told."""
+    """A browser profile on the recorded site, with a clock that runs and can be advanced."""
 
     def __init__(self, context: BrowserContext, recorder: Recorder) -> None:
         """Start with the clock in hand: it reaches Date, timers and performance.now of every page."""
@@ -73,13 +73,13 @@ class Visitor:
         return page
 
     def have_longest_jitter(self) -> None:
-        """Have pages that are opened from now on wait as long as they may before they send again."""
+        """Make pages that are opened from now on wait the maximum time before a retry."""
         self.page.add_init_script("Math.random = () => 1")
 
     def wait_for_tracker(self, page: Page | None = None) -> None:
         wait_until(lambda: (page or self.page).evaluate("!!window.headrace?.consent && !headrace.q"))
 
-    def tell(self, event_type: str, parameters: Any = None, page: Page | None = None) -> None:
+    def fire(self, event_type: str, parameters: Any = None, page: Page | None = None) -> None:
         """Fire a custom event."""
         (page or self.page).evaluate("([type, parameters]) => headrace(type, parameters ?? undefined)", [event_type, parameters])
 
@@ -87,29 +87,29 @@ class Visitor:
         (page or self.page).evaluate("answer => headrace.consent(answer)", answer)
 
     def wait(self, milliseconds: int = 1000, page: Page | None = None) -> None:
-        """Let time pass in the page."""
+        """Advance the time in the page."""
         (page or self.page).clock.run_for(milliseconds)
 
     def wait_for(self, event_type: str, count: int = 1, page: Page | None = None) -> list[dict[str, Any]]:
-        """Let a second pass and give the events of this type once there are as many."""
+        """Advance a second, and return the events of this type once there are `count`."""
         self.wait(1000, page)
         wait_until(lambda: len(self.recorder.of_type(event_type)) >= count)
         return self.recorder.of_type(event_type)
 
     def stored(self, page: Page | None = None) -> dict[str, str]:
-        """What localStorage holds."""
+        """The content of localStorage."""
         stored = (page or self.page).evaluate("({...localStorage})")
         assert isinstance(stored, dict)
         return stored
 
     def wait_for_answer(self, milliseconds: int = 1000) -> None:
-        """Let time pass until a batch is sent in it and the page has taken its answer."""
+        """Advance the time until a batch is sent and the page has its response."""
         with self.page.expect_event("requestfinished", lambda request: request.url.endswith("/h")):
             self.wait(milliseconds)
         self.settle()
 
     def advance_to_batch(self, count: int, step_milliseconds: int = 500) -> None:
-        """Let time pass in steps until this many batches have come and the last has its answer."""
+        """Advance the time in steps until this many batches have arrived and the last one has its response."""
 
         def has_come() -> bool:
             self.wait(step_milliseconds)
@@ -119,5 +119,5 @@ class Visitor:
         wait_until(has_come, within_seconds=30)
 
     def settle(self) -> None:
-        """Give the page the time of one request of its own: what it was about to send is sent, what came is taken."""
+        """Wait for a request of the page itself, so that its pending requests are sent and its responses processed."""
         self.page.evaluate("fetch(location.origin + '/settle').then(answer => answer.text())")

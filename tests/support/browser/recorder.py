@@ -1,4 +1,4 @@
-"""A site and a collector in one: serves test pages from two origins and writes down what a page sends, and answers as it is told to."""
+"""A site and a collector in one: it serves test pages from two origins, records requests, and responds as prepared."""
 
 import json
 import threading
@@ -15,7 +15,7 @@ STATIC = Path(__file__).parents[3] / "collector" / "static"
 
 @dataclass(frozen=True)
 class Answer:
-    """What the collector says to one batch."""
+    """The response of the collector to one batch."""
 
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
@@ -45,7 +45,7 @@ class Batch:
 
 @dataclass
 class Recorder:
-    """What came, and what is said next."""
+    """The recorded requests, and the prepared responses."""
 
     site: str = ""  # origins
     collector: str = ""
@@ -139,14 +139,14 @@ class _Endpoint(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *args: object) -> None:
-        """Say nothing: the recorder has it all."""
+        """Log nothing: the recorder keeps all requests."""
 
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A page that is gone before its answer is what some tests are about."""
+    def handle_error(self, request: object, peer: object) -> None:
+        """Ignore the error: some tests leave a page before its response."""
 
 
 @contextmanager

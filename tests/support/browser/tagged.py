@@ -38,7 +38,7 @@ class Tagged:
         )
 
     def events(self, count: int) -> list[dict[str, Any]]:
-        """Give the events once there are as many; a page that goes before its answer leaves copies to the next."""
+        """Return the events once there are `count`; a page that is left before its response passes copies to the next one."""
         wait_until(lambda: len({event["id"] for event in self.recorder.events}) >= count)
         events = list({event["id"]: event for event in self.recorder.events}.values())
         assert len(events) == count
@@ -48,5 +48,5 @@ class Tagged:
         return {cookie["name"]: cookie for cookie in self.context.cookies()}
 
     def pause(self, milliseconds: int) -> None:
-        """Let the page itself wait."""
+        """Wait within the page."""
         self.page.evaluate("ms => new Promise(done => setTimeout(done, ms))", milliseconds)

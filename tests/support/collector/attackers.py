@@ -23,7 +23,7 @@ from streams.sink import Batch, Session
 
 PARTIES, SESSIONS = 60, 5000  # those of a party are all that it may have
 VISITOR = "192.0.2.9"
-REQUESTS_PER_SECOND = 25  # more than are taken: what is refused tells that the allowance is used
+REQUESTS_PER_SECOND = 25  # more than the rate limit, as the rejections show
 EVENTS_PER_REQUEST = 50
 ROWS = "SELECT event_id FROM clickstream WHERE site = 'ordinary'"
 
@@ -97,7 +97,7 @@ class Installation:
         return client.post(f"{self.collector_url}/h", content=msgspec.json.encode(body), headers=headers).status_code
 
     def attack(self, network: str, attacks: Sequence[Attack], done: threading.Event) -> None:
-        """Send at full allowance, each kind of events in turn, until told to stop."""
+        """Send at the rate limit, each kind of event in turn, until stopped."""
         answers = self.answers.setdefault(network, Counter())
         due = time.monotonic()
         with httpx.Client(trust_env=False, timeout=30) as client:

@@ -1,4 +1,4 @@
-"""What a page sent, given to a collector afterwards."""
+"""Events of a page that are passed to a collector afterwards."""
 
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor

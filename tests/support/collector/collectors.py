@@ -71,7 +71,7 @@ class CountingTopic(MemoryTopic):
         self._damaged: Counts = {}
 
     def damage(self, minute: int) -> None:
-        """Have one frame of an unnamed source that a start found damaged."""
+        """Set up one frame of an unnamed source that the start found damaged."""
         self._damaged[minute, ""] = Received(1)
 
     def append(self, messages: Sequence[Message]) -> asyncio.Future[None]:
@@ -94,7 +94,7 @@ class CountingTopic(MemoryTopic):
 
 @dataclass(slots=True)
 class Answer:
-    """What came back."""
+    """A response."""
 
     status: int = 0
     headers: dict[str, str] = field(default_factory=dict)
@@ -271,5 +271,5 @@ def _is_ready(running: RunningCollector) -> bool:
 
 
 def milliseconds() -> int:
-    """What a page's right clock shows."""
+    """The time of a page with a correct clock."""
     return time.time_ns() // 1_000_000

@@ -1,4 +1,4 @@
-"""What Divolte's tracker sends, and what its collector makes of it, as recorded."""
+"""Recorded requests of Divolte's tracker, and the events that its collector made of them."""
 
 import json
 from collections.abc import Mapping
@@ -31,9 +31,9 @@ def vectors(name: str) -> list[dict[str, Any]]:
     return found
 
 
-def facts_as_json(*facts: object) -> bytes:
+def inputs_as_json(*inputs: object) -> bytes:
     """Encode an event as all that is known of it."""
-    named: dict[str, Any] = dict(zip(ARGUMENTS, facts, strict=True))
+    named: dict[str, Any] = dict(zip(ARGUMENTS, inputs, strict=True))
     named["headers"] = [[name.decode(), value.decode("latin-1")] for name, value in named["headers"]]
     named["parameters_text"] = named["parameters_text"] and named["parameters_text"].decode()
     return msgspec.json.encode(named)
@@ -79,10 +79,10 @@ class DivolteCollector(LocalCollector):
     def __init__(self, kind: str = "browser", **keys: Any) -> None:
         source = a_source(kind, **keys)
         uses = [Use(source.name, one, is_copy) for one in kinds_of(source) for is_copy in {False, source.copy_to is not None}]
-        super().__init__(sources=[source], encoders=Encoders(dict.fromkeys([*uses, Use(TRUSTED, "tracker")], facts_as_json)))
+        super().__init__(sources=[source], encoders=Encoders(dict.fromkeys([*uses, Use(TRUSTED, "tracker")], inputs_as_json)))
 
     @property
-    def facts(self) -> list[dict[str, Any]]:
+    def inputs(self) -> list[dict[str, Any]]:
         return [msgspec.json.decode(message.value) for message in self.topic.messages if message.kind is Kind.EVENT]
 
     def get(self, query: str | None = None, **more: Any) -> Answer:
@@ -122,7 +122,7 @@ class Page:
         self._page_view_id = f"0:{self._unique()}"
 
     def signal(self, event_type: str) -> str:
-        """Give the query of one event; the first of a page says that party and session are new."""
+        """Return the query of one event; the first of a page has the flags of a new party and session."""
         texts = ["", "a b", "50% off!", "~", "été", "👍 = 👎", "a&b=c#d;e,f+g", "'()*", "\u2028"]
         pick = self._random.choice
         parameters = {

@@ -22,12 +22,12 @@ class Front:
 
     @property
     def page_views(self) -> int:
-        """How many of the events are page views."""
+        """Return the number of page views among the events."""
         return sum(event["type"] == "pageView" for event in self.sent.values())
 
 
 @contextmanager
-def front_running(site: str, address: str) -> Iterator[Front]:
+def front_running(site: str, client_ip: str) -> Iterator[Front]:
     """Run a front for a site until the end of the block; all its clients have one address."""
     client = httpx.Client(base_url=site, trust_env=False, timeout=30)
 
@@ -45,7 +45,7 @@ def front_running(site: str, address: str) -> Iterator[Front]:
 
         def _forward(self, body: bytes) -> None:
             headers = {name: value for name, value in self.headers.items() if name.lower() not in _HOP_BY_HOP}
-            answer = client.request(self.command, self.path, content=body, headers=headers | {"X-Forwarded-For": address})
+            answer = client.request(self.command, self.path, content=body, headers=headers | {"X-Forwarded-For": client_ip})
             self.send_response(answer.status_code)
             for name, value in answer.headers.items():
                 if name not in _HOP_BY_HOP:

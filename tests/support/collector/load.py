@@ -12,7 +12,7 @@ from support.collector.collectors import a_body, an_event, milliseconds
 
 @dataclass
 class Load:
-    """Sends one event a request until it is left: so many senders keep their connections, so many take a new one for each request."""
+    """Sends one event per request until the block ends; some senders keep their connection, others open one per request."""
 
     port: int
     keeping: int = 3

@@ -97,10 +97,10 @@ class Senders:
 
     @property
     def acknowledged(self) -> int:
-        """How many events were answered ok so far."""
+        """Return the number of acknowledged events so far."""
         return sum(len(one.acknowledged) for one in self._senders)
 
     @property
     def failed_at(self) -> list[float]:
-        """When a request failed."""
+        """The times of failed requests."""
         return [at for one in self._senders for at in one.failed_at]

@@ -63,7 +63,7 @@ class Wire:
         return Answer(status, headers, self._reader.read(size))
 
     def is_closed(self) -> bool:
-        """Wait for the other side to close; tell whether that was all it said."""
+        """Wait for the other side to close; return whether it sent nothing more."""
         try:
             return self._reader.read(1) == b""
         except ConnectionResetError:

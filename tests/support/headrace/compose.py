@@ -17,13 +17,13 @@ TARGETS: dict[str, str] = dict(re.findall(r"^FROM service AS (\w+)\n((?:.+\n)+)"
 
 
 def target(service: str) -> str:
-    """Give the part of the Dockerfile that makes the image of a service, or nothing if it is another's."""
+    """Return the stage of the Dockerfile that builds the image of a service; empty for an image of others."""
     images = {each["image"]: each["build"]["target"] for each in SERVICES.values() if "build" in each}
     return TARGETS.get(images.get(SERVICES[service]["image"], ""), "")
 
 
 def environment() -> Iterator[tuple[str, str, str]]:
-    """Give (service, variable, value) of all that is told to containers."""
+    """Yield the service, name and value of each variable in the environment of a container."""
     for service, content in SERVICES.items():
         for name, value in content.get("environment", {}).items():
             yield service, name, str(value)

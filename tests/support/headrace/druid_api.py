@@ -25,19 +25,19 @@ DURATIONS = {"PT1H": "PT3600S", "PT1M": "PT60S", "PT30M": "PT1800S", "PT0.5S": "
 
 @dataclass
 class DruidStandIn:
-    """What was given to it, and what a test has it say."""
+    """The requests to the stand-in, and its prepared responses."""
 
     url: str = ""
     supervisors: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # every version, the newest last
     rules: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     compaction: dict[str, dict[str, Any]] = field(default_factory=dict)
     posts: list[str] = field(default_factory=list)
-    refusal: str = ""  # the reason that a new supervisor is refused with
+    rejection: str = ""  # the reason to reject a new supervisor
     said: dict[str, Any] = field(default_factory=dict)  # laid over a supervisor's status
     completed: list[dict[str, Any]] = field(default_factory=list)
     pending: list[dict[str, Any]] = field(default_factory=list)
     reports: dict[str, Any] = field(default_factory=dict)
-    written_anew: list[dict[str, Any]] = field(default_factory=list)  # tasks that leave rows out, oldest first
+    rewritten: list[dict[str, Any]] = field(default_factory=list)  # tasks that leave rows out, oldest first
     task_failure: str = ""  # the reason that such a task fails with
     has_unpublished: bool = False  # whether reading tasks hold rows
     handoffs: int = 0
@@ -47,7 +47,7 @@ class DruidStandIn:
         return self.supervisors[datasource][-1]
 
     def fail_task(self, error: str, *, ended_at: datetime | None = None, detail: str = "") -> None:
-        """Have a task failed, with a report that says which row did not fit."""
+        """Set up a failed task, with a report of the row that did not fit."""
         name, at = f"index_kafka_failed_{len(self.completed)}", (ended_at or datetime.now(UTC)).isoformat()
         task = {"id": name, "createdTime": at, "duration": 0, "statusCode": "FAILED", "errorMsg": f"{error}\n\tat org.apache.druid.X"}
         self.completed.append(task)
@@ -89,7 +89,7 @@ class DruidStandIn:
 
 
 def kept(given: dict[str, Any]) -> dict[str, Any]:
-    """Give a supervisor spec back as Druid does: defaults filled in, unknown keys (of the input format) gone, durations in seconds."""
+    """Return a supervisor spec as Druid does: with defaults, without unknown keys (of the input format), durations in seconds."""
     spec = deepcopy(given)
     schema, reading, tuning = (spec["spec"][name] for name in ("dataSchema", "ioConfig", "tuningConfig"))
     schema["granularitySpec"]["queryGranularity"] = {"type": "none"}
@@ -110,8 +110,8 @@ def kept(given: dict[str, Any]) -> dict[str, Any]:
 def _supervisor_routes(druid: DruidStandIn) -> list[Route]:
     async def submit(request: Request) -> Response:
         druid.posts.append(request.url.path)
-        if druid.refusal:
-            return JSONResponse({"error": druid.refusal}, 400)
+        if druid.rejection:
+            return JSONResponse({"error": druid.rejection}, 400)
         spec = kept(await request.json())
         druid.add_supervisor(spec)
         return JSONResponse({"id": spec["spec"]["dataSchema"]["dataSource"]})
@@ -150,8 +150,8 @@ def _row_routes(druid: DruidStandIn) -> list[Route]:
     """Return what the deletion of rows needs: tasks, hand-offs, native counts, and the one question of SQL, for segments not published."""
 
     async def submit(request: Request) -> Response:
-        druid.written_anew.append(await request.json())
-        return JSONResponse({"task": f"compact_{len(druid.written_anew)}"})
+        druid.rewritten.append(await request.json())
+        return JSONResponse({"task": f"compact_{len(druid.rewritten)}"})
 
     looks = count()
 

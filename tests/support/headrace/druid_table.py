@@ -58,18 +58,18 @@ class DruidTable:
         return status(self.engines.overlord_url, self.name)
 
     def order(self, word: str) -> None:
-        """Tell the supervisor without waiting."""
+        """Send a command to the supervisor without waiting."""
         self.client.post(f"{self.engines.overlord_url}{SUPERVISORS}/{self.name}/{word}").raise_for_status()
 
     def let_pass(self, count: int) -> None:
-        """Let rows pass that do not fit, by hand, as the README says."""
+        """Allow rows that do not fit, manually, as in the README."""
         spec = self.client.get(f"{self.engines.overlord_url}{SUPERVISORS}/{self.name}").json()
         spec["spec"]["tuningConfig"]["maxParseExceptions"] = count
         content = {key: spec[key] for key in ("type", "context", "spec")}
         self.client.post(f"{self.engines.overlord_url}{SUPERVISORS}", json=content).raise_for_status()
 
     def compact(self) -> None:
-        """Have the coordinator look now for what is to be compacted; it begins as much as there are places for."""
+        """Trigger the coordinator's search for intervals to compact; it starts as many tasks as there are slots."""
         self.client.post(f"{self.engines.overlord_url}/druid/coordinator/v1/compaction/compact").raise_for_status()
 
     def delete_from_topic(self) -> dict[str, int]:
@@ -79,7 +79,7 @@ class DruidTable:
         everything = [TopicPartition(topic, number, OFFSET_END) for number in admin.list_topics(topic).topics[topic].partitions]
         return {str(part.partition): deleted.result(30).low_watermark for part, deleted in admin.delete_records(everything).items()}
 
-    def go_on_at(self, offsets: dict[str, int]) -> None:
+    def resume_at(self, offsets: dict[str, int]) -> None:
         """Reset the offsets of partitions by hand, as the README says."""
         partitions = {"type": "end", "stream": self.kafka.topic("json"), "partitionOffsetMap": offsets}
         url = f"{self.engines.overlord_url}{SUPERVISORS}/{self.name}/resetOffsets"
@@ -90,8 +90,8 @@ class DruidTable:
         content["fields"].append({"name": name, "type": ["null", "string"], "default": None})
         self.schema.write_text(json.dumps(content))
 
-    def told(self) -> dict[str, Any]:
-        """All that Druid was told of the table so far: every version of the supervisor, rules, compaction."""
+    def configuration(self) -> dict[str, Any]:
+        """The history of the table's configuration in Druid: every version of the supervisor, rules, compaction."""
         rules, compaction = f"{RULES}/{self.name}", f"{COMPACTION}/{self.name}"
         paths = (f"{SUPERVISORS}/{self.name}/history", rules, f"{rules}/history", compaction, f"{compaction}/history")
         answers = {path: self.client.get(self.engines.overlord_url + path) for path in paths}
@@ -125,7 +125,7 @@ class DruidTable:
             assert producer.flush(30) == 0
 
     def ask(self, sql: str) -> list[dict[str, Any]]:
-        """Give the rows of an answer; none while Druid does not know the table yet."""
+        """Return the rows of a result; none while Druid does not know the table yet."""
         context = {"useApproximateCountDistinct": False}
         answer = self.client.post(f"{self.engines.broker_url}/druid/v2/sql", json={"query": sql, "context": context})
         return list(answer.json()) if answer.is_success else []
@@ -136,7 +136,7 @@ class DruidTable:
         return (found[0]["n"], found[0]["ids"]) if found else (0, 0)
 
     def wait_for_rows(self, count: int) -> None:
-        """Wait until so many rows with as many ids are there; not one more."""
+        """Wait until there are exactly `count` rows with as many ids."""
         wait_until(lambda: self.counts()[0] >= count, within_seconds=90, every_seconds=0.25)
         assert self.counts() == (count, count)
 

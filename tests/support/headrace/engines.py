@@ -29,22 +29,22 @@ class RunningEngines:
 
     @property
     def kafka(self) -> str:
-        """Give the bootstrap address."""
+        """Return the bootstrap servers."""
         return self.engines.ports.address("kafka")
 
     @property
     def overlord_url(self) -> str:
-        """Give the address of coordinator and overlord."""
+        """Return the URL of coordinator and overlord."""
         return f"http://{self.engines.ports.address('coordinator')}"
 
     @property
     def broker_url(self) -> str:
-        """Give the address of Druid SQL, without its path."""
+        """Return the URL of Druid SQL without its path."""
         return f"http://{self.engines.ports.address('broker')}"
 
     @property
     def sql_url(self) -> str:
-        """Give the address that takes SQL."""
+        """Return the URL of the SQL endpoint."""
         return f"{self.broker_url}/druid/v2/sql"
 
     def start(self, *names: str) -> None:
@@ -69,11 +69,11 @@ class RunningEngines:
         self.start(name)
 
     def pause(self, name: str) -> None:
-        """Let an engine hang: it keeps its connections and answers nothing."""
+        """Freeze an engine: it keeps its connections and does not respond."""
         self.supervisor.children[name].process.send_signal(signal.SIGSTOP)
 
     def resume(self, name: str) -> None:
-        """Let an engine that hangs go on."""
+        """Resume a frozen engine."""
         self.supervisor.children[name].process.send_signal(signal.SIGCONT)
 
     def stop(self) -> None:

@@ -1,4 +1,4 @@
-"""Engines for tests of how they are composed: their Java makes Kafka's storage when told to, and ends at once when told to run one."""
+"""Engines for tests of their composition: their Java formats Kafka's storage on request, and exits at once instead of running."""
 
 import sys
 from pathlib import Path

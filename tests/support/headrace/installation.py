@@ -29,7 +29,7 @@ def run_command(*arguments: str | Path, status: int = 0, timeout: float = 60) ->
 
 @dataclass
 class Installation:
-    """What `headrace up` runs on one state folder."""
+    """The processes of `headrace up` on one state folder."""
 
     state: Path
     collector_port: int
@@ -76,7 +76,7 @@ class Installation:
         return rows
 
     def has_table(self) -> bool:
-        """Say whether the engine knows the table: Druid does from its first row on."""
+        """Whether the engine knows the table, which Druid does from its first row on."""
         url = f"http://127.0.0.1:{self.sql_port}/druid/v2/sql"
         return httpx.post(url, json={"query": "SELECT 1 FROM clickstream LIMIT 1"}, timeout=30, trust_env=False).status_code == 200
 

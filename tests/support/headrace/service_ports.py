@@ -30,7 +30,7 @@ class Port:
         return f"http://{host}:{self.number}{path}"
 
     def refused(self, reason: str) -> float:
-        """How many requests the port counts as refused for a reason."""
+        """Return the number of requests that the port counts as denied for a reason."""
         _, text = exchange(self.number, b"GET /metrics HTTP/1.0\r\n\r\n")
         families = [family for family in text_string_to_metric_families(text.decode()) if family.name == self.metric]
         return sum(sample.value for family in families for sample in family.samples if sample.labels == {"reason": reason})

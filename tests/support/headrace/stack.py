@@ -56,7 +56,7 @@ class Stack:
 
     @property
     def url(self) -> str:
-        """Where events are sent to."""
+        """The URL for events."""
         return f"http://127.0.0.1:{self.ports['collector']}"
 
     def start_services(self, *names: str, wait: bool = True) -> None:
@@ -105,7 +105,7 @@ class Stack:
         return int(found[0]["n"]) if found else 0
 
     def ids(self, site: str) -> list[str]:
-        """Give the event ids of a site's rows, sorted; an id is there as often as it has rows."""
+        """Return the event ids of a site's rows, sorted; one per row."""
         digits = "0123456789abcdef"
         asked = (f"SELECT event_id FROM \"{self.name}\" WHERE site = '{site}' AND event_id LIKE '{digit}%'" for digit in digits)
         return sorted(row["event_id"] for statement in asked for row in self.sql(statement))
@@ -138,6 +138,6 @@ class Stack:
 
 
 def pass_by(seconds: float) -> None:
-    """Let an outage last so long."""
+    """Wait for the duration of an outage."""
     ending = time.monotonic() + seconds
     wait_until(lambda: time.monotonic() >= ending, within_seconds=seconds + 10, every_seconds=0.25)

@@ -70,6 +70,6 @@ def count(url: str) -> int:
 
 
 def accounted(folder: Path, word: str = "stored") -> int:
-    """Return how many messages the converter has put down in the ledger under a word."""
+    """Return the number of messages that the converter has counted in the ledger under a column."""
     accounts = reader_accounts(folder / "topics" / "clickstream-avro").get("converter", {})
     return sum(account[word] for account in accounts.values())

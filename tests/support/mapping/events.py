@@ -39,4 +39,4 @@ PARAMETERS: dict[str, object] = {
     "items": [{"sku": "s1", "price": 5}, {"sku": "s2", "price": 15, "x y": None}, {"price": 25}],
 }
 PAGED = Event(id=ID, type="a", title="a title", parameters=PARAMETERS)
-FACTS: dict[str, Any] = {"party_id": PARTY, "session_id": SESSION, "address": "192.0.2.0", "remote_host": "192.0.2.7", "user_agent": AGENT}
+INPUTS: dict[str, Any] = {"party_id": PARTY, "session_id": SESSION, "address": "192.0.2.0", "remote_host": "192.0.2.7", "user_agent": AGENT}

@@ -57,7 +57,7 @@ def write_sources(directory: Path, rules: str, schema: Mapping[str, Any], source
 
 
 def one_field(avro: Any, **more: Any) -> dict[str, Any]:
-    """Give a schema of one field `f` that may be unset."""
+    """Return a schema with one nullable field `f`."""
     allowed = avro if isinstance(avro, list) else [avro]
     branches = allowed if "null" in allowed else ["null", *allowed]
     default = {"default": None} if branches[0] == "null" else {}
@@ -71,16 +71,16 @@ def record_of(
     schema: Mapping[str, Any] = SCHEMA,
     is_strict: bool = False,
     find_place: Any = None,
-    **facts: object,
+    **inputs: object,
 ) -> dict[str, Any]:
-    """Give the record that rules make of an event; its type says of what kind it is."""
+    """Return the record that rules make of an event, whose class selects the source kind."""
     event = Event(id=ID, type="pageView") if event is None else event
     kind = "browser" if isinstance(event, dict) else "tracker" if isinstance(event, Event) else "json"
     plan = evaluate(b"from mapping import *\n" + rules.encode(), "mapping.py")
     encode = load_plan(plan, schema, AddressRules(), kind=kind, is_strict=is_strict, find_place=find_place)
-    return Decoder([schema]).decode(encode(*arguments(event, **facts).values()))
+    return Decoder([schema]).decode(encode(*arguments(event, **inputs).values()))
 
 
 def value_of(value: str, event: object = None, avro: Any = "string", **more: Any) -> Any:
-    """Give what an expression of the language is for an event; None if it is absent."""
+    """Return the value of an expression of the language for an event; None if it is absent."""
     return record_of(f'map_({value}).onto("f")', event, schema=one_field(avro), **more)["f"]

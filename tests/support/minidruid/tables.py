@@ -211,7 +211,7 @@ def open_store(path: Path) -> Store[Session, Account]:
 
 
 def fill_clickstream(path: Path, count: int, *, end: datetime = CLOCK, days: float = 30) -> None:
-    """Make a file with so many rows in `clickstream`: a twentieth generated, the rest copies at other times with other ids."""
+    """Create a file with a number of rows in `clickstream`: a twentieth generated, the rest copies at other times with other ids."""
     part = min(count, max(5000, count // 20))
     store = open_store(path)
     store.commit(Batch("sample", part, rows=list(clickstream_rows(part, end=end, days=days))))
@@ -233,7 +233,7 @@ def an_event(number: int) -> StoredEvent:
 
 @dataclass(frozen=True, slots=True)
 class RunningMinidruid:
-    """Where a server listens."""
+    """The port of a running server."""
 
     port: int
     store: Store[Session, Account]
@@ -247,7 +247,7 @@ class RunningMinidruid:
 def serve(
     store: Store[Session, Account], *, port: int = 0, now: datetime | None = CLOCK, token: str = "", **settings: Any
 ) -> Iterator[RunningMinidruid]:
-    """Serve a store on a port of loopback (a free one by default) until the block ends; the clock stands at `now`, or runs if None."""
+    """Serve a store on a port of loopback (a free one by default) until the block ends; the clock is fixed at `now`, or runs if None."""
     app = create_app(store, Settings(**settings), clock=(lambda: now) if now else utc_now, token=token)
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning", lifespan="on"))
     thread = threading.Thread(target=server.run, daemon=True)
@@ -269,5 +269,5 @@ def ask(engine: Engine, sql: str, **request: Any) -> list[dict[str, Any]]:
 
 
 def engine_over(store: Store[Session, Account], **settings: Any) -> Engine:
-    """An engine whose clock stands at CLOCK."""
+    """An engine with a clock fixed at CLOCK."""
     return Engine(store, Settings(**settings), lambda: CLOCK)

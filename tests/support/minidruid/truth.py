@@ -11,14 +11,14 @@ import sqlglot
 from sqlglot import exp
 
 Rows = Sequence[Mapping[str, Any]]
-Answer = Rows | str  # a text is the refusal
+Answer = Rows | str  # a text is the error
 
 SKETCH_ERROR = 0.05  # three times the standard error of Druid's default HyperLogLog (1.6 %); quantiles are narrower
 ROUNDING = 1e-9  # the order in which numbers are added up
 
 
 class Verdict(StrEnum):
-    """What two answers have in common."""
+    """The result of comparing two answers."""
 
     EQUAL = "equal"
     WITHIN_ERROR = "within the error of sketches"
@@ -40,7 +40,7 @@ DIFFERENCES = (
     Difference(
         "window functions over more than 100,000 raw rows",
         "SELECT COUNT(n) AS n FROM (SELECT LEAD(os) OVER (PARTITION BY session_id ORDER BY __time) AS n FROM events)",
-        {"maxSubqueryRows": 1000},  # instead of so many rows
+        {"maxSubqueryRows": 1000},  # instead of the default number of rows
     ),
     Difference("`COUNT(DISTINCT x)`", "SELECT COUNT(DISTINCT session_id) AS n FROM events", {"useApproximateCountDistinct": True}),
     Difference("`APPROX_*`", "SELECT APPROX_COUNT_DISTINCT_DS_HLL(session_id) AS n FROM events"),
@@ -70,7 +70,7 @@ DIFFERENCES = (
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What was compared, by verdict."""
+    """The comparisons, by verdict."""
 
     what: str
     found: dict[Verdict, list[str]] = field(default_factory=lambda: {verdict: [] for verdict in Verdict})
@@ -80,8 +80,10 @@ class Tally:
 
     def lines(self) -> list[str]:
         """One for each verdict; what is not simply equal is named."""
-        told = {verdict: "" if verdict is Verdict.EQUAL or not names else f" ({', '.join(names)})" for verdict, names in self.found.items()}
-        return [f"{len(names)} {self.what}: {verdict}{told[verdict]}" for verdict, names in self.found.items()]
+        suffixes = {
+            verdict: "" if verdict is Verdict.EQUAL or not names else f" ({', '.join(names)})" for verdict, names in self.found.items()
+        }
+        return [f"{len(names)} {self.what}: {verdict}{suffixes[verdict]}" for verdict, names in self.found.items()]
 
 
 def compare(sql: str, druid: Answer, minidruid: Answer) -> Verdict:
@@ -100,7 +102,7 @@ def compare(sql: str, druid: Answer, minidruid: Answer) -> Verdict:
 
 
 def is_ordered(sql: str) -> bool:
-    """Tell whether a statement as a whole says in which order its rows come."""
+    """Whether a statement as a whole defines the order of its rows."""
     return sqlglot.parse_one(sql, dialect="druid").args.get("order") is not None
 
 
@@ -112,7 +114,7 @@ def sketches_in(sql: str) -> frozenset[str]:
 
 
 def _exact(row: Mapping[str, Any]) -> str:
-    """By what stands in a row apart from fractions, which may differ in the last digit."""
+    """The sort key of a row: its values except fractions, which may differ in the last digit."""
     return json.dumps([None if isinstance(value, float) else value for value in row.values()])
 
 

@@ -120,7 +120,7 @@ def add(total: Account, account: Account) -> None:
 
 @dataclass
 class MemoryReader:
-    """A reader over a list; a position is an index. It remembers what it was told to release."""
+    """A reader over a list; a position is an index. It records the released positions."""
 
     contents: list[Message | Damage] = field(default_factory=list)
     released: int = -1
@@ -139,7 +139,7 @@ class MemoryReader:
 
 
 class Clock:
-    """Milliseconds since 1970 that move when told to."""
+    """A clock in milliseconds since 1970 that a test advances."""
 
     def __init__(self, now: int = NOON) -> None:
         self.now = now
@@ -186,7 +186,7 @@ def of_an_unknown_schema(record: Record | None = None, **fields: Any) -> Message
 
 
 def encoded(record: Record) -> bytes:
-    """What schemas.codec.encode gives, without working the schema out each time."""
+    """The result of schemas.codec.encode, without parsing the schema each time."""
     buffer = io.BytesIO(_PREFIX)
     buffer.seek(0, io.SEEK_END)
     fastavro.schemaless_writer(buffer, _PARSED, record)
@@ -199,7 +199,7 @@ def a_rejection(reason: str, *, at: int = NOON, source: str = "browser") -> Mess
 
 @dataclass(frozen=True)
 class Place:
-    """What a place database says."""
+    """A result of the place database."""
 
     country: str | None = "Norway"
     country_code: str | None = "NO"
@@ -212,7 +212,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Device:
-    """What a user agent says."""
+    """A parsed user agent."""
 
     device_type: str = "desktop"
     device_brand: str | None = None
@@ -235,7 +235,7 @@ def plain_channel(
 
 def plain_lookups() -> Lookups:
     return Lookups(
-        find_place=lambda address: Place() if address else None,
+        find_place=lambda ip: Place() if ip else None,
         find_device=lambda _: Device(),
         find_bot_reasons=lambda agent: ("crawler", "headless") if agent and "bot" in agent else (),
         find_channel=plain_channel,
@@ -266,7 +266,7 @@ class Converting:
         )
 
     def take(self, *messages: Message | Damage) -> list[Row]:
-        """Have the messages dealt with, each list one batch; give the rows they became."""
+        """Process the messages, each list as one batch; return their rows."""
         before = len(self.sink.rows)
         self.reader.contents += messages
         while self.worker.step():
@@ -274,12 +274,12 @@ class Converting:
         return self.sink.rows[before:]
 
     def row(self, **fields: Any) -> Row:
-        """Have one event dealt with and give its row."""
+        """Process one event and return its row."""
         [row] = self.take(a_message(**fields))
         return row
 
     def accounts(self) -> dict[str, int]:
-        """What became of all messages."""
+        """The outcomes of all messages."""
         total = Account()
         for account in self.sink.ledger(0).values():
             add(total, account)

@@ -78,16 +78,16 @@ class KafkaConverting:
         return [json.loads(message.value() or b"") for message in self.read("json")]
 
     def wait_for_rows(self, count: int) -> list[dict[str, Any]]:
-        """Wait until there are so many rows, and give all there are."""
+        """Wait until there are `count` rows, and return all rows."""
         wait_until(lambda: len(self.rows()) >= count, within_seconds=30, every_seconds=0.1)
         return self.rows()
 
     def ledger(self) -> dict[str, Any]:
-        """Give the latest value of each key."""
+        """Return the latest value of each key."""
         return {(message.key() or b"").decode(): json.loads(message.value() or b"") for message in self.read("ledger")}
 
     def accounts(self) -> dict[str, int]:
-        """Give what became of all messages."""
+        """Return the outcomes of all messages."""
         latest = {
             (one.partition(), one.key()): one.value() or b"" for one in self.read("ledger") if (one.key() or b"")[:10] == b'["account"'
         }

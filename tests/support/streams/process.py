@@ -33,13 +33,13 @@ class Crash:
         return self._counting(method) if name == BEHIND.get(self._point, self._point) else method
 
     def _counting(self, method: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*told: Any) -> Any:
+        def call(*arguments: Any) -> Any:
             self._calls -= 1
             if self._calls == 0 and self._point in BEHIND:
-                method(*told)
+                method(*arguments)
             if self._calls == 0:
                 os.kill(os.getpid(), signal.SIGKILL)
-            return method(*told)
+            return method(*arguments)
 
         return call
 

@@ -1,4 +1,4 @@
-"""Repeats, parties and sessions once more, as plainly as can be: lists over everything, in arrival order, no caches, no batches."""
+"""A reference implementation of duplicates, parties and sessions: plain lists in arrival order, no caches, no batches."""
 
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -35,7 +35,7 @@ class ReferenceSession:
         times: list[int] = [event["occurred_at"] for event in self.events]
         return max(min(times) - at, at - max(times), 0)
 
-    def facts(self) -> dict[str, Any]:
+    def inputs(self) -> dict[str, Any]:
         views = [event["page_path"] for event in self.events if event["event_type"] == "pageView"]
         opener = self.events[0]
         pages = views if opener["event_type"] == "pageView" else [opener["page_path"], *views]
@@ -50,7 +50,7 @@ class ReferenceSession:
 
 @dataclass
 class Reference:
-    """Takes records one by one and says what the row of each must tell; None for one that becomes no row."""
+    """Receives records one by one and returns the expected columns of each row; None for a record without a row."""
 
     taken: list[Record] = field(default_factory=list)
     sessions: list[ReferenceSession] = field(default_factory=list)
@@ -85,7 +85,7 @@ class Reference:
             )
         session = found[0] if found else self._open(record, parties[0])
         session.events.append(record)
-        return {"party": session.party, "session_id": session.session_id, "is_session_start": int(not found)} | session.facts()
+        return {"party": session.party, "session_id": session.session_id, "is_session_start": int(not found)} | session.inputs()
 
     def _open(self, record: Record, party: Party) -> ReferenceSession:
         site, event_id = record["site"], record["event_id"]

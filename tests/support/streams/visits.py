@@ -18,7 +18,7 @@ MIDNIGHT = NOON + DAY // 2
 @dataclass(frozen=True)
 class Visitor:
     site: str
-    address: str
+    client_ip: str
     user_agent: str
     party_kind: str
     party_id: str | None
@@ -26,7 +26,7 @@ class Visitor:
 
 @dataclass
 class Visits:
-    """A stream of about so many sessions by a dozen visitors in a week."""
+    """A stream of about `count` sessions by a dozen visitors in a week."""
 
     seed: int
     sessions: int = 60
@@ -37,7 +37,7 @@ class Visits:
         visitors = [self._visitor(number) for number in range(10)]
         for number in range(self.sessions):
             self.records += self._session(self.random.choice(visitors), number)
-        self.records += list(self._repeats())
+        self.records += list(self._retries())
         self.records.sort(key=lambda record: record["received_at"])
 
     def _visitor(self, number: int) -> Visitor:
@@ -75,7 +75,7 @@ class Visits:
             at=at,
             received_at=received_at,
             site=visitor.site,
-            address=visitor.address,
+            address=visitor.client_ip,
             user_agent=visitor.user_agent,
             party_kind=visitor.party_kind,
             party_id=visitor.party_id,
@@ -87,8 +87,8 @@ class Visits:
             engagement_ms=choose((None, 500, 12_000, -5)) if kind == "pageLeave" else None,
         )
 
-    def _repeats(self) -> Iterator[Record]:
-        """Retries: recorded anew, later, perhaps from another network; and now and then another event under a taken id."""
+    def _retries(self) -> Iterator[Record]:
+        """Yield retries: recorded again, later, perhaps from another network; and sometimes another event with a used id."""
         for record in self.random.sample(self.records, len(self.records) // 12):
             later = record["received_at"] + self.random.choice(DELAYS)
             again = record | {

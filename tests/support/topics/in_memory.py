@@ -73,7 +73,7 @@ def read_entries(path: Path) -> list[Entry]:
 
 
 def stored(path: Path) -> list[Entry | Damage]:
-    """What the files hold, published as durable or not."""
+    """The content of the files, published as durable or not."""
     bases = segment_bases(path)
     limit = bases[-1] + segment_path(path, bases[-1]).stat().st_size if bases else 0
     reader = SegmentReader(path)
@@ -109,7 +109,7 @@ def with_topic(topic: LocalTopic, work: Callable[[LocalTopic], Awaitable[None]])
             await work(topic)
         finally:
             topic.close()
-            await asyncio.sleep(0)  # the last groups are told in the loop's next turn
+            await asyncio.sleep(0)  # the last groups are reported in the next iteration of the loop
 
     asyncio.run(main())
 

@@ -41,8 +41,8 @@ class MockKafka:
         self._library.rd_kafka_handle_mock_cluster.restype = ctypes.c_void_p
         self._cluster = ctypes.c_void_p(self._library.rd_kafka_handle_mock_cluster(handle))
         self._library.rd_kafka_mock_cluster_bootstraps.restype = ctypes.c_char_p
-        self.address: str = self._library.rd_kafka_mock_cluster_bootstraps(self._cluster).decode()
-        self.settings = KafkaSettings(bootstrap_servers=self.address, prefix=prefix)
+        self.bootstrap_servers: str = self._library.rd_kafka_mock_cluster_bootstraps(self._cluster).decode()
+        self.settings = KafkaSettings(bootstrap_servers=self.bootstrap_servers, prefix=prefix)
 
     def make_topics(self, *, partitions: int | None = None) -> None:
         """Make the topics of topics.toml, with as many partitions as it says or as are given."""
@@ -87,7 +87,7 @@ def a_kafka(*, with_topics: bool = True) -> Iterator[MockKafka]:
 
 
 def read_topic(settings: KafkaSettings, name: str, *, within_seconds: float = 10) -> list[Message]:
-    """Give all committed messages of one of our topics, each partition in its order."""
+    """Return all committed messages of a topic, each partition in order."""
     config = {"group.id": f"test-{next(_groups)}", "enable.partition.eof": True, "isolation.level": "read_committed"}
     consumer = Consumer({**settings.client(), **config, "enable.auto.commit": False})
     try:
@@ -109,14 +109,14 @@ def read_topic(settings: KafkaSettings, name: str, *, within_seconds: float = 10
 
 
 def header(message: Message, name: str) -> bytes:
-    """Give a header of a message."""
+    """Return a header of a message."""
     value = dict(message.headers() or [])[name]
     assert isinstance(value, bytes)
     return value
 
 
 def origin(message: Message) -> tuple[bytes, int, int]:
-    """Give the spool id, the position there and the time of arrival of a record."""
+    """Return the spool id, the position in the spool and the time of arrival of a record."""
     spool, position, received_at = ORIGIN.unpack(header(message, "origin"))
     return spool, position, received_at
 
@@ -130,7 +130,7 @@ def write_topic(settings: KafkaSettings, name: str, key: bytes, value: bytes | N
 
 
 def positions_by_partition(found: Iterable[Message]) -> dict[int, list[int]]:
-    """Give the positions in the spool of the records of each partition, in their order."""
+    """Return the spool positions of the records of each partition, in order."""
     places: dict[int, list[int]] = {}
     for message in found:
         places.setdefault(message.partition() or 0, []).append(origin(message)[1])
@@ -138,7 +138,7 @@ def positions_by_partition(found: Iterable[Message]) -> dict[int, list[int]]:
 
 
 def assert_in_order(entries: Iterable[Entry], found: Sequence[Message]) -> None:
-    """See that no entry is missing and none skipped, for a converter that drops positions which are not beyond all before them."""
+    """Check that no entry is missing or skipped, for a converter that drops positions which do not increase."""
     partition_of = {message.key(): message.partition() or 0 for message in found}
     wanted: dict[int, list[int]] = {}
     for entry in entries:

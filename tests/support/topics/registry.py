@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 @dataclass
 class SchemaRegistry:
-    """What is registered, what was asked, and how it behaves."""
+    """The registered schemas, the requests, and the behaviour of the registry."""
 
     url: str = ""
     subjects: dict[str, list[int]] = field(default_factory=dict)
@@ -42,7 +42,7 @@ class SchemaRegistry:
         return 404, {"error_code": 404, "message": "HTTP 404 Not Found"}
 
     def register(self, subject: str, text: str) -> tuple[int, Any]:
-        """Give the id of a schema under a subject, a new one if need be."""
+        """Return the id of a schema under a subject; register it if it is new."""
         if self.is_read_only:
             return 403, {"error_code": 40301, "message": "registering is not allowed"}
         number = next((number for number, known in self.schemas.items() if known == text), 100 + len(self.schemas))
@@ -69,11 +69,11 @@ def a_registry() -> Iterator[SchemaRegistry]:
         def do_GET(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             status, content = registry.answer(self.command, self.path, self.headers.get("Authorization"), body)
-            told = content.encode() if isinstance(content, str) else json.dumps(content).encode()
+            body = content.encode() if isinstance(content, str) else json.dumps(content).encode()
             self.send_response(status)
-            self.send_header("Content-Length", str(len(told)))
+            self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(told)
+            self.wfile.write(body)
 
         def do_POST(self) -> None:
             self.do_GET()

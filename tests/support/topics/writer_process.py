@@ -1,4 +1,4 @@
-"""A process that writes to a topic as fast as it can and tells on its standard output what was acknowledged.
+"""A process that appends to a topic as fast as it can, and prints what was acknowledged.
 
 `python -m support.topics.writer_process DIRECTORY FIRST_ID SEGMENT_BYTES [LARGEST_FILE_BYTES]`
 """
@@ -17,7 +17,7 @@ VISITORS = 16
 
 
 def numbered(number: int) -> Message:
-    """Give message number so and so: of one of two sources and three minutes, every tenth a rejection."""
+    """Return the message with a number: of one of two sources and three minutes, every tenth a rejection."""
     received_at, source = MINUTE + number % 3 * 60_000, "replay" if number % 7 == 0 else "browser"
     detail = b"%d" % number
     if number % 10 == 0:

@@ -169,14 +169,14 @@ def test_a_rejection_keeps_the_id_of_the_event_where_it_is_one() -> None:
     assert [message.event_id for message in collector.topic.messages] == [an_id(5), ""]
 
 
-def test_a_rejection_never_repeats_what_a_visitor_sent() -> None:
+def test_a_rejection_never_contains_what_a_visitor_sent() -> None:
     collector = LocalCollector()
     collector.send(a_body(an_event(url=["secret"]), an_event(party_id="secret"), an_event(title="secret\0")))
     assert all(b"secret" not in message.value for message in collector.topic.messages)
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "PATCH", "TRACE"])
-def test_other_methods_are_told_which_is_right(method: str) -> None:
+def test_other_methods_get_the_right_one(method: str) -> None:
     collector = LocalCollector()
     answer = collector.send(a_body(), method=method)
     assert (answer.status, answer.headers["allow"], answer.json["reason"]) == (405, "POST, OPTIONS", "method_not_allowed")

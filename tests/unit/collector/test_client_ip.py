@@ -68,19 +68,19 @@ def test_the_client_is_read_from_the_right_through_listed_proxies_and_cut(peer: 
 
 
 def is_trusted(hop: str) -> bool:
-    address = read_address(hop)
-    return address is not None and any(address in network for network in PROXIES)
+    url = read_address(hop)
+    return url is not None and any(url in network for network in PROXIES)
 
 
-ADDRESSES = st.ip_addresses().map(str)
+URLS = st.ip_addresses().map(str)
 ANYTHING = st.text(st.characters(max_codepoint=255), max_size=60)
 TRUSTED = st.sampled_from(["10.1.1.1", " 127.0.0.1:80 ", "[::1]:443", "::ffff:10.9.9.9"])
-HOPS = ADDRESSES | TRUSTED | ANYTHING.map(lambda text: text.replace(",", "."))
+HOPS = URLS | TRUSTED | ANYTHING.map(lambda text: text.replace(",", "."))
 FORWARDED = ANYTHING | st.lists(HOPS).map(",".join)
 
 
-@given(ANYTHING | ADDRESSES | TRUSTED, FORWARDED)
-def test_whatever_is_forwarded_leads_to_an_address_or_to_none(peer: str, forwarded: str) -> None:
+@given(ANYTHING | URLS | TRUSTED, FORWARDED)
+def test_any_forwarded_header_leads_to_an_ip_or_to_none(peer: str, forwarded: str) -> None:
     seen = AddressReader(PROXIES).read(peer, forwarded.encode("latin-1"))
     assert seen is None or cut_text(seen.whole) == seen.cut
 
@@ -92,32 +92,32 @@ def test_what_stands_left_of_the_first_hop_that_is_not_trusted_never_matters(lef
     assert (one and one.cut) == cut_text(hop)
 
 
-def test_what_is_remembered_of_addresses_is_bounded() -> None:
+def test_the_cache_of_urls_is_bounded() -> None:
     reader = AddressReader(PROXIES)
     for number in range(9000):
         reader.cut_address("127.0.0.1", b"203.0.%d.%d" % divmod(number, 256))
     assert len(reader._remembered) <= 8192
 
 
-ADDRESSES = st.builds(
+URLS = st.builds(
     "{}://{}{}{}{}".format, *(st.text(alphabet, max_size=6) for alphabet in ("htps", "a.-é[", "/b ~\u00a0", "?q=&", "#:1@\x1f"))
 )
 
 
-@given(ADDRESSES | st.sampled_from(["https://a.example?q", "http://a.example/b?c?d/e", "https://a.example/é?ü", "https://a.example/\n"]))
-def test_a_plain_address_is_taken_apart_as_any_other(text: str) -> None:
+@given(URLS | st.sampled_from(["https://a.example?q", "http://a.example/b?c?d/e", "https://a.example/é?ü", "https://a.example/\n"]))
+def test_a_plain_url_is_split_like_any_other(text: str) -> None:
     plain = split_plain(text)
     if plain is not None:
         assert plain == urlsplit(text.strip())
         assert (plain.hostname, plain.port) == (plain.netloc, None)
 
 
-def test_most_addresses_are_plain() -> None:
+def test_most_urls_are_plain() -> None:
     assert all(map(split_plain, ("https://a.example", "http://a.example/b/c", "https://www.a-b.example/c?d=e&f")))
 
 
 @given(st.text(max_size=80))
-def test_any_text_is_cut_or_is_no_address(text: str) -> None:
+def test_any_text_is_truncated_or_is_not_an_ip(text: str) -> None:
     cut = cut_text(text)
     assert cut is None or cut.endswith((".0", ":"))
 
@@ -152,11 +152,11 @@ def test_any_text_is_cut_or_is_no_address(text: str) -> None:
         ("about:blank", None),
     ],
 )
-def test_the_address_of_a_page_is_reduced_to_what_may_be_kept(text: str, expected: str | None) -> None:
+def test_the_url_of_a_page_is_reduced_to_what_may_be_kept(text: str, expected: str | None) -> None:
     assert AddressRules(["Variant"]).page(text) == expected
 
 
-def test_no_address_takes_longer_than_its_length() -> None:
+def test_no_url_takes_longer_than_its_length() -> None:
     began = time.process_time()
     for part in ("a%40", "a@", "a", "a%40.", "/@"):
         AddressRules().page("https://a.example/" + part * 4000 + "/@")
@@ -172,9 +172,9 @@ def test_a_referrer_is_reduced_to_origin_and_path(text: str, expected: str | Non
 
 
 @given(st.text(max_size=60))
-def test_any_text_is_a_clean_address_or_none(text: str) -> None:
-    for address in (AddressRules().page(text), AddressRules().page("https://" + text), AddressRules().page("https://a.example/" + text)):
-        assert address is None or (address.startswith(("http://", "https://")) and "#" not in address and len(address) <= 2048)
+def test_any_text_is_a_clean_url_or_none(text: str) -> None:
+    for url in (AddressRules().page(text), AddressRules().page("https://" + text), AddressRules().page("https://a.example/" + text)):
+        assert url is None or (url.startswith(("http://", "https://")) and "#" not in url and len(url) <= 2048)
 
 
 @pytest.mark.parametrize(

@@ -124,7 +124,7 @@ def test_what_is_not_stored_sets_none(collector: LocalCollector) -> None:
     )
 
 
-def test_a_repeat_that_is_dropped_sets_none() -> None:
+def test_a_duplicate_that_is_dropped_sets_none() -> None:
     collector = LocalCollector(DEFAULTS, sources=(SOURCES[1].model_copy(update={"drop_duplicates": True}),))
     answers = [send(collector, GRANTED | {"id": an_id(1)}, path="/tag") for _ in range(2)]
     assert [(answer.results, "set-cookie" in answer.headers) for answer in answers] == [(["ok"], True), (["duplicate"], False)]

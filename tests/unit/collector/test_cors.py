@@ -1,4 +1,4 @@
-"""Whose pages may send, and what their browsers are told (CORS)."""
+"""The pages that may send, and the CORS headers for their browsers."""
 
 from collections.abc import Sequence
 
@@ -33,7 +33,7 @@ def cors(answer: Answer) -> dict[str, str]:
 
 
 def send(status: int, path: str, headers: Sequence[tuple[str, str]]) -> Answer:
-    """Have an answer of this status."""
+    """Prepare a response with this status."""
     collector = the_collector(rate_per_second=1.0 if status == 429 else 0.0, rate_burst=1)
     body, method, query, headers = a_body(), "POST", "", list(headers)
     if status == 429:
@@ -125,7 +125,7 @@ def test_pixels_and_answers_to_servers_can_be_read_by_pages_too() -> None:
 
 
 @pytest.mark.parametrize(("path", "methods"), [("/shop", "POST"), ("/pixel", "GET, POST")])
-def test_a_preflight_tells_what_a_listed_page_may_send(path: str, methods: str) -> None:
+def test_a_preflight_returns_what_a_listed_page_may_send(path: str, methods: str) -> None:
     asked = [("origin", SHOP), ("access-control-request-method", "POST"), ("access-control-request-headers", "content-type")]
     answer = the_collector().send(method="OPTIONS", path=path, headers=asked)
     assert (answer.status, answer.headers["access-control-allow-methods"]) == (204, methods)

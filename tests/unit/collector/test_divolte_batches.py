@@ -20,15 +20,15 @@ def post(collector: LocalCollector, *events: dict[str, Any], **more: Any) -> Ans
 
 def test_a_batch_may_have_identifiers_in_the_form_of_divolte(collector: DivolteCollector) -> None:
     assert post(collector, an_event(**IDS)).results == ["ok"]
-    (facts,) = collector.facts
-    assert (facts["party_id"], facts["session_id"], facts["event"]["id"]) == (PARTY, SESSION, PAGE_VIEW + "0")
+    (inputs,) = collector.inputs
+    assert (inputs["party_id"], inputs["session_id"], inputs["event"]["id"]) == (PARTY, SESSION, PAGE_VIEW + "0")
     assert collector.topic.messages[0].key == PARTY.encode()
 
 
 def test_the_same_event_has_one_key_whether_it_comes_as_a_pixel_or_in_a_batch(collector: DivolteCollector) -> None:
     collector.get(a_query())
     post(collector, an_event(**IDS | {"party_id": PARTY.replace("loyw", "LOYW")}))
-    first, second = collector.facts
+    first, second = collector.inputs
     assert first["event_key"] == second["event_key"] == collector.topic.messages[1].event_id
     assert first["site"] == second["site"] == "shop"
     assert second["party_id"] == PARTY
@@ -36,7 +36,7 @@ def test_the_same_event_has_one_key_whether_it_comes_as_a_pixel_or_in_a_batch(co
 
 def test_identifiers_in_plain_form_are_taken_as_well(collector: DivolteCollector) -> None:
     assert post(collector, an_event(7, party_id=an_id(1), session_id=an_id(2))).results == ["ok"]
-    assert collector.facts[0]["event_key"] == an_id(7)
+    assert collector.inputs[0]["event_key"] == an_id(7)
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_identifiers_that_are_none_are_refused(collector: DivolteCollector, chan
     assert post(collector, an_event(**IDS | changes)).results == [reason]
 
 
-def test_an_event_that_stands_twice_in_a_batch_is_told_with_its_key(collector: DivolteCollector) -> None:
+def test_an_event_twice_in_a_batch_is_reported_with_its_key(collector: DivolteCollector) -> None:
     for event in (an_event(**IDS), an_event(7)):
         assert post(collector, event, event).results == ["ok", "duplicate"]
     keys = [message.event_id for message in collector.topic.messages]
@@ -72,25 +72,25 @@ def test_an_event_that_was_seen_a_moment_ago_is_flagged_whichever_way_it_comes(c
         ["ok"],
     ]
     collector.get(a_query())
-    assert [facts["is_duplicate"] for facts in collector.facts] == [False, True, False, True, False, True, True]
+    assert [inputs["is_duplicate"] for inputs in collector.inputs] == [False, True, False, True, False, True, True]
 
 
-def test_repeats_in_batches_are_dropped_where_the_source_says_so() -> None:
+def test_duplicates_in_batches_are_dropped_where_the_source_says_so() -> None:
     collector = DivolteCollector(drop_duplicates=True)
     collector.get(a_query())
     assert post(collector, an_event(**IDS), an_event(7)).results == ["duplicate", "ok"]
     answer = post(collector, an_event(7))
     assert (answer.status, answer.results) == (422, ["duplicate"])
     assert collector.get(a_query()).headers["x-event-rejected"] == "duplicate"
-    assert [facts["is_duplicate"] for facts in collector.facts] == [False, False]
+    assert [inputs["is_duplicate"] for inputs in collector.inputs] == [False, False]
     assert collector.rejections == ["duplicate"] * 3
     assert {message.event_id for message in collector.topic.messages if message.key == b"duplicate"} == {
-        collector.facts[0]["event_key"],
+        collector.inputs[0]["event_key"],
         an_id(7),
     }
 
 
-def test_events_that_were_refused_or_not_stored_are_no_repeats_when_they_come_again() -> None:
+def test_events_that_were_refused_or_not_stored_are_not_duplicates_when_they_come_again() -> None:
     collector = DivolteCollector(drop_duplicates=True)
     assert post(collector, an_event(**IDS | {"type": ""}), an_event(7)).results == ["invalid_event_type", "ok"]
     collector.topic.is_full = True
@@ -102,12 +102,12 @@ def test_events_that_were_refused_or_not_stored_are_no_repeats_when_they_come_ag
 @pytest.mark.parametrize("event_id", ["0" * 32, "1" * 16 + "0" * 16])
 def test_no_identifier_is_known_before_it_came(collector: DivolteCollector, event_id: str) -> None:
     post(collector, an_event(id=event_id))
-    assert not collector.facts[0]["is_duplicate"]
+    assert not collector.inputs[0]["is_duplicate"]
 
 
 def test_who_is_private_shows_no_cookies(collector: DivolteCollector) -> None:
     post(collector, an_event(**IDS, is_private=True), headers=[("Cookie", f"_dvp={PARTY}"), ("Accept", "*/*")])
-    assert collector.facts[0]["headers"] == [["accept", "*/*"]]
+    assert collector.inputs[0]["headers"] == [["accept", "*/*"]]
 
 
 def test_event_types_are_free_as_in_a_pixel(collector: DivolteCollector) -> None:
@@ -117,7 +117,7 @@ def test_event_types_are_free_as_in_a_pixel(collector: DivolteCollector) -> None
 @pytest.mark.parametrize("parameters", [[1, "two"], "text", 3, {"a": {}}, False])
 def test_parameters_are_free_as_in_a_pixel(collector: DivolteCollector, parameters: object) -> None:
     assert post(collector, an_event(**IDS, parameters=parameters)).results == ["ok"]
-    assert collector.facts[0]["parameters"] == parameters
+    assert collector.inputs[0]["parameters"] == parameters
 
 
 @pytest.mark.parametrize(
@@ -129,21 +129,21 @@ def test_parameters_are_free_as_in_a_pixel(collector: DivolteCollector, paramete
         ({"parameters": {"a": "b" * 8192}}, "invalid_parameters"),
     ],
 )
-def test_a_text_may_be_as_long_as_in_the_address_of_a_pixel(collector: DivolteCollector, changes: dict[str, Any], result: str) -> None:
+def test_a_text_may_be_as_long_as_in_the_url_of_a_pixel(collector: DivolteCollector, changes: dict[str, Any], result: str) -> None:
     assert post(collector, an_event(**IDS | changes)).results == [result]
 
 
-def test_the_prefix_of_the_source_stands_before_each_event_type() -> None:
+def test_the_prefix_of_the_source_precedes_each_event_type() -> None:
     collector = DivolteCollector(event_prefix="web.")
     post(collector, an_event(**IDS))
-    assert collector.facts[0]["event"]["type"] == "web.pageView"
+    assert collector.inputs[0]["event"]["type"] == "web.pageView"
 
 
 def test_a_copy_of_each_event_goes_to_the_topic_of_the_copy() -> None:
     collector = DivolteCollector(copy={"topic": "old", "mapping_file": "m.py", "schema_file": "s.avsc"})
     post(collector, an_event(**IDS))
     post(collector, an_event(**IDS), an_event(id=""), an_event(3))
-    assert [facts["is_duplicate"] for facts in collector.facts] == [False, True, False]
+    assert [inputs["is_duplicate"] for inputs in collector.inputs] == [False, True, False]
     assert collector.topics["old"].messages == [message for message in collector.topic.messages if message.kind == 0]
 
 
@@ -155,7 +155,7 @@ def test_a_body_that_cannot_be_read_is_refused_as_on_other_paths(collector: Divo
 def test_strictly_a_batch_is_taken_but_a_request_without_one_is_not_allowed() -> None:
     collector = DivolteCollector(compatibility="strict")
     assert post(collector, an_event(**IDS), headers=[("DNT", "1")]).results == ["ok"]
-    assert collector.facts[0]["party_id"] == PARTY
+    assert collector.inputs[0]["party_id"] == PARTY
     assert collector.send(b"", path="/csc-event").status == 405
 
 

@@ -27,12 +27,12 @@ def test_an_event_is_answered_with_the_pixel_and_its_headers(collector: DivolteC
 
 def test_an_event_is_known_by_all_that_it_says(collector: DivolteCollector) -> None:
     collector.get(headers=[("User-Agent", "Firefox"), ("Cookie", "a=b")], client=("2001:db8::1", 5000))
-    (facts,) = collector.facts
-    event = facts.pop("event")
+    (inputs,) = collector.inputs
+    event = inputs.pop("event")
     assert (event["t"], event["n"], event["l"]) == ("pageView", "t", "https://shop.example/shoes?size=9")
-    assert facts.pop("headers") == [["user-agent", "Firefox"], ["cookie", "a=b"]]
-    assert len(facts.pop("event_key")) == 32
-    assert facts == {
+    assert inputs.pop("headers") == [["user-agent", "Firefox"], ["cookie", "a=b"]]
+    assert len(inputs.pop("event_key")) == 32
+    assert inputs == {
         "site": "shop",
         "source": "divolte",
         "received_at": NOW,
@@ -57,8 +57,8 @@ def test_the_canonical_party_is_the_partition_key(collector: DivolteCollector) -
     collector.get(a_query(p="0:LOYW3V28:AbC"))
     (message,) = collector.topic.messages
     assert message.key == b"0:loyw3v28:AbC"
-    assert collector.facts[0]["party_id"] == "0:loyw3v28:AbC"
-    assert message.event_id == collector.facts[0]["event_key"]
+    assert collector.inputs[0]["party_id"] == "0:loyw3v28:AbC"
+    assert message.event_id == collector.inputs[0]["event_key"]
 
 
 @pytest.mark.parametrize(
@@ -89,38 +89,38 @@ def test_what_is_refused_gets_the_pixel_with_the_reason(changes: dict[str, Any],
     collector = DivolteCollector(compatibility=compatibility)
     answer = collector.get(a_query(**changes))
     assert (answer.status, answer.body, answer.headers["x-event-rejected"]) == (200, GIF, reason)
-    assert (collector.rejections, collector.facts) == ([reason], [])
+    assert (collector.rejections, collector.inputs) == ([reason], [])
     assert collector.app.metrics.results["divolte", reason] == 1
 
 
 def test_a_query_that_was_changed_is_flagged(collector: DivolteCollector) -> None:
     assert "x-event-rejected" not in collector.get(a_query() + "&fbclid=1").headers
-    assert collector.facts[0]["is_corrupt"]
+    assert collector.inputs[0]["is_corrupt"]
 
 
 def test_a_query_that_was_changed_is_dropped_where_the_source_says_so() -> None:
     collector = DivolteCollector(drop_corrupted=True)
     assert collector.get(a_query() + "&fbclid=1").headers["x-event-rejected"] == "corrupt"
     assert "x-event-rejected" not in collector.get().headers
-    assert (collector.rejections, len(collector.facts)) == (["corrupt"], 1)
+    assert (collector.rejections, len(collector.inputs)) == (["corrupt"], 1)
 
 
 @pytest.mark.parametrize(("compatibility", "is_corrupt"), [("corrected", False), ("strict", True)])
 def test_an_emoji_is_corrupt_only_to_the_original(compatibility: str, is_corrupt: bool) -> None:
     collector = DivolteCollector(compatibility=compatibility)
     collector.get(a_query(t="👍"))
-    assert collector.facts[0]["is_corrupt"] is is_corrupt
+    assert collector.inputs[0]["is_corrupt"] is is_corrupt
 
 
-def test_a_repeat_is_flagged_and_has_the_key_of_the_first(collector: DivolteCollector) -> None:
+def test_a_duplicate_is_flagged_and_has_the_key_of_the_first(collector: DivolteCollector) -> None:
     for _ in range(2):
         collector.get()
-    first, second = collector.facts
+    first, second = collector.inputs
     assert (first["is_duplicate"], second["is_duplicate"]) == (False, True)
     assert first["event_key"] == second["event_key"]
 
 
-def test_a_repeat_is_dropped_where_the_source_says_so() -> None:
+def test_a_duplicate_is_dropped_where_the_source_says_so() -> None:
     collector = DivolteCollector(drop_duplicates=True)
     answers = [collector.get().headers.get("x-event-rejected") for _ in range(2)]
     assert answers == [None, "duplicate"]
@@ -128,65 +128,65 @@ def test_a_repeat_is_dropped_where_the_source_says_so() -> None:
     assert collector.topic.messages[1].event_id == collector.topic.messages[0].event_id
 
 
-def test_what_could_not_be_stored_is_no_repeat_when_it_comes_again() -> None:
+def test_what_could_not_be_stored_is_not_a_duplicate_when_it_comes_again() -> None:
     collector = DivolteCollector(drop_duplicates=True)
     collector.topic.is_full = True
     assert collector.get().status == 503
     collector.topic.is_full = False
     assert "x-event-rejected" not in collector.get().headers
-    assert [facts["is_duplicate"] for facts in collector.facts] == [False]
+    assert [inputs["is_duplicate"] for inputs in collector.inputs] == [False]
 
 
 @pytest.mark.parametrize("header", ["Sec-GPC", "DNT"])
 def test_who_declines_is_nobody(collector: DivolteCollector, header: str) -> None:
     collector.get(headers=[(header, "1"), ("Cookie", f"_dvp={PARTY}")])
-    (facts,) = collector.facts
-    assert (facts["party_kind"], facts["party_id"], facts["session_id"]) == ("none", None, None)
-    assert not {"p", "s", "n", "f"} & facts["event"].keys()
-    assert facts["headers"] == [[header.lower(), "1"]]
+    (inputs,) = collector.inputs
+    assert (inputs["party_kind"], inputs["party_id"], inputs["session_id"]) == ("none", None, None)
+    assert not {"p", "s", "n", "f"} & inputs["event"].keys()
+    assert inputs["headers"] == [[header.lower(), "1"]]
     assert PARTY.encode() not in collector.topic.messages[0].key + collector.topic.messages[0].value
 
 
-def test_the_original_hears_no_one_decline() -> None:
+def test_the_original_ignores_opt_outs() -> None:
     collector = DivolteCollector(compatibility="strict")
     collector.get(headers=[("DNT", "1"), ("Cookie", "a=b")])
-    assert collector.facts[0]["party_id"] == PARTY
-    assert ["cookie", "a=b"] in collector.facts[0]["headers"]
+    assert collector.inputs[0]["party_id"] == PARTY
+    assert ["cookie", "a=b"] in collector.inputs[0]["headers"]
 
 
 def test_control_characters_are_removed_and_flagged(collector: DivolteCollector) -> None:
     collector.get(a_query(t="page\x01View\x85", l="https://shop.example/ é"))
-    (facts,) = collector.facts
-    assert (facts["event"]["t"], facts["is_cleaned"], facts["is_corrupt"]) == ("pageView", True, False)
+    (inputs,) = collector.inputs
+    assert (inputs["event"]["t"], inputs["is_cleaned"], inputs["is_corrupt"]) == ("pageView", True, False)
 
 
 def test_the_original_keeps_control_characters() -> None:
     collector = DivolteCollector(compatibility="strict")
     collector.get(a_query(t="page\x01View"))
-    assert (collector.facts[0]["event"]["t"], collector.facts[0]["is_cleaned"]) == ("page\x01View", False)
+    assert (collector.inputs[0]["event"]["t"], collector.inputs[0]["is_cleaned"]) == ("page\x01View", False)
 
 
 def test_a_clock_that_is_a_day_off_is_flagged(collector: DivolteCollector) -> None:
     for created_at in (NOW - 86_400_000, NOW - 86_400_001, NOW + 86_400_001):
         collector.get(a_query(c=text36(created_at)))
-    assert [facts["is_skewed"] for facts in collector.facts] == [False, True, True]
+    assert [inputs["is_skewed"] for inputs in collector.inputs] == [False, True, True]
 
 
-def test_the_prefix_of_the_source_stands_before_each_event_type() -> None:
+def test_the_prefix_of_the_source_precedes_each_event_type() -> None:
     collector = DivolteCollector(event_prefix="web.")
     collector.get()
     collector.get(a_query(t=None, e="other"))
-    assert [facts["event"].get("t") for facts in collector.facts] == ["web.pageView", None]
+    assert [inputs["event"].get("t") for inputs in collector.inputs] == ["web.pageView", None]
 
 
-def test_a_cache_that_asks_again_is_no_event(collector: DivolteCollector) -> None:
+def test_a_cache_that_asks_again_is_not_an_event(collector: DivolteCollector) -> None:
     answer = collector.get(headers=[("If-None-Match", f'W/"other", {TAG.decode()}')])
     assert (answer.status, answer.body, answer.headers["etag"]) == (304, b"", TAG.decode())
     assert collector.topic.messages == []
 
 
 @pytest.mark.parametrize("method", ["PUT", "HEAD", "DELETE"])
-def test_other_methods_are_told_what_is_allowed(collector: DivolteCollector, method: str) -> None:
+def test_other_methods_get_the_allowed_ones(collector: DivolteCollector, method: str) -> None:
     answer = collector.send(method=method, path="/csc-event", query=a_query())
     assert (answer.status, answer.headers["allow"]) == (405, "GET, POST, OPTIONS")
     assert answer.body == (b"" if method == "HEAD" else f"HTTP method {method} not allowed.".encode())
@@ -208,8 +208,8 @@ def test_a_copy_of_each_event_goes_to_the_topic_of_the_copy() -> None:
 def test_an_identifier_that_came_in_another_form_is_the_same_event(collector: DivolteCollector) -> None:
     collector.get()
     collector.get(a_query(p=PARTY.replace("loyw3v28", "0LOYW3V28")))
-    assert [facts["is_duplicate"] for facts in collector.facts] == [False, True]
-    assert collector.facts[0]["event_key"] == collector.facts[1]["event_key"]
+    assert [inputs["is_duplicate"] for inputs in collector.inputs] == [False, True]
+    assert collector.inputs[0]["event_key"] == collector.inputs[1]["event_key"]
 
 
 def test_empty_identifiers_of_page_view_and_event_are_taken(collector: DivolteCollector) -> None:

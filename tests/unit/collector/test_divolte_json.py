@@ -24,7 +24,7 @@ def strict(**keys: Any) -> DivolteCollector:
     return DivolteCollector("json", compatibility="strict", **keys)
 
 
-def test_an_event_is_taken_without_a_word(collector: DivolteCollector) -> None:
+def test_an_event_is_taken_silently(collector: DivolteCollector) -> None:
     answer = collector.post(a_json_event())
     assert (answer.status, answer.body) == (204, b"")
     assert "x-event-rejected" not in answer.headers
@@ -32,14 +32,14 @@ def test_an_event_is_taken_without_a_word(collector: DivolteCollector) -> None:
 
 def test_an_event_is_known_by_all_that_it_says(collector: DivolteCollector) -> None:
     collector.post(a_json_event(session_id=SESSION.replace("loyw", "LOYW")), headers=[("User-Agent", "curl")])
-    (facts,) = collector.facts
-    assert facts["event"]["session_id"] == SESSION
-    assert (facts["event"]["is_new_party"], facts["event"]["is_new_session"]) == (True, False)
-    assert (facts["party_id"], facts["session_id"], facts["party_kind"]) == (PARTY, SESSION, "consented")
-    assert (facts["received_at"], facts["occurred_at"], facts["created_at"]) == (NOW, NOW, NOW - 750)
-    assert (facts["parameters"], facts["parameters_text"]) == ({"screen": "home", "n": 3}, '{"screen":"home","n":3}')
-    assert (facts["is_corrupt"], facts["is_duplicate"], facts["user_agent"]) == (False, False, "curl")
-    assert (collector.topic.messages[0].key, collector.topic.messages[0].event_id) == (PARTY.encode(), facts["event_key"])
+    (inputs,) = collector.inputs
+    assert inputs["event"]["session_id"] == SESSION
+    assert (inputs["event"]["is_new_party"], inputs["event"]["is_new_session"]) == (True, False)
+    assert (inputs["party_id"], inputs["session_id"], inputs["party_kind"]) == (PARTY, SESSION, "consented")
+    assert (inputs["received_at"], inputs["occurred_at"], inputs["created_at"]) == (NOW, NOW, NOW - 750)
+    assert (inputs["parameters"], inputs["parameters_text"]) == ({"screen": "home", "n": 3}, '{"screen":"home","n":3}')
+    assert (inputs["is_corrupt"], inputs["is_duplicate"], inputs["user_agent"]) == (False, False, "curl")
+    assert (collector.topic.messages[0].key, collector.topic.messages[0].event_id) == (PARTY.encode(), inputs["event_key"])
 
 
 def test_a_source_has_its_own_party_parameter() -> None:
@@ -76,7 +76,7 @@ def test_an_event_that_is_not_in_order_is_refused_with_the_reason(changes: dict[
     for collector, status in ((DivolteCollector("json"), 422), (strict(), 204)):
         answer = collector.post(a_json_event(**changes))
         assert (answer.status, answer.headers["x-event-rejected"]) == (status, reason)
-        assert (collector.rejections, collector.facts) == ([reason], [])
+        assert (collector.rejections, collector.inputs) == ([reason], [])
         if status == 422:
             assert answer.json["reason"] == reason
         assert collector.app.metrics.results["divolte", reason] == 1
@@ -93,7 +93,7 @@ def test_an_event_that_is_not_in_order_is_refused_with_the_reason(changes: dict[
         (b'{"parameters":' + b"[" * 3000, "invalid_parameters", "invalid_parameters"),
     ],
 )
-def test_a_body_that_is_no_event_is_refused(body: bytes, reason: str, strict_reason: str) -> None:
+def test_a_body_that_is_not_an_event_is_refused(body: bytes, reason: str, strict_reason: str) -> None:
     answer = DivolteCollector("json").post(body)
     assert (answer.status in {400, 422}, answer.headers["x-event-rejected"], answer.json["reason"]) == (True, reason, reason)
     answer = strict().post(body)
@@ -119,10 +119,10 @@ def test_a_request_that_is_not_in_order_is_refused_before_its_event(
     collector = DivolteCollector("json", compatibility=compatibility)
     answer = collector.post(**{"body": a_json_event()} | request_)
     assert (answer.status, answer.headers["x-event-rejected"]) == (status, reason)
-    assert (collector.rejections, collector.facts) == ([reason], [])
+    assert (collector.rejections, collector.inputs) == ([reason], [])
 
 
-def test_strictly_a_wrong_content_type_is_told_in_the_words_of_the_original() -> None:
+def test_strictly_a_wrong_content_type_is_reported_in_the_words_of_the_original() -> None:
     answer = strict().post(a_json_event(), kind="application/json; charset=utf-8")
     assert (answer.status, answer.body, answer.headers["content-type"]) == (
         415,
@@ -131,7 +131,7 @@ def test_strictly_a_wrong_content_type_is_told_in_the_words_of_the_original() ->
     )
 
 
-def test_a_charset_is_no_hindrance(collector: DivolteCollector) -> None:
+def test_a_charset_is_not_a_hindrance(collector: DivolteCollector) -> None:
     assert collector.post(a_json_event(), kind="Application/JSON; charset=utf-8").status == 204
 
 
@@ -143,14 +143,14 @@ def test_properties_that_are_not_known_are_counted(collector: DivolteCollector) 
 def test_strictly_a_property_that_is_not_known_is_the_end_of_an_event() -> None:
     collector = strict()
     assert collector.post(a_json_event(one=1)).headers["x-event-rejected"] == "invalid_field"
-    assert collector.facts == []
+    assert collector.inputs == []
 
 
 @pytest.mark.parametrize(("is_strict", "is_taken"), [(False, True), (True, False)])
 def test_a_time_without_an_offset_is_utc_but_not_to_the_original(is_strict: bool, is_taken: bool) -> None:
     collector = strict() if is_strict else DivolteCollector("json")
     collector.post(a_json_event(client_timestamp_iso=NO_OFFSET))
-    assert [facts["created_at"] for facts in collector.facts] == [1_700_000_000_000] * is_taken
+    assert [inputs["created_at"] for inputs in collector.inputs] == [1_700_000_000_000] * is_taken
 
 
 @pytest.mark.parametrize(
@@ -179,33 +179,33 @@ def test_times_are_cut_to_milliseconds(text: str, number: int | None) -> None:
 @pytest.mark.parametrize(("flag", "meant"), [("true", True), (" False", False), (1, True), (0, False), (-2, True), (True, True)])
 def test_flags_may_be_words_or_digits(collector: DivolteCollector, flag: object, meant: bool) -> None:
     collector.post(a_json_event(is_new_party=flag))
-    assert collector.facts[0]["event"]["is_new_party"] is meant
+    assert collector.inputs[0]["event"]["is_new_party"] is meant
 
 
 def test_a_body_may_be_a_list_of_events_of_several_parties(collector: DivolteCollector) -> None:
     events = [a_json_event(), a_json_event(party_id=OTHER), a_json_event(party_id="nope"), a_json_event(event_id=None), a_json_event(), 7]
     answer = collector.post(events)
     assert (answer.status, answer.results) == (200, ["ok", "ok", "invalid_party", "missing_event_id", "ok", "invalid_event"])
-    assert [facts["party_id"] for facts in collector.facts] == [PARTY, OTHER, PARTY]
-    assert [facts["is_duplicate"] for facts in collector.facts] == [False, False, True]
+    assert [inputs["party_id"] for inputs in collector.inputs] == [PARTY, OTHER, PARTY]
+    assert [inputs["is_duplicate"] for inputs in collector.inputs] == [False, False, True]
     assert collector.rejections == ["invalid_party", "missing_event_id", "invalid_event"]
 
 
-def test_a_list_without_an_event_that_can_be_taken_is_told_so(collector: DivolteCollector) -> None:
+def test_a_list_without_a_valid_event_is_reported(collector: DivolteCollector) -> None:
     answer = collector.post([a_json_event()] * 2, party=None)
     assert (answer.status, answer.results) == (422, ["missing_party", "missing_party"])
 
 
 def test_a_single_event_may_say_whose_it_is(collector: DivolteCollector) -> None:
     assert collector.post(a_json_event(party_id=OTHER), party=None).status == 204
-    assert collector.facts[0]["party_id"] == OTHER
+    assert collector.inputs[0]["party_id"] == OTHER
 
 
 @pytest.mark.parametrize(("count", "status"), [(100, 200), (101, 413), (3000, 413)])
 def test_a_list_has_at_most_100_events(collector: DivolteCollector, count: int, status: int) -> None:
     answer = collector.post([a_json_event(event_id=str(number), parameters=None, event_type=None) for number in range(count)])
     assert answer.status == status
-    assert len(collector.facts) == count * (status == 200)
+    assert len(collector.inputs) == count * (status == 200)
 
 
 def test_one_event_of_a_list_that_is_not_known_whole_spoils_no_other(collector: DivolteCollector) -> None:
@@ -221,24 +221,24 @@ def test_half_a_surrogate_pair_is_refused_and_spoils_no_other(collector: Divolte
 def test_control_characters_are_removed_but_not_by_the_original(collector: DivolteCollector) -> None:
     event = a_json_event(event_type="a\x01b", parameters={"text": "two\nlines"})
     collector.post(event)
-    (facts,) = collector.facts
-    assert (facts["event"]["event_type"], facts["parameters"], facts["is_cleaned"]) == ("ab", {"text": "twolines"}, True)
+    (inputs,) = collector.inputs
+    assert (inputs["event"]["event_type"], inputs["parameters"], inputs["is_cleaned"]) == ("ab", {"text": "twolines"}, True)
     original = strict()
     original.post(event)
-    (facts,) = original.facts
-    assert (facts["event"]["event_type"], facts["parameters"], facts["is_cleaned"]) == ("a\x01b", {"text": "two\nlines"}, False)
+    (inputs,) = original.inputs
+    assert (inputs["event"]["event_type"], inputs["parameters"], inputs["is_cleaned"]) == ("a\x01b", {"text": "two\nlines"}, False)
 
 
 def test_who_declines_is_nobody_but_to_the_original(collector: DivolteCollector) -> None:
     collector.post(a_json_event(), headers=[("DNT", "1")])
-    (facts,) = collector.facts
-    assert (facts["party_kind"], facts["party_id"], facts["session_id"], facts["event"]["is_new_party"]) == ("none", None, None, None)
+    (inputs,) = collector.inputs
+    assert (inputs["party_kind"], inputs["party_id"], inputs["session_id"], inputs["event"]["is_new_party"]) == ("none", None, None, None)
     original = strict()
     original.post(a_json_event(), headers=[("DNT", "1")])
-    assert original.facts[0]["party_id"] == PARTY
+    assert original.inputs[0]["party_id"] == PARTY
 
 
-def test_repeats_are_dropped_where_the_source_says_so() -> None:
+def test_duplicates_are_dropped_where_the_source_says_so() -> None:
     collector = DivolteCollector("json", drop_duplicates=True)
     assert collector.post([a_json_event(), a_json_event()]).results == ["ok", "duplicate"]
     assert collector.post(a_json_event()).headers["x-event-rejected"] == "duplicate"
@@ -250,7 +250,7 @@ def test_a_text_has_at_most_8192_characters(name: str) -> None:
     assert DivolteCollector("json").post(events).results == ["ok", "invalid_text"]
 
 
-def test_a_list_that_could_not_be_stored_holds_no_repeats_when_it_comes_again() -> None:
+def test_a_list_that_could_not_be_stored_has_no_duplicates_when_it_comes_again() -> None:
     collector = DivolteCollector("json", drop_duplicates=True)
     collector.topic.is_full = True
     assert collector.post([a_json_event()]).status == 503
@@ -258,10 +258,10 @@ def test_a_list_that_could_not_be_stored_holds_no_repeats_when_it_comes_again() 
     assert collector.post([a_json_event()]).results == ["ok"]
 
 
-def test_the_prefix_of_the_source_stands_before_each_event_type() -> None:
+def test_the_prefix_of_the_source_precedes_each_event_type() -> None:
     collector = DivolteCollector("json", event_prefix="app.")
     collector.post([a_json_event(), a_json_event(event_type=None)])
-    assert [facts["event"]["event_type"] for facts in collector.facts] == ["app.screenView", None]
+    assert [inputs["event"]["event_type"] for inputs in collector.inputs] == ["app.screenView", None]
 
 
 def test_a_copy_of_each_event_goes_to_the_topic_of_the_copy() -> None:
@@ -276,7 +276,7 @@ def test_a_preflight_is_answered_but_not_by_the_original(compatibility: str, sta
     assert DivolteCollector("json", compatibility=compatibility).send(method="OPTIONS", path="/csc-event").status == status
 
 
-def test_other_methods_are_told_what_is_allowed(collector: DivolteCollector) -> None:
+def test_other_methods_get_the_allowed_ones(collector: DivolteCollector) -> None:
     answer = collector.send(method="PUT", path="/csc-event")
     assert (answer.status, answer.headers["allow"], answer.body) == (405, "POST", b"HTTP method PUT not allowed.")
 

@@ -49,7 +49,7 @@ def test_strictly_what_holds_other_characters_is_not_corrupt() -> None:
 
 
 @pytest.mark.parametrize("x", ["", " a6j96d", "a6j_96d", "+", "٣"])
-def test_a_checksum_that_is_no_number_is_corrupt(x: str) -> None:
+def test_a_checksum_that_is_not_a_number_is_corrupt(x: str) -> None:
     assert is_corrupt(signed(read_query(b"t=pageView"), x))
 
 
@@ -89,7 +89,7 @@ def test_a_query_is_read_as_forms_are_and_the_first_value_counts(query: bytes, f
     assert read_query(query).first == first
 
 
-def test_all_values_of_a_repeated_name_are_signed() -> None:
+def test_all_values_of_a_name_are_signed() -> None:
     assert checksum.canonical_text(read_query(b"t=2&a=1&t=1&x=3&x=4")) == "a=1,;t=2,1,;"
 
 
@@ -157,12 +157,12 @@ def test_slot_and_signature_of_an_event_are_those_of_the_original(vector: dict[s
     assert (number % 1_000_000, number % 2) == (vector["slot_of_1000000"], vector["slot_of_2"])
 
 
-def test_a_repeat_is_known_until_another_event_takes_its_slot() -> None:
+def test_a_duplicate_is_known_until_another_event_takes_its_slot() -> None:
     memory, first, other = DuplicateMemory(1), event_digest("p", "s", "1"), event_digest("p", "s", "2")
     assert [memory.is_repeat(event) for event in (first, first, other, first)] == [False, True, False, False]
 
 
-def test_an_event_that_was_forgotten_is_no_repeat() -> None:
+def test_an_event_that_was_forgotten_is_not_a_duplicate() -> None:
     memory, event, other = DuplicateMemory(1), event_digest("p", "s", "1"), event_digest("p", "s", "2")
     memory.is_repeat(event)
     memory.forget(other)

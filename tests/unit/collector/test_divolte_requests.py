@@ -12,10 +12,10 @@ from mapping.operations.mincode import decode
 REQUESTS = vectors("requests.json")
 
 
-def an_event_of_a_browser(facts: dict[str, Any]) -> dict[str, Any]:
-    event = facts["event"]
+def an_event_of_a_browser(inputs: dict[str, Any]) -> dict[str, Any]:
+    event = inputs["event"]
     parameters = decode(event.get("u"), False)
-    return common(facts) | {
+    return common(inputs) | {
         "pageViewId": event["v"],
         "eventId": event["e"],
         "eventType": event.get("t"),
@@ -33,9 +33,9 @@ def an_event_of_a_browser(facts: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def an_event_of_a_server(facts: dict[str, Any]) -> dict[str, Any]:
-    event = facts["event"]
-    return common(facts) | {
+def an_event_of_a_server(inputs: dict[str, Any]) -> dict[str, Any]:
+    event = inputs["event"]
+    return common(inputs) | {
         "pageViewId": None,
         "location": None,
         "referer": None,
@@ -43,17 +43,17 @@ def an_event_of_a_server(facts: dict[str, Any]) -> dict[str, Any]:
         "eventType": event.get("event_type"),
         "isNewParty": event["is_new_party"],
         "firstInSession": event["is_new_session"],
-        "eventParametersPresent": facts["parameters"] is not None,
-        "eventParameters": facts["parameters"],
+        "eventParametersPresent": inputs["parameters"] is not None,
+        "eventParameters": inputs["parameters"],
     }
 
 
-def common(facts: dict[str, Any]) -> dict[str, Any]:
+def common(inputs: dict[str, Any]) -> dict[str, Any]:
     return {
-        "corrupt": facts["is_corrupt"],
-        "partyId": facts["party_id"],
-        "sessionId": facts["session_id"],
-        "clientTimestamp": facts["created_at"],
+        "corrupt": inputs["is_corrupt"],
+        "partyId": inputs["party_id"],
+        "sessionId": inputs["session_id"],
+        "clientTimestamp": inputs["created_at"],
     }
 
 
@@ -77,6 +77,6 @@ def test_a_request_is_answered_and_understood_as_by_the_original(vector: dict[st
         assert answer.headers[name.lower()] == value
     if "body" in expected.get("response", {}):
         assert answer.body.decode() == expected["response"]["body"]
-    events = [an_event_of_a_server(facts) if is_json else an_event_of_a_browser(facts) for facts in collector.facts]
+    events = [an_event_of_a_server(inputs) if is_json else an_event_of_a_browser(inputs) for inputs in collector.inputs]
     wanted = [] if expected["event"] is None else [expected["event"]]
     assert [{name: event[name] for name in one} for event, one in zip(events, wanted, strict=True)] == wanted

@@ -1,4 +1,4 @@
-"""What a mapping makes of the events of each kind of source, tried on the workbench."""
+"""Dry runs of a mapping with events of each source kind."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the collector's paths answer, and how it starts and counts."""
+"""The responses of the collector's paths, its start and its metrics."""
 
 import asyncio
 import io
@@ -93,7 +93,7 @@ def test_internal_paths_are_not_public() -> None:
         assert LocalCollector().send(method="GET", path=path).status == 404
 
 
-def test_metrics_tell_what_was_taken_and_refused() -> None:
+def test_metrics_count_what_was_taken_and_refused() -> None:
     collector = LocalCollector()
     collector.send(a_body(an_event(1), an_event(1), an_event(id="x")))
     collector.send(b"no JSON")
@@ -126,10 +126,10 @@ def test_the_ledger_joins_what_came_with_what_became_of_it() -> None:
     assert ledger["total"] == counts | {"received": 7, "difference": 2}
 
 
-def test_the_ledger_counts_what_only_one_half_has_and_a_repeat_within_a_batch_as_a_duplicate() -> None:
-    told = {"stored": 1, "duplicates": 1, "rejected": 0, "dead_letters": 0}
+def test_the_ledger_counts_what_only_one_half_has_and_an_event_sent_twice_in_a_batch_as_a_duplicate() -> None:
+    counts = {"stored": 1, "duplicates": 1, "rejected": 0, "dead_letters": 0}
     damage = {"stored": 0, "duplicates": 0, "rejected": 0, "dead_letters": 1}
-    collector = LocalCollector(accounts={"converter": {(MINUTE, "browser"): told, (MINUTE + 60_000, ""): damage}})
+    collector = LocalCollector(accounts={"converter": {(MINUTE, "browser"): counts, (MINUTE + 60_000, ""): damage}})
     collector.send(a_body(an_event(1), an_event(1)))
     collector.topic.damage(MINUTE)
     ledger = collector.send(method="GET", path="/ledger", internal=True).json

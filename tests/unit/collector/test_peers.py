@@ -1,4 +1,4 @@
-"""What workers tell each other, and what is joined of it."""
+"""The exchange between workers, and the joined results."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
@@ -30,7 +30,7 @@ def run(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
     asyncio.run(work())
 
 
-def test_halves_told_to_another_worker_are_the_same_there() -> None:
+def test_halves_sent_to_another_worker_are_the_same_there() -> None:
     assert decode(encode(HALVES)) == HALVES
 
 

@@ -161,7 +161,7 @@ def test_ids_are_kept_only_with_consent_and_without_a_signal_against_it(
     assert (record["party_kind"], record["party_id"], record["session_id"]) == expected
 
 
-def test_who_is_not_to_be_followed_is_not_said_to_have_been_here_before() -> None:
+def test_a_visitor_who_opted_out_is_not_marked_as_returning() -> None:
     event = an_event(party_id=an_id(8), session_id=an_id(9), is_new_party=False, is_first_in_session=False)
     record = record_of(event, headers=[("sec-gpc", "1")])
     assert (record["is_new_party"], record["is_first_in_session"]) == (None, None)
@@ -194,7 +194,7 @@ def test_a_fraction_of_a_pixel_costs_no_event() -> None:
     assert [record[name] for name in ("viewport_width", "viewport_height", "screen_width", "screen_height")] == [1280, 0, 1920, 1079]
 
 
-def test_an_event_that_stands_twice_in_a_batch_is_stored_once_and_told_to_the_ledger() -> None:
+def test_an_event_twice_in_a_batch_is_stored_once_and_counted_in_the_ledger() -> None:
     collector = LocalCollector()
     answer = collector.send(a_body(an_event(1), an_event(2), an_event(1)))
     assert (answer.status, answer.results) == (200, ["ok", "ok", "duplicate"])
@@ -221,11 +221,11 @@ def test_long_texts_are_cut() -> None:
     assert (len(record["page_title"]), len(record["page_url"]), len(record["user_agent"])) == (512, 2048, 512)
 
 
-def test_an_agent_that_is_no_utf8_is_read_as_latin_1_without_control_characters() -> None:
+def test_an_agent_that_is_not_utf8_is_read_as_latin_1_without_control_characters() -> None:
     assert record_of(an_event(), headers=[("user-agent", "caf\xe9\t\x9f")])["user_agent"] == "café"
 
 
-def test_a_trusted_source_gives_time_address_and_agent() -> None:
+def test_a_trusted_source_sends_time_client_ip_and_agent() -> None:
     event = an_event(created_at=None, occurred_at=NOW - YEAR, address="198.51.100.99", user_agent="curl/8")
     record = record_of(event, internal=True)
     assert record["source"] == "replay"
@@ -233,7 +233,7 @@ def test_a_trusted_source_gives_time_address_and_agent() -> None:
     assert (record["address"], record["user_agent"]) == ("198.51.100.0", "curl/8")
 
 
-def test_a_trusted_source_that_gives_neither_address_nor_agent_does_not_lend_its_own() -> None:
+def test_a_trusted_source_that_sends_neither_client_ip_nor_agent_does_not_lend_its_own() -> None:
     record = record_of(an_event(), internal=True, headers=[("user-agent", "the replay")])
     assert (record["address"], record["user_agent"]) == (None, None)
 
@@ -242,7 +242,7 @@ def test_a_trusted_source_may_leave_out_when_it_sent() -> None:
     assert record_of(an_event(), internal=True, sent_at=None)["occurred_at"] == NOW - 1000
 
 
-def test_an_address_of_a_trusted_source_that_is_none_is_left_out() -> None:
+def test_an_invalid_client_ip_of_a_trusted_source_is_left_out() -> None:
     assert record_of(an_event(address="proxy.example"), internal=True)["address"] is None
 
 

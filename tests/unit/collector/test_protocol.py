@@ -1,4 +1,4 @@
-"""What a connection does that no sender can bring about from outside, over a transport in memory."""
+"""Behaviour of a connection that no client can trigger, over a transport in memory."""
 
 import asyncio
 from collections.abc import Callable
@@ -57,7 +57,7 @@ class FullTransport(MemoryTransport):
 
 
 async def an_application(scope: Any, receive: Any, send: Any) -> None:
-    """Is never asked."""
+    """Fail: never called."""
 
 
 def connect(state: State, transport: MemoryTransport | None = None) -> tuple[Connection, MemoryTransport]:
@@ -89,7 +89,7 @@ def test_a_mistake_of_ours_cuts_the_connection_and_leaves_the_others_alone() -> 
 
     with structlog.testing.capture_logs() as lines:
         asyncio.run(an_exchange(act))
-    assert [line["event"] for line in lines if line["event"] != "server"] == ["request failed"]  # what other tests left may be told too
+    assert [line["event"] for line in lines if line["event"] != "server"] == ["request failed"]  # other tests may log too
     broken, sound = transports
     assert (broken.is_cut, broken.written) == (True, [])
     assert sound.written[0].startswith(b"HTTP/1.1 200 OK\r\n")
@@ -109,7 +109,7 @@ def test_a_connection_that_is_cut_gets_no_answer() -> None:
     assert transports[0].written == []
 
 
-def test_connections_beyond_those_that_are_told_why_are_cut() -> None:
+def test_connections_beyond_those_that_get_a_response_are_cut() -> None:
     transports: list[MemoryTransport] = []
 
     def act(collector: LocalCollector, state: State) -> None:

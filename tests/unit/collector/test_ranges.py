@@ -61,7 +61,7 @@ def test_a_number_that_no_double_holds_is_out_of_every_range(name: str, number: 
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "01", "0x10", "1e"])
-def test_what_is_no_number_of_json_is_no_json(number: str) -> None:
+def test_an_invalid_number_is_not_valid_json(number: str) -> None:
     assert LocalCollector().send(a_raw_body(raw_event(f'"revenue":{number}'))).json["reason"] in ("invalid_json", "invalid_event")
 
 
@@ -80,7 +80,7 @@ def test_a_text_with_the_digits_of_a_number_stays_as_it_is() -> None:
 
 
 @pytest.mark.parametrize("time", ["1e400", "9" * 5000])
-def test_a_time_that_no_double_holds_is_still_a_refusal(time: str) -> None:
+def test_a_time_that_no_double_holds_is_still_a_rejection(time: str) -> None:
     body = a_raw_body(b'{"id":"%s","type":"a","created_at":%s}' % (an_id(1).encode(), time.encode()))
     assert LocalCollector().send(body).results == ["invalid_time"]
 
@@ -190,12 +190,12 @@ def counted_in(text: str, name: str, *, internal: bool) -> float:
     return float(found[1]) if found else 0.0
 
 
-def test_every_range_stands_in_the_readme() -> None:
+def test_every_range_is_in_the_readme() -> None:
     readme = (Path(__file__).resolve().parents[3] / "collector" / "README.md").read_text("utf-8")
     table = readme.partition("| number | from | to | why |")[2].partition("\n\n")[0]
-    told: dict[str, Any] = {}
+    documented: dict[str, Any] = {}
     for row in table.splitlines()[2:]:
         names, low, high = row.split("|")[1:4]
         numbers = tuple(float(text.replace(",", "")) for text in (low, high))
-        told |= dict.fromkeys(re.findall(r"`(\w+)`", names), numbers)
-    assert told == {name: tuple(map(float, bounds)) for name, bounds in RANGES.items()}
+        documented |= dict.fromkeys(re.findall(r"`(\w+)`", names), numbers)
+    assert documented == {name: tuple(map(float, bounds)) for name, bounds in RANGES.items()}

@@ -1,4 +1,4 @@
-"""How many requests are taken from one network."""
+"""The rate limit of one network."""
 
 from collections.abc import Sequence
 
@@ -20,7 +20,7 @@ def taken(buckets: Rates, *moments: float, networks: Sequence[str] = ("a",)) -> 
     return [wait.seconds if (wait := buckets.take(networks, 1000 + moment)) else 0 for moment in moments]
 
 
-def test_so_many_come_at_once_and_then_so_many_a_second() -> None:
+def test_a_burst_comes_at_once_and_then_the_rate_per_second() -> None:
     buckets = Rates(10, 3, 0)
     assert taken(buckets, 0, 0, 0, 0) == [0, 0, 0, 1]
     assert taken(buckets, 0.1, 0.1, 0.2, 0.2) == [0, 1, 0, 1]
@@ -51,7 +51,7 @@ def test_what_is_remembered_is_bounded_and_who_was_silent_longest_is_forgotten(m
     assert len(buckets._full_at) == 2
 
 
-def test_so_many_bytes_are_stored_a_minute_and_the_request_that_overdraws_is_the_last() -> None:
+def test_the_bytes_per_minute_are_limited_and_the_request_that_overdraws_is_the_last() -> None:
     buckets = Rates(0, 200, 6000)
     sent = []
     for moment in range(600):
@@ -97,7 +97,7 @@ def test_the_networks_of_one_site_of_ipv6_have_sixteen_times_the_allowance_of_on
 
 
 @pytest.mark.parametrize(
-    ("address", "networks"),
+    ("client_ip", "networks"),
     [
         ("203.0.113.9", ("203.0.113.0/24",)),
         ("2001:db8:1:2:3::4", ("2001:db8:1:2::/64", "2001:db8:1::/48")),
@@ -105,8 +105,8 @@ def test_the_networks_of_one_site_of_ipv6_have_sixteen_times_the_allowance_of_on
         ("::ffff:203.0.113.9", ("203.0.113.0/24",)),
     ],
 )
-def test_a_network_is_a_24_or_a_64_within_a_48(address: str, networks: tuple[str, ...]) -> None:
-    seen = AddressReader([]).read(address, b"")
+def test_a_network_is_a_24_or_a_64_within_a_48(client_ip: str, networks: tuple[str, ...]) -> None:
+    seen = AddressReader([]).read(client_ip, b"")
     assert seen is not None
     assert seen.networks == networks
 
@@ -169,7 +169,7 @@ def test_a_batch_counts_as_one_request_and_a_preflight_too() -> None:
     assert collector.send(method="OPTIONS").status == 429
 
 
-def test_who_cannot_be_told_shares_a_bucket_with_all_who_cannot() -> None:
+def test_clients_without_a_known_ip_share_a_bucket() -> None:
     collector = LocalCollector(FEW)
     unknown = [[("x-forwarded-for", f"garbage-{number}")] for number in range(3)]
     assert [collector.send(a_body(), client=("127.0.0.1", 1), headers=headers).status for headers in unknown] == [200, 200, 429]
@@ -222,6 +222,6 @@ def test_a_source_can_have_bytes_of_its_own_or_none() -> None:
     assert counts[1:] == [9, 1]
 
 
-def test_a_rate_of_0_is_no_bound() -> None:
+def test_a_rate_of_0_is_not_a_bound() -> None:
     collector = LocalCollector(FEW.model_copy(update={"rate_per_second": 0.0}))
     assert statuses(collector, ["192.0.2.1"] * 9) == [200] * 9

@@ -24,9 +24,9 @@ def served(source: Source, **more: Any) -> Answer:
 
 
 def settings_in(text: str) -> dict[str, Any]:
-    """What Divolte's tag was told."""
-    (told,) = re.findall(r'\{"source":.*?\}', text)
-    settings = json.loads(told)
+    """The configuration of Divolte's tag."""
+    (configuration,) = re.findall(r'\{"source":.*?\}', text)
+    settings = json.loads(configuration)
     assert isinstance(settings, dict)
     return settings
 
@@ -75,7 +75,7 @@ def test_the_script_comes_compressed_where_that_is_wanted(accepted: list[str], i
 
 
 @pytest.mark.parametrize("encoding", ["", "gzip"])
-def test_a_browser_that_has_the_script_is_told_so(encoding: str) -> None:
+def test_a_browser_with_the_current_script_gets_304(encoding: str) -> None:
     collector = LocalCollector()
     headers = [("accept-encoding", encoding)]
     tag = collector.send(method="GET", path="/headrace.js", headers=headers).headers["etag"]
@@ -93,12 +93,12 @@ def test_a_source_may_have_the_full_build() -> None:
     [("/s.js", "/e", "e"), ("/js/s.js", "/js/e", "e"), ("/js/s.js", "/e/v", "../e/v"), ("/s.js", "/a/b", "a/b")],
 )
 @pytest.mark.parametrize("full", [False, True])
-def test_the_tracker_is_told_where_events_go_from_beside_it(script_path: str, event_path: str, suffix: str, full: bool) -> None:
+def test_the_tracker_gets_the_path_of_events_next_to_its_own(script_path: str, event_path: str, suffix: str, full: bool) -> None:
     text = served(Source(name="a", kind="tracker", event_path=event_path, script_path=script_path, full_script=full)).body.decode()
     assert text.count(f'new URL("{suffix}",') == 1
 
 
-def test_divoltes_tag_is_told_the_names_of_its_source() -> None:
+def test_divoltes_tag_gets_the_names_of_its_source() -> None:
     source = a_source(
         script_path="/js/tag.js",
         event_path="/js/events",
@@ -122,9 +122,9 @@ def test_divoltes_tag_is_told_the_names_of_its_source() -> None:
     }
 
 
-def test_divoltes_tag_has_divoltes_names_unless_told() -> None:
-    told = settings_in(LocalCollector().send(method="GET", path="/divolte.js").body.decode())
-    assert told == {
+def test_divoltes_tag_has_divoltes_names_by_default() -> None:
+    configuration = settings_in(LocalCollector().send(method="GET", path="/divolte.js").body.decode())
+    assert configuration == {
         "source": "divolte",
         "scriptName": "divolte.js",
         "eventSuffix": "csc-event",
@@ -151,19 +151,19 @@ def test_a_source_without_a_script_path_serves_none() -> None:
     assert LocalCollector(sources=[a_source()]).send(method="GET", path="/divolte.js").status == 404
 
 
-def test_a_script_that_was_not_built_is_told(tmp_path: Path) -> None:
+def test_a_script_that_was_not_built_is_reported(tmp_path: Path) -> None:
     with pytest.raises(StartError, match="build the tracker first"):
         Script(a_source(script_path="/divolte.js"), tmp_path)
 
 
-def test_a_build_of_another_version_is_told(tmp_path: Path) -> None:
+def test_a_build_of_another_version_is_reported(tmp_path: Path) -> None:
     (tmp_path / "divolte.js").write_text("(() => {})()")
     with pytest.raises(StartError, match="DIVOLTE_SETTINGS must be in it once"):
         Script(a_source(script_path="/divolte.js"), tmp_path)
 
 
 @pytest.mark.parametrize("content", [None, b"\xff"])
-def test_an_own_script_that_cannot_be_read_is_told(tmp_path: Path, content: bytes | None) -> None:
+def test_an_own_script_that_cannot_be_read_is_reported(tmp_path: Path, content: bytes | None) -> None:
     custom = tmp_path / "own.js"
     if content:
         custom.write_bytes(content)

@@ -58,12 +58,12 @@ script_path = "/c"
 """
 
 
-def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
+def test_all_faults_are_reported_at_once(tmp_path: Path) -> None:
     with pytest.raises(SettingsError) as raised:
         sources_of(tmp_path, FAULTY)
-    told = "\n".join(fault.removeprefix(f"{tmp_path}/") for fault in raised.value.faults)
+    faults = "\n".join(fault.removeprefix(f"{tmp_path}/") for fault in raised.value.faults)
     assert (
-        told
+        faults
         == """\
 sources.toml: lone stands outside of a table; a source is [name] with its keys
 sources.toml, [Shop]: a source's name is 1 to 32 of a-z, 0-9, _ and -, and not 'replay'
@@ -79,7 +79,7 @@ sources.toml: [three], [four]: /c is wanted more than once; each source has path
 
 
 @pytest.mark.parametrize("text", ["[a", "\0"])
-def test_what_is_no_toml_is_told_with_its_file(tmp_path: Path, text: str) -> None:
+def test_invalid_toml_is_reported_with_its_file(tmp_path: Path, text: str) -> None:
     with pytest.raises(SettingsError, match=r"sources\.toml: "):
         sources_of(tmp_path, text)
 
@@ -98,7 +98,7 @@ def test_a_source_has_a_topic_of_its_own() -> None:
 
 
 @pytest.mark.parametrize(
-    ("keys", "told"),
+    ("keys", "faults"),
     [
         ('kind = "json"', "a server has no cookies"),
         ('kind = "tracker"', "lists the origins it is for in allowed_origins"),
@@ -107,8 +107,8 @@ def test_a_source_has_a_topic_of_its_own() -> None:
         ('kind = "browser"\nallowed_origins = ["https://a.example"]\ncompatibility = "strict"', "leave out compatibility"),
     ],
 )
-def test_a_cookie_that_could_not_work_is_a_fault(tmp_path: Path, keys: str, told: str) -> None:
-    with pytest.raises(SettingsError, match=told):
+def test_a_cookie_that_could_not_work_is_a_fault(tmp_path: Path, keys: str, faults: str) -> None:
+    with pytest.raises(SettingsError, match=faults):
         sources_of(tmp_path, f'[a]\n{keys}\nevent_path = "/a"\nserver_cookie = "__Host-party"')
 
 

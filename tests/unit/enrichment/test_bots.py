@@ -85,7 +85,7 @@ def test_the_literal_of_a_pattern_is_what_every_match_holds(pattern: str, litera
     assert required_literal(pattern) == literal
 
 
-def test_the_literal_of_a_pattern_stands_in_all_that_it_matches() -> None:
+def test_the_literal_of_a_pattern_is_in_all_that_it_matches() -> None:
     for crawler in CRAWLERS:
         literal = required_literal(crawler["pattern"])
         assert all(literal in example for example in crawler["instances"] if re.search(crawler["pattern"], example))
@@ -105,7 +105,7 @@ def test_the_literal_of_a_pattern_stands_in_all_that_it_matches() -> None:
         ("PostmanRuntime/7.36.0", ("http_library",)),
     ],
 )
-def test_a_bot_is_told_with_its_reasons(agent: str, reasons: tuple[str, ...]) -> None:
+def test_a_bot_is_reported_with_its_reasons(agent: str, reasons: tuple[str, ...]) -> None:
     assert find_bot_reasons(agent) == reasons
 
 
@@ -120,7 +120,7 @@ def test_a_bot_is_told_with_its_reasons(agent: str, reasons: tuple[str, ...]) ->
         "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
     ],
 )
-def test_a_person_and_an_agent_that_is_not_told_have_no_reasons(agent: str | None) -> None:
+def test_a_person_and_a_missing_agent_have_no_reasons(agent: str | None) -> None:
     assert find_bot_reasons(agent) == ()
 
 

@@ -1,4 +1,4 @@
-"""Devices: the six kinds, and what is told of browser, system and machine."""
+"""Devices: the six types, and the browser, system and model of an agent."""
 
 import time
 
@@ -70,7 +70,7 @@ def test_without_an_agent_nothing_is_known(agent: str | None) -> None:
     assert find_device(agent) == Device("unknown")
 
 
-def test_the_stand_in_for_a_model_is_no_model() -> None:
+def test_a_placeholder_for_a_model_is_not_a_model() -> None:
     device = find_device(ANDROID.replace("Android 14", "Android 10").format("K", "Mobile "))
     assert (device.device_type, device.device_brand, device.device_model) == ("mobile", None, None)
 

@@ -91,25 +91,25 @@ def test_a_record_without_a_country_has_no_country(path: Path) -> None:
     assert places.find("81.2.69.0") == Place(None, None, None)
 
 
-def test_an_address_of_version_6_is_found(path: Path) -> None:
+def test_an_ipv6_is_found(path: Path) -> None:
     places = Places(write_database(path, {"2a02:2e0::/32": BERLIN}, ip_version=6))
     found = places.find("2a02:2e0:3fe::")
     assert found is not None
     assert found.city == "Berlin"
 
 
-def test_an_address_of_version_6_has_no_place_in_a_database_of_version_4(path: Path) -> None:
+def test_an_ipv6_has_no_place_in_a_database_of_version_4(path: Path) -> None:
     assert Places(write_database(path, {"81.2.69.0/24": BERLIN})).find("2a02:2e0:3fe::") is None
 
 
 @pytest.mark.parametrize("ip_version", [4, 6])
-def test_an_address_of_version_4_written_as_6_is_the_same_place(path: Path, ip_version: int) -> None:
+def test_an_ipv4_written_as_ipv6_is_the_same_place(path: Path, ip_version: int) -> None:
     places = Places(write_database(path, {"81.2.69.0/24": BERLIN}, ip_version=ip_version))
     assert places.find("::ffff:81.2.69.0") == places.find("81.2.69.0") is not None
 
 
 @pytest.mark.parametrize(
-    "address",
+    "ip",
     [
         None,
         "",
@@ -127,9 +127,9 @@ def test_an_address_of_version_4_written_as_6_is_the_same_place(path: Path, ip_v
         "::ffff:10.0.0.0",
     ],
 )
-def test_what_is_no_public_address_has_no_place(path: Path, address: str | None) -> None:
+def test_an_ip_that_is_not_public_has_no_place(path: Path, ip: str | None) -> None:
     networks = {"0.0.0.0/1": BERLIN, "128.0.0.0/1": BERLIN}
-    assert Places(write_database(path, networks)).find(address) is None
+    assert Places(write_database(path, networks)).find(ip) is None
 
 
 @given(st.text(max_size=60))
@@ -137,7 +137,7 @@ def test_any_text_is_answered(text: str) -> None:
     assert Places(Path("no-such-folder/places.mmdb")).find(text) is None
 
 
-def test_an_address_that_is_not_in_the_database_has_no_place(path: Path) -> None:
+def test_an_ip_that_is_not_in_the_database_has_no_place(path: Path) -> None:
     assert Places(write_database(path, {"81.2.69.0/24": BERLIN})).find("8.8.8.0") is None
 
 
@@ -197,7 +197,7 @@ def test_an_unreadable_file_is_tried_once_and_again_when_it_changes(path: Path, 
     assert places.find("81.2.69.0") is not None
 
 
-def test_an_unreadable_file_is_told_in_the_log(path: Path) -> None:
+def test_an_unreadable_file_is_reported_in_the_log(path: Path) -> None:
     path.write_bytes(b"no database at all")
     with capture_logs() as lines:
         Places(path).find("81.2.69.0")

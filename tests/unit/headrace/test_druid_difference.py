@@ -1,4 +1,4 @@
-"""What differs between what is wanted and what Druid gives back."""
+"""The difference between the wanted configuration and Druid's."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ from headrace.druid.difference import Difference, differences
         ("P13M", "P13M"),
     ],
 )
-def test_what_druid_adds_or_writes_its_own_way_is_no_difference(old: Any, new: Any) -> None:
+def test_what_druid_adds_or_normalizes_is_not_a_difference(old: Any, new: Any) -> None:
     assert list(differences(old, new, "x")) == []
 
 

@@ -1,4 +1,4 @@
-"""The files for Druid: what is wrong with them is told all at once, by file, path and what would be right."""
+"""The files for Druid: all faults are reported at once, with file, path and fix."""
 
 import json
 import shutil
@@ -71,18 +71,18 @@ def faults(folder: Path) -> list[str]:
         ("rules.json", "0/type", "loadForEver", 'Druid knows no such rule as "loadForEver"; did you mean loadForever?'),
     ],
 )
-def test_a_fault_is_told_with_its_file_path_and_remedy(folder: Path, file: str, pointer: str, value: Any, fault: str) -> None:
+def test_a_fault_is_reported_with_its_file_path_and_remedy(folder: Path, file: str, pointer: str, value: Any, fault: str) -> None:
     edit(folder / file, pointer, value)
     assert f"{file}: {pointer}: {fault}" in faults(folder)
 
 
-def test_all_faults_of_all_files_are_told_at_once(folder: Path) -> None:
+def test_all_faults_of_all_files_are_reported_at_once(folder: Path) -> None:
     edit(folder / SUPERVISOR, "spec/ioConfig/pol", 50)
     edit(folder / SUPERVISOR, "spec/tuningConfig/logParseExceptions", False)
     (folder / "compaction.json").write_text("{")
     (folder / "rules.json").unlink()
-    told = faults(folder)
-    assert [line.partition(":")[0] for line in told] == [SUPERVISOR, SUPERVISOR, "compaction.json", "rules.json"]
+    reported = faults(folder)
+    assert [line.partition(":")[0] for line in reported] == [SUPERVISOR, SUPERVISOR, "compaction.json", "rules.json"]
 
 
 @pytest.mark.parametrize("content", ["[]", "7", '[{"type": "loadByPeriod", "period": "P1M"}]', "{}", "[3]"])
@@ -92,12 +92,12 @@ def test_rules_end_with_one_for_all_other_days(folder: Path, content: str) -> No
 
 
 @pytest.mark.parametrize(("pointer", "value"), [("spec", []), ("spec/ioConfig", 7), ("spec/dataSchema/granularitySpec", "DAY")])
-def test_a_part_that_is_no_object_is_told(folder: Path, pointer: str, value: Any) -> None:
+def test_a_part_that_is_not_an_object_is_reported(folder: Path, pointer: str, value: Any) -> None:
     edit(folder / SUPERVISOR, pointer, value)
     assert f"{SUPERVISOR}: {pointer}: must be an object, not {json.dumps(value)}" in faults(folder)
 
 
-def test_a_file_that_is_no_object_is_told(folder: Path) -> None:
+def test_a_file_that_is_not_an_object_is_reported(folder: Path) -> None:
     (folder / SUPERVISOR).write_text("[]")
     assert f"{SUPERVISOR}: the file: must be an object, not []" in faults(folder)
 

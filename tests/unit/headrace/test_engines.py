@@ -33,7 +33,7 @@ def engines(tmp_path: Path) -> Engines:
 
 
 def properties(file: str) -> dict[str, str]:
-    """What a configuration says in the end."""
+    """The effective values of a configuration."""
     lines = [line for line in Path(file).read_text().splitlines() if line and not line.startswith("#")]
     assert len({line.partition("=")[0] for line in lines}) == len(lines)
     return dict(line.split("=", 1) for line in lines)
@@ -51,7 +51,7 @@ def test_the_storage_of_kafka_is_made_once(engines: Engines) -> None:
     assert engines.service("kafka").command == engines.service("kafka").command
 
 
-def test_storage_that_cannot_be_made_is_told(engines: Engines) -> None:
+def test_storage_that_cannot_be_made_is_reported(engines: Engines) -> None:
     (engines.folder / "kafka").mkdir(parents=True)
     (engines.folder / "kafka" / "full").touch()
     with pytest.raises(CommandError, match="Kafka's storage could not be made: no space left"):
@@ -64,7 +64,7 @@ def test_zookeeper_listens_here_only(engines: Engines) -> None:
 
 
 @pytest.mark.parametrize("name", ["coordinator", "historical", "broker", "indexer"])
-def test_a_druid_process_is_the_one_in_druid_runtime_with_this_machines_addresses(engines: Engines, name: str) -> None:
+def test_a_druid_process_is_the_one_in_druid_runtime_with_local_hosts(engines: Engines, name: str) -> None:
     command = engines.service(name).command
     assert command[-3:] == ("org.apache.druid.cli.Main", "server", name)
     assert {"-Ddruid.host=127.0.0.1", "-Ddruid.bindOnHost=true", f"-Ddruid.plaintextPort={getattr(engines.ports, name)}"} <= set(command)
@@ -94,7 +94,7 @@ def test_a_choice_of_port_that_says_nothing_is_refused(choice: str) -> None:
         EnginePorts().with_choices([choice])
 
 
-def test_ports_that_are_taken_are_told_all_at_once() -> None:
+def test_ports_that_are_taken_are_reported_all_at_once() -> None:
     ports = free_engine_ports()
     ports.check()
     with socket.create_server((LOOPBACK, 0)) as other:
@@ -147,15 +147,15 @@ def test_zookeeper_is_ready_when_it_listens() -> None:
         assert EnginePorts(zookeeper=server.getsockname()[1]).is_ready("zookeeper")
 
 
-def test_kafka_is_ready_when_it_tells_of_the_cluster_not_when_it_listens() -> None:
-    with socket.create_server((LOOPBACK, 0)) as deaf:
-        assert not EnginePorts(kafka=deaf.getsockname()[1]).is_ready("kafka")
+def test_kafka_is_ready_when_it_describes_the_cluster_not_when_it_listens() -> None:
+    with socket.create_server((LOOPBACK, 0)) as silent:
+        assert not EnginePorts(kafka=silent.getsockname()[1]).is_ready("kafka")
     in_process = Producer({"test.mock.num.brokers": 1})
     port = next(iter(in_process.list_topics(timeout=10).brokers.values())).port
     assert EnginePorts(kafka=port).is_ready("kafka")
 
 
-def test_engines_that_do_not_start_are_told_and_all_stopped(engines: Engines) -> None:
+def test_engines_that_do_not_start_are_reported_and_all_stopped(engines: Engines) -> None:
     with pytest.raises(CommandError, match=r"ended with status 1 while starting(?s:.*)the port is taken"):
         up(engines, Console(file=StringIO()))
     run = State(engines.folder).running()

@@ -1,4 +1,4 @@
-"""The state folder tells what is wrong with it instead of failing later."""
+"""Faults of the state folder are reported at once instead of failing later."""
 
 import os
 import shutil
@@ -48,7 +48,7 @@ def test_a_damaged_run_file_is_named(tmp_path: Path) -> None:
         State(tmp_path).read_run()
 
 
-def test_nothing_started_is_told(tmp_path: Path) -> None:
+def test_nothing_started_is_reported(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="nothing was started"):
         State(tmp_path).running()
 
@@ -58,7 +58,7 @@ def test_a_folder_that_cannot_be_written_is_named() -> None:
         State(Path("/proc/headrace")).prepare()
 
 
-def test_a_disk_that_is_nearly_full_is_told(tmp_path: Path) -> None:
+def test_a_disk_that_is_nearly_full_is_reported(tmp_path: Path) -> None:
     free = shutil.disk_usage(tmp_path).free
     with pytest.raises(CommandError, match="MiB free"):
         State(tmp_path).prepare(min_free_bytes=free * 2)
@@ -75,7 +75,7 @@ def test_one_folder_serves_one_process_at_a_time(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::"])
-def test_an_address_for_all_interfaces_is_shown_as_loopback(host: str) -> None:
+def test_a_host_for_all_interfaces_is_shown_as_loopback(host: str) -> None:
     assert Run(RunningProcess(1, 2.0), host, PORTS).url("shop") == "http://127.0.0.1:5"
 
 

@@ -27,7 +27,7 @@ from streams.sink import RowKey
         "1 = 1 /* all */",
     ],
 )
-def test_a_condition_is_what_stands_behind_where(where: str) -> None:
+def test_a_condition_is_the_text_after_where(where: str) -> None:
     assert checked(where) == f"\n{where}\n"
 
 
@@ -71,7 +71,7 @@ def ask(content: str) -> tuple[httpx.Response, list[Sequence[RowKey]]]:
     return asyncio.run(asking()), deleted
 
 
-def test_the_store_is_told_rows_by_site_and_event_id() -> None:
+def test_the_store_gets_rows_by_site_and_event_id() -> None:
     answer, deleted = ask('{"rows": [["shop", "a"], ["blog", "b"]]}')
     assert (answer.json(), deleted) == ({"deleted": 2}, [[("shop", "a"), ("blog", "b")]])
 
@@ -118,7 +118,7 @@ ROWS = [
 ]
 
 
-def test_druid_writes_runs_of_days_anew() -> None:
+def test_druid_rewrites_runs_of_days() -> None:
     found = {_task("t", interval, {})["ioConfig"]["inputSpec"]["interval"]: rows for interval, rows in _by_interval(ROWS)}
     assert found == {"2026-02-28/2026-03-02": ROWS[:2], "2026-03-03/2026-03-04": ROWS[2:]}
 

@@ -1,4 +1,4 @@
-"""Which processes make up headrace, with DuckDB and with Kafka and Druid."""
+"""The processes of headrace, with DuckDB and with Kafka and Druid."""
 
 import os
 import socket
@@ -74,7 +74,7 @@ def test_druid_sql_is_at_the_broker_and_every_port_is_looked_at(on_druid: Plan) 
     assert {on_druid.host_of(name) for name in looked_at} == {LOOPBACK}
 
 
-def test_it_is_told_where_kafka_is(on_druid: Plan) -> None:
+def test_its_settings_have_the_hosts_of_kafka(on_druid: Plan) -> None:
     out = StringIO()
     tell(on_druid, Console(file=out))
     assert f"  Kafka        127.0.0.1:{on_druid.ports['kafka']}\n" in out.getvalue()
@@ -90,7 +90,7 @@ def test_a_state_folder_stays_with_its_engines(reader: str, before: str, plan: s
         up(after, Console(file=StringIO()))
 
 
-def test_status_tells_of_the_engines(on_druid: Plan) -> None:
+def test_status_shows_the_engines(on_druid: Plan) -> None:
     myself = RunningProcess(os.getpid(), created_at(os.getpid()))
     with socket.create_server((LOOPBACK, on_druid.ports["zookeeper"])):
         on_druid.state.write_run(Run(myself, LOOPBACK, on_druid.ports, {"zookeeper": myself, "kafka": myself}))

@@ -33,7 +33,7 @@ def free_port() -> int:
         return port
 
 
-def test_a_service_is_ready_when_its_address_answers_200(tmp_path: Path) -> None:
+def test_a_service_is_ready_when_its_url_answers_200(tmp_path: Path) -> None:
     class Answer(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200 if self.path == "/ready" else 503)
@@ -44,16 +44,16 @@ def test_a_service_is_ready_when_its_address_answers_200(tmp_path: Path) -> None
     with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         supervisor = Supervisor(tmp_path)
-        address = f"http://127.0.0.1:{server.server_port}"
-        supervisor.start(a_service(name="good", ready_url=f"{address}/ready"))
-        supervisor.start(a_service(name="slow", ready_url=f"{address}/other"))
+        url = f"http://127.0.0.1:{server.server_port}"
+        supervisor.start(a_service(name="good", ready_url=f"{url}/ready"))
+        supervisor.start(a_service(name="slow", ready_url=f"{url}/other"))
         assert supervisor.is_ready("good")
         assert not supervisor.is_ready("slow")
         supervisor.stop(("good", "slow"))
         server.shutdown()
 
 
-def test_a_service_that_ends_while_starting_is_told_with_the_end_of_its_log(tmp_path: Path) -> None:
+def test_a_service_that_ends_while_starting_is_reported_with_the_end_of_its_log(tmp_path: Path) -> None:
     supervisor = Supervisor(tmp_path)
     supervisor.start(a_service("print('the port is taken'); raise SystemExit(3)", ready_url=f"http://127.0.0.1:{free_port()}/"))
     supervisor.children["service"].process.wait(10)
@@ -61,7 +61,7 @@ def test_a_service_that_ends_while_starting_is_told_with_the_end_of_its_log(tmp_
         supervisor.is_ready("service")
 
 
-def test_a_service_that_takes_too_long_is_told(tmp_path: Path) -> None:
+def test_a_service_that_takes_too_long_is_reported(tmp_path: Path) -> None:
     supervisor = Supervisor(tmp_path)
     supervisor.start(a_service(ready_url=f"http://127.0.0.1:{free_port()}/", ready_seconds=0))
     with pytest.raises(CommandError, match="was not ready within 0 s"):
@@ -82,7 +82,7 @@ def test_what_dies_is_started_again(tmp_path: Path) -> None:
     supervisor.stop(("service", "unknown"))
 
 
-def test_what_dies_again_and_again_is_started_ever_more_seldom_and_never_given_up(tmp_path: Path) -> None:
+def test_a_crashing_service_is_restarted_forever_with_backoff(tmp_path: Path) -> None:
     supervisor = Supervisor(tmp_path)
     supervisor.start(a_service("print('the disk is full'); raise SystemExit(1)"))
     pauses = []
@@ -107,7 +107,7 @@ RAISED = "Traceback (most recent call last):\n  File\n    raise\nduckdb.Error: o
 
 
 @pytest.mark.parametrize(
-    ("written", "status", "told"),
+    ("written", "status", "last_end"),
     [
         ("", 1, "status 1"),
         (INFO, 1, "status 1"),
@@ -121,14 +121,14 @@ RAISED = "Traceback (most recent call last):\n  File\n    raise\nduckdb.Error: o
         ("[1]", 1, "status 1: [1]"),
     ],
 )
-def test_how_a_process_ended_is_described_by_its_true_last_error(written: str, status: int, told: str, tmp_path: Path) -> None:
+def test_how_a_process_ended_is_described_by_its_true_last_error(written: str, status: int, last_end: str, tmp_path: Path) -> None:
     supervisor = Supervisor(tmp_path)
     (tmp_path / "service.log").write_text("an error of the process before\n")
     end = f"sys.exit({status})" if status >= 0 else f"os.kill(os.getpid(), {-status})"
     supervisor.start(a_service(f"import os, sys; print({written!r}, flush=True); {end}"))
     supervisor.children["service"].process.wait(10)
     assert supervisor.restart_dead() == ["service"]
-    assert supervisor.processes()["service"].last_end == told
+    assert supervisor.processes()["service"].last_end == last_end
     supervisor.stop(("service",))
 
 

@@ -1,4 +1,4 @@
-"""What `headrace up` says to the person who started it."""
+"""The output of `headrace up`."""
 
 from io import StringIO
 from pathlib import Path
@@ -13,7 +13,7 @@ from headrace.processes.supervisor import Supervisor
 PORTS = {"collector": 8290, "internal": 8291, "sql": 8888, "dashboards": 8088, "shop": 8000}
 
 
-def told(tmp_path: Path, *, dashboards: bool) -> list[str]:
+def printed_lines(tmp_path: Path, *, dashboards: bool) -> list[str]:
     state = State(tmp_path)
     state.prepare()
     out = StringIO()
@@ -21,16 +21,16 @@ def told(tmp_path: Path, *, dashboards: bool) -> list[str]:
     return out.getvalue().splitlines()
 
 
-def test_what_is_there_to_be_copied_stands_on_one_line_in_a_narrow_terminal(tmp_path: Path) -> None:
-    lines = told(tmp_path, dashboards=True)
+def test_text_to_copy_is_on_one_line_in_a_narrow_terminal(tmp_path: Path) -> None:
+    lines = printed_lines(tmp_path, dashboards=True)
     assert '  tracker      <script async src="http://127.0.0.1:8290/headrace.js" data-site="shop"></script>' in lines
     assert "  dashboards   http://127.0.0.1:8088/superset/dashboard/clickstream/" in lines
 
 
-def test_the_password_is_told_with_the_dashboards_and_only_then(tmp_path: Path) -> None:
-    lines = told(tmp_path, dashboards=True)
+def test_the_password_is_shown_with_the_dashboards_and_only_then(tmp_path: Path) -> None:
+    lines = printed_lines(tmp_path, dashboards=True)
     assert f"               user admin, password {State(tmp_path).secret('dashboards-password')}" in lines
-    assert "dashboard" not in "\n".join(told(tmp_path, dashboards=False))
+    assert "dashboard" not in "\n".join(printed_lines(tmp_path, dashboards=False))
 
 
 def test_a_disk_without_room_for_the_list_of_what_runs_ends_nothing(tmp_path: Path) -> None:

@@ -70,24 +70,13 @@ def test_a_file_has_at_most_400_lines(path: str) -> None:
     assert messages("\n" * (MAX_LINES + 1), path) == ["401 lines: at most 400, split the file"]
 
 
-@pytest.mark.parametrize(
-    ("folder", "is_limited"),
-    [
-        ("collector", True),
-        ("collector/endpoints", True),
-        ("tests/unit", True),
-        ("tests/unit/collector", False),
-        ("tests/support/other", True),
-    ],
-)
-def test_a_folder_is_limited_unless_it_holds_the_tests_of_one_package(folder: str, is_limited: bool) -> None:
-    def find(count: int) -> list[tuple[Path, int, str]]:
-        files = {Path(folder, f"part{number}.py"): "" for number in range(count)}
-        return find_all({Path("collector/__init__.py"): "", **files})
+def test_a_folder_has_at_most_18_python_files() -> None:
+    def find(count: int) -> list[Path]:
+        files = {Path("collector", f"part{number}.py"): "" for number in range(count)}
+        return [path for path, _, _ in find_all({Path("collector/README.md"): "", **files})]
 
-    within = MAX_FILES_IN_FOLDER - (folder == "collector")
-    assert find(within) == []
-    assert [path for path, _, _ in find(within + 1)] == ([Path(folder)] if is_limited else [])
+    assert find(MAX_FILES_IN_FOLDER) == []
+    assert find(MAX_FILES_IN_FOLDER + 1) == [Path("collector")]
 
 
 def test_a_class_name_has_one_meaning_in_a_package() -> None:

@@ -30,7 +30,7 @@ BROWSER = {
     "h": "p0",
     "t": "pageView",
 }
-FACTS: dict[str, Any] = {
+INPUTS: dict[str, Any] = {
     "party_id": PARTY,
     "session_id": SESSION,
     "remote_host": "192.0.2.7",
@@ -70,19 +70,19 @@ OF_A_PAGE = {
 }
 
 
-def record_of(kind: str, event: object, *, is_strict: bool = False, **facts: object) -> dict[str, Any]:
+def record_of(kind: str, event: object, *, is_strict: bool = False, **inputs: object) -> dict[str, Any]:
     encode = load(MAPPINGS / "divolte.py", FOLDER / "DefaultEventRecord.avsc", AddressRules(), kind=kind, is_strict=is_strict)
-    return Decoder([SCHEMA]).decode(encode(*arguments(event, **facts).values()))
+    return Decoder([SCHEMA]).decode(encode(*arguments(event, **inputs).values()))
 
 
 @pytest.mark.parametrize("is_strict", [False, True])
 def test_an_event_of_the_tag_fills_every_field(is_strict: bool) -> None:
-    assert record_of("browser", BROWSER, is_strict=is_strict, **FACTS) == OF_ALL | OF_A_PAGE
+    assert record_of("browser", BROWSER, is_strict=is_strict, **INPUTS) == OF_ALL | OF_A_PAGE
 
 
 def test_an_event_of_a_server_fills_what_a_server_knows() -> None:
     event = JsonEvent(event_id="e", event_type="order", is_new_session=True)
-    assert record_of("json", event, **FACTS) == OF_ALL | dict.fromkeys(OF_A_PAGE) | {"eventType": "order"}
+    assert record_of("json", event, **INPUTS) == OF_ALL | dict.fromkeys(OF_A_PAGE) | {"eventType": "order"}
 
 
 def test_a_batch_of_our_script_fills_every_field() -> None:
@@ -98,10 +98,10 @@ def test_a_batch_of_our_script_fills_every_field() -> None:
         screen_width=1920,
         screen_height=1040,
     )
-    assert record_of("tracker", event, **FACTS) == OF_ALL | OF_A_PAGE
+    assert record_of("tracker", event, **INPUTS) == OF_ALL | OF_A_PAGE
 
 
-def test_an_event_that_tells_nothing_has_the_defaults() -> None:
+def test_an_event_without_fields_has_the_defaults() -> None:
     found = record_of("browser", {"v": PAGE_VIEW, "e": PAGE_VIEW + "0"}, created_at=None)
     mandatory = {"detectedDuplicate": False, "detectedCorruption": False, "firstInSession": False, "remoteHost": ""}
     times = {"timestamp": 1_767_225_600_000, "clientTimestamp": 1_767_225_600_000}
@@ -109,7 +109,7 @@ def test_an_event_that_tells_nothing_has_the_defaults() -> None:
     assert found == unset | mandatory | times | {"eventType": "unknown", "pageViewId": PAGE_VIEW}
 
 
-def test_the_fields_stand_in_the_original_s_order_after_which_records_are_encoded() -> None:
+def test_the_fields_are_in_the_original_s_order_after_which_records_are_encoded() -> None:
     names = [field["name"] for field in SCHEMA["fields"]]
     assert names[:8] == [
         "detectedDuplicate",

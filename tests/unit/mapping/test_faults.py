@@ -1,4 +1,4 @@
-"""What is wrong with a mapping is told all at once, with its line; and mappings on the workbench."""
+"""All faults of a mapping are reported at once, with their lines; and dry runs."""
 
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ def faults(directory: Path, rules: str, schema: dict[str, Any] = SCHEMA) -> list
     return [fault.replace(str(directory / "mapping.py"), "FILE") for fault in raised.value.faults]
 
 
-def test_all_faults_are_told_at_once_with_line_and_near_name(tmp_path: Path) -> None:
+def test_all_faults_are_reported_at_once_with_line_and_near_name(tmp_path: Path) -> None:
     rules = """map_("a").onto("txt")
 map_("a").onto("small")
 map_(location().uri()).onto("text")
@@ -92,7 +92,7 @@ map_(5).onto("nothing like it")
         ("page = location()\nmap_(pgae).onto('text')", "name 'pgae' is not defined; did you mean 'page'?"),
     ],
 )
-def test_a_mistake_in_the_language_is_told_with_its_line(tmp_path: Path, rules: str, fault: str) -> None:
+def test_a_mistake_in_the_language_is_reported_with_its_line(tmp_path: Path, rules: str, fault: str) -> None:
     assert fault in "\n".join(faults(tmp_path, rules))
 
 
@@ -106,7 +106,7 @@ def test_a_mistake_in_the_language_is_told_with_its_line(tmp_path: Path, rules: 
         "if locatoin():\n    map_('a').onto('txt')",
     ],
 )
-def test_what_only_follows_from_a_fault_is_not_told(tmp_path: Path, rules: str) -> None:
+def test_a_consequence_of_a_fault_is_not_reported(tmp_path: Path, rules: str) -> None:
     assert len(faults(tmp_path, rules)) == 1
 
 
@@ -117,7 +117,7 @@ def test_a_fault_on_the_line_of_a_block_hides_none_within(tmp_path: Path) -> Non
     assert [fault.split(":")[1] for fault in found] == ["2", "3", "4", "5"]
 
 
-def test_a_field_that_a_faulty_rule_may_have_meant_is_not_told_again(tmp_path: Path) -> None:
+def test_a_field_that_a_faulty_rule_may_have_meant_is_not_reported_again(tmp_path: Path) -> None:
     schema = {"type": "record", "name": "Strict", "fields": [{"name": "must", "type": "string"}]}
     assert len(faults(tmp_path, "map_(event_id().ury()).onto('must')", schema)) == 1
 
@@ -136,12 +136,12 @@ def test_a_field_that_a_faulty_rule_may_have_meant_is_not_told_again(tmp_path: P
         ("null", "event_parameters()"),
     ],
 )
-def test_a_type_that_does_not_fit_is_told_before_there_are_events(tmp_path: Path, avro: object, value: str) -> None:
+def test_a_type_that_does_not_fit_is_reported_before_there_are_events(tmp_path: Path, avro: object, value: str) -> None:
     schema = {"type": "record", "name": "Odd", "fields": [{"name": "odd", "type": avro}]}
     assert "field 'odd' takes" in faults(tmp_path, f"map_({value}).onto('odd')", schema)[0]
 
 
-def test_faults_before_a_mistake_are_told_with_it(tmp_path: Path) -> None:
+def test_faults_before_a_mistake_are_reported_with_it(tmp_path: Path) -> None:
     assert len(faults(tmp_path, "map_(1).onto('txt')\nmap_(2)\nnothing()")) == 3
 
 
@@ -181,14 +181,14 @@ def test_a_mapping_is_not_imported() -> None:
         (b'{"type":"record"}', "no Avro schema"),
     ],
 )
-def test_a_file_that_is_no_schema_is_told(tmp_path: Path, content: bytes, fault: str) -> None:
+def test_a_file_that_is_not_a_schema_is_reported(tmp_path: Path, content: bytes, fault: str) -> None:
     path = tmp_path / "schema.avsc"
     path.write_bytes(content)
     with pytest.raises(MappingError, match=fault):
         read_schema(path)
 
 
-def test_files_that_are_missing_are_told(tmp_path: Path) -> None:
+def test_files_that_are_missing_are_reported(tmp_path: Path) -> None:
     assert "No such file" in tool.check(tmp_path / "none.py", tmp_path / "none.avsc")[0]
     assert "No such file" in tool.check(tmp_path / "none.py", SCHEMAS / "clickstream.avsc")[0]
 

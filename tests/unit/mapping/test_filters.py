@@ -1,4 +1,4 @@
-"""What the filters of a JSONPath find, as Jayway's library compares."""
+"""The filters of a JSONPath, with the comparisons of Jayway's library."""
 
 from typing import Any
 

@@ -16,12 +16,12 @@ from mapping.compilation.compiler import Encoder
 from mapping.evaluation import evaluate
 from schemas.codec import Decoder
 
-TEXTS_OF_AN_ADDRESS = ["scheme", "host", "path", "raw_path", "raw_query_string", "decoded_query_string", "raw_fragment", "decoded_fragment"]
+URL_PARTS = ["scheme", "host", "path", "raw_path", "raw_query_string", "decoded_query_string", "raw_fragment", "decoded_fragment"]
 RULES = "from mapping import *\n" + "".join(
     f'map_({value}).onto("{field}")\n'
     for field, values in {
         "texts": [
-            *(f"raw_location().uri().{part}()" for part in TEXTS_OF_AN_ADDRESS),
+            *(f"raw_location().uri().{part}()" for part in URL_PARTS),
             "location()",
             "referrer()",
             "raw_location().uri().query().value('q')",
@@ -86,7 +86,7 @@ def encoder(kind: str, is_strict: bool) -> Encoder:
 ENCODERS = {(kind, is_strict): encoder(kind, is_strict) for kind in ("tracker", "browser", "json") for is_strict in (False, True)}
 CHARACTERS = st.characters(exclude_categories=["Cs"])
 TEXT = st.text(CHARACTERS, max_size=20) | st.text(st.sampled_from('q=&?#%/:.@[]{}|!~(sdjna)."\\;, 0159eE+-pxX'), max_size=30)
-ADDRESS = TEXT | st.builds("http://{}/{}?q={}&{}#{}".format, TEXT, TEXT, TEXT, TEXT, TEXT)
+URL = TEXT | st.builds("http://{}/{}?q={}&{}#{}".format, TEXT, TEXT, TEXT, TEXT, TEXT)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**64), 2**64) | st.floats(allow_nan=False, allow_infinity=False) | TEXT,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.just("q") | TEXT, inner, max_size=3),
@@ -96,12 +96,12 @@ MINCODE = TEXT | st.builds("(sq!{}!jr!{}!)".format, TEXT, TEXT) | st.builds("(aq
 HEADERS = st.lists(st.tuples(st.sampled_from([b"x", b"cookie"]), st.binary(max_size=20) | TEXT.map(str.encode)), max_size=3)
 
 
-def readable(kind: str, event: object, headers: object, agent: str | None, **facts: object) -> None:
+def readable(kind: str, event: object, headers: object, agent: str | None, **inputs: object) -> None:
     for is_strict in (False, True):
-        DECODER.decode(ENCODERS[kind, is_strict](*arguments(event, headers=headers, user_agent=agent, **facts).values()))
+        DECODER.decode(ENCODERS[kind, is_strict](*arguments(event, headers=headers, user_agent=agent, **inputs).values()))
 
 
-@given(st.dictionaries(st.sampled_from("lrtkwhiju"), ADDRESS | MINCODE, max_size=9), MINCODE, HEADERS, st.none() | TEXT)
+@given(st.dictionaries(st.sampled_from("lrtkwhiju"), URL | MINCODE, max_size=9), MINCODE, HEADERS, st.none() | TEXT)
 def test_whatever_a_browser_sends_gives_a_record(event: dict[str, str], mincode: str, headers: object, agent: str | None) -> None:
     readable("browser", event | {"v": "", "e": "", "u": mincode}, headers, agent)
 
@@ -111,7 +111,7 @@ def test_whatever_a_server_sends_gives_a_record(event_type: str | None, paramete
     readable("json", JsonEvent(event_id="e", event_type=event_type, parameters=parameters), headers, agent)
 
 
-@given(st.none() | ADDRESS, JSON, HEADERS)
+@given(st.none() | URL, JSON, HEADERS)
 def test_whatever_a_page_sends_gives_a_record(url: str | None, value: object, headers: object) -> None:
     readable("tracker", Event(id=ID, type="a", url=url, parameters={"q": value}), headers, None)
 

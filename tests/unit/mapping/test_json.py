@@ -36,7 +36,7 @@ def test_a_json_value_is_what_the_original_makes_of_it(schema: Any, case: dict[s
 
 
 def _without_branch(schema: Any, case: dict[str, Any]) -> str | None:
-    """What the original wrote; where it lost the event, nothing is written and the event stays."""
+    """The value that the original wrote; where it lost the event, nothing is written and the event stays."""
     if case["outcome"] != "value":
         return None
     return str(case["avro_hex"])[2 if isinstance(schema, list) else 0 :]

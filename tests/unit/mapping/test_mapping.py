@@ -37,12 +37,12 @@ Run = Callable[..., dict[str, Any]]
 def run(tmp_path: Path) -> Run:
     """Evaluates the rules for an event and gives the fields that are not at their default."""
 
-    def run(rules: str, event: Event | None = None, **facts: object) -> dict[str, Any]:
+    def run(rules: str, event: Event | None = None, **inputs: object) -> dict[str, Any]:
         event = event or Event(id=ID, type="pageView")
         encoder = load_plan(read_plan(write(tmp_path, rules)), SCHEMA, AddressRules())
         if event.parameters is not None:
-            facts["parameters_text"] = b"{}"
-        record = Decoder([SCHEMA]).decode(encoder(**arguments(event, **facts)))
+            inputs["parameters_text"] = b"{}"
+        record = Decoder([SCHEMA]).decode(encoder(**arguments(event, **inputs)))
         return {name: value for name, value in record.items() if value != DEFAULTS[name]}
 
     return run
@@ -158,12 +158,12 @@ URL = "https://User@Shop.example:8443/a%20b/%2F?utm_source=x%20y+z&utm_medium=&u
         ('parse(as_text("http://h:port/")).to_uri().host()', None),
     ],
 )
-def test_parts_of_an_address(run: Run, value: str, expected: str | None) -> None:
+def test_parts_of_a_url(run: Run, value: str, expected: str | None) -> None:
     rules = f'from mapping.dsl.values import as_value as as_text\nmap_({value}).onto("text")'
     assert run(rules, Event(id=ID, type="a", url=URL)) == ({} if expected is None else {"text": expected})
 
 
-def test_the_port_of_an_address_is_a_number(run: Run) -> None:
+def test_the_port_of_a_url_is_a_number(run: Run) -> None:
     assert run('map_(location().uri().port()).onto("small")', Event(id=ID, type="a", url=URL)) == {"small": 8443}
 
 

@@ -266,7 +266,7 @@ def test_only_the_names_that_are_used_are_imported() -> None:
     assert migrated("map eventId() onto 'a'").text == 'from mapping import event_id, map_\n\nmap_(event_id()).onto("a")\n'
 
 
-def test_whole_addresses_are_told_of_once() -> None:
+def test_whole_ips_are_reported_once() -> None:
     text = migrated("map remoteHost() onto 'a'\nmap remoteHost() onto 'b'").text
     assert "# remote_host(): whole address, personal data; address() gives what may be kept.\n" in text
     assert text.count("personal data") == 1

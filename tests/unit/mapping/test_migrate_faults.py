@@ -1,4 +1,4 @@
-"""What of a Groovy mapping cannot be translated: told with its line, and kept."""
+"""The parts of a Groovy mapping that cannot be translated are reported with their line, and kept."""
 
 import re
 
@@ -81,14 +81,14 @@ from mapping.migrate.names import FUNCTIONS
         ("map eventType().5 onto 'f'", "did not expect '5'"),
     ],
 )
-def test_what_can_not_be_translated_is_told_with_its_line_and_kept(groovy: str, fault: str) -> None:
+def test_what_can_not_be_translated_is_reported_with_its_line_and_kept(groovy: str, fault: str) -> None:
     migration = migrated(f"stop()\n{groovy}")
     assert migration.faults[0].startswith(f"m.groovy:3: {fault}")
     assert len(migration.faults) == 1
     assert f"stop()\n# not translated (line 3): {groovy.splitlines()[0]}" in migration.text
 
 
-def test_all_faults_are_told_at_once_and_the_rest_is_translated() -> None:
+def test_all_faults_are_reported_at_once_and_the_rest_is_translated() -> None:
     groovy = """map a() onto 'a'
 section {
     map b().c() onto 'b'
@@ -126,7 +126,7 @@ def test_a_rule_on_a_variable_that_was_not_translated_is_not_translated_either()
     ]
 
 
-def test_a_brace_too_many_and_one_too_few_are_told() -> None:
+def test_a_brace_too_many_and_one_too_few_are_reported() -> None:
     assert faults_of("stop() }") == ["3: did not expect '}'; nothing is open"]
     assert migrate("mapping { stop()", "m.groovy").faults == ("m.groovy:1: did not expect the end of the file; '}' is missing",)
 
@@ -134,7 +134,7 @@ def test_a_brace_too_many_and_one_too_few_are_told() -> None:
 @pytest.mark.parametrize(
     "deep", ["map " + "(" * 5000, "section { " * 300 + "}" * 300, "map eventType()" + ".isPresent()" * 5000, "map 1" + "+1" * 5000]
 )
-def test_a_script_that_is_nested_without_end_is_told_and_kept(deep: str) -> None:
+def test_a_script_that_is_nested_without_end_is_reported_and_kept(deep: str) -> None:
     migration = migrated(deep)
     assert migration.faults
     compile(migration.text, "m.py", "exec")

@@ -9,7 +9,7 @@ import pytest
 from mmdb_writer import MMDBWriter
 from netaddr import IPSet  # type: ignore[import-untyped]  # the package carries no types
 from support.collector.collectors import LocalCollector
-from support.collector.divolte import DATA, a_query, a_source, facts_as_json, mincode_of
+from support.collector.divolte import DATA, a_query, a_source, inputs_as_json, mincode_of
 
 from cleaning.urls import AddressRules
 from collector.encoders import loader
@@ -52,7 +52,7 @@ def records(
         directory / "mapping.py", directory / "schema.avsc", AddressRules(), kind="browser", is_strict=True, find_place=places.find
     )
     source = a_source(compatibility="strict")
-    encoders = {Use(source.name, "browser"): encode, Use(source.name, "tracker"): facts_as_json, Use(TRUSTED, "tracker"): facts_as_json}
+    encoders = {Use(source.name, "browser"): encode, Use(source.name, "tracker"): inputs_as_json, Use(TRUSTED, "tracker"): inputs_as_json}
     collector = LocalCollector(sources=[source], encoders=Encoders(encoders))
     for event in events:
         send(collector, event)
@@ -83,7 +83,7 @@ def test_a_migrated_mapping_writes_the_documented_records(tmp_path: Path, places
 
 
 def plain(record: dict[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Bytes stand in hexadecimal in the file."""
+    """Bytes are hexadecimal in the file."""
     return {name: bytes.fromhex(value) if fields[name] == "bytes" else value for name, value in record.items()}
 
 
@@ -129,7 +129,7 @@ def test_every_function_and_type_is_there_in_the_language(tmp_path: Path) -> Non
 
 
 def evaluated(directory: Path, values: Sequence[str]) -> list[tuple[int, str]]:
-    """Give what the language finds wrong with these values."""
+    """Return the faults of these values."""
     lines = "\n".join(f"def v{number} = {value}" for number, value in enumerate(values))
     migration = migrate(f"mapping {{\n{lines}\n}}\n", "m.groovy")
     assert migration.faults == ()

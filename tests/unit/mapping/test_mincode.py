@@ -100,7 +100,7 @@ def test_numbers_out_of_all_bounds_are_absent(mincode: str) -> None:
         ("a" + "n" * 2000 + ".", "10001 bytes"),
     ],
 )
-def test_parameters_over_the_bounds_of_other_events_are_told(mincode: str, problem: str) -> None:
+def test_parameters_over_the_bounds_of_other_events_are_reported(mincode: str, problem: str) -> None:
     assert problem in (problem_of(mincode) or "")
 
 

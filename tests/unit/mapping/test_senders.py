@@ -1,10 +1,10 @@
-"""What a mapping knows of who sent an event: headers, cookies, agent, place."""
+"""Inputs about the client in a mapping: headers, cookies, agent, place."""
 
 from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
-from support.mapping.events import AGENT, FACTS, PAGED
+from support.mapping.events import AGENT, INPUTS, PAGED
 from support.mapping.mappings import ID, one_field, value_of
 
 from cleaning.urls import AddressRules
@@ -37,16 +37,16 @@ from schemas.codec import Decoder
     ],
 )
 def test_a_header_is_all_values_of_its_lines(lines: list[str], expected: list[str] | None) -> None:
-    facts: dict[str, Any] = {"headers": [(b"x-name", line.encode()) for line in lines] + [(b"other", b"z")]}
-    assert value_of("header('X-Name')", avro={"type": "array", "items": "string"}, **facts) == expected
+    inputs: dict[str, Any] = {"headers": [(b"x-name", line.encode()) for line in lines] + [(b"other", b"z")]}
+    assert value_of("header('X-Name')", avro={"type": "array", "items": "string"}, **inputs) == expected
     first, last = (expected[0], expected[-1]) if expected else (None, None)
-    assert value_of("header('x-NAME').first()", **facts) == first
-    assert value_of("header('X-Name').last()", **facts) == last
-    assert value_of("header('X-Name').comma_separated()", **facts) == (None if expected is None else ",".join(expected))
-    assert value_of("header('X-Name').is_present()", avro="boolean", **facts) is (expected is not None)
+    assert value_of("header('x-NAME').first()", **inputs) == first
+    assert value_of("header('X-Name').last()", **inputs) == last
+    assert value_of("header('X-Name').comma_separated()", **inputs) == (None if expected is None else ",".join(expected))
+    assert value_of("header('X-Name').is_present()", avro="boolean", **inputs) is (expected is not None)
 
 
-def test_headers_of_a_visitor_who_is_not_to_be_known_have_no_cookies_and_no_click_ids() -> None:
+def test_headers_of_a_visitor_who_opted_out_have_no_cookies_and_no_click_ids() -> None:
     headers = AnonymousHeaders([(b"referer", b"https://a.example/?gclid=Tester&q=1"), (b"cookie", b"a=1"), (b"x", b"caf\xe9")])
     assert value_of("header('Referer').first()", headers=headers) == "https://a.example/?gclid=&q=1"
     assert value_of("header('X').first()", headers=headers) == "café"
@@ -74,9 +74,9 @@ def test_one_value_of_a_header_by_number(number: int, expected: str | None) -> N
     ],
 )
 def test_a_cookie_is_whole_or_cut_as_divolte_does(line: str, corrected: str | None, strict: str | None) -> None:
-    facts: dict[str, Any] = {"headers": [(b"accept", b"a=b"), (b"cookie", line.encode())]}
-    assert value_of("cookie('a')", **facts) == corrected
-    assert value_of("cookie('a')", is_strict=True, **facts) == strict
+    inputs: dict[str, Any] = {"headers": [(b"accept", b"a=b"), (b"cookie", line.encode())]}
+    assert value_of("cookie('a')", **inputs) == corrected
+    assert value_of("cookie('a')", is_strict=True, **inputs) == strict
 
 
 PHONE = (
@@ -96,7 +96,7 @@ PHONE = (
         ("nothing known", None, None, None, None, None, None, None),
     ],
 )
-def test_an_agent_tells_what_the_converter_finds(
+def test_an_agent_has_what_the_converter_finds(
     agent: str,
     name: str | None,
     vendor: str | None,
@@ -138,8 +138,8 @@ def test_an_agent_itself_is_cut_and_its_string_is_whole() -> None:
     assert value_of("user_agent_string()", user_agent=agent) == agent
 
 
-def find_place(address: str) -> Place | None:
-    return Place("Netherlands", "NL", "NLD", "North Holland", "Amsterdam", 52.5, 5.0) if address in ("192.0.2.0", "192.0.2.9") else None
+def find_place(ip: str) -> Place | None:
+    return Place("Netherlands", "NL", "NLD", "North Holland", "Amsterdam", 52.5, 5.0) if ip in ("192.0.2.0", "192.0.2.9") else None
 
 
 @pytest.mark.parametrize(
@@ -160,17 +160,17 @@ def find_place(address: str) -> Place | None:
     ],
 )
 def test_a_place_is_the_converter_s(part: str, avro: object, expected: object) -> None:
-    assert value_of(f"ip2geo().{part}()", avro=avro, find_place=find_place, **FACTS) == expected
+    assert value_of(f"ip2geo().{part}()", avro=avro, find_place=find_place, **INPUTS) == expected
     assert value_of(f"ip2geo(page_title()).{part}()", Event(id=ID, type="a", title="192.0.2.9"), avro, find_place=find_place) == expected
     assert value_of(f"ip2geo(page_title()).{part}()", Event(id=ID, type="a", title="nowhere"), avro, find_place=find_place) is None
 
 
-def test_a_place_is_asked_for_anew_as_its_database_may_change() -> None:
+def test_a_place_is_asked_for_again_as_its_database_may_change() -> None:
 
     asked: list[str] = []
 
-    def place_of(address: str) -> Place:
-        asked.append(address)
+    def place_of(ip: str) -> Place:
+        asked.append(ip)
         return Place(None, None, None, city=str(len(asked)))
 
     schema = one_field("string")
@@ -180,8 +180,8 @@ def test_a_place_is_asked_for_anew_as_its_database_may_change() -> None:
     assert tries[0] != tries[1]
 
 
-def test_without_a_database_places_are_absent_and_a_warning_tells() -> None:
+def test_without_a_database_places_are_absent_and_a_warning_is_logged() -> None:
 
     with capture_logs() as logs:
-        assert value_of("ip2geo().city_name()", **FACTS) is None
+        assert value_of("ip2geo().city_name()", **INPUTS) is None
     assert logs[0]["setting"] == "HEADRACE_COLLECTOR_PLACES"

@@ -2,7 +2,7 @@
 
 import pytest
 from support.collector.divolte import PAGE_VIEW, PARTY, SESSION
-from support.mapping.events import AGENT, BROWSER, FACTS, PAGE, PAGED, SERVER
+from support.mapping.events import AGENT, BROWSER, INPUTS, PAGE, PAGED, SERVER
 from support.mapping.mappings import ID, record_of, value_of
 
 from collector.divolte.json_body import JsonEvent
@@ -50,9 +50,9 @@ from collector.events.event import Event
         ("site()", "string", "sample", "sample"),
     ],
 )
-def test_a_value_is_what_the_source_tells_or_absent(value: str, avro: str, of_browser: object, of_server: object) -> None:
-    assert value_of(value, BROWSER, avro, **FACTS) == of_browser
-    assert value_of(value, SERVER, avro, **FACTS) == of_server
+def test_a_value_is_what_the_source_sends_or_absent(value: str, avro: str, of_browser: object, of_server: object) -> None:
+    assert value_of(value, BROWSER, avro, **INPUTS) == of_browser
+    assert value_of(value, SERVER, avro, **INPUTS) == of_server
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_a_value_is_what_the_source_tells_or_absent(value: str, avro: str, of_br
         ("1", 1, 1.0, 1.0),
         ("1.i", None, 1.5, None),
         ("2.mi", None, 2.625, None),
-        ("0.weeecyi1wce", None, 0.8999999761581421, None),  # a page that is zoomed, as Chromium tells it
+        ("0.weeecyi1wce", None, 0.8999999761581421, None),  # a zoomed page, as Chromium reports it
         ("1.3llln1hy3o", None, 1.100000023841858, None),
         ("", None, None, None),
         ("+G", 16, 16.0, 16.0),

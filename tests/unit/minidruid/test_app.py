@@ -248,10 +248,10 @@ def test_queries_run_while_rows_arrive(small_store: Store[Session, Account]) -> 
         (duckdb.IOException("disk"), 500),
     ],
 )
-def test_an_error_of_duckdb_is_told_without_its_sql(error: duckdb.Error, status: int) -> None:
-    refusal = refusal_of(error)
-    assert refusal.refusal.status == status
-    assert "secret" not in str(refusal)
+def test_an_error_of_duckdb_is_reported_without_its_sql(error: duckdb.Error, status: int) -> None:
+    refused = refusal_of(error)
+    assert refused.refusal.status == status
+    assert "secret" not in str(refused)
 
 
 def test_the_clock_is_utc_without_a_zone() -> None:

@@ -1,4 +1,4 @@
-"""What a statement may cost: texts, patterns, size."""
+"""The bounds on the cost of a statement: texts, patterns, size."""
 
 import pytest
 from support.minidruid.sql import engine

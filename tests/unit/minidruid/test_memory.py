@@ -1,4 +1,4 @@
-"""What queries may take of the process's memory."""
+"""The memory limit of queries."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from minidruid.memory import ROOM_BYTES, Lowest, MemoryGuard
 from minidruid.readers import Readers
 
 MEMORY_BYTES = 60_000_000
-MOST_OF_IT = MEMORY_BYTES * 3 // 4
+MAX_QUERY_BYTES = MEMORY_BYTES * 3 // 4
 SECONDS_OF_WORK = "SELECT count(*) FROM range(3_000_000) a, range(700) b WHERE a.range <> b.range"
 
 
@@ -28,10 +28,10 @@ def readers() -> Iterator[Readers]:
 
 def test_what_one_query_leaves_behind_is_not_added_to_what_the_next_one_may_take(readers: Readers) -> None:
     with readers.reading() as cursor:
-        left = b"x" * MOST_OF_IT
+        left = b"x" * MAX_QUERY_BYTES
         cursor.execute("SELECT count(*) FROM range(100_000_000)").fetchall()
     with readers.reading() as cursor:
-        more = b"x" * MOST_OF_IT
+        more = b"x" * MAX_QUERY_BYTES
         with pytest.raises(duckdb.InterruptException):
             cursor.execute(SECONDS_OF_WORK).fetchall()
     assert len(left) == len(more)

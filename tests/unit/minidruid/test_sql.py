@@ -1,4 +1,4 @@
-"""What each function and construct of Druid's SQL gives."""
+"""The results of each function and construct of Druid's SQL."""
 
 from typing import Any
 
@@ -240,7 +240,7 @@ def test_an_integer_divided_by_zero_is_a_runtime_failure(engine: Engine) -> None
     assert refused.value.refusal.status == 500
 
 
-def test_parameters_stand_in_the_order_of_the_text(engine: Engine) -> None:
+def test_parameters_are_in_the_order_of_the_text(engine: Engine) -> None:
     parameters = [
         {"type": "VARCHAR", "value": "it's"},
         {"type": "BIGINT", "value": -3},
@@ -285,7 +285,7 @@ def test_columns_of_one_name_collapse(engine: Engine) -> None:
     assert ask(engine, "SELECT 1 AS a, 2 AS a") == [{"a": 2}]
 
 
-def test_explain_tells_what_would_be_asked_of_duckdb(engine: Engine) -> None:
+def test_explain_returns_what_would_be_asked_of_duckdb(engine: Engine) -> None:
     (row,) = ask(engine, "EXPLAIN PLAN FOR SELECT COUNT(*) FROM events")
     assert 'count(*) AS \\"EXPR$0\\"' in row["PLAN"]
     assert row["RESOURCES"] == '[{"name": "events", "type": "DATASOURCE"}]'

@@ -76,7 +76,7 @@ def test_a_taken_event_is_known_with_its_payload_after_a_restart_too(path: Path)
     store.close()
 
 
-def test_keys_that_share_a_half_are_told_apart(store: Store[Session, Account]) -> None:
+def test_keys_that_share_a_half_are_distinguished(store: Store[Session, Account]) -> None:
     store.commit(Batch(TOPIC, 1, events=[StoredEvent(b"a" * 8 + b"b" * 8, 1)]))
     assert store.known_events([b"a" * 8 + b"c" * 8, b"c" * 8 + b"b" * 8]) == {}
 
@@ -131,7 +131,7 @@ def letters(*positions: int, topic: str = TOPIC, reason: str = "undecodable", fa
     return [DeadLetter(topic, at, "decode", reason, "it is broken", "browser", f"e{at}", 1000, failed_at, b"\xff") for at in positions]
 
 
-def test_a_replayed_dead_letter_is_gone_with_the_batch_or_written_anew(store: Store[Session, Account]) -> None:
+def test_a_replayed_dead_letter_is_gone_with_the_batch_or_rewritten(store: Store[Session, Account]) -> None:
     store.commit(Batch(TOPIC, 9, dead_letters=[*letters(1, 2, 3), *letters(2, topic="other")]))
     store.commit(Batch(TOPIC, 9, replayed=[1, 2], dead_letters=letters(2, reason="missing_field", failed_at=3000)))
     total, found = store.dead_letters(10, Choice())
@@ -213,7 +213,7 @@ def test_a_column_of_another_type_is_refused(path: Path) -> None:
         Store.open(path, [Column("is_bot", "string", "VARCHAR", "string", "")], session=Session, account=Account)
 
 
-def test_what_is_no_store_is_refused(path: Path) -> None:
+def test_a_file_that_is_not_a_store_is_rejected(path: Path) -> None:
     path.parent.mkdir()
     path.write_bytes(b"no database" * 1000)
     with pytest.raises(StoreError, match="cannot be opened"):

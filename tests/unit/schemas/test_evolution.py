@@ -1,4 +1,4 @@
-"""Which schema reads whose messages: our word beside what fastavro does with them."""
+"""The compatibility of schemas: the check compared with fastavro's behaviour."""
 
 import io
 import json
@@ -115,7 +115,7 @@ def test_what_fits_is_read(old: Schema, new: Schema) -> None:
         ),
     ],
 )
-def test_what_does_not_fit_is_told_with_its_place_and_what_would_be_right(old: Schema, new: Schema, fault: str) -> None:
+def test_what_does_not_fit_is_reported_with_its_place_and_what_would_be_right(old: Schema, new: Schema, fault: str) -> None:
     assert backward_faults(old, new) == [fault]
 
 
@@ -129,11 +129,11 @@ def test_what_does_not_fit_is_told_with_its_place_and_what_would_be_right(old: S
         (of("int"), of("int") | {"name": "S"}, "the record: NEW calls the record shop.S, OLD shop.R; keep the name"),
     ],
 )
-def test_what_the_old_schema_cannot_read_is_told_too(old: Schema, new: Schema, fault: str) -> None:
+def test_what_the_old_schema_cannot_read_is_reported_too(old: Schema, new: Schema, fault: str) -> None:
     assert forward_faults(old, new) == [fault]
 
 
-def test_all_faults_are_told_at_once() -> None:
+def test_all_faults_are_reported_at_once() -> None:
     old = record(field("a", "int"), field("b", "string"), field("c", enum("A", "B")))
     new = record(field("a", "string"), field("b", "int"), field("c", enum("A")), field("d", "int"))
     assert [fault.partition(":")[0] for fault in backward_faults(old, new)] == ["a", "b", "c", "d"]

@@ -59,7 +59,7 @@ def test_escapes_of_the_log_are_undone(written: str, meant: str) -> None:
     assert parsed(agent=written).user_agent == meant
 
 
-def test_a_client_may_be_an_ipv6_address_or_a_host_name() -> None:
+def test_a_client_may_be_an_ipv6_or_a_host_name() -> None:
     assert parsed(client="2001:db8::1").client == "2001:db8::1"
     assert parsed(client="host.example.org").client == "host.example.org"
 
@@ -94,7 +94,7 @@ def test_a_target_may_have_spaces() -> None:
         '192.0.2.1 - - [17/May/2015:10:05:03 +0000] "GET / HTTP/1.1" 200 12',  # common, not combined
     ],
 )
-def test_what_is_no_request_in_combined_format_is_none(line: str) -> None:
+def test_a_line_that_is_not_in_combined_format_is_none(line: str) -> None:
     assert parse_line(line) is None
 
 
@@ -123,7 +123,7 @@ def test_only_get_asks_for_a_page(method: str) -> None:
     "target",
     ["/a.css", "/a.PNG", "/a.js?v=1", "/robots.txt", "/x/feed.xml", "//a.svg", "http://example.org/a.gif", "/to/http://example.org/a.gif"],
 )
-def test_files_are_no_pages(target: str) -> None:
+def test_files_are_not_pages(target: str) -> None:
     assert skip_reason(a_request(target)) == "extension"
 
 

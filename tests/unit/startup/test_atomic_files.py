@@ -1,4 +1,4 @@
-"""What is written is for its owner only, whole or not there; a secret has the form that it must have."""
+"""Files are private to their owner and written atomically; a secret has the required format."""
 
 import multiprocessing
 import os
@@ -96,7 +96,7 @@ def test_a_secret_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
         read_secret(tmp_path / "secret", PASSWORD)
 
 
-def test_a_secret_that_cannot_be_had_is_named(tmp_path: Path) -> None:
+def test_a_secret_that_is_not_available_is_named(tmp_path: Path) -> None:
     with pytest.raises(SecretError, match="missing: cannot be read: No such file"):
         read_secret(tmp_path / "missing", KEY)
     (tmp_path / "file").write_text("")

@@ -1,4 +1,4 @@
-"""Which requests a port without a login takes: none that a web page of another site can send."""
+"""Requests that a port without a login accepts: none that a web page of another site can send."""
 
 import pytest
 from hypothesis import given
@@ -29,7 +29,7 @@ def reason(guard: PortGuard, *headers: tuple[str, str], method: str = "GET", tar
         "sql.example.com", "localhost \t",
     ],
 )  # fmt: skip
-def test_localhost_addresses_and_configured_names_are_answered(host: str) -> None:
+def test_localhost_ips_and_configured_names_are_answered(host: str) -> None:
     assert reason(GUARD, ("Host", host)) == ""
 
 

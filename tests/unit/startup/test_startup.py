@@ -43,18 +43,18 @@ def test_an_unknown_variable_with_our_prefix_is_an_error_that_names_the_nearest(
         Settings.read({"HEADRACE_SAMPLE_QQQQQQ": "1"})
 
 
-def test_all_faults_are_told_at_once_under_the_variables_names() -> None:
-    with pytest.raises(SettingsError) as told:
+def test_all_faults_are_reported_at_once_under_the_variables_names() -> None:
+    with pytest.raises(SettingsError) as raised:
         Settings.read({"HEADRACE_SAMPLE_PORT": "http", "HEADRACE_SAMPLE_COLOUR": "green" * 100, "HEADRACE_SAMPLE_SIZE": "1"})
-    assert [fault.split(":")[0] for fault in told.value.faults] == [
+    assert [fault.split(":")[0] for fault in raised.value.faults] == [
         "HEADRACE_SAMPLE_SIZE",
         "HEADRACE_SAMPLE_PORT",
         "HEADRACE_SAMPLE_COLOUR",
     ]
-    assert all(len(fault) < 200 for fault in told.value.faults)
+    assert all(len(fault) < 200 for fault in raised.value.faults)
 
 
-def test_probes_tell_whether_a_process_is_ready_and_why_not() -> None:
+def test_probes_report_whether_a_process_is_ready_and_why_not() -> None:
     reasons = ["Kafka is away"]
     probes = Probes("127.0.0.1", 0, GUARD, not_ready_reason=lambda: reasons[0], metrics=lambda: b"a_metric 1\n")
     url = f"http://127.0.0.1:{probes.port}"
@@ -73,6 +73,6 @@ def test_probes_tell_whether_a_process_is_ready_and_why_not() -> None:
         probes.close()
 
 
-def test_a_port_that_another_process_has_is_told() -> None:
+def test_a_port_that_another_process_has_is_reported() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(ProbesError, match="is another one running"):
         Probes("127.0.0.1", taken.getsockname()[1], GUARD, not_ready_reason=str, metrics=bytes)

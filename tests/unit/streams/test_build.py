@@ -14,7 +14,7 @@ from streams.settings import Settings
 from streams.sink import Row
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
-ADDRESS = demo_places.PLACES_PATH.read_text("utf-8").splitlines()[1].split("/")[0]
+CLIENT_IP = demo_places.PLACES_PATH.read_text("utf-8").splitlines()[1].split("/")[0]
 
 
 class Built:
@@ -36,7 +36,7 @@ class Built:
 
 def test_a_row_gets_device_bot_channel_and_place(tmp_path: Path) -> None:
     demo_places.build(tmp_path / "places.mmdb")
-    row = Built(tmp_path).row(address=ADDRESS, user_agent=FIREFOX, referrer="https://www.google.com/", referrer_host="www.google.com")
+    row = Built(tmp_path).row(address=CLIENT_IP, user_agent=FIREFOX, referrer="https://www.google.com/", referrer_host="www.google.com")
     assert (row["browser"], row["browser_version"], row["os"], row["device_type"]) == ("Firefox", "140", "Linux", "desktop")
     assert (row["is_bot"], row["channel"], row["referrer_source"], row["session_channel"]) == (
         0,
@@ -64,10 +64,10 @@ def test_a_truncated_place_database_costs_places_until_a_whole_one_is_there(tmp_
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
     built = Built(tmp_path)
-    assert built.row(address=ADDRESS)["country"] is None
+    assert built.row(address=CLIENT_IP)["country"] is None
     assert (built.metric("places_ready"), built.metric("places_failures")) == (0, 1)
     path.write_bytes(whole)
-    wait_until(lambda: built.row(address=ADDRESS)["country"])
+    wait_until(lambda: built.row(address=CLIENT_IP)["country"])
     assert built.metric("places_ready") == 1
 
 

@@ -1,4 +1,4 @@
-"""What a row says of its record."""
+"""The columns of a row."""
 
 import copy
 from pathlib import Path
@@ -45,7 +45,7 @@ def test_the_time_of_a_row_is_when_it_happened(converting: Converting) -> None:
     assert (row["__time"], row["received_at"]) == (NOON - 5, NOON)
 
 
-def test_address_and_agent_are_used_up(converting: Converting) -> None:
+def test_client_ip_and_agent_are_not_in_the_row(converting: Converting) -> None:
     row = converting.row(address="192.0.2.0", user_agent="Firefox on Mars")
     assert not {"192.0.2.0", "Firefox on Mars"} & set(row.values())
 
@@ -57,7 +57,7 @@ def test_a_flag_is_0_or_1(converting: Converting, flag: bool | None, stored: int
     assert not isinstance(row["is_new_party"], bool)
 
 
-def test_a_row_tells_when_it_was_made(converting: Converting) -> None:
+def test_a_row_has_the_time_at_which_it_was_made(converting: Converting) -> None:
     converting.clock.now = NOON + 123
     assert converting.row()["ingested_at"] == NOON + 123
 
@@ -83,7 +83,7 @@ def test_a_person_has_no_bot_reasons(converting: Converting) -> None:
     assert (row["is_bot"], row["bot_reasons"]) == (0, None)
 
 
-def test_without_address_there_is_no_place(converting: Converting) -> None:
+def test_without_a_client_ip_there_is_no_place(converting: Converting) -> None:
     assert converting.row(address=None)["country"] is None
 
 

@@ -1,4 +1,4 @@
-"""Generated decoders give what fastavro gives, and refuse what is no message."""
+"""Generated decoders return the same as fastavro, and reject invalid messages."""
 
 import copy
 import io
@@ -36,7 +36,7 @@ def a_schema(*types: Any) -> dict[str, Any]:
     return {"type": "record", "name": "Test", "fields": [{"name": f"f{number}", "type": avro} for number, avro in enumerate(types)]}
 
 
-def told(record: dict[str, Any]) -> dict[str, Any]:
+def comparable(record: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in record.items() if value is not None}
 
 
@@ -50,12 +50,12 @@ def test_any_flat_record_is_decoded_as_fastavro_does(fields: list[tuple[str, Any
     schema = a_schema(*types)
     record = {f"f{number}": value for number, (_, value, _) in enumerate(fields)}
     message = encode(schema, record)
-    assert CompiledDecoder([schema]).decode(message) == told(Decoder([schema]).decode(message)) == told(record)
+    assert CompiledDecoder([schema]).decode(message) == comparable(Decoder([schema]).decode(message)) == comparable(record)
 
 
 def test_a_record_of_the_default_schema_is_decoded_as_fastavro_does() -> None:
     message = encoded(a_record(engagement_ms=-5, revenue=1.5, page_title="Ærø " * 50, parameters='{"a": 1}', is_duplicate=True))
-    assert COMPILED.decode(message) == told(PLAIN.decode(message))
+    assert COMPILED.decode(message) == comparable(PLAIN.decode(message))
 
 
 def test_the_messages_of_the_tests_are_those_of_the_codec() -> None:
@@ -102,7 +102,7 @@ def test_content_that_does_not_fit_is_undecodable(types: list[Any], body: bytes,
     assert raised.value.reason == "undecodable"
 
 
-def test_the_fingerprint_in_the_message_tells_the_schema() -> None:
+def test_the_fingerprint_in_the_message_selects_the_schema() -> None:
     old = copy.deepcopy(SCHEMA)
     old["fields"] = [field for field in old["fields"] if field["name"] != "quantity"]
     both = CompiledDecoder([SCHEMA, old])

@@ -1,4 +1,4 @@
-"""Which events were there before."""
+"""Deduplication of events."""
 
 from pathlib import Path
 from typing import Any

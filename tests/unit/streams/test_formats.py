@@ -39,7 +39,7 @@ def on_kafka(message: Message, message_format: Any) -> Fetched:
 
 
 def converted(found: Fetched) -> bytes:
-    """What the converter takes a message for when it knows no id."""
+    """The schema that the converter assumes for a message without a known id."""
     entry, _ = to_entry(found, ForeignMessages(KafkaSettings(), SCHEMA).restore)
     return entry.message.value
 
@@ -106,7 +106,7 @@ def test_a_registry_that_is_away_is_waited_for(server: SchemaRegistry) -> None:
         ForeignMessages(KafkaSettings(schema_registry=server.url), {}).restore(CONFLUENT)
 
 
-def test_a_schema_of_the_registry_is_told_by_its_fingerprint(server: SchemaRegistry) -> None:
+def test_a_schema_of_the_registry_is_selected_by_its_fingerprint(server: SchemaRegistry) -> None:
     other: dict[str, Any] = {"type": "record", "name": "Other", "fields": []}
     server.schemas[258] = json.dumps(other)
     restored = ForeignMessages(KafkaSettings(schema_registry=server.url), {}).restore(CONFLUENT)

@@ -1,4 +1,4 @@
-"""The loop: everything is dealt with once, whatever stops it, and everything is accounted for."""
+"""The loop: everything is processed once, whatever stops it, and everything is accounted for."""
 
 import threading
 from pathlib import Path
@@ -94,7 +94,7 @@ def test_accounts_are_kept_by_minute_received_and_source(converting: Converting)
     assert converting.reader.released == 3
 
 
-def test_the_accounts_of_a_minute_are_told_whole_after_a_restart(converting: Converting) -> None:
+def test_the_accounts_of_a_minute_are_reported_whole_after_a_restart(converting: Converting) -> None:
     converting.take(a_message())
     converting.reader.account.clear()
     converting.restart()
@@ -103,7 +103,7 @@ def test_the_accounts_of_a_minute_are_told_whole_after_a_restart(converting: Con
     assert converting.reader.account == {(NOON, "browser"): counts(stored=2)}
 
 
-def test_an_idle_worker_tells_its_reader_where_it_stands_though_no_account_is_recent(converting: Converting) -> None:
+def test_an_idle_worker_reports_its_position_to_its_reader_though_no_account_is_recent(converting: Converting) -> None:
     converting.take(a_message())
     converting.clock.now += ACCOUNTS_KEPT_MS + MINUTE
     converting.reader.released = -1  # its file is lost
@@ -112,7 +112,7 @@ def test_an_idle_worker_tells_its_reader_where_it_stands_though_no_account_is_re
     assert converting.reader.released == 1
 
 
-def test_accounts_that_were_told_are_forgotten_after_two_days(converting: Converting) -> None:
+def test_accounts_that_were_reported_are_forgotten_after_two_days(converting: Converting) -> None:
     converting.take(a_message())
     converting.worker.release()
     converting.clock.now += ACCOUNTS_KEPT_MS + MINUTE
@@ -138,7 +138,7 @@ def test_an_idle_worker_destroys_old_salts(converting: Converting) -> None:
     assert converting.salts.of(NOON // DAY) is None
 
 
-def test_a_worker_is_ready_once_it_has_dealt_with_what_waits_and_not_while_a_batch_fails_or_hangs(
+def test_a_worker_is_ready_once_it_has_processed_what_waits_and_not_while_a_batch_fails_or_hangs(
     converting: Converting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert converting.worker.not_ready_reason() == "the converter has not finished its first batch"
@@ -159,7 +159,7 @@ def test_a_batch_takes_no_more_than_the_setting_says(tmp_path: Path) -> None:
     assert converting.sink.commits == 3
 
 
-def test_the_worker_runs_until_told_to_stop_and_releases_what_it_did(converting: Converting) -> None:
+def test_the_worker_runs_until_stopped_and_releases_what_it_did(converting: Converting) -> None:
     stop = threading.Event()
     thread = threading.Thread(target=converting.worker.run, args=(stop,))
     thread.start()
@@ -218,7 +218,7 @@ def test_spools_are_read_in_turn_a_batch_each_and_their_positions_kept_apart(tmp
     assert [converting.sink.position(topic) for topic in (TOPIC, f"{TOPIC}/0", f"{TOPIC}/1")] == [1, 2, 1]
 
 
-def test_an_event_that_came_to_two_spools_is_one_row_and_its_session_goes_on(converting: Converting) -> None:
+def test_an_event_that_came_to_two_spools_is_one_row_and_its_session_continues(converting: Converting) -> None:
     message = a_message(page_path="/a")
     converting.take(message)
     converting.spools["0"] = MemoryReader([message, a_message(at=NOON + 1, page_path="/b")])
@@ -237,7 +237,7 @@ def test_a_spool_that_comes_later_is_found(converting: Converting, monkeypatch: 
     assert converting.worker.step() == 1
 
 
-def test_the_accounts_of_all_spools_are_told_to_the_topics_own_directory(tmp_path: Path) -> None:
+def test_the_accounts_of_all_spools_are_reported_to_the_topics_own_directory(tmp_path: Path) -> None:
     converting = Converting(tmp_path, spools={"0": MemoryReader([a_message()])}, reader=MemoryReader([a_message()]))
     converting.worker.step()
     converting.worker.release()
@@ -246,7 +246,7 @@ def test_the_accounts_of_all_spools_are_told_to_the_topics_own_directory(tmp_pat
     assert (spool.account, spool.released) == ({}, 1)
 
 
-def test_dead_letters_of_a_spool_are_told_apart_by_their_origin(tmp_path: Path) -> None:
+def test_dead_letters_of_a_spool_are_distinguished_by_their_origin(tmp_path: Path) -> None:
     converting = Converting(tmp_path, spools={"0": MemoryReader([with_value(b"")])}, reader=MemoryReader([with_value(b"")]))
     converting.worker.step()
     assert [letter.origin for letter in converting.sink.dead_letters] == [f"{TOPIC}/0", f"{TOPIC}/0/0"]
@@ -260,14 +260,14 @@ def test_a_session_over_two_spools_is_one_however_long_they_waited_to_be_read(tm
     assert len({row["session_id"] for row in rows}) == 1
 
 
-def test_damage_in_a_spool_holds_up_the_others_no_longer_than_it_is_dealt_with(tmp_path: Path) -> None:
+def test_damage_in_a_spool_holds_up_the_others_no_longer_than_it_is_processed(tmp_path: Path) -> None:
     spools = {"0": MemoryReader([Damage(0, 1, b"?", "no frame")]), "1": MemoryReader([a_message()])}
     converting = Converting(tmp_path, spools=spools)
     converting.take()
     assert converting.accounts() == counts(stored=1, dead_letters=1)
 
 
-def test_rows_are_deleted_between_two_batches_and_told_as_deleted(converting: Converting) -> None:
+def test_rows_are_deleted_between_two_batches_and_counted_as_deleted(converting: Converting) -> None:
     converting.take(a_message(event_id=f"{1:032x}"), a_message(event_id=f"{2:032x}"))
     done = converting.worker.delete([("shop", f"{1:032x}"), ("shop", f"{9:032x}")])
     assert not done.done()
@@ -287,7 +287,7 @@ def test_a_deleted_event_does_not_come_back_with_a_retry(converting: Converting)
     assert converting.accounts() == counts(stored=1, duplicates=1) | {"deleted": 1}
 
 
-def test_what_is_deleted_of_minutes_that_are_no_longer_told_is_not_told_either(converting: Converting) -> None:
+def test_deletions_of_minutes_that_are_no_longer_reported_are_not_reported_either(converting: Converting) -> None:
     converting.take(a_message(received_at=NOON - 3 * 86_400_000))
     converting.worker.release()
     converting.take(a_message())
@@ -299,7 +299,7 @@ def test_what_is_deleted_of_minutes_that_are_no_longer_told_is_not_told_either(c
     assert converting.reader.account == {(NOON, "browser"): counts(stored=1) | {"deleted": 1}}
 
 
-def test_a_session_whose_rows_are_deleted_does_not_go_on(converting: Converting) -> None:
+def test_a_session_whose_rows_are_deleted_does_not_continue(converting: Converting) -> None:
     first = converting.row(at=NOON)
     converting.worker.delete([(str(first["site"]), str(first["event_id"]))])
     converting.worker.step()

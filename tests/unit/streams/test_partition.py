@@ -52,7 +52,7 @@ class Partition:
         self.maker = BatchMaker(self.memory, self.tools)
 
     def take(self, *messages: Message, now: int = NOON) -> Batch:
-        """Have the messages dealt with as one batch."""
+        """Process the messages as one batch."""
         entries = [Entry(at, at + 1, message) for at, message in enumerate(messages, self.position)]
         self.position += len(messages)
         batch = self.maker.make(TOPIC, entries, now)

@@ -1,4 +1,4 @@
-"""Who an event belongs to."""
+"""The party of an event."""
 
 from pathlib import Path
 
@@ -34,7 +34,7 @@ def test_a_private_party_id_is_16_hexadecimal_digits(salts: Salts) -> None:
 @pytest.mark.parametrize(
     "change", [{"site": "blog"}, {"address": "198.51.100.0"}, {"address": None}, {"user_agent": "Chrome"}, {"user_agent": None}]
 )
-def test_another_site_address_or_agent_is_another_party(salts: Salts, change: dict[str, str | None]) -> None:
+def test_another_site_client_ip_or_agent_is_another_party(salts: Salts, change: dict[str, str | None]) -> None:
     assert identify(salts, a_record()).parties != identify(salts, a_record(**change)).parties
 
 

@@ -1,4 +1,4 @@
-"""Dead letters replayed on one machine: each becomes one row once its fault is mended, and the accounts go on being right."""
+"""Dead letters replayed on one machine: each becomes one row once its fault is fixed, and the accounts stay correct."""
 
 import threading
 from collections.abc import Mapping
@@ -48,7 +48,7 @@ def test_after_the_fix_a_dead_letter_is_a_row_and_no_dead_letter(converting: Con
     assert converting.sink.position(TOPIC) == 2
 
 
-def test_the_reader_is_told_the_new_accounts_though_the_position_has_not_moved(converting: Converting) -> None:
+def test_the_reader_gets_the_new_accounts_though_the_position_has_not_moved(converting: Converting) -> None:
     converting.take(of_an_unknown_schema())
     add_the_schema(converting)
     converting.worker.release()
@@ -96,7 +96,7 @@ def test_one_whose_id_was_taken_meanwhile_is_a_conflict_and_is_replayed_no_more(
     assert converting.accounts() == counts(stored=1, dead_letters=1)
 
 
-def test_bytes_that_are_no_message_are_not_replayed(converting: Converting) -> None:
+def test_bytes_that_are_not_a_message_are_not_replayed(converting: Converting) -> None:
     converting.take(Damage(0, 1, b"???", "the checksum does not fit"))
     assert replay(converting) == Replayed(0, {"damaged_frame": 1})
     assert len(converting.sink.dead_letters) == 1

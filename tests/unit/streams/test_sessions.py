@@ -1,4 +1,4 @@
-"""What a session is, as its rows tell."""
+"""Sessions, as their rows show them."""
 
 from pathlib import Path
 from typing import Any
@@ -62,7 +62,7 @@ def test_midnight_ends_no_session_in_either_order(converting: Converting, times:
     assert (second["session_id"], second["party_id"]) == (first["session_id"], first["party_id"])
 
 
-def test_a_session_goes_on_after_a_restart(converting: Converting) -> None:
+def test_a_session_continues_after_a_restart(converting: Converting) -> None:
     first = converting.row(page_path="/a")
     converting.restart()
     second = converting.row(at=NOON + MINUTE, page_path="/b")
@@ -144,7 +144,7 @@ def test_without_party_there_is_no_session(converting: Converting) -> None:
     assert converting.sink.session_counts([("shop", "p")]) == {}
 
 
-def test_a_party_that_invents_sessions_keeps_its_ids_but_gets_no_more_facts(converting: Converting) -> None:
+def test_a_party_that_invents_sessions_keeps_its_ids_but_gets_no_more_session_columns(converting: Converting) -> None:
     consent: dict[str, Any] = {"party_kind": "consented", "party_id": "p"}
     converting.take(*(a_message(session_id=str(number), **consent) for number in range(MAX_SESSIONS_PER_PARTY - 1)))
     last, beyond, known = (converting.row(session_id=name, **consent) for name in ("last", "beyond", "0"))

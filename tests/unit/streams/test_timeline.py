@@ -1,4 +1,4 @@
-"""Which session is nearest to an instant: the same as looking through all of them, whatever they are called and however they overlap."""
+"""The nearest session to an instant: the same as in a scan of all of them, whatever their names and overlaps."""
 
 import copy
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""Readers: each goes on where it released, keeps what it still needs, and hands on its half of the ledger."""
+"""Consumers: each continues where it released, keeps what it still needs, and passes on its half of the ledger."""
 
 from itertools import pairwise
 from pathlib import Path
@@ -14,7 +14,7 @@ from topics.topic import Entry, TopicError
 NOW = MINUTE / 1000
 
 
-def test_a_reader_goes_on_where_it_released(tmp_path: Path) -> None:
+def test_a_reader_continues_where_it_released(tmp_path: Path) -> None:
     fill(tmp_path, messages(10))
     reader = LocalReader.open(tmp_path, "converter")
     entries = reader.read(reader.position, 4)
@@ -69,7 +69,7 @@ def test_frames_over_the_edge_of_a_chunk_are_read_whole(tmp_path: Path) -> None:
     assert [one.message for one in found if isinstance(one, Entry)] == sent
 
 
-def test_a_reader_goes_on_when_its_segment_was_deleted_under_it(tmp_path: Path) -> None:
+def test_a_reader_continues_when_its_segment_was_deleted_under_it(tmp_path: Path) -> None:
     fill(tmp_path, messages(50), segment_bytes=500)
     follower = tail(tmp_path)
     first = follower.read(0, 1)
@@ -130,7 +130,7 @@ def test_many_accounts_are_all_handed_on_and_the_latest_word_counts(tmp_path: Pa
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b'{"position": "x"}', b"[]"])
-def test_a_reader_whose_file_cannot_be_read_keeps_everything_and_begins_anew(tmp_path: Path, content: bytes) -> None:
+def test_a_reader_whose_file_cannot_be_read_keeps_everything_and_starts_again(tmp_path: Path, content: bytes) -> None:
     fill(tmp_path, messages(3))
     reader = LocalReader.open(tmp_path, "converter")
     reader.release(reader.end())
@@ -168,7 +168,7 @@ def test_a_topic_without_any_segment_has_nothing_to_read(tmp_path: Path) -> None
     assert reader.read(0, 10) == []
 
 
-def test_a_length_that_damage_made_huge_is_no_frame(tmp_path: Path) -> None:
+def test_a_length_that_damage_made_huge_is_not_a_frame(tmp_path: Path) -> None:
     fill(tmp_path, messages(3))
     path = segments.segment_path(tmp_path, 0)
     content = bytearray(path.read_bytes())

@@ -52,7 +52,7 @@ def full_disk() -> Iterator[FullDisk]:
 
 @pytest.fixture
 def fill_for_ledger(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """What makes the disk full for the next ledger that is written, and for nothing else."""
+    """Simulate a full disk for the next write of a ledger, and for nothing else."""
     sync = os.fsync
 
     def fill_disk() -> None:
@@ -67,7 +67,7 @@ def fill_for_ledger(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     return fill_disk
 
 
-def test_a_full_disk_refuses_a_group_and_goes_on_when_there_is_room(tmp_path: Path, full_disk: FullDisk) -> None:
+def test_a_full_disk_refuses_a_group_and_continues_when_there_is_room(tmp_path: Path, full_disk: FullDisk) -> None:
     async def work(topic: LocalTopic) -> None:
         with pytest.raises(TopicFull, match="the disk is full"):
             await topic.append(messages(5))
@@ -138,7 +138,7 @@ def test_after_a_failed_sync_the_next_start_has_exactly_what_was_acknowledged(tm
 def test_a_disk_that_is_full_for_the_ledger_refuses_the_group_that_begins_a_segment(
     tmp_path: Path, fill_for_ledger: Callable[[], None]
 ) -> None:
-    """A segment is finished only with its snapshot; the topic goes on when the snapshot can be written."""
+    """A segment is finished only with its snapshot; the topic continues when the snapshot can be written."""
 
     async def work(topic: LocalTopic) -> None:
         await topic.append(messages(10))

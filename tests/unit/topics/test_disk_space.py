@@ -34,7 +34,7 @@ def test_the_reserve_can_be_set(tmp_path: Path, reserve: int, *, is_short: bool)
     assert bool(DiskSpace(tmp_path, reserve, a_disk(lambda: 1000 * BLOCK)).shortage()) is is_short
 
 
-def test_a_real_disk_is_asked_and_one_that_does_not_answer_is_no_shortage(tmp_path: Path) -> None:
+def test_a_real_disk_is_asked_and_one_that_does_not_answer_is_not_a_shortage(tmp_path: Path) -> None:
     assert "kept in reserve" in DiskSpace(tmp_path, 1 << 60).shortage()
     assert DiskSpace(tmp_path / "absent", 1 << 60).shortage() == ""
 
@@ -58,7 +58,7 @@ def test_the_disk_is_asked_once_a_second_and_after_every_mib(tmp_path: Path, mon
     assert asked[2:] == [1001.0]
 
 
-def test_below_the_reserve_nothing_is_taken_reading_goes_on_and_what_was_read_makes_room(
+def test_below_the_reserve_nothing_is_taken_reading_continues_and_what_was_read_makes_room(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def free() -> int:

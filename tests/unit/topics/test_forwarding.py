@@ -63,7 +63,7 @@ def test_a_rejection_counts_as_rejected_but_a_duplicate_as_one() -> None:
     assert account_of(a_rejection("duplicate", source="json")) == (MINUTE, "json", "duplicates")
 
 
-def test_accounts_are_sums_of_both_sides_and_told_once() -> None:
+def test_accounts_are_sums_of_both_sides_and_reported_once() -> None:
     accounts = Accounts({})
     accounts.add({(*BROWSER, "rejected"): 2, (*BROWSER, "duplicates"): 1})
     accounts.put_converted({BROWSER: {"stored": 7, "duplicates": 1, "dead_letters": 0}})
@@ -78,7 +78,7 @@ def test_accounts_are_sums_of_both_sides_and_told_once() -> None:
     assert accounts.changed() == {}
 
 
-def test_accounts_go_on_where_an_earlier_run_ended() -> None:
+def test_accounts_continue_where_an_earlier_run_ended() -> None:
     earlier = Accounts({})
     earlier.add({(*BROWSER, "duplicates"): 3})
     earlier.put_converted({BROWSER: {"stored": 5, "duplicates": 2}})

@@ -49,7 +49,7 @@ def test_no_changed_frame_is_taken_for_a_message(message: Message, data: st.Data
 
 
 @pytest.mark.parametrize("content", [b"", b"\x00" * 100, b"\xff" * 100, b"\x0c" + b"\x00" * 40])
-def test_bytes_that_are_no_frame_give_nothing(content: bytes) -> None:
+def test_bytes_that_are_not_a_frame_give_nothing(content: bytes) -> None:
     assert decode(content, 0, 0, 10) == []
     assert find_frame(content, 0) is None
 

@@ -1,4 +1,4 @@
-"""What an event looks like on Kafka in each format."""
+"""The form of an event on Kafka in each format."""
 
 import json
 from collections.abc import Iterator
@@ -50,7 +50,7 @@ def test_a_confluent_message_has_the_id_that_is_given() -> None:
 
 
 @pytest.mark.parametrize("message_format", ["naked", "confluent"])
-def test_a_value_that_is_no_single_object_stays_as_it_is(message_format: Any) -> None:
+def test_a_value_that_is_not_a_single_object_stays_as_it_is(message_format: Any) -> None:
     records = Records(KafkaSettings(message_format=message_format, schema_id=1))
     assert records.make(a_message("an id", value=b"\xc3\x01short"), SPOOL, 3) == (b"\xc3\x01short", HEADERS[:3])
 
@@ -98,7 +98,7 @@ def test_a_schema_without_a_file_is_waited_for(settings: KafkaSettings) -> None:
 
 
 @pytest.mark.parametrize("content", ["{", '{"type": "nothing"}', "[]"])
-def test_a_file_that_is_no_schema_is_named(settings: KafkaSettings, content: str) -> None:
+def test_a_file_that_is_not_a_schema_is_named(settings: KafkaSettings, content: str) -> None:
     (settings.schema_directory / "0.avsc").write_text(content)
     records = Records(settings)
     records.want(fingerprint(SCHEMA))

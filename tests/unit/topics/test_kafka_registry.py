@@ -1,4 +1,4 @@
-"""What a registry of schemas is asked, and what its answers mean."""
+"""Requests to a schema registry, and the meaning of its responses."""
 
 import json
 from collections.abc import Iterator
@@ -43,7 +43,7 @@ def test_an_id_leads_to_its_schema_or_to_none(server: SchemaRegistry) -> None:
     assert asker.schema_of(7) is asker.schema_of(8) is None
 
 
-def test_a_subject_that_is_not_there_yet_is_no_reason_to_wait(server: SchemaRegistry) -> None:
+def test_a_subject_that_is_not_there_yet_is_not_a_reason_to_wait(server: SchemaRegistry) -> None:
     Registry(server.url).reach("new-value")
 
 
@@ -58,14 +58,14 @@ def test_the_credentials_of_the_file_are_sent(server: SchemaRegistry, tmp_path: 
 
 
 @pytest.mark.parametrize(("content", "fault"), [(None, "cannot be read"), ("no colon", "write one line, user:password into it")])
-def test_a_file_of_credentials_that_is_none_is_told(tmp_path: Path, content: str | None, fault: str) -> None:
+def test_a_file_of_credentials_that_is_none_is_reported(tmp_path: Path, content: str | None, fault: str) -> None:
     if content is not None:
         (tmp_path / "auth").write_text(content)
     with pytest.raises(SettingsError, match=fault):
         registry(KafkaSettings(schema_registry="http://localhost", schema_registry_auth_file=tmp_path / "auth"))
 
 
-def test_what_is_away_or_is_no_registry_is_told(server: SchemaRegistry) -> None:
+def test_an_unreachable_or_wrong_registry_is_reported(server: SchemaRegistry) -> None:
     [port] = free_ports(1)
     with pytest.raises(RegistryError, match=f"no registry of schemas answers at http://127.0.0.1:{port}"):
         Registry(f"http://127.0.0.1:{port}").reach("t-value")
@@ -75,14 +75,14 @@ def test_what_is_away_or_is_no_registry_is_told(server: SchemaRegistry) -> None:
 
 
 @pytest.mark.parametrize("answer", ["<h1>200</h1>", {"id": "1"}, {"id": 0}, {}, []])
-def test_an_answer_without_an_id_is_told(server: SchemaRegistry, monkeypatch: pytest.MonkeyPatch, answer: object) -> None:
+def test_an_answer_without_an_id_is_reported(server: SchemaRegistry, monkeypatch: pytest.MonkeyPatch, answer: object) -> None:
     monkeypatch.setattr(server, "answer", lambda *_: (200, answer))
     with pytest.raises(RegistryError, match=server.url):
         Registry(server.url).id_of("t-value", SCHEMA)
 
 
 @pytest.mark.parametrize("answer", ["<h1>200</h1>", {"schema": "{"}, {"no": 1}])
-def test_an_answer_without_a_schema_is_told(server: SchemaRegistry, monkeypatch: pytest.MonkeyPatch, answer: object) -> None:
+def test_an_answer_without_a_schema_is_reported(server: SchemaRegistry, monkeypatch: pytest.MonkeyPatch, answer: object) -> None:
     monkeypatch.setattr(server, "answer", lambda *_: (200, answer))
     with pytest.raises(RegistryError, match=server.url):
         Registry(server.url).schema_of(1)

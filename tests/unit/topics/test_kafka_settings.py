@@ -1,4 +1,4 @@
-"""Where Kafka is: settings, what the operator's file may say, what topics.toml says."""
+"""The settings for Kafka, the operator's file and topics.toml."""
 
 from pathlib import Path
 
@@ -21,11 +21,11 @@ def test_what_the_operators_file_says_reaches_the_client(tmp_path: Path) -> None
     assert (client["security.protocol"], client["sasl.password"], client["client.id"]) == ("SASL_SSL", "a=b", "site")
 
 
-def test_all_faults_of_the_file_are_told_at_once(tmp_path: Path) -> None:
+def test_all_faults_of_the_file_are_reported_at_once(tmp_path: Path) -> None:
     settings = a_client_file(tmp_path / "client", "acks=0\nnonsense\n=x\nenable.idempotence=false\nssl.ca.location=/ca\n")
-    with pytest.raises(SettingsError) as told:
+    with pytest.raises(SettingsError) as reported:
         settings.client()
-    assert [fault.split(", ", 1)[1] for fault in told.value.faults] == [
+    assert [fault.split(", ", 1)[1] for fault in reported.value.faults] == [
         "line 1: acks is set by headrace; its guarantees rest on it",
         "line 2: name=value is expected",
         "line 3: name=value is expected",
@@ -33,7 +33,7 @@ def test_all_faults_of_the_file_are_told_at_once(tmp_path: Path) -> None:
     ]
 
 
-def test_a_file_that_can_not_be_read_is_told() -> None:
+def test_a_file_that_can_not_be_read_is_reported() -> None:
     with pytest.raises(SettingsError, match=r"HEADRACE_KAFKA_CLIENT_FILE: /nowhere cannot be read"):
         KafkaSettings(client_file=Path("/nowhere")).client()
 
@@ -67,5 +67,5 @@ def test_no_frame_of_a_local_topic_is_too_large_for_kafka() -> None:
 def test_a_format_and_the_source_of_its_ids_go_together(environment: dict[str, str], fault: str) -> None:
     with pytest.raises(SettingsError) as refused:
         KafkaSettings.read({f"HEADRACE_KAFKA_{name}": value for name, value in environment.items()})
-    (told,) = refused.value.faults
-    assert told.startswith(f"HEADRACE_KAFKA_{fault}")
+    (reported,) = refused.value.faults
+    assert reported.startswith(f"HEADRACE_KAFKA_{fault}")

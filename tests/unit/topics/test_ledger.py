@@ -60,6 +60,6 @@ def test_a_ledger_changed_in_any_byte_is_not_believed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", b"zz\n{}\n", b"00000000\n"])
-def test_what_is_no_ledger_is_not_believed(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_a_ledger_is_ignored(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "ledger.json").write_bytes(content)
     assert load(tmp_path / "ledger.json") is None

@@ -102,7 +102,7 @@ def test_what_arrives_during_a_sync_shares_the_next(tmp_path: Path, slow_disk: S
     with_topic(a_topic(tmp_path, disk=Disk(sync=slow_disk.sync)), work)
 
 
-def test_one_who_stops_waiting_does_not_cancel_the_others(tmp_path: Path, slow_disk: SlowDisk) -> None:
+def test_a_caller_that_stops_waiting_does_not_cancel_the_others(tmp_path: Path, slow_disk: SlowDisk) -> None:
     async def work(topic: LocalTopic) -> None:
         async def wait() -> None:
             await topic.append(messages(1))

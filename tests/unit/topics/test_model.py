@@ -34,7 +34,7 @@ a_group = st.lists(
 
 
 class ChangingDisk:
-    """A real disk that is full or fails when told so."""
+    """A real disk that a test can make full or failing."""
 
     write_error = sync_error = 0
 

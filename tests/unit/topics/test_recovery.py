@@ -1,4 +1,4 @@
-"""What a start makes of files after a crash, a power cut, or a disk that changed a byte."""
+"""The recovery of files after a crash, a power cut, or a disk that changed a byte."""
 
 import shutil
 from collections.abc import Iterator
@@ -106,7 +106,7 @@ def test_a_cut_at_any_byte_that_was_not_acknowledged_leaves_all_whole_frames_bef
         assert segment.exists() == bool(frames)
 
 
-def test_a_cut_at_any_byte_that_was_acknowledged_is_told_to_readers_as_missing(topic_path: Path) -> None:
+def test_a_cut_at_any_byte_that_was_acknowledged_is_reported_to_readers_as_missing(topic_path: Path) -> None:
     segment = segment_path(topic_path, 0)
     content = segment.read_bytes()
     for size in range(len(content) - 1, -1, -1):
@@ -122,7 +122,7 @@ def test_a_cut_at_any_byte_that_was_acknowledged_is_told_to_readers_as_missing(t
 
 
 @pytest.mark.parametrize("tail", [b"\x00" * 5000, b"\xff" * 5000, encode(a_message())[:-1], encode(a_message())[:3], b"x"])
-def test_a_torn_tail_is_cut_and_told(topic_path: Path, tail: bytes) -> None:
+def test_a_torn_tail_is_cut_and_reported(topic_path: Path, tail: bytes) -> None:
     with segment_path(topic_path, 0).open("ab") as file:
         file.write(tail)
     with opened(topic_path) as topic:
@@ -150,7 +150,7 @@ def test_a_segment_without_one_whole_frame_goes(topic_path: Path) -> None:
     assert segment_bases(topic_path) == [0]
 
 
-def test_damage_is_set_aside_by_the_start_and_told_to_readers(topic_path: Path) -> None:
+def test_damage_is_set_aside_by_the_start_and_reported_to_readers(topic_path: Path) -> None:
     segment = segment_path(topic_path, 0)
     content = bytearray(segment.read_bytes())
     place = HEADER_BYTES + 100 * FRAME_BYTES
@@ -201,7 +201,7 @@ def test_positions_never_go_back_when_the_disk_lost_what_was_acknowledged(topic_
     assert [(damage.next_position, damage.content) for damage in damages(found)] == [(size, b"")]
 
 
-def test_a_segment_missing_in_the_middle_is_told_and_the_rest_read(tmp_path: Path) -> None:
+def test_a_segment_missing_in_the_middle_is_reported_and_the_rest_read(tmp_path: Path) -> None:
     fill(tmp_path, messages(30), segment_bytes=500)
     bases = segment_bases(tmp_path)
     segment_path(tmp_path, bases[2]).unlink()
@@ -212,7 +212,7 @@ def test_a_segment_missing_in_the_middle_is_told_and_the_rest_read(tmp_path: Pat
 
 
 @pytest.mark.parametrize("content", [b"", b"123456789012", b"\x00" * 12])
-def test_an_end_that_cannot_be_read_is_made_anew(topic_path: Path, content: bytes) -> None:
+def test_a_high_watermark_that_cannot_be_read_is_written_again(topic_path: Path, content: bytes) -> None:
     size = segment_path(topic_path, 0).stat().st_size
     (topic_path / "end").write_bytes(content)
     assert LocalReader.open(topic_path, "converter").read(0, 10) == []
@@ -230,7 +230,7 @@ def test_a_ledger_without_snapshot_is_counted_from_the_frames(tmp_path: Path) ->
         assert not topic.recovered.is_ledger_lost
 
 
-def test_a_lost_ledger_of_a_topic_that_has_forgotten_messages_is_told(tmp_path: Path) -> None:
+def test_a_lost_ledger_of_a_topic_that_has_forgotten_messages_is_reported(tmp_path: Path) -> None:
     fill(tmp_path, messages(30), segment_bytes=500)
     segment_path(tmp_path, 0).unlink()
     (tmp_path / "ledger.json").unlink()

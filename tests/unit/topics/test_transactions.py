@@ -1,4 +1,4 @@
-"""What a transaction is, whatever the client does."""
+"""Transactions, whatever the client does."""
 
 import threading
 from typing import Any
@@ -63,7 +63,7 @@ class Unclosing(Client):
 
 
 class Fenced:
-    """A consumer whose place another one has taken, as librdkafka tells it: a message with an error that does not call itself fatal."""
+    """A consumer that another one has replaced, as librdkafka reports it: a message with an error that is not marked as fatal."""
 
     def poll(self, _: float) -> "Fenced":
         return self
@@ -72,7 +72,7 @@ class Fenced:
         return KafkaError(KafkaError._FATAL, "Static consumer fenced by other consumer with same group.instance.id")
 
 
-def test_a_member_whose_place_is_taken_begins_anew() -> None:
+def test_a_member_whose_place_is_taken_starts_again() -> None:
     transaction = Transactions(Fenced(), Client(), "clickstream-avro", lambda _: None)  # type: ignore[arg-type]
     with pytest.raises(TransactionFailed, match=r"cannot be read: .*fenced"):
         transaction.fetch(1, 0)

@@ -1,4 +1,4 @@
-"""What is refused in Druid's SQL, in which words; and that any text is answered or refused."""
+"""Errors for Druid's SQL and their texts; every text gets a result or an error."""
 
 from contextlib import suppress
 
@@ -140,7 +140,7 @@ REFUSED = (
 
 
 @pytest.mark.parametrize(("sql", "message"), REFUSED, ids=[sql[:60] or "empty" for sql, _ in REFUSED])
-def test_a_refusal_says_why(sql: str, message: str, engine: Engine) -> None:
+def test_a_rejection_says_why(sql: str, message: str, engine: Engine) -> None:
     with pytest.raises(QueryError) as refused:
         ask(engine, sql)
     assert message in str(refused.value)

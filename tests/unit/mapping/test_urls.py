@@ -1,4 +1,4 @@
-"""What a mapping takes of addresses on the web, strictly as Divolte has it and corrected."""
+"""URLs in a mapping, strictly as in Divolte and corrected."""
 
 from typing import Any
 
@@ -60,15 +60,13 @@ URIS: list[tuple[str, str, Any, Any]] = [  # the text, the part, corrected, stri
 
 
 @pytest.mark.parametrize(("text", "part", "corrected", "strict"), URIS)
-def test_an_address_is_taken_apart_as_browsers_write_it_or_as_java_reads_it(
-    text: str, part: str, corrected: str | None, strict: str | None
-) -> None:
+def test_a_url_is_split_as_browsers_write_it_or_as_java_reads_it(text: str, part: str, corrected: str | None, strict: str | None) -> None:
     event = Event(id=ID, type="a", url=text)
     assert value_of(f"parse(raw_location()).to_uri().{part}", event) == corrected
     assert value_of(f"parse(raw_location()).to_uri().{part}", event, is_strict=True) == strict
 
 
-def test_a_fragment_may_be_an_address_itself() -> None:
+def test_a_fragment_may_be_a_url_itself() -> None:
     assert value_of("parse(parse(raw_location()).to_uri().raw_fragment()).to_uri().query().value('k')", BROWSER) == "v w"
 
 
