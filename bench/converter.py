@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 from support.streams.in_memory import SCHEMA, MemorySink, a_message, a_record
 
 from enrichment import demo_places
-from minidruid.store import Store
+from minidruid.storage.store import Store
 from schemas.codec import Decoder
 from schemas.contract import columns
 from startup.gc_tuning import freeze_gc

@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from support.minidruid.tables import RunningMinidruid, an_event, clickstream_rows, fill_clickstream, open_store, serve
 
-from minidruid.store import Store
+from minidruid.storage.store import Store
 from streams.sink import Account, Batch, Session
 
 BOUND_MS = 300

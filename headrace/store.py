@@ -21,7 +21,7 @@ from minidruid.access import read_token
 from minidruid.app import create_app
 from minidruid.errors import MinidruidError
 from minidruid.settings import Settings as SqlSettings
-from minidruid.store import Store
+from minidruid.storage.store import Store
 from schemas.contract import columns, load_schema
 from startup.atomic_files import keep_private
 from startup.gc_tuning import freeze_gc

@@ -14,8 +14,8 @@ from minidruid.errors import LIMIT, RUNTIME, TIMEOUT, QueryError
 from minidruid.requests import QueryRequest
 from minidruid.results import Answer, Room, hand_out
 from minidruid.settings import Settings
-from minidruid.sql.bounds import TOO_LONG, allowance
 from minidruid.sql.catalog import Catalog
+from minidruid.sql.limits import TOO_LONG, allowance
 from minidruid.sql.queries import Query
 from minidruid.sql.translate import translate
 

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from minidruid.errors import CAPACITY, LIMIT, QueryError
-from minidruid.sql.bounds import MAX_ARRAYS, TOO_LONG, within
+from minidruid.sql.limits import MAX_ARRAYS, TOO_LONG, within
 from minidruid.sql.queries import Query
 from minidruid.sql.types import NATIVE_TYPES, Kind
 

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from minidruid.memory import bytes_of
+from minidruid.sizes import parse_size
 from startup.hosts import ALLOWED_HOSTS, AllowedHosts
 from startup.settings import ServiceSettings
 
@@ -48,4 +48,4 @@ class Settings(ServiceSettings):
     @property
     def memory_bytes(self) -> int:
         """What DuckDB may use, as a number."""
-        return bytes_of(self.memory_limit)
+        return parse_size(self.memory_limit)

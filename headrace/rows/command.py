@@ -11,7 +11,7 @@ from sqlglot import exp
 
 from headrace.errors import CommandError
 from minidruid.errors import QueryError
-from minidruid.sql.dialect import parse
+from minidruid.sql.parser import parse
 
 
 class Row(NamedTuple):

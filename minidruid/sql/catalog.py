@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from minidruid.sql.aggregates import AGGREGATES
-from minidruid.sql.functions import FUNCTIONS
+from minidruid.sql.functions.aggregates import AGGREGATES
+from minidruid.sql.functions.scalar import FUNCTIONS
 from minidruid.sql.types import IN_DUCKDB, JDBC_TYPES, OF_DUCKDB, Kind, quote, text
 
 Columns = Mapping[str, Kind]

@@ -6,14 +6,14 @@ from typing import Any, ClassVar
 from sqlglot import exp
 
 from minidruid.errors import QueryError
-from minidruid.sql import functions, times
-from minidruid.sql.aggregates import AGGREGATES, Call
-from minidruid.sql.bounds import copied
-from minidruid.sql.dialect import place
-from minidruid.sql.functions import FUNCTIONS, cast, json_value
+from minidruid.sql.functions import scalar, times
+from minidruid.sql.functions.aggregates import AGGREGATES, Call
+from minidruid.sql.functions.scalar import FUNCTIONS, cast, json_value
+from minidruid.sql.functions.strings import as_text
+from minidruid.sql.limits import copied
 from minidruid.sql.operators import OperatorWriter, Writers, only
+from minidruid.sql.parser import place
 from minidruid.sql.scope import Scope
-from minidruid.sql.texts import as_text
 from minidruid.sql.types import FAMILIES, Fragment, Kind, null, string
 
 TYPES = {
@@ -44,7 +44,7 @@ class ExpressionWriter(OperatorWriter):
         return kind
 
     def _extract(self, node: exp.Extract, scope: Scope) -> Fragment:
-        return times.part(node.this.name, functions.as_instant(self.write(node.expression, scope)))
+        return times.part(node.this.name, scalar.as_instant(self.write(node.expression, scope)))
 
     def _floor(self, node: exp.Floor | exp.Ceil, scope: Scope) -> Fragment:
         only(node, "this", "to")
@@ -52,7 +52,7 @@ class ExpressionWriter(OperatorWriter):
         value, to = self.write(node.this, scope), node.args.get("to")
         if not to:
             return Fragment(f"{name}({value.text})", value.kind)
-        begin = f"date_trunc('{times.unit(to.name)}', {functions.as_instant(value)})"
+        begin = f"date_trunc('{times.unit(to.name)}', {scalar.as_instant(value)})"
         if name == "floor":
             return Fragment(begin, Kind.TIMESTAMP)
         after = f"{begin} + INTERVAL 1 {times.unit(to.name)}"

@@ -9,13 +9,13 @@ from typing import ClassVar
 from sqlglot import exp
 
 from minidruid.errors import LIMIT, UNSUPPORTED, QueryError
-from minidruid.sql import functions, times
-from minidruid.sql.bounds import MAX_CONDITIONS, MAX_SQL_BYTES, within
 from minidruid.sql.catalog import Catalog
-from minidruid.sql.dialect import place
-from minidruid.sql.functions import cast, divide, unify
+from minidruid.sql.functions import scalar, times
+from minidruid.sql.functions.scalar import cast, divide, unify
+from minidruid.sql.functions.strings import concatenate, like, make_array
+from minidruid.sql.limits import MAX_CONDITIONS, MAX_SQL_BYTES, within
+from minidruid.sql.parser import place
 from minidruid.sql.scope import Scope
-from minidruid.sql.texts import concatenate, like, make_array
 from minidruid.sql.types import INSTANTS, NUMBERS, Fragment, Kind, instant, null, string
 
 Writers = Mapping[type[exp.Expr], Callable[..., Fragment]]
@@ -149,7 +149,7 @@ class OperatorWriter:
     def _instant(self, value: Fragment) -> str:
         if value.literal is not None and times.parse_instant(value.literal) is None:
             raise QueryError(f"Illegal TIMESTAMP constant [{value.literal}]")
-        return functions.as_instant(value)
+        return scalar.as_instant(value)
 
     def _number(self, value: Fragment) -> str:
         return cast(value, Kind.DOUBLE).text if value.kind is Kind.VARCHAR else value.text

@@ -10,11 +10,11 @@ from sqlglot import exp
 
 from minidruid.errors import UNSUPPORTED, QueryError
 from minidruid.sql import ordering
-from minidruid.sql.bounds import MAX_GROUPING_SETS, MAX_ITEMS, MAX_SOURCES, within
 from minidruid.sql.catalog import SYSTEM_COLUMNS, Catalog, Columns
-from minidruid.sql.dialect import place
 from minidruid.sql.expressions import ExpressionWriter, direction
+from minidruid.sql.limits import MAX_GROUPING_SETS, MAX_ITEMS, MAX_SOURCES, within
 from minidruid.sql.operators import only
+from minidruid.sql.parser import place
 from minidruid.sql.scope import Scope, Source
 from minidruid.sql.types import Fragment, Kind, quote
 

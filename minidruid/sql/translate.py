@@ -9,10 +9,10 @@ from typing import Any
 from sqlglot import exp
 
 from minidruid.errors import LIMIT, QueryError
-from minidruid.sql import times
-from minidruid.sql.bounds import MAX_SQL_BYTES, ROW_TEXT_BYTES, settle
 from minidruid.sql.catalog import Catalog
-from minidruid.sql.dialect import EXPLAIN, parse
+from minidruid.sql.functions import times
+from minidruid.sql.limits import MAX_SQL_BYTES, ROW_TEXT_BYTES, settle
+from minidruid.sql.parser import EXPLAIN, parse
 from minidruid.sql.queries import Query, QueryWriter
 from minidruid.sql.types import Fragment, Kind, instant, null, string, text
 

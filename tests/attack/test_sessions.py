@@ -10,7 +10,7 @@ from support.minidruid.tables import open_store
 from support.streams.in_memory import NOON, Converting, a_message, a_record
 from support.streams.reference import MINUTE
 
-from minidruid.store import Store
+from minidruid.storage.store import Store
 from streams.sink import Account, Batch, Session
 from topics.topic import Message
 

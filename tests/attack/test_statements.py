@@ -18,7 +18,7 @@ from support.headrace.store_process import a_store, count
 from support.minidruid.tables import RunningMinidruid, clickstream_rows, fill_clickstream, open_store, serve
 from support.waiting import wait_until
 
-from minidruid import writer
+from minidruid.storage import writer
 from streams.sink import Batch
 
 MAX_STORE_MB = 2 * 256 + 150

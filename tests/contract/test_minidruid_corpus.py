@@ -10,7 +10,7 @@ from support.minidruid.tables import ask, engine_over, open_store, write_events
 
 from minidruid.engine import Engine
 from minidruid.errors import QueryError
-from minidruid.store import Store
+from minidruid.storage.store import Store
 from streams.sink import Account, Session
 
 HERE = Path(__file__).parent

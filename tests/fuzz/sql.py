@@ -22,9 +22,9 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).res
 
 from support.minidruid.tables import fill_clickstream, open_store, serve
 
-from minidruid.sql.aggregates import AGGREGATES
-from minidruid.sql.functions import FUNCTIONS
-from minidruid.sql.times import UNITS
+from minidruid.sql.functions.aggregates import AGGREGATES
+from minidruid.sql.functions.scalar import FUNCTIONS
+from minidruid.sql.functions.times import UNITS
 
 ROWS = 3000
 TIMEOUT_SECONDS, MAX_SECONDS = 0.5, 5  # as a statement asks for, and until its answer on a machine that does other things

@@ -21,7 +21,7 @@ import resource, signal, sys
 from pathlib import Path
 from startup.logs import configure
 from support.minidruid.tables import an_event, clickstream_rows, open_store
-from minidruid import seen_keys
+from minidruid.storage import seen_keys
 from minidruid.errors import StoreFailed
 from streams.sink import Account, Batch
 

@@ -18,8 +18,8 @@ from minidruid.app import create_app, utc_now
 from minidruid.engine import Engine, Running
 from minidruid.requests import read_request
 from minidruid.settings import Settings
-from minidruid.store import Store
-from minidruid.tables import arrow_table
+from minidruid.storage.store import Store
+from minidruid.storage.tables import arrow_table
 from schemas.contract import columns, load_schema
 from streams.sink import Account, Batch, Row, Session, StoredEvent
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from minidruid.store import Store
+from minidruid.storage.store import Store
 from schemas.contract import columns, load_schema
 from streams.build import build_worker
 from streams.settings import Settings

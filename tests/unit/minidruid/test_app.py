@@ -17,7 +17,7 @@ from minidruid.app import create_app, utc_now
 from minidruid.engine import Running, refusal_of
 from minidruid.errors import QueryError
 from minidruid.settings import Settings
-from minidruid.store import Store
+from minidruid.storage.store import Store
 from streams.sink import Account, Batch, Session
 
 TWO = 'SELECT "__time", country, load_time FROM events WHERE country = \'Japan\' ORDER BY "__time" LIMIT 2'

@@ -6,11 +6,11 @@ from support.minidruid.tables import ask
 
 from minidruid.engine import Engine
 from minidruid.errors import CAPACITY, LIMIT, QueryError
-from minidruid.memory import bytes_of
 from minidruid.results import SMALL_ANSWER_BYTES, Room
-from minidruid.sql.bounds import ROW_TEXT_BYTES, allowance
-from minidruid.sql.patterns import regex_size
-from minidruid.sql.times import strftime
+from minidruid.sizes import parse_size
+from minidruid.sql.functions.patterns import regex_size
+from minidruid.sql.functions.times import strftime
+from minidruid.sql.limits import ROW_TEXT_BYTES, allowance
 
 __all__ = ["engine"]  # the fixture
 
@@ -140,11 +140,11 @@ def test_the_size_of_a_pattern_counts_repetitions_written_out(pattern: str, size
 
 
 def test_the_allowance_follows_the_memory_limit() -> None:
-    assert allowance(bytes_of("256MB")) == ROW_TEXT_BYTES
-    assert allowance(bytes_of("1.5 GiB")) == 98_304
+    assert allowance(parse_size("256MB")) == ROW_TEXT_BYTES
+    assert allowance(parse_size("1.5 GiB")) == 98_304
     assert (allowance(0), allowance(10**12)) == (1024, 1 << 20)
     with pytest.raises(ValueError, match="not a valid size"):
-        bytes_of("much")
+        parse_size("much")
 
 
 def test_answers_share_their_room_and_give_it_back() -> None:

@@ -6,8 +6,8 @@ import duckdb
 import psutil
 import pytest
 
-from minidruid.memory import ROOM_BYTES, Lowest, MemoryGuard
-from minidruid.readers import Readers
+from minidruid.storage.memory import ROOM_BYTES, Lowest, MemoryGuard
+from minidruid.storage.readers import Readers
 
 MEMORY_BYTES = 60_000_000
 MAX_QUERY_BYTES = MEMORY_BYTES * 3 // 4

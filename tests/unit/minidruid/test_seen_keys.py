@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minidruid import seen_keys
-from minidruid.bloom import BITS_PER_KEY, add, fold, matches, select_filter
-from minidruid.readers import Readers
-from minidruid.seen_keys import SeenKeys, split
-from minidruid.tables import EVENT_FILTERS, EVENT_RUNS, EVENTS
-from minidruid.writer import Writer
+from minidruid.storage import seen_keys
+from minidruid.storage.bloom import BITS_PER_KEY, add, fold, matches, select_filter
+from minidruid.storage.readers import Readers
+from minidruid.storage.seen_keys import SeenKeys, split
+from minidruid.storage.tables import EVENT_FILTERS, EVENT_RUNS, EVENTS
+from minidruid.storage.writer import Writer
 
 RUN = 8
 

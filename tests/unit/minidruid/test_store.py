@@ -10,7 +10,7 @@ import pytest
 from support.minidruid.tables import an_event, clickstream_rows, open_store
 
 from minidruid.errors import StoreError
-from minidruid.store import LETTERS_KEPT_MS, Store
+from minidruid.storage.store import LETTERS_KEPT_MS, Store
 from schemas.contract import Column, columns, load_schema
 from streams.dead_letters import NEVER_REPLAYED
 from streams.sink import Account, Batch, Choice, DeadLetter, Session, Sink, StoredEvent
@@ -318,7 +318,7 @@ def test_a_session_goes_with_the_last_of_its_rows(store: Store[Session, Account]
 
 def test_of_a_deletion_that_fails_nothing_is_done(store: Store[Session, Account], monkeypatch: pytest.MonkeyPatch) -> None:
     rows_of(store, ("shop", "a"))
-    monkeypatch.setattr("minidruid.store.SESSIONS_WITHOUT_ROWS", "SELECT * FROM nowhere")
+    monkeypatch.setattr("minidruid.storage.store.SESSIONS_WITHOUT_ROWS", "SELECT * FROM nowhere")
     store.commit(Batch(TOPIC, 2, sessions=[a_session()]))
     rows_of(store, ("shop", "b"), party_id="p1", session_id="s1")
     with pytest.raises(duckdb.CatalogException):

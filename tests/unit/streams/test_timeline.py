@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.streams.in_memory import SCHEMA, MemorySink, a_record
 
-from minidruid.store import Store
+from minidruid.storage.store import Store
 from schemas.contract import columns
 from streams.kafka.partition import PartitionMemory
 from streams.sessions.assignment import find_session, go_on

@@ -1,31 +1,19 @@
 """The memory that queries may take, of the store and of the process."""
 
 import math
-import re
 import threading
 import time
 
 import duckdb
 import psutil
 
-from minidruid.readers import Readers
+from minidruid.storage.readers import Readers
 
 LOOK_SECONDS = 0.025
 LOWEST_SECONDS = 60.0
 ROOM_BYTES = 100_000_000  # of the process beside twice DuckDB's limit
 IN_USE = """SELECT coalesce(sum(memory_usage_bytes) FILTER (WHERE tag = 'ALLOCATOR'), 0), coalesce(sum(temporary_storage_bytes), 0)
 FROM duckdb_memory()"""
-
-_UNITS = {"MB": 10**6, "GB": 10**9, "MiB": 2**20, "GiB": 2**30}
-_SIZE = re.compile(rf"(\d+(?:\.\d+)?)\s*({'|'.join(_UNITS)})")
-
-
-def bytes_of(size: str) -> int:
-    """Return a size such as 256MB as a number of bytes; raises ValueError if it is not valid."""
-    found = _SIZE.fullmatch(size)
-    if not found:
-        raise ValueError(f"[{size}] is not a valid size: a number and {', '.join(_UNITS)} are expected.")
-    return int(float(found[1]) * _UNITS[found[2]])
 
 
 class Lowest:

@@ -12,12 +12,13 @@ import duckdb
 import pyarrow as pa
 
 from minidruid.errors import StoreError, StoreFailed, first_line
-from minidruid.memory import MemoryGuard, bytes_of
-from minidruid.protocols import BatchProtocol, ChoiceProtocol, ColumnProtocol
-from minidruid.readers import Readers
-from minidruid.seen_keys import SeenKeys, split
+from minidruid.sizes import parse_size
 from minidruid.sql.types import quote
-from minidruid.tables import (
+from minidruid.storage.memory import MemoryGuard
+from minidruid.storage.protocols import BatchProtocol, ChoiceProtocol, ColumnProtocol
+from minidruid.storage.readers import Readers
+from minidruid.storage.seen_keys import SeenKeys, split
+from minidruid.storage.tables import (
     DEAD_LETTERS,
     EVENTS,
     LEDGER,
@@ -35,7 +36,7 @@ from minidruid.tables import (
     delete_sessions,
     hash_of,
 )
-from minidruid.writer import Writer
+from minidruid.storage.writer import Writer
 from startup.atomic_files import close_file
 from topics.accounts import COUNTS
 from topics.ledger import MINUTE_MS
@@ -145,7 +146,7 @@ class Store(Generic[SessionT, AccountT]):
         allowed = f"allowed_configs = [{', '.join(map(repr, OPEN_SETTINGS))}]"
         for setting in ("TimeZone = 'UTC'", "python_enable_replacements = false", allowed, "lock_configuration = true"):
             database.execute(f"SET GLOBAL {setting}")
-        return cls(database, path, bytes_of(memory_limit), wanted, session, account, never_replayed)
+        return cls(database, path, parse_size(memory_limit), wanted, session, account, never_replayed)
 
     def close(self) -> None:
         """Write what is in the log to the file and let go of it."""

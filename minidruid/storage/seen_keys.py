@@ -14,9 +14,9 @@ from typing import Any
 import duckdb
 import structlog
 
-from minidruid.bloom import BITS_PER_KEY, EVERYTHING, add, fold, matches, select_filter
-from minidruid.tables import EVENT_FILTERS
-from minidruid.writer import Writer
+from minidruid.storage.bloom import BITS_PER_KEY, EVERYTHING, add, fold, matches, select_filter
+from minidruid.storage.tables import EVENT_FILTERS
+from minidruid.storage.writer import Writer
 
 RUN_KEYS = 1 << 22  # sorted in 0.8 s and 100 MB
 FILTER_BYTES = RUN_KEYS * BITS_PER_KEY // 8

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from minidruid.errors import UNSUPPORTED, QueryError
-from minidruid.sql.bounds import guarded
-from minidruid.sql.functions import cast
-from minidruid.sql.texts import Arguments, array_bytes, as_text, constant_number, no_array
+from minidruid.sql.functions.scalar import cast
+from minidruid.sql.functions.strings import Arguments, array_bytes, as_text, constant_number, no_array
+from minidruid.sql.limits import guarded
 from minidruid.sql.types import NUMBERS, Fragment, Kind
 
 

@@ -4,9 +4,9 @@ import re
 from collections.abc import Sequence
 
 from minidruid.errors import LIMIT, UNSUPPORTED, QueryError
-from minidruid.sql import bounds
-from minidruid.sql.bounds import copied, first_within, guarded, guarded_argument, guarded_match
-from minidruid.sql.patterns import checked, like_size, regex_size
+from minidruid.sql import limits
+from minidruid.sql.functions.patterns import checked, like_size, regex_size
+from minidruid.sql.limits import copied, first_within, guarded, guarded_argument, guarded_match
 from minidruid.sql.types import Fragment, Kind, string, text
 
 Arguments = Sequence[Fragment]
@@ -52,7 +52,7 @@ def as_text(value: Fragment) -> str:
 def is_text(argument: Fragment) -> None:
     """Raise if a value is of a kind that no text function of Druid takes."""
     if argument.kind in (Kind.JSON, Kind.ARRAY, Kind.INTERVAL):
-        raise QueryError(f"A text is expected, [{bounds.shown(argument.text)}] is {argument.kind}.")
+        raise QueryError(f"A text is expected, [{limits.shown(argument.text)}] is {argument.kind}.")
 
 
 def no_array(argument: Fragment) -> None:
@@ -69,15 +69,15 @@ def _known_bytes(value: Fragment) -> int | None:
 def _is_small(values: Arguments) -> bool:
     """Whether the texts of values are never long together."""
     known = [_known_bytes(value) for value in values]
-    return None not in known and sum(filter(None, known)) <= bounds.SMALL_BYTES
+    return None not in known and sum(filter(None, known)) <= limits.SMALL_BYTES
 
 
 def _literal_count(argument: Fragment, function: str) -> int | None:
-    """Return a length that the statement spells out; raises QueryError if it is beyond all bounds."""
+    """Return a length that the statement spells out; raises QueryError if it is beyond all limits."""
     if argument.literal is None or not re.fullmatch(r"-?[0-9]+", argument.literal):
         return None
-    if len(argument.literal.lstrip("-")) > MAX_DIGITS or int(argument.literal) > bounds.MAX_LITERAL_BYTES:
-        raise QueryError(f"{function}: {argument.literal[:40]} is too many, at most {bounds.MAX_LITERAL_BYTES} are allowed.", LIMIT)
+    if len(argument.literal.lstrip("-")) > MAX_DIGITS or int(argument.literal) > limits.MAX_LITERAL_BYTES:
+        raise QueryError(f"{function}: {argument.literal[:40]} is too many, at most {limits.MAX_LITERAL_BYTES} are allowed.", LIMIT)
     return int(argument.literal)
 
 
@@ -100,7 +100,7 @@ def repeat(arguments: Arguments) -> Fragment:
     count = _literal_count(times, "REPEAT")
     known = _known_bytes(value)
     argument = times.text
-    if count is None or known is None or count * known > bounds.SMALL_BYTES:
+    if count is None or known is None or count * known > limits.SMALL_BYTES:
         argument = guarded_argument(f"strlen({as_text(value)}) * CAST({times.text} AS DOUBLE)", times.text)
     return Fragment(f"repeat({as_text(value)}, {argument})", Kind.VARCHAR)
 
@@ -112,7 +112,7 @@ def pad(name: str, arguments: Arguments) -> Fragment:
     filler = arguments[2].text if len(arguments) > 2 else "' '"
     count = _literal_count(length, name)
     argument = length.text
-    if count is None or 4 * count > bounds.SMALL_BYTES:
+    if count is None or 4 * count > limits.SMALL_BYTES:
         argument = guarded_argument(f"4 * CAST({length.text} AS DOUBLE)", length.text)
     return Fragment(f"{name.lower()}({as_text(value)}, {argument}, {filler})", Kind.VARCHAR)
 
@@ -144,7 +144,7 @@ def format_text(arguments: Arguments) -> Fragment:
     written = f"printf({', '.join(argument.text for argument in arguments)})"
     texts = [value for value in values if value.kind is Kind.VARCHAR]
     fixed = len(pattern.encode()) + widths + len(parts) * _FORMATTED_NUMBER_BYTES
-    if not texts and fixed <= bounds.SMALL_BYTES:
+    if not texts and fixed <= limits.SMALL_BYTES:
         return Fragment(written, Kind.VARCHAR)
     longest = " + ".join([*(f"strlen({value.text})" for value in texts), "0"])
     return Fragment(guarded(f"{fixed} + {max(1, len(parts))} * ({longest})", written), Kind.VARCHAR)
@@ -222,7 +222,7 @@ def join(arguments: Arguments) -> Fragment:
     """Write the values of an array as one text."""
     values, separator = arguments
     if values.kind is not Kind.ARRAY:
-        raise QueryError(f"ARRAY_TO_STRING: an array is expected, [{bounds.shown(values.text)}] is {values.kind}.")
+        raise QueryError(f"ARRAY_TO_STRING: an array is expected, [{limits.shown(values.text)}] is {values.kind}.")
     between = len(constant(separator, "ARRAY_TO_STRING").encode())
     if between > MAX_SEPARATOR_BYTES:  # DuckDB computes constants before it looks at the guard
         raise QueryError(f"ARRAY_TO_STRING: the separator has {between} bytes, at most {MAX_SEPARATOR_BYTES} are allowed.", LIMIT)
@@ -242,6 +242,6 @@ def to_json(arguments: Arguments) -> Fragment:
     if value.kind is Kind.ARRAY:
         return Fragment(guarded(f"6 * {array_bytes(value.text)}", written), Kind.VARCHAR)
     known = _known_bytes(value)
-    if known is not None and known <= bounds.SMALL_BYTES:
+    if known is not None and known <= limits.SMALL_BYTES:
         return Fragment(written, Kind.VARCHAR)
     return Fragment(guarded(f"{1 if value.kind is Kind.JSON else 6} * strlen({as_text(value)}) + 2", written), Kind.VARCHAR)

@@ -14,7 +14,7 @@ from typing import TypeVar
 import duckdb
 
 from minidruid.errors import StoreFailed, first_line
-from minidruid.readers import Readers
+from minidruid.storage.readers import Readers
 
 # Of the log. At DuckDB's own 16MB the checkpoints took 7 % of the converter's time; to read 64MB after a kill takes half a second.
 CHECKPOINT_BYTES = 64_000_000

@@ -4,11 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from minidruid.errors import RUNTIME, QueryError
-from minidruid.sql import texts as making
-from minidruid.sql import times
-from minidruid.sql.bounds import copied
-from minidruid.sql.paths import json_path
-from minidruid.sql.texts import Arguments, as_text, constant, is_text
+from minidruid.sql.functions import strings, times
+from minidruid.sql.functions.json_paths import json_path
+from minidruid.sql.functions.strings import Arguments, as_text, constant, is_text
+from minidruid.sql.limits import copied
 from minidruid.sql.types import INSTANTS, NUMBERS, Fragment, Kind, instant, null, string, text
 
 
@@ -288,17 +287,17 @@ FUNCTIONS: Mapping[str, Function] = {
     "NULLIF": Function(2, 2, _of_one_kind("NULLIF")),
     "GREATEST": Function(1, 50, _of_one_kind("greatest")),
     "LEAST": Function(1, 50, _of_one_kind("least")),
-    "CONCAT": Function(1, 50, making.concatenate),
-    "TEXTCAT": Function(2, 2, making.concatenate),
+    "CONCAT": Function(1, 50, strings.concatenate),
+    "TEXTCAT": Function(2, 2, strings.concatenate),
     "LOWER": _folded("LOWER", str.lower),
     "UPPER": _folded("UPPER", str.upper),
     "REVERSE": _texts("reverse({0})", least=1),
-    "REPEAT": Function(2, 2, making.repeat),
-    "REPLACE": Function(3, 3, making.replace),
+    "REPEAT": Function(2, 2, strings.repeat),
+    "REPLACE": Function(3, 3, strings.replace),
     "LEFT": _texts("left({0}, {1})", least=2),
     "RIGHT": _texts("right({0}, {1})", least=2),
-    "LPAD": Function(2, 3, lambda arguments: making.pad("LPAD", arguments)),
-    "RPAD": Function(2, 3, lambda arguments: making.pad("RPAD", arguments)),
+    "LPAD": Function(2, 3, lambda arguments: strings.pad("LPAD", arguments)),
+    "RPAD": Function(2, 3, lambda arguments: strings.pad("RPAD", arguments)),
     "SUBSTR": _optional("substring({0}, {1})", "substring({0}, {1}, {2})", Kind.VARCHAR, 2),
     "BTRIM": _optional("trim({0})", "trim({0}, {1})", Kind.VARCHAR, 1),
     "LTRIM": _optional("ltrim({0})", "ltrim({0}, {1})", Kind.VARCHAR, 1),
@@ -307,10 +306,10 @@ FUNCTIONS: Mapping[str, Function] = {
     "STRPOS": _texts("strpos({0}, {1})", Kind.BIGINT, least=2, texts=2),
     "CONTAINS_STRING": _texts("contains({0}, {1})", Kind.BOOLEAN, least=2, texts=2),
     "ICONTAINS_STRING": _texts("contains(lower({0}), lower({1}))", Kind.BOOLEAN, least=2, texts=2),
-    "REGEXP_LIKE": Function(2, 2, making.regexp_like),
-    "REGEXP_REPLACE": Function(3, 3, making.regexp_replace),
-    "REGEXP_EXTRACT": Function(2, 3, making.regexp_extract),
-    "STRING_FORMAT": Function(1, 20, making.format_text),
+    "REGEXP_LIKE": Function(2, 2, strings.regexp_like),
+    "REGEXP_REPLACE": Function(3, 3, strings.regexp_replace),
+    "REGEXP_EXTRACT": Function(2, 3, strings.regexp_extract),
+    "STRING_FORMAT": Function(1, 20, strings.format_text),
     "DECODE_BASE64_UTF8": _texts("decode(from_base64({0}))", least=1),
     "PARSE_LONG": Function(1, 1, lambda arguments: cast(arguments[0], Kind.BIGINT)),
     "TIME_FLOOR": Function(2, 4, _time_floor),
@@ -329,9 +328,9 @@ FUNCTIONS: Mapping[str, Function] = {
     "JSON_KEYS": Function(2, 2, _json_keys),
     "PARSE_JSON": template(copied("CAST({0} AS JSON)"), Kind.JSON, least=1),
     "TRY_PARSE_JSON": template(copied("TRY_CAST({0} AS JSON)"), Kind.JSON, least=1),
-    "TO_JSON_STRING": Function(1, 1, making.to_json),
-    "STRING_TO_ARRAY": Function(2, 2, making.split),
-    "ARRAY_TO_STRING": Function(2, 2, making.join),
+    "TO_JSON_STRING": Function(1, 1, strings.to_json),
+    "STRING_TO_ARRAY": Function(2, 2, strings.split),
+    "ARRAY_TO_STRING": Function(2, 2, strings.join),
     "ARRAY_LENGTH": template("len({0})", Kind.BIGINT, least=1),
     "ARRAY_CONTAINS": template("list_contains({0}, {1})", Kind.BOOLEAN, least=2),
 }

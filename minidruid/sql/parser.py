@@ -11,7 +11,7 @@ from sqlglot.parsers.druid import DruidParser
 from sqlglot.tokenizer_core import TokenType
 
 from minidruid.errors import QueryError
-from minidruid.sql.bounds import MAX_TOKENS, within
+from minidruid.sql.limits import MAX_TOKENS, within
 
 # Functions with a syntax of their own; all others are read as name and arguments.
 WITH_OWN_SYNTAX = ("CAST", "CEIL", "EXTRACT", "FLOOR", "JSON_VALUE", "POSITION", "SUBSTRING", "TRIM", "TRY_CAST")

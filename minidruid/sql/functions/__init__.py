@@ -1,0 +1,1 @@
+"""Druid's functions as DuckDB SQL: an allow-list of scalar functions and one of aggregates."""
