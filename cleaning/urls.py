@@ -30,7 +30,7 @@ _SESSION = re.compile(
 _is_plain = re.compile("[A-Za-z0-9/._~+-]*").fullmatch
 
 
-class AddressRules:
+class UrlRules:
     """Cleans addresses on the web by one list of query parameters that may stay; knows what else is masked."""
 
     def __init__(self, allowed: Iterable[str] = (), *, mask_titles: bool = True, mask_parameters: bool = True) -> None:

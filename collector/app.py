@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from cleaning.urls import AddressRules
+from cleaning.urls import UrlRules
 from collector.encoders.loader import load
 from collector.endpoints.divolte_json import max_body_bytes
 from collector.endpoints.internal import Internal
@@ -89,7 +89,7 @@ def load_encoders(settings: Settings, sources: Sequence[Source]) -> Encoders:
             wanted[Use(source.name, kind)] = own
             if source.copy_to:
                 wanted[Use(source.name, kind, is_copy=True)] = (source.copy_to.mapping_file, source.copy_to.schema_file, source.is_strict)
-    rules = AddressRules(settings.query_parameters, mask_titles=settings.mask_titles, mask_parameters=settings.mask_parameters)
+    rules = UrlRules(settings.query_parameters, mask_titles=settings.mask_titles, mask_parameters=settings.mask_parameters)
     find_place = place_finder(settings.places) if settings.places else None
     encoders = Encoders()
     faults: dict[str, None] = {}

@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from cleaning.urls import AddressRules
+from cleaning.urls import UrlRules
 from collector.divolte.json_event import milliseconds
 from collector.divolte.query import read_query
 from collector.encoders.loader import load, read_plan, read_schema
@@ -58,7 +58,7 @@ def try_events(mapping: Path, schema: Path, events: Path, kind: str = "tracker")
 
 def _source(mapping: Path, schema: Path, kind: str) -> EventSource:
     source = Source.model_validate({"name": NAME, "site": NAME, "kind": kind, "event_path": "/"})
-    encoders = {Use(NAME, one): load(mapping, schema, AddressRules(), kind=one) for one in kinds_of(source)}
+    encoders = {Use(NAME, one): load(mapping, schema, UrlRules(), kind=one) for one in kinds_of(source)}
     if kind == "tracker":
         pipeline = Pipeline(encoders[Use(NAME, kind)], lambda _: b"", source=NAME, is_trusted=True, cut_address=cut_text)
         return TrackerSource(NAME, pipeline)

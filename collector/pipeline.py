@@ -19,7 +19,7 @@ from collector.events.event import LATEST, Batch, Event, Rejection, RejectReason
 from collector.events.identifiers import PLAIN, IdentifierRules, is_identifier, is_site
 from collector.requests.client import Sender
 from collector.requests.http_types import CLOSE, JSON, Answer, Outcome
-from mapping.avro import Remembered
+from mapping.avro import BoundedCache
 from mapping.compilation.compiler import Encoder
 from mapping.operations.headers import AnonymousHeaders
 from topics.topic import Kind, Message
@@ -91,7 +91,7 @@ class Pipeline:
         self._memory, self._drops_duplicates = memory, drops_duplicates
         self._mask_parameters = mask_parameters
         self._reader = BodyReader(is_trusted=is_trusted)
-        self._keys = Remembered[Likeness, bytes](partition_key)
+        self._keys = BoundedCache[Likeness, bytes](partition_key)
         self._texts = _TRUSTED_TEXTS if is_trusted else _TEXTS
 
     def take(self, body: bytes, received_at: int, sender: Sender) -> Outcome:
@@ -224,7 +224,7 @@ class Pipeline:
 
     def _key(self, likeness: Likeness) -> bytes:
         """Give the partition key of events without a party."""
-        return self._keys.known.get(likeness) or self._keys.make(likeness)
+        return self._keys.entries.get(likeness) or self._keys.compute(likeness)
 
 
 def _outcome(messages: list[Message], results: list[str], taken: int, unknown_keys: int, copies: list[Message]) -> Outcome:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
-from mapping.compilation.specialization import fitted
+from mapping.compilation.specialization import specialize
 from mapping.compilation.targets import Target, targets
 from mapping.dsl.expressions import Expression, Type
 from mapping.dsl.statements import Plan, Statement, assignments, has_jumps
@@ -45,7 +45,7 @@ def _assignment_faults(plan: Plan, fields: Mapping[str, Target]) -> Iterator[tup
 
 
 def _unset_faults(plan: Plan, fields: Mapping[str, Target], kind: str) -> Iterator[tuple[int, str]]:
-    always = _set_by(fitted(plan.statements, kind))
+    always = _set_by(specialize(plan.statements, kind))
     rules = {assign.field: assign for assign, _ in assignments(plan.statements)}
     for name, assign in rules.items():
         if _must_be_set(name, plan, fields) and name not in always and fields[name].fits(assign.value):

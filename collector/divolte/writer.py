@@ -9,7 +9,7 @@ from collector.events.event import Rejection, RejectReason
 from collector.pipeline import SKEW_MS, Likeness, PartitionKey
 from collector.requests.client import Sender
 from collector.sources import Source
-from mapping.avro import Remembered
+from mapping.avro import BoundedCache
 from mapping.compilation.compiler import Encoder
 from topics.topic import Kind, Message
 
@@ -34,7 +34,7 @@ class EventWriter:
         self._encode_copy: Encoder | None = encode_copy
         self._name, self._site = source.name, source.site
         self._drops_corrupted, self._drops_duplicates = source.drop_corrupted, source.drop_duplicates
-        self._keys = Remembered[Likeness, bytes](partition_key)
+        self._keys = BoundedCache[Likeness, bytes](partition_key)
         self._memory = memory
 
     def write(
@@ -103,4 +103,4 @@ class EventWriter:
 
     def _key(self, sender: Sender) -> bytes:
         likeness = (self._site, sender.address, sender.user_agent)
-        return self._keys.known.get(likeness) or self._keys.make(likeness)
+        return self._keys.entries.get(likeness) or self._keys.compute(likeness)

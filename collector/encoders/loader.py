@@ -11,12 +11,12 @@ import structlog
 
 import mapping as language
 import schemas
-from cleaning.urls import AddressRules
+from cleaning.urls import UrlRules
 from collector.encoders.samples import verify
 from collector.errors import MappingError
 from mapping import checks
 from mapping.compilation.compiler import Encoder, Report, compile_mapping
-from mapping.compilation.specialization import fitted
+from mapping.compilation.specialization import specialize
 from mapping.dsl.expressions import operations_of
 from mapping.dsl.statements import Plan, assignments
 from mapping.evaluation import evaluate
@@ -59,7 +59,7 @@ def read_schema(path: Path) -> dict[str, Any]:
 def load(
     mapping: Path,
     schema_path: Path,
-    rules: AddressRules,
+    rules: UrlRules,
     *,
     kind: str = "tracker",
     is_strict: bool = False,
@@ -74,7 +74,7 @@ def load(
 def load_plan(
     plan: Plan,
     schema: Mapping[str, Any],
-    rules: AddressRules,
+    rules: UrlRules,
     *,
     kind: str = "tracker",
     is_strict: bool = False,
@@ -93,5 +93,5 @@ def load_plan(
 
 
 def _asks_for_places(plan: Plan, kind: str) -> bool:
-    found = assignments(fitted(plan.statements, kind))
+    found = assignments(specialize(plan.statements, kind))
     return any("place" in operations_of(one) for assign, conditions in found for one in (assign.value, *conditions))

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, TypeAlias
 
 from mapping import avro
-from mapping.compilation.specialization import fitted, resolved
+from mapping.compilation.specialization import specialize, specialize_expression
 from mapping.compilation.targets import WHOLE, Target, targets
 from mapping.dsl.expressions import ANSWERS_ABSENT, Call, Expression, Input, Literal, expressions_in, inputs_of, operations_of
 from mapping.dsl.inputs import ARGUMENTS, FACTS, Fact
@@ -135,7 +135,7 @@ class Compiler:
     def __init__(self, plan: Plan, schema: Mapping[str, Any], kind: str, *, is_strict: bool) -> None:
         self._kind, self._facts = kind, FACTS[kind]
         self._has_ranges = not is_strict or kind == "tracker"  # Divolte's forms have none, to the letter
-        self._statements = fitted(plan.statements, kind)
+        self._statements = specialize(plan.statements, kind)
         self.targets = list(targets(schema, is_strict=is_strict))
         self._by_name = {target.name: target for target in self.targets}
         self._assigned = {assign.field for assign, _ in assignments(self._statements)}
@@ -297,7 +297,7 @@ class Compiler:
         """Return the value of a rule, converted to the type of its field."""
         has_text = "parameters_text" in self._facts
         value = self._by_name[assign.field].converted(assign.value, has_parameters_text=has_text, has_ranges=self._has_ranges)
-        return resolved(value, self._kind)
+        return specialize_expression(value, self._kind)
 
     def _assign(self, code: Code, assign: Assign) -> None:
         target = self._by_name[assign.field]
@@ -353,16 +353,16 @@ def compile_mapping(
     exec(compile(source, f"<generated from {plan.name}>", "exec"), namespace)  # noqa: S102 - the source is ours, from the operator's own mapping
     for name in compiler.repeated_texts():
         make = namespace[f"make_{name}"]
-        remembered = avro.Remembered[Any, Any](make)
-        namespace[f"known_{name}"] = remembered.known.get
-        namespace[f"new_{name}"] = partial(_made, make, remembered) if compiler.may_be_implausible(name) else remembered.make
+        cache = avro.BoundedCache[Any, Any](make)
+        namespace[f"known_{name}"] = cache.entries.get
+        namespace[f"new_{name}"] = partial(_compute, make, cache) if compiler.may_be_implausible(name) else cache.compute
     encode: Encoder = namespace["encode"]
     return encode
 
 
-def _made(make: Callable[[Any], Any], remembered: avro.Remembered[Any, Any], text: Any) -> tuple[Any, Sequence[str]]:
-    """Make what follows from a text, and name the fields that were out of their range; remember it if there are none."""
-    made, implausible = make(text)
+def _compute(function: Callable[[Any], Any], cache: avro.BoundedCache[Any, Any], text: Any) -> tuple[Any, Sequence[str]]:
+    """Return the result of a text and the fields whose numbers were out of range; cache the result if there are none."""
+    result, implausible = function(text)
     if not implausible:
-        remembered.remember(text, made)
-    return made, implausible
+        cache.store(text, result)
+    return result, implausible

@@ -9,37 +9,37 @@ from mapping.dsl.statements import Assign, Section, Statement, When
 _NEEDS_ALL = frozenset({"and", "or"})
 
 
-def fitted(statements: list[Statement], kind: str) -> list[Statement]:
+def specialize(statements: list[Statement], kind: str) -> list[Statement]:
     """Give what the statements come to for events of this kind."""
-    return list(_fitted(statements, kind))
+    return list(_specialize(statements, kind))
 
 
-def _fitted(statements: list[Statement], kind: str) -> Iterator[Statement]:
+def _specialize(statements: list[Statement], kind: str) -> Iterator[Statement]:
     for statement in statements:
         if isinstance(statement, Assign):
-            value = resolved(statement.value, kind)
+            value = specialize_expression(statement.value, kind)
             if not _is_absent(value):
                 yield Assign(statement.line, value, statement.field)
         elif isinstance(statement, When):
-            condition = resolved(statement.condition, kind)
+            condition = specialize_expression(statement.condition, kind)
             if not isinstance(condition, Literal):
-                yield When(statement.line, condition, fitted(statement.body, kind))
+                yield When(statement.line, condition, specialize(statement.body, kind))
             elif condition.value:
-                yield from _fitted(statement.body, kind)
+                yield from _specialize(statement.body, kind)
         elif isinstance(statement, Section):
-            yield Section(statement.line, fitted(statement.body, kind))
+            yield Section(statement.line, specialize(statement.body, kind))
         else:
             yield statement
 
 
-def resolved(expression: Expression, kind: str) -> Expression:
+def specialize_expression(expression: Expression, kind: str) -> Expression:
     """Give an expression with each input marked as this kind of source has it: always, at times, or never."""
     if isinstance(expression, Input):
         fact = FACTS[kind].get(expression.name)
         return Literal(None, expression.type) if fact is None else Input(expression.name, expression.type, fact.is_always)
     if isinstance(expression, Literal):
         return expression
-    arguments = tuple(resolved(one, kind) if isinstance(one, Input | Literal | Call) else one for one in expression.arguments)
+    arguments = tuple(specialize_expression(one, kind) if isinstance(one, Input | Literal | Call) else one for one in expression.arguments)
     return _simplified(Call(expression.operation, arguments, expression.type))
 
 

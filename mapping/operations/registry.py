@@ -8,7 +8,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from cleaning.emails import mask, masked_json, may_hold
-from cleaning.urls import AddressRules
+from cleaning.urls import UrlRules
 from mapping.operations import digests, headers, mincode, paths, patterns, scalars, uris
 from mapping.operations.base36 import INT32, number36
 from mapping.operations.nulls import NULL
@@ -126,7 +126,7 @@ _SAME_IN_BOTH: Final[Functions] = MappingProxyType(
 )
 
 
-def functions(rules: AddressRules, *, is_strict: bool = False, find_place: FindPlace | None = None) -> Functions:
+def functions(rules: UrlRules, *, is_strict: bool = False, find_place: FindPlace | None = None) -> Functions:
     """Give every operation by its name in a Call."""
     decoded = uris.decoded if is_strict else uris.decoded_leniently
     mask_parameters = rules.mask_parameters and not is_strict

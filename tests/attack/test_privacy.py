@@ -16,7 +16,7 @@ from support.collector.divolte import PARTY, SESSION, a_query
 
 from cleaning.click_ids import CLICK_IDS, PERSONAL_IDS, without_values
 from cleaning.emails import MASK, holds_email, mask
-from cleaning.urls import AddressRules
+from cleaning.urls import UrlRules
 from collector.settings import Settings
 from collector.sources import load_sources
 from enrichment.channels import find_channel
@@ -152,7 +152,7 @@ def test_no_text_takes_longer_than_its_length_allows(part: str) -> None:
     began = time.process_time()
     mask(text)
     without_values(text)
-    AddressRules().page(f"https://a.example/{text}")
+    UrlRules().page(f"https://a.example/{text}")
     assert time.process_time() - began < 0.25
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from cleaning.urls import AddressRules
+from cleaning.urls import UrlRules
 from collector.encoders.loader import load_plan
 from collector.encoders.samples import arguments
 from collector.events.event import Event
@@ -77,7 +77,7 @@ def record_of(
     event = Event(id=ID, type="pageView") if event is None else event
     kind = "browser" if isinstance(event, dict) else "tracker" if isinstance(event, Event) else "json"
     plan = evaluate(b"from mapping import *\n" + rules.encode(), "mapping.py")
-    encode = load_plan(plan, schema, AddressRules(), kind=kind, is_strict=is_strict, find_place=find_place)
+    encode = load_plan(plan, schema, UrlRules(), kind=kind, is_strict=is_strict, find_place=find_place)
     return Decoder([schema]).decode(encode(*arguments(event, **inputs).values()))
 
 

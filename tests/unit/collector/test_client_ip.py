@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cleaning.urls import AddressRules, decode_percent, split_plain
+from cleaning.urls import UrlRules, decode_percent, split_plain
 from collector.requests.client_ip import AddressReader, cut_text, read_address
 
 PROXIES = [ip_network("127.0.0.0/8"), ip_network("10.0.0.0/8"), ip_network("::1/128")]
@@ -153,13 +153,13 @@ def test_any_text_is_truncated_or_is_not_an_ip(text: str) -> None:
     ],
 )
 def test_the_url_of_a_page_is_reduced_to_what_may_be_kept(text: str, expected: str | None) -> None:
-    assert AddressRules(["Variant"]).page(text) == expected
+    assert UrlRules(["Variant"]).page(text) == expected
 
 
 def test_no_url_takes_longer_than_its_length() -> None:
     began = time.process_time()
     for part in ("a%40", "a@", "a", "a%40.", "/@"):
-        AddressRules().page("https://a.example/" + part * 4000 + "/@")
+        UrlRules().page("https://a.example/" + part * 4000 + "/@")
     assert time.process_time() - began < 1
 
 
@@ -168,12 +168,12 @@ def test_no_url_takes_longer_than_its_length() -> None:
     [("https://a.example/p?utm_source=x#y", "https://a.example/p"), ("https://a.example?q=1", "https://a.example/"), ("x", None)],
 )
 def test_a_referrer_is_reduced_to_origin_and_path(text: str, expected: str | None) -> None:
-    assert AddressRules().referrer(text) == expected
+    assert UrlRules().referrer(text) == expected
 
 
 @given(st.text(max_size=60))
 def test_any_text_is_a_clean_url_or_none(text: str) -> None:
-    for url in (AddressRules().page(text), AddressRules().page("https://" + text), AddressRules().page("https://a.example/" + text)):
+    for url in (UrlRules().page(text), UrlRules().page("https://" + text), UrlRules().page("https://a.example/" + text)):
         assert url is None or (url.startswith(("http://", "https://")) and "#" not in url and len(url) <= 2048)
 
 

@@ -22,7 +22,7 @@ from collector.processes.spools import tell_recovered
 from collector.requests.readiness import LEAVING, Readiness
 from collector.settings import Settings
 from collector.sources import Source
-from mapping.avro import Instants, Remembered, varint
+from mapping.avro import BoundedCache, Instants, varint
 from startup import logs
 from topics.local.writer import Recovered
 from topics.topic import TopicFailed
@@ -199,18 +199,18 @@ def test_a_terminal_gets_plain_text() -> None:
     assert not out.getvalue().startswith("{")
 
 
-def test_what_is_remembered_of_texts_is_bounded_in_bytes() -> None:
-    made = Remembered[str, bytes](lambda key: key.encode(), max_bytes=100_000)
+def test_the_cache_of_results_is_bounded_in_bytes() -> None:
+    cache = BoundedCache[str, bytes](lambda key: key.encode(), max_bytes=100_000)
     kept = []
     for number in range(10_000):
-        assert made.make(f"text {number}") == b"text %d" % number
-        kept.append(len(made.known))
+        assert cache.compute(f"text {number}") == b"text %d" % number
+        kept.append(len(cache.entries))
     assert max(kept) <= 100_000 / 200, "each text is more than 200 bytes with all that belongs to it"
     assert min(kept[1000:]) > max(kept) / 2, "only the oldest go"
-    assert f"text {number}" in made.known
-    assert "text 0" not in made.known
-    assert made.make("x" * 5000) == b"x" * 5000
-    assert "x" * 5000 not in made.known
+    assert f"text {number}" in cache.entries
+    assert "text 0" not in cache.entries
+    assert cache.compute("x" * 5000) == b"x" * 5000
+    assert "x" * 5000 not in cache.entries
 
 
 def test_instants_of_any_time_are_encoded_as_longs() -> None:

@@ -7,7 +7,7 @@ import pytest
 from support.collector.divolte import PAGE_VIEW, PARTY, SESSION
 from support.mapping.mappings import ID, MAPPINGS, SCHEMAS
 
-from cleaning.urls import AddressRules
+from cleaning.urls import UrlRules
 from collector.divolte.json_body import JsonEvent
 from collector.encoders.loader import load
 from collector.encoders.samples import arguments
@@ -71,7 +71,7 @@ OF_A_PAGE = {
 
 
 def record_of(kind: str, event: object, *, is_strict: bool = False, **inputs: object) -> dict[str, Any]:
-    encode = load(MAPPINGS / "divolte.py", FOLDER / "DefaultEventRecord.avsc", AddressRules(), kind=kind, is_strict=is_strict)
+    encode = load(MAPPINGS / "divolte.py", FOLDER / "DefaultEventRecord.avsc", UrlRules(), kind=kind, is_strict=is_strict)
     return Decoder([SCHEMA]).decode(encode(*arguments(event, **inputs).values()))
 
 

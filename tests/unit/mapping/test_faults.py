@@ -7,7 +7,7 @@ import pytest
 from support.mapping.mappings import MAPPINGS, SCHEMA, SCHEMAS, write
 
 import mapping
-from cleaning.urls import AddressRules
+from cleaning.urls import UrlRules
 from collector import dry_run as tool
 from collector.encoders.loader import load_plan, read_plan, read_schema
 from collector.errors import MappingError
@@ -16,7 +16,7 @@ from mapping.dsl.statements import map_
 
 def faults(directory: Path, rules: str, schema: dict[str, Any] = SCHEMA) -> list[str]:
     with pytest.raises(MappingError) as raised:
-        load_plan(read_plan(write(directory, rules)), schema, AddressRules())
+        load_plan(read_plan(write(directory, rules)), schema, UrlRules())
     return [fault.replace(str(directory / "mapping.py"), "FILE") for fault in raised.value.faults]
 
 
@@ -159,7 +159,7 @@ def test_a_field_that_must_be_set_needs_a_rule_that_always_sets_it(tmp_path: Pat
     (fault,) = faults(tmp_path, rules, schema)
     assert "field 'must' must have a value in every record" in fault
     assert fault.startswith("FILE:")
-    load_plan(read_plan(write(tmp_path, "map_(event_id()).onto('must')")), schema, AddressRules())
+    load_plan(read_plan(write(tmp_path, "map_(event_id()).onto('must')")), schema, UrlRules())
 
 
 @pytest.mark.parametrize("avro", [["int", "string"], {"type": "array", "items": "string"}, ["null", "bytes"], "null"])

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.mapping.mappings import ID
 
-from cleaning.urls import AddressRules
+from cleaning.urls import UrlRules
 from collector.divolte.json_body import JsonEvent
 from collector.encoders.loader import load_plan
 from collector.encoders.samples import arguments
@@ -80,7 +80,7 @@ DECODER = Decoder([SCHEMA])
 
 
 def encoder(kind: str, is_strict: bool) -> Encoder:
-    return load_plan(evaluate(RULES.encode(), "all.py"), SCHEMA, AddressRules(), kind=kind, is_strict=is_strict)
+    return load_plan(evaluate(RULES.encode(), "all.py"), SCHEMA, UrlRules(), kind=kind, is_strict=is_strict)
 
 
 ENCODERS = {(kind, is_strict): encoder(kind, is_strict) for kind in ("tracker", "browser", "json") for is_strict in (False, True)}

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.mapping.mappings import ID, MAPPINGS, SCHEMA, SCHEMAS, write
 
-from cleaning.urls import AddressRules
+from cleaning.urls import UrlRules
 from collector.encoders.loader import load, load_plan, read_plan
 from collector.encoders.samples import arguments
 from collector.events.event import Event
@@ -39,7 +39,7 @@ def run(tmp_path: Path) -> Run:
 
     def run(rules: str, event: Event | None = None, **inputs: object) -> dict[str, Any]:
         event = event or Event(id=ID, type="pageView")
-        encoder = load_plan(read_plan(write(tmp_path, rules)), SCHEMA, AddressRules())
+        encoder = load_plan(read_plan(write(tmp_path, rules)), SCHEMA, UrlRules())
         if event.parameters is not None:
             inputs["parameters_text"] = b"{}"
         record = Decoder([SCHEMA]).decode(encoder(**arguments(event, **inputs)))
@@ -288,7 +288,7 @@ EVENTS = st.builds(
     | st.dictionaries(st.sampled_from(["revenue", "currency", "quantity"]), st.none() | st.integers() | st.text(max_size=5)),
 )
 CLICKSTREAM = load_schema()
-ENCODE = load(MAPPINGS / "clickstream.py", SCHEMAS / "clickstream.avsc", AddressRules())
+ENCODE = load(MAPPINGS / "clickstream.py", SCHEMAS / "clickstream.avsc", UrlRules())
 
 
 @given(EVENTS, st.integers(0, 253_402_300_799_999), st.booleans())

@@ -11,7 +11,7 @@ from netaddr import IPSet  # type: ignore[import-untyped]  # the package carries
 from support.collector.collectors import LocalCollector
 from support.collector.divolte import DATA, a_query, a_source, inputs_as_json, mincode_of
 
-from cleaning.urls import AddressRules
+from cleaning.urls import UrlRules
 from collector.encoders import loader
 from collector.source_factory import TRUSTED, Encoders, Use
 from enrichment.place import Places
@@ -49,7 +49,7 @@ def records(
     (directory / "mapping.py").write_text(migration.text, "utf-8")
     (directory / "schema.avsc").write_text(json.dumps(a_schema(fields)), "utf-8")
     encode = loader.load(
-        directory / "mapping.py", directory / "schema.avsc", AddressRules(), kind="browser", is_strict=True, find_place=places.find
+        directory / "mapping.py", directory / "schema.avsc", UrlRules(), kind="browser", is_strict=True, find_place=places.find
     )
     source = a_source(compatibility="strict")
     encoders = {Use(source.name, "browser"): encode, Use(source.name, "tracker"): inputs_as_json, Use(TRUSTED, "tracker"): inputs_as_json}

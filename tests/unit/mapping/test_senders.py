@@ -7,7 +7,7 @@ from structlog.testing import capture_logs
 from support.mapping.events import AGENT, INPUTS, PAGED
 from support.mapping.mappings import ID, one_field, value_of
 
-from cleaning.urls import AddressRules
+from cleaning.urls import UrlRules
 from collector.encoders.loader import load_plan
 from collector.encoders.samples import arguments
 from collector.events.event import Event
@@ -175,7 +175,7 @@ def test_a_place_is_asked_for_again_as_its_database_may_change() -> None:
 
     schema = one_field("string")
     plan = evaluate(b"from mapping import *\nmap_(ip2geo().city_name()).onto('f')", "m.py")
-    encode = load_plan(plan, schema, AddressRules(), find_place=place_of)
+    encode = load_plan(plan, schema, UrlRules(), find_place=place_of)
     tries = [Decoder([schema]).decode(encode(*arguments(PAGED, address="192.0.2.0").values()))["f"] for _ in range(2)]
     assert tries[0] != tries[1]
 
