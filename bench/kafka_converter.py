@@ -29,7 +29,7 @@ from support.headrace.engines import RunningEngines
 
 from bench.converter import AGENTS, Visitors
 from enrichment import demo_places
-from headrace.kafka import apply
+from headrace.kafka import apply_topics
 from startup.gc_tuning import freeze_gc
 from streams.build import GARBAGE_THRESHOLDS, kafka_worker
 from streams.kafka.worker import KafkaWorker
@@ -129,7 +129,7 @@ def settings_of(folder: Path, engines: RunningEngines, prefix: str) -> KafkaSett
     file = folder / "client"
     file.write_text("log_level = 0\n")  # at the end Kafka is stopped, which is not an error
     kafka = KafkaSettings(bootstrap_servers=engines.kafka, client_file=file, prefix=prefix)
-    apply(kafka, Console(file=StringIO()))
+    apply_topics(kafka, Console(file=StringIO()))
     return kafka
 
 

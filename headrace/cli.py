@@ -13,7 +13,7 @@ from rich.text import Text
 from headrace.druid.cli import druid_app
 from headrace.errors import CommandError
 from headrace.options import DATASOURCE, DatasourceOption, JsonOption, StateOption, console, errors
-from headrace.processes.installation import DEFAULT, LOOPBACK, Run, State
+from headrace.processes.installation import DEFAULT, LOOPBACK, Run, StateFolder
 
 if TYPE_CHECKING:
     from headrace.dead_letters.command import DeadLetters
@@ -99,7 +99,7 @@ def up(
     from headrace.engines.ports import EnginePorts
     from headrace.engines.services import Engines
     from headrace.local.services import Plan
-    from headrace.local.up import up as run
+    from headrace.local.up import run
     from headrace.sql_token import token_file
     from startup.atomic_files import keep_private
 
@@ -107,7 +107,9 @@ def up(
     ports = {"collector": collector_port, "internal": collector_port + 1, "sql": sql_port, "dashboards": dashboards_port, "shop": shop_port}
     if bad := [name for name in site or () if not is_site(name)]:
         raise CommandError(f"--site: {bad[0]!r} is not a valid name of a site: 1 to 64 letters, digits, _ - . :, a letter or digit first")
-    plan = Plan(State(state.resolve()), host, ports, not no_dashboards, not no_visits, visits_per_minute, tuple(site or ()), token_file())
+    plan = Plan(
+        StateFolder(state.resolve()), host, ports, not no_dashboards, not no_visits, visits_per_minute, tuple(site or ()), token_file()
+    )
     if engines == "druid":
         chosen = EnginePorts(broker=sql_port).with_choices(engine_port)
         plan = plan.on_druid(Engines.fetched(plan.state.engines, chosen, console))
@@ -117,18 +119,17 @@ def up(
 @app.command()
 def down(state: StateOption = DEFAULT) -> None:
     """Stop what `headrace up` has started, as Ctrl-C does."""
-    from headrace.local.down import down as stop
+    from headrace.local.down import stop
 
-    stop(State(state.resolve()), console)
+    stop(StateFolder(state.resolve()), console)
 
 
 @app.command()
 def status(state: StateOption = DEFAULT, as_json: JsonOption = False) -> None:
     """Say what runs and whether it is ready; exit status 1 if it is not."""
-    from headrace.local.status import print_status
-    from headrace.local.status import status as look
+    from headrace.local.status import print_status, read_status
 
-    content = look(State(state.resolve()))
+    content = read_status(StateFolder(state.resolve()))
     if as_json:
         console.out(json.dumps(content, indent=2), highlight=False)
     else:
@@ -143,12 +144,12 @@ def tail(
     count: Annotated[int | None, typer.Option(min=1, help="Stop after so many; without it, at Ctrl-C.")] = None,
 ) -> None:
     """Show events as they arrive, refused ones with the reason."""
-    from headrace.tail import tail as follow
+    from headrace.tail import follow
 
-    follow(State(state.resolve()), console, as_json=as_json, count=count)
+    follow(StateFolder(state.resolve()), console, as_json=as_json, count=count)
 
 
-class Deed(StrEnum):
+class DeadLetterAction(StrEnum):
     """What can be done with dead letters."""
 
     LIST = "list"
@@ -157,7 +158,9 @@ class Deed(StrEnum):
 
 @app.command()
 def dead_letters(
-    deed: Annotated[Deed, typer.Argument(help="List them, or have them converted once more after a fix; nothing doubles.")] = Deed.LIST,
+    action: Annotated[
+        DeadLetterAction, typer.Argument(help="List them, or have them converted once more after a fix; nothing doubles.")
+    ] = DeadLetterAction.LIST,
     state: StateOption = DEFAULT,
     kafka: Annotated[
         bool, typer.Option("--kafka", help="Those on Kafka, which HEADRACE_KAFKA_* name; not those of a state folder.")
@@ -168,31 +171,30 @@ def dead_letters(
     limit: Annotated[int, typer.Option(min=1, max=100, help="How many are listed, the newest first.")] = 20,
 ) -> None:
     """Show or replay messages that became no row; --json lists each whole, in base64. Exit status 1 if a replay leaves some."""
-    from headrace.dead_letters.command import print_dead_letters
-    from headrace.dead_letters.command import replay as bring_in
+    from headrace.dead_letters.command import print_dead_letters, replay_all
     from streams.sink import Choice
 
-    letters = _dead_letters_on_kafka() if kafka else _dead_letters_of(State(state.resolve()).running())
+    letters = _dead_letters_on_kafka() if kafka else _dead_letters_of(StateFolder(state.resolve()).running())
     choice = Choice(reason, tuple(origin or ()))
-    if deed is Deed.LIST:
+    if action is DeadLetterAction.LIST:
         print_dead_letters(letters, choice, limit, console, as_json=as_json)
-    elif not bring_in(letters, choice, console, errors, as_json=as_json):
+    elif not replay_all(letters, choice, console, errors, as_json=as_json):
         raise typer.Exit(1)
 
 
 def _dead_letters_of(run: Run) -> "DeadLetters":
-    from headrace.dead_letters.store import StoreLetters
+    from headrace.dead_letters.store import StoreDeadLetters
     from headrace.sql_token import read_token
 
     if "kafka" in run.ports:
         return _dead_letters_on_kafka(run.ports["kafka"])
-    return StoreLetters(run.url("sql"), read_token(run.sql_token_file))
+    return StoreDeadLetters(run.url("sql"), read_token(run.sql_token_file))
 
 
 def _dead_letters_on_kafka(port: int | None = None) -> "DeadLetters":
-    from headrace.dead_letters.kafka import KafkaLetters
+    from headrace.dead_letters.kafka import KafkaDeadLetters
 
-    return KafkaLetters(_kafka_at(port))
+    return KafkaDeadLetters(_kafka_at(port))
 
 
 def _kafka_at(port: int | None) -> "KafkaSettings":
@@ -215,7 +217,7 @@ def sql(
     from headrace.sql import find_engine, print_rows, query
 
     with errors.status("asking"):
-        columns, rows = query(*find_engine(State(state.resolve()), url, token_file), statement)
+        columns, rows = query(*find_engine(StateFolder(state.resolve()), url, token_file), statement)
     print_rows(columns, rows, console, as_json=as_json)
 
 
@@ -238,7 +240,7 @@ def rows_delete(
     """Delete the rows that meet a condition, for good. That their events were there stays known: a retry does not bring them back."""
     from headrace.rows.command import delete
 
-    rows = _rows_on_druid(druid, url or druid, datasource) if druid else _rows_of(State(state.resolve()).running())
+    rows = _rows_on_druid(druid, url or druid, datasource) if druid else _rows_of(StateFolder(state.resolve()).running())
     delete(rows, where, console, errors, dry_run=dry_run, yes=yes, as_json=as_json)
 
 
@@ -249,7 +251,7 @@ def _rows_of(run: Run) -> "Rows":
 
     if "kafka" not in run.ports:
         return StoreRows(run.url("sql"), read_token(run.sql_token_file))
-    return _rows_on_druid(f"http://{EnginePorts.among(run.ports).address('coordinator')}", run.url("sql"), DATASOURCE, run.ports["kafka"])
+    return _rows_on_druid(f"http://{EnginePorts.among(run.ports).host_port('coordinator')}", run.url("sql"), DATASOURCE, run.ports["kafka"])
 
 
 def _rows_on_druid(druid: str, url: str, datasource: str, kafka: int | None = None) -> "Rows":
@@ -267,11 +269,11 @@ def replay(
     as_json: JsonOption = False,
 ) -> None:
     """Send the page lines of an access log as events, with their own times, addresses and agents. It can be run again: nothing doubles."""
-    from headrace.replay import replay as send
+    from headrace.replay import replay_log
 
     if log_format != "combined":
         raise CommandError(f"the format {log_format!r} is not known; combined is")
-    send(file, State(state.resolve()), site, console, as_json=as_json)
+    replay_log(file, StateFolder(state.resolve()), site, console, as_json=as_json)
 
 
 @app.command()
@@ -330,9 +332,9 @@ def mapping_migrate(
     output: Annotated[Path | None, typer.Option(help="File to write to; printed if left out.")] = None,
 ) -> None:
     """Translate a mapping of Divolte to Python; exit status 2 and all that cannot be translated, which stays in it as comments."""
-    from headrace.mapping import migrate
+    from headrace.mapping import migrate_script
 
-    migrate(file, output, console)
+    migrate_script(file, output, console)
 
 
 @engines_app.command("fetch")
@@ -349,21 +351,21 @@ def engines_up(state: StateOption = DEFAULT, engine_port: EnginePortOption = [])
     """Start them and return when they are ready; they stay."""
     from headrace.engines.ports import EnginePorts
     from headrace.engines.services import Engines
-    from headrace.engines.up import up
+    from headrace.engines.up import start_engines
     from startup.atomic_files import keep_private
 
     keep_private()
-    ports, folder = EnginePorts().with_choices(engine_port), State(state.resolve())
+    ports, folder = EnginePorts().with_choices(engine_port), StateFolder(state.resolve())
     folder.prepare()
-    up(Engines.fetched(folder.engines, ports, console), console)
+    start_engines(Engines.fetched(folder.engines, ports, console), console)
 
 
 @engines_app.command("down")
 def engines_down(state: StateOption = DEFAULT) -> None:
     """Stop what `headrace engines up` has started."""
-    from headrace.engines.up import down
+    from headrace.engines.up import stop_engines
 
-    down(State(state.resolve()), console)
+    stop_engines(StateFolder(state.resolve()), console)
 
 
 @kafka_app.command("apply")
@@ -374,15 +376,14 @@ def kafka_apply(
     ] = None,
 ) -> None:
     """Create the topics that are missing and bring the settings of the others up to date. It can be run again: nothing changes."""
-    from headrace.kafka import apply, read_settings
+    from headrace.kafka import apply_topics, read_settings
 
-    apply(read_settings(os.environ), console, records=records or (), dry_run=dry_run)
+    apply_topics(read_settings(os.environ), console, records=records or (), dry_run=dry_run)
 
 
 @kafka_app.command("status")
 def kafka_status() -> None:
     """Show the topics and how much of them is unread; exit status 1 if one is missing."""
-    from headrace.kafka import read_settings
-    from headrace.kafka import status as look
+    from headrace.kafka import read_settings, show_topics
 
-    raise typer.Exit(0 if look(read_settings(os.environ), console) else 1)
+    raise typer.Exit(0 if show_topics(read_settings(os.environ), console) else 1)

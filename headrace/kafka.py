@@ -24,7 +24,7 @@ def read_settings(environment: Mapping[str, str]) -> KafkaSettings:
         raise CommandError(str(error)) from error
 
 
-def apply(settings: KafkaSettings, console: Console, *, records: Sequence[str] = (), dry_run: bool = False) -> None:
+def apply_topics(settings: KafkaSettings, console: Console, *, records: Sequence[str] = (), dry_run: bool = False) -> None:
     """Create what is missing and bring settings up to date; what would change is all that is told in a dry run."""
     if faults := [name for name in records if not TOPIC_NAME.fullmatch(name)]:
         raise CommandError(f"--records {', '.join(faults)}: a topic's name is 1 to 249 letters, digits, '.', '_' and '-'")
@@ -38,7 +38,7 @@ def apply(settings: KafkaSettings, console: Console, *, records: Sequence[str] =
         raise CommandError(str(error)) from error
 
 
-def status(settings: KafkaSettings, console: Console) -> bool:
+def show_topics(settings: KafkaSettings, console: Console) -> bool:
     """Show the topics and what is unread of them; tells whether all are there."""
     try:
         cluster = Cluster(settings)

@@ -5,16 +5,16 @@ from pathlib import Path
 
 from rich.console import Console
 
-from collector import dry_run as tool
+from collector import dry_run
 from collector.errors import MappingError
 from headrace.errors import CommandError
-from mapping.migrate import migrate as translate
+from mapping.migrate import migrate
 from schemas.contract import SCHEMA_PATH
 
 
 def check(mapping: Path, schema: Path | None, kind: str, console: Console) -> None:
     """Say that a mapping fits its schema for events of this kind of source; raises CommandError with all its faults."""
-    if faults := tool.check(mapping, schema or SCHEMA_PATH, kind):
+    if faults := dry_run.check(mapping, schema or SCHEMA_PATH, kind):
         raise CommandError("\n".join((f"{len(faults)} fault{'' if len(faults) == 1 else 's'} in {mapping}", *faults)))
     console.print(f"{mapping} fits {schema or SCHEMA_PATH}", highlight=False, markup=False, soft_wrap=True)
 
@@ -24,16 +24,16 @@ def test(mapping: Path, events: Path, schema: Path | None, kind: str, console: C
     if not events.is_file():
         raise CommandError(f"there is no file of events {events}")
     try:
-        for record in tool.try_events(mapping, schema or SCHEMA_PATH, events, kind):
+        for record in dry_run.try_events(mapping, schema or SCHEMA_PATH, events, kind):
             console.out(json.dumps(record, ensure_ascii=False), highlight=False)
     except MappingError as error:
         raise CommandError(str(error)) from error
 
 
-def migrate(script: Path, output: Path | None, console: Console) -> None:
+def migrate_script(script: Path, output: Path | None, console: Console) -> None:
     """Print or write a mapping of Divolte in Python; raises CommandError with all that could not be translated."""
     try:
-        migration = translate(script.read_text("utf-8-sig"), str(script))
+        migration = migrate(script.read_text("utf-8-sig"), str(script))
         if output is not None:
             output.write_text(migration.text, "utf-8")
     except OSError as error:

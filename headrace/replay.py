@@ -9,13 +9,12 @@ from rich.table import Table
 
 from headrace.consoles import SafeConsole
 from headrace.errors import CommandError
-from headrace.processes.installation import State
+from headrace.processes.installation import StateFolder
 from simulator.errors import SimulatorError
-from simulator.replay import Summary
-from simulator.replay import replay as replay_log
+from simulator.replay import Summary, replay
 
 
-def replay(file: Path, state: State, site: str, console: Console, *, as_json: bool) -> None:
+def replay_log(file: Path, state: StateFolder, site: str, console: Console, *, as_json: bool) -> None:
     """Send the log's page lines to the running collector and show what became of each line."""
     if not file.is_file():
         raise CommandError(f"there is no log {file}")
@@ -27,7 +26,7 @@ def replay(file: Path, state: State, site: str, console: Console, *, as_json: bo
             progress.update(task, completed=read, total=size)
 
         try:
-            summary = replay_log(file, internal, site=site, progress=show)
+            summary = replay(file, internal, site=site, progress=show)
         except SimulatorError as error:
             raise CommandError(f"{error}; it can be run again, nothing doubles") from error
         except OSError as error:

@@ -12,13 +12,13 @@ from rich.table import Column, Table
 
 from headrace.consoles import cell
 from headrace.errors import CommandError
-from headrace.processes.installation import State
+from headrace.processes.installation import StateFolder
 from headrace.sql_token import read_token
 
 PATH = "/druid/v2/sql"
 
 
-def find_engine(state: State, url: str | None, token_file: Path | None) -> tuple[str, str]:
+def find_engine(state: StateFolder, url: str | None, token_file: Path | None) -> tuple[str, str]:
     """Return the address of an engine, that of the state folder if none is given, and the token for it; raises CommandError."""
     if url is not None:
         return url, read_token(token_file)

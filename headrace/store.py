@@ -15,8 +15,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from headrace.dead_letters import store as store_letters
-from headrace.rows import store as store_rows
+from headrace.dead_letters.store import dead_letter_routes
+from headrace.rows.store import deletion_route
 from minidruid.access import read_token
 from minidruid.app import create_app
 from minidruid.errors import MinidruidError
@@ -124,8 +124,8 @@ def main() -> int:
         (
             Route("/health/ready", ready),
             Route("/metrics", metrics),
-            *store_letters.routes(store.dead_letters, worker.replays.ask),
-            store_rows.route(worker.delete),
+            *dead_letter_routes(store.dead_letters, worker.replays.ask),
+            deletion_route(worker.delete),
         )
     )
     freeze_gc(*GARBAGE_THRESHOLDS)

@@ -12,19 +12,19 @@ from rich.console import Console
 from rich.text import Text
 
 from headrace.errors import CommandError
-from headrace.processes.installation import State
+from headrace.processes.installation import StateFolder
 from schemas.codec import CodecError, Decoder
 from schemas.contract import load_schema
 from startup.visible import visible
 from topics.local.spools import spool_paths
-from topics.local.writer import tail as follow_topic
+from topics.local.writer import tail as tail_topic
 from topics.topic import Damage, Entry, Kind, Message
 
 IDLE_SECONDS = 0.1
 SHOWN = ("site", "event_type", "page_path", "target", "party_kind", "parameters")
 
 
-def tail(state: State, console: Console, *, as_json: bool, count: int | None) -> None:
+def follow(state: StateFolder, console: Console, *, as_json: bool, count: int | None) -> None:
     """Follow the topic from its end until Ctrl-C, or until `count` entries were shown."""
     if not state.topic.exists():
         raise CommandError(f"there is no topic at {state.topic}; start headrace with `headrace up`, or give its folder with --state")
@@ -39,12 +39,12 @@ def tail(state: State, console: Console, *, as_json: bool, count: int | None) ->
 
 def _follow(topic: Path) -> Iterator[Entry | Damage]:
     """Give what is new in the topic and its spools, without end; all of a spool that has come since."""
-    readers = {path: follow_topic(path) for path in spool_paths(topic).values()}
+    readers = {path: tail_topic(path) for path in spool_paths(topic).values()}
     positions = {path: reader.position for path, reader in readers.items()}
     while True:
         is_idle = True
         for path in spool_paths(topic).values():
-            reader = readers.get(path) or readers.setdefault(path, follow_topic(path))
+            reader = readers.get(path) or readers.setdefault(path, tail_topic(path))
             for entry in reader.read(positions.get(path, 0), 1000):
                 is_idle, positions[path] = False, entry.next_position
                 yield entry

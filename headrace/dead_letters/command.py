@@ -45,7 +45,7 @@ def print_dead_letters(letters: DeadLetters, choice: Choice, limit: int, console
     console.print(f"[dim]{len(newest)} of {total} dead letters[/]", highlight=False)
 
 
-def replay(letters: DeadLetters, choice: Choice, console: Console, progress: Console, *, as_json: bool) -> bool:
+def replay_all(letters: DeadLetters, choice: Choice, console: Console, progress: Console, *, as_json: bool) -> bool:
     """Replay the chosen dead letters and say what became of them; tells whether all are rows."""
     brought_in, failed_again = 0, Counter[str]()
     try:

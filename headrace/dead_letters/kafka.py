@@ -22,7 +22,7 @@ from topics.topic import TopicError
 QUIET_SECONDS: Final = 30.0  # without any news of a replay, its converter is taken to stand still
 
 
-class KafkaLetters:
+class KafkaDeadLetters:
     """The dead letters of a prefix; raises CommandError if Kafka does not answer."""
 
     def __init__(self, settings: KafkaSettings, quiet_seconds: float = QUIET_SECONDS) -> None:

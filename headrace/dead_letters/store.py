@@ -33,7 +33,7 @@ class _Wish(msgspec.Struct, forbid_unknown_fields=True):
     after: Place = BEGINNING
 
 
-def routes(read: Read, replay: Replay) -> tuple[Route, Route]:
+def dead_letter_routes(read: Read, replay: Replay) -> tuple[Route, Route]:
     """Give GET /dead-letters?limit=20&reason=…&origin=…, the newest first, and POST /dead-letters/replay for some of them."""
 
     def answer(request: Request) -> Response:
@@ -55,7 +55,7 @@ def routes(read: Read, replay: Replay) -> tuple[Route, Route]:
     return Route(PATH, answer), Route(REPLAY_PATH, have_replayed, methods=["POST"])
 
 
-class StoreLetters:
+class StoreDeadLetters:
     """The dead letters that the store at an address keeps; raises CommandError if it does not answer."""
 
     def __init__(self, store_url: str, token: str = "") -> None:

@@ -18,7 +18,7 @@ from topics.kafka.settings import KafkaSettings
 SHOWN_CHARACTERS: Final = 160
 
 
-def apply(
+def apply_table(
     url: str,
     kafka: KafkaSettings,
     console: Console,

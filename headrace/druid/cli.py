@@ -24,12 +24,12 @@ def druid_apply(
     as_json: JsonOption = False,
 ) -> None:
     """Submit what differs in Druid and wait until it reads. It can be run again: nothing changes."""
-    from headrace.druid.apply import apply
+    from headrace.druid.apply import apply_table
     from headrace.druid.spec import FOLDER, Options
     from headrace.kafka import read_settings
 
     options = Options(datasource, tasks, replicas, task_duration)
-    apply(url, read_settings(os.environ), console, options=options, folder=files or FOLDER, dry_run=dry_run, as_json=as_json)
+    apply_table(url, read_settings(os.environ), console, options=options, folder=files or FOLDER, dry_run=dry_run, as_json=as_json)
 
 
 @druid_app.command("status")

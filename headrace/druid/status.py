@@ -9,7 +9,7 @@ from rich.table import Table
 
 from headrace.consoles import cell
 from headrace.druid.client import TASK, Druid
-from headrace.druid.supervisor import Standing, standing, tasks
+from headrace.druid.supervisor import SupervisorStatus, supervisor_status, tasks
 
 # A task that cannot go on is followed by the next at once: one that failed longer ago is past.
 RECENT: Final = timedelta(minutes=5)
@@ -22,7 +22,7 @@ def status(url: str, datasource: str) -> dict[str, Any]:
     the lag is null while Druid does not know it.
     """
     with Druid(url) as druid:
-        now = standing(druid, datasource)
+        now = supervisor_status(druid, datasource)
         failed = [task for task in tasks(druid, datasource, "complete") if _has_failed_lately(task)]
         waiting = [task["id"] for state in ("pending", "waiting") for task in tasks(druid, datasource, state)]
         reasons = [*_reasons(now), *(f"task {task} waits for a free place on a worker" for task in waiting), *_failure(druid, failed)]
@@ -56,7 +56,7 @@ def print_status(content: dict[str, Any], datasource: str, console: Console) -> 
     console.print("[green]healthy[/]" if content["healthy"] else "[yellow]not healthy[/]")
 
 
-def _reasons(now: Standing) -> list[str]:
+def _reasons(now: SupervisorStatus) -> list[str]:
     if now["suspended"]:
         return ["it is suspended; `headrace druid resume` lets it go on"]
     reasons = [f"Druid: {error['message']}" for error in now["recentErrors"][-1:]] if not now["healthy"] else []
@@ -92,7 +92,7 @@ def _error(task: dict[str, Any]) -> str:
     return f"{kind.rpartition('.')[2]}: {text}" if colon and " " not in kind else kind + colon + text
 
 
-def _working(now: Standing, waiting: list[str]) -> list[dict[str, Any]]:
+def _working(now: SupervisorStatus, waiting: list[str]) -> list[dict[str, Any]]:
     return [
         {
             "id": task["id"],

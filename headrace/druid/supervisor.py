@@ -11,18 +11,18 @@ from headrace.druid.client import SUPERVISORS, TASKS, Druid
 from headrace.errors import CommandError
 
 WAIT_SECONDS: Final = 180
-LOOK_SECONDS: Final = 0.5
+POLL_INTERVAL_SECONDS: Final = 0.5
 
-Standing = dict[str, Any]  # Druid's own account: state, activeTasks, publishingTasks, aggregateLag, recentErrors, …
-Condition = Callable[[Druid, Standing], bool]
+SupervisorStatus = dict[str, Any]  # Druid's own account: state, activeTasks, publishingTasks, aggregateLag, recentErrors, …
+Condition = Callable[[Druid, SupervisorStatus], bool]
 
 
-def standing(druid: Druid, datasource: str) -> Standing:
+def supervisor_status(druid: Druid, datasource: str) -> SupervisorStatus:
     """Give what Druid says of the supervisor; raises CommandError if there is none."""
     answer = druid.get(f"{SUPERVISORS}/{datasource}/status")
     if answer is None:
         raise CommandError(f"Druid at {druid.url} has no supervisor {datasource}; `headrace druid apply` makes it")
-    payload: Standing = answer["payload"]
+    payload: SupervisorStatus = answer["payload"]
     return payload
 
 
@@ -46,18 +46,18 @@ def resume(url: str, datasource: str, console: Console) -> None:
 
 def _send(url: str, datasource: str, order: str, is_done: Condition) -> None:
     with Druid(url) as druid:
-        if standing(druid, datasource)["suspended"] != (order == "suspend"):  # Druid refuses what is so already
+        if supervisor_status(druid, datasource)["suspended"] != (order == "suspend"):  # Druid refuses what is so already
             druid.post(f"{SUPERVISORS}/{datasource}/{order}")
         wait_until(druid, datasource, is_done)
 
 
-def runs(druid: Druid, now: Standing) -> bool:
+def runs(druid: Druid, now: SupervisorStatus) -> bool:
     """Say whether it reads: its tasks have their places on workers."""
     active = {task["id"] for task in now["activeTasks"]}
     return now["state"] == "RUNNING" and bool(active) and active <= {task["id"] for task in tasks(druid, now["dataSource"], "running")}
 
 
-def is_suspended(_druid: Druid, now: Standing) -> bool:
+def is_suspended(_druid: Druid, now: SupervisorStatus) -> bool:
     """Say whether it has stopped, and all that was read is published."""
     return now["state"] == "SUSPENDED" and not now["activeTasks"] and not now["publishingTasks"]
 
@@ -66,15 +66,15 @@ def wait_until(druid: Druid, datasource: str, condition: Condition) -> None:
     """Show how it stands until the condition holds; raises CommandError when it does not within the time."""
     deadline = time.monotonic() + WAIT_SECONDS
     with SafeConsole(stderr=True).status(f"waiting for {datasource}") as progress:
-        while not condition(druid, now := standing(druid, datasource)):
+        while not condition(druid, now := supervisor_status(druid, datasource)):
             if time.monotonic() > deadline:
                 last = now["recentErrors"][-1]["message"] if now["recentErrors"] else "`headrace druid status` says more"
-                raise CommandError(f"{datasource} is {described(now)} after {WAIT_SECONDS} s; {last}")
-            progress.update(f"waiting for {datasource}: {described(now)}")
-            time.sleep(LOOK_SECONDS)  # Druid tells of nothing by itself
+                raise CommandError(f"{datasource} is {describe(now)} after {WAIT_SECONDS} s; {last}")
+            progress.update(f"waiting for {datasource}: {describe(now)}")
+            time.sleep(POLL_INTERVAL_SECONDS)  # Druid tells of nothing by itself
 
 
-def described(now: Standing) -> str:
+def describe(now: SupervisorStatus) -> str:
     """Say in a few words how it stands."""
     count = len(now["activeTasks"])
     return f"{now.get('detailedState') or now['state']} with {count} active task{'' if count == 1 else 's'}"

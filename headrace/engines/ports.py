@@ -10,7 +10,7 @@ import httpx
 from headrace.errors import CommandError
 from headrace.processes.installation import LOOPBACK
 from headrace.processes.ports import check_ports
-from headrace.processes.supervisor import answers
+from headrace.processes.supervisor import responds
 from topics.kafka import probe
 
 READY_PATHS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -57,7 +57,7 @@ class EnginePorts:
         """See that each can be listened on; raises CommandError with all that cannot."""
         check_ports(asdict(self), lambda _name: LOOPBACK, option)
 
-    def address(self, name: str) -> str:
+    def host_port(self, name: str) -> str:
         """Give host and port of an engine."""
         return f"{LOOPBACK}:{getattr(self, name)}"
 
@@ -66,9 +66,9 @@ class EnginePorts:
         if name == "zookeeper":
             return _listens(self.zookeeper)
         if name == "kafka":
-            return _listens(self.kafka) and probe.answers(self.address("kafka"))
-        url = f"http://{self.address(name)}"
-        return all(answers(url + path) for path in READY_PATHS[name]) and (name != "broker" or _answers_sql(url))
+            return _listens(self.kafka) and probe.answers(self.host_port("kafka"))
+        url = f"http://{self.host_port(name)}"
+        return all(responds(url + path) for path in READY_PATHS[name]) and (name != "broker" or _answers_sql(url))
 
 
 def option(name: str) -> str:

@@ -78,8 +78,8 @@ class Engines:
         return (*start, "org.apache.zookeeper.server.quorum.QuorumPeerMain", str(file))
 
     def _kafka(self) -> tuple[str, ...]:
-        data, controller = self.folder / "kafka", self.ports.address("controller")
-        listeners = f"PLAINTEXT://{self.ports.address('kafka')},CONTROLLER://{controller}"
+        data, controller = self.folder / "kafka", self.ports.host_port("controller")
+        listeners = f"PLAINTEXT://{self.ports.host_port('kafka')},CONTROLLER://{controller}"
         where = {"listeners": listeners, "advertised.listeners": listeners, "controller.quorum.voters": f"1@{controller}", "log.dirs": data}
         file = self._configuration(POMS / "kafka" / "server.properties", where)
         start = self._java("kafka", f"-Dlog4j2.configurationFile={POMS / 'log4j2.xml'}", class_path=f"{self.jars}/kafka/*")
@@ -88,12 +88,12 @@ class Engines:
         return (*start, "kafka.Kafka", str(file))
 
     def _druid(self, name: str) -> tuple[str, ...]:
-        derby = self.ports.address("derby")
+        derby = self.ports.host_port("derby")
         here = {
             "druid.host": LOOPBACK,
             "druid.bindOnHost": "true",
             "druid.plaintextPort": getattr(self.ports, name),
-            "druid.zk.service.host": self.ports.address("zookeeper"),
+            "druid.zk.service.host": self.ports.host_port("zookeeper"),
             "druid.extensions.directory": self.jars,
             "druid.metadata.storage.connector.connectURI": f"jdbc:derby://{derby}/druid/metadata;create=true",
             "druid.metadata.storage.connector.host": LOOPBACK,

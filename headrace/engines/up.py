@@ -9,14 +9,14 @@ from rich.console import Console
 from headrace.engines.ports import EnginePorts
 from headrace.engines.services import NAMES, STOP_ORDER, Engines
 from headrace.errors import CommandError
-from headrace.processes.installation import LOOPBACK, Run, RunningProcess, State
+from headrace.processes.installation import LOOPBACK, Run, RunningProcess, StateFolder
 from headrace.processes.startup_stages import start
 from headrace.processes.supervisor import Supervisor, created_at, is_alive, stop_leftovers
 
 
-def up(engines: Engines, console: Console) -> None:
+def start_engines(engines: Engines, console: Console) -> None:
     """Start them, wait until they are ready, and say where they are; raises CommandError when one will not start."""
-    here, ports = State(engines.folder), engines.ports
+    here, ports = StateFolder(engines.folder), engines.ports
     here.logs.mkdir(parents=True, exist_ok=True)
     lock = here.lock()
     try:
@@ -24,18 +24,18 @@ def up(engines: Engines, console: Console) -> None:
         ports.check()
         supervisor = Supervisor(here.logs)
         try:
-            start(map(engines.service, NAMES), supervisor, console, lambda: _note(here, ports, supervisor), threading.Event())
+            start(map(engines.service, NAMES), supervisor, console, lambda: _write_run(here, ports, supervisor), threading.Event())
         except BaseException:
             supervisor.stop(*STOP_ORDER)
             raise
     finally:
         os.close(lock)
-    _tell(ports, console)
+    _print_endpoints(ports, console)
 
 
-def down(state: State, console: Console) -> None:
+def stop_engines(state: StateFolder, console: Console) -> None:
     """End them by their process ids, Druid before Kafka before ZooKeeper."""
-    here = State(state.engines)
+    here = StateFolder(state.engines)
     run = here.read_run()
     with console.status("stopping"):
         ended = stop_leftovers(run.processes, STOP_ORDER) if run else []
@@ -43,24 +43,24 @@ def down(state: State, console: Console) -> None:
     console.print(f"ended {', '.join(ended)}" if ended else f"no engines ran on {state.root}", highlight=False)
 
 
-def _check_that_none_runs(here: State) -> None:
+def _check_that_none_runs(here: StateFolder) -> None:
     run = here.read_run()
     alive = [name for name, process in run.processes.items() if is_alive(process)] if run else []
     if alive:
         raise CommandError(f"{', '.join(alive)} run already on {here.root}; stop them with `headrace engines down`")
 
 
-def _note(here: State, ports: EnginePorts, supervisor: Supervisor) -> None:
+def _write_run(here: StateFolder, ports: EnginePorts, supervisor: Supervisor) -> None:
     myself = RunningProcess(os.getpid(), created_at(os.getpid()))
     here.write_run(Run(myself, LOOPBACK, asdict(ports), supervisor.processes()))
 
 
-def _tell(ports: EnginePorts, console: Console) -> None:
+def _print_endpoints(ports: EnginePorts, console: Console) -> None:
     console.print("[bold green]the engines are up[/]")
     lines = {
-        "Kafka": ports.address("kafka"),
-        "Druid SQL": f"http://{ports.address('broker')}/druid/v2/sql",
-        "Druid": f"http://{ports.address('coordinator')} (coordinator and overlord)",
+        "Kafka": ports.host_port("kafka"),
+        "Druid SQL": f"http://{ports.host_port('broker')}/druid/v2/sql",
+        "Druid": f"http://{ports.host_port('coordinator')} (coordinator and overlord)",
     }
     for name, text in lines.items():
         console.print(f"  {name:<12} [bold]{text}[/]", highlight=False, soft_wrap=True)

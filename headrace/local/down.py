@@ -7,13 +7,13 @@ from rich.console import Console
 
 from headrace.errors import CommandError
 from headrace.local.services import STOP_ORDER
-from headrace.processes.installation import State
+from headrace.processes.installation import StateFolder
 from headrace.processes.supervisor import STOP_SECONDS, is_alive, stop_leftovers, wait_until_gone
 
 LONGEST_SECONDS = STOP_SECONDS * len(STOP_ORDER)
 
 
-def down(state: State, console: Console) -> None:
+def stop(state: StateFolder, console: Console) -> None:
     """End the supervisor, which ends its services in order; services without one are ended here."""
     run = state.running()
     if is_alive(run.supervisor):

@@ -8,19 +8,19 @@ from functools import partial
 
 from rich.console import Console
 
-from headrace import kafka
-from headrace.druid import apply as druid
+from headrace.druid.apply import apply_table
 from headrace.engines.services import NAMES, Engines
-from headrace.processes.installation import LOOPBACK, State, address
-from headrace.processes.supervisor import Service, answers
+from headrace.kafka import apply_topics, read_settings
+from headrace.processes.installation import LOOPBACK, StateFolder, base_url
+from headrace.processes.supervisor import Service, responds
 from topics.kafka.settings import PREFIX
 
 
 @dataclass(frozen=True, slots=True)
-class Stack:
+class KafkaDruid:
     """Kafka and Druid with the processes that bring events from a local topic to them."""
 
-    state: State
+    state: StateFolder
     ports: dict[str, int]
     engines: Engines
 
@@ -30,11 +30,11 @@ class Stack:
 
     def apply(self, console: Console) -> None:
         """Make the topics on Kafka and the table on Druid, or bring them up to date."""
-        settings = kafka.read_settings(os.environ | self._where_kafka_is())
+        settings = read_settings(os.environ | self._where_kafka_is())
         quiet = Console(quiet=True)
         with console.status("bringing Kafka and Druid up to date"):
-            kafka.apply(settings, quiet)
-            druid.apply(address("coordinator", LOOPBACK, self.ports), settings, quiet)
+            apply_topics(settings, quiet)
+            apply_table(base_url("coordinator", LOOPBACK, self.ports), settings, quiet)
 
     def forwarder(self) -> Service:
         """Give the service that sends the collector's local topic to Kafka."""
@@ -46,8 +46,8 @@ class Stack:
 
     def _on_kafka(self, name: str, module: str, prefix: str, settings: dict[str, str]) -> Service:
         here = {f"{prefix}_{key}": value for key, value in ({"HOST": LOOPBACK, "PORT": str(self.ports[name])} | settings).items()}
-        ready = partial(answers, address(name, LOOPBACK, self.ports) + "/health/ready")
+        ready = partial(responds, base_url(name, LOOPBACK, self.ports) + "/health/ready")
         return Service(name, (sys.executable, "-m", module), self._where_kafka_is() | here, ready)
 
     def _where_kafka_is(self) -> dict[str, str]:
-        return {f"{PREFIX}BOOTSTRAP_SERVERS": self.engines.ports.address("kafka")}
+        return {f"{PREFIX}BOOTSTRAP_SERVERS": self.engines.ports.host_port("kafka")}

@@ -11,10 +11,10 @@ from headrace import sql_token
 from headrace.engines.services import STOP_ORDER as ENGINES_STOP_ORDER
 from headrace.engines.services import Engines
 from headrace.errors import CommandError
-from headrace.local.kafka_druid import Stack
-from headrace.processes.installation import LOOPBACK, PUBLIC, State, address
+from headrace.local.kafka_druid import KafkaDruid
+from headrace.processes.installation import LOOPBACK, PUBLIC, StateFolder, base_url
 from headrace.processes.startup_stages import Stage
-from headrace.processes.supervisor import Service, answers
+from headrace.processes.supervisor import Service, responds
 
 PROJECT = Path(__file__).resolve().parents[2]
 SUPERSET = PROJECT / "superset"
@@ -38,7 +38,7 @@ PORT_OPTIONS = {
 class Plan:
     """What to start, where, on which ports."""
 
-    state: State
+    state: StateFolder
     host: str
     ports: dict[str, int]  # by service; internal is the collector's second, sql that of the store or of Druid's broker
     dashboards: bool
@@ -55,7 +55,7 @@ class Plan:
 
     def url(self, name: str) -> str:
         """Give the base address of a service by the name of its port."""
-        return address(name, self.host, self.ports)
+        return base_url(name, self.host, self.ports)
 
     def ports_to_check(self) -> dict[str, int]:
         """Give the ports that will be listened on."""
@@ -71,7 +71,7 @@ class Plan:
         if self.engines is None:
             yield Stage((self._store(), *front))
         else:
-            stack = Stack(self.state, self.ports, self.engines)
+            stack = KafkaDruid(self.state, self.ports, self.engines)
             yield Stage((*stack.engine_services(), *front), stack.apply)
             yield Stage((stack.forwarder(), stack.converter()))
 
@@ -87,7 +87,7 @@ class Plan:
                 "HEADRACE_COLLECTOR_KEY_FILE": str(self.state.secrets / "partition-key"),
                 **({"HEADRACE_COLLECTOR_SITES": ",".join((SITE, *self.sites))} if self.sites else {}),
             },
-            partial(answers, self.url("internal") + "/health/ready"),
+            partial(responds, self.url("internal") + "/health/ready"),
         )
 
     def _store(self) -> Service:
@@ -102,7 +102,7 @@ class Plan:
                 "HEADRACE_MINIDRUID_PORT": str(self.ports["sql"]),
                 **({sql_token.VARIABLE: str(self.sql_token_file)} if self.sql_token_file else {}),
             },
-            partial(answers, self.url("sql") + "/health/ready"),
+            partial(responds, self.url("sql") + "/health/ready"),
         )
 
     def _dashboards(self) -> Service:
@@ -120,7 +120,7 @@ class Plan:
                 "HEADRACE_DASHBOARDS_PASSWORD_FILE": str(self.state.secrets / "dashboards-password"),
                 "TZ": "UTC",
             },
-            partial(answers, self.url("dashboards") + "/health"),
+            partial(responds, self.url("dashboards") + "/health"),
             folder=SUPERSET,
             ready_seconds=180,
         )
@@ -134,7 +134,7 @@ class Plan:
                 "HEADRACE_SHOP_PORT": str(self.ports["shop"]),
                 "HEADRACE_SHOP_COLLECTOR_URL": self.url("collector"),
             },
-            partial(answers, self.url("shop") + "/"),
+            partial(responds, self.url("shop") + "/"),
         )
 
     def simulated_visits(self) -> Service:

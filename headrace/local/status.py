@@ -1,4 +1,4 @@
-"""`headrace status`: what runs, whether it answers, what became of the events."""
+"""`headrace status`: what runs, whether it responds, what became of the events."""
 
 import json
 import time
@@ -13,7 +13,7 @@ from rich.text import Text
 from headrace.engines.ports import EnginePorts
 from headrace.engines.services import NAMES
 from headrace.local.services import DASHBOARD, SITE
-from headrace.processes.installation import LOOPBACK, Run, RunningProcess, State
+from headrace.processes.installation import LOOPBACK, Run, RunningProcess, StateFolder
 from headrace.processes.supervisor import is_alive, not_ready_reason
 
 READY = "ready"
@@ -27,7 +27,7 @@ READY_PATHS = {
 }
 
 
-def status(state: State) -> dict[str, Any]:
+def read_status(state: StateFolder) -> dict[str, Any]:
     """Look at what was started on a state folder.
 
     Gives {"ready", "processes": {name: {"pid", "alive", "ready", "state", "reason", "rss_mb"}}, "urls", "site", "warnings", "ledger"};

@@ -16,7 +16,7 @@ from headrace.engines.ports import option
 from headrace.errors import CommandError
 from headrace.local.services import DASHBOARD, PORT_OPTIONS, SITE, STOP_ORDER, Plan
 from headrace.local.status import warnings
-from headrace.processes.installation import Run, RunningProcess, State
+from headrace.processes.installation import Run, RunningProcess, StateFolder
 from headrace.processes.ports import check_ports
 from headrace.processes.startup_stages import spinner, start
 from headrace.processes.supervisor import Supervisor, created_at, stop_leftovers
@@ -29,7 +29,7 @@ PAST_DAYS = 14  # the last seven, and the seven before to compare with
 PAST_VISITS_PER_DAY = 400
 
 
-def up(plan: Plan, console: Console) -> None:
+def run(plan: Plan, console: Console) -> None:
     """Run until SIGINT or SIGTERM; raises CommandError when something cannot start or will not stay up."""
     state = plan.state
     state.prepare()
@@ -54,14 +54,14 @@ def _run(plan: Plan, console: Console, stopping: threading.Event) -> None:
             if first_start:
                 _send_past_visits(plan, console)
             supervisor.start(plan.simulated_visits())
-            _note_run(plan, supervisor)
+            _write_run(plan, supervisor)
         if not stopping.is_set():
-            tell(plan, console)
+            print_summary(plan, console)
         _keep_running(plan, supervisor, console, stopping)
     finally:
         with console.status("stopping"):
             supervisor.stop(*STOP_ORDER)
-            _try_to_note_run(plan, supervisor)
+            _try_to_write_run(plan, supervisor)
         console.print("headrace has stopped; nothing is lost, the next `headrace up` goes on from here", highlight=False, soft_wrap=True)
 
 
@@ -73,7 +73,7 @@ def _keep_running(plan: Plan, supervisor: Supervisor, console: Console, stopping
             text = f" (its log: {child.log}): {child.last_end}"
             console.print(Text.assemble((f"{name} had ended and was started again", "yellow"), text), soft_wrap=True)
         now = supervisor.processes()
-        if now != noted and _try_to_note_run(plan, supervisor):
+        if now != noted and _try_to_write_run(plan, supervisor):
             noted = now
 
 
@@ -85,7 +85,7 @@ def _start(plan: Plan, supervisor: Supervisor, console: Console, stopping: threa
             progress.update(task, completed=1)
     for stage in plan.stages():
         if not stopping.is_set():
-            start(stage.services, supervisor, console, lambda: _note_run(plan, supervisor), stopping)
+            start(stage.services, supervisor, console, lambda: _write_run(plan, supervisor), stopping)
         if not stopping.is_set():
             stage.finish(console)
 
@@ -104,7 +104,7 @@ def _send_past_visits(plan: Plan, console: Console) -> None:
             raise CommandError(f"the past visits could not be sent: {error}") from error
 
 
-def tell(plan: Plan, console: Console) -> None:
+def print_summary(plan: Plan, console: Console) -> None:
     """Say where everything is and how to log in."""
     lines = {"demo shop": f"{plan.url('shop')}/"}
     if plan.dashboards:
@@ -112,7 +112,7 @@ def tell(plan: Plan, console: Console) -> None:
         lines = {"dashboards": f"{plan.url('dashboards')}{DASHBOARD}", "": f"user admin, password {password}"} | lines
     lines["tracker"] = f'<script async src="{plan.url("collector")}/headrace.js" data-site="{SITE}"></script>'
     if plan.engines:
-        lines["Kafka"] = plan.engines.ports.address("kafka")
+        lines["Kafka"] = plan.engines.ports.host_port("kafka")
     lines["Druid SQL"] = f"{plan.url('sql')}/druid/v2/sql" + (f" (token in {plan.sql_token_file})" if plan.sql_token_file else "")
     console.print("[bold green]headrace is up[/]")
     for name, text in lines.items():
@@ -123,15 +123,15 @@ def tell(plan: Plan, console: Console) -> None:
     console.print("Ctrl-C stops it; `headrace status` and `headrace tail` look at it", highlight=False)
 
 
-def _note_run(plan: Plan, supervisor: Supervisor) -> None:
+def _write_run(plan: Plan, supervisor: Supervisor) -> None:
     myself = RunningProcess(os.getpid(), created_at(os.getpid()))
     plan.state.write_run(Run(myself, plan.host, plan.ports, supervisor.processes(), str(plan.sql_token_file or "")))
 
 
-def _try_to_note_run(plan: Plan, supervisor: Supervisor) -> bool:
+def _try_to_write_run(plan: Plan, supervisor: Supervisor) -> bool:
     """Write down what runs, if the disk has room for it: a full one must not end what still works."""
     try:
-        _note_run(plan, supervisor)
+        _write_run(plan, supervisor)
     except OSError:
         return False
     return True
@@ -144,7 +144,7 @@ def _check_engines(plan: Plan) -> None:
         raise CommandError(f"{plan.state.root} was made with --engines {after}; go on with it, or give another folder with --state DIR")
 
 
-def _stop_leftovers(state: State, console: Console) -> None:
+def _stop_leftovers(state: StateFolder, console: Console) -> None:
     run = state.read_run()
     for name in stop_leftovers(run.processes, STOP_ORDER) if run else ():
         console.print(f"[yellow]ended {name}, left behind by an earlier run[/]", highlight=False)

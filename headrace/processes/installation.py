@@ -26,7 +26,7 @@ ProcessId: TypeAlias = Annotated[int, Meta(gt=0, lt=1 << 31)]
 Port: TypeAlias = Annotated[int, Meta(gt=0, lt=1 << 16)]
 
 
-def address(name: str, host: str, ports: dict[str, int]) -> str:
+def base_url(name: str, host: str, ports: dict[str, int]) -> str:
     """Give the base address at which this machine reaches a service, by the name of its port."""
     if name not in PUBLIC or host in ("0.0.0.0", "::"):  # noqa: S104  # not binding: naming what was bound
         host = LOOPBACK
@@ -64,13 +64,13 @@ class Run:
     def url(self, name: str) -> str:
         """Return the base address of a service by the name of its port; raises CommandError where there is none."""
         try:
-            return address(name, self.host, self.ports)
+            return base_url(name, self.host, self.ports)
         except KeyError as error:
             raise CommandError(f"run.json names no port of {name}; stop headrace and start it again, it is written anew then") from error
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class StateFolder:
     """The folder and the paths in it."""
 
     root: Path

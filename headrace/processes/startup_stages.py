@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from headrace.processes.supervisor import LOOK_SECONDS, Service, Supervisor
+from headrace.processes.supervisor import POLL_INTERVAL_SECONDS, Service, Supervisor
 
 
 def _nothing(_console: Console) -> None:
@@ -38,7 +38,7 @@ def start(
             note()
             tasks[service.name] = progress.add_task(f"starting {service.name}", total=1)
         waiting = set(tasks)
-        while waiting and not stopping.wait(LOOK_SECONDS):
+        while waiting and not stopping.wait(POLL_INTERVAL_SECONDS):
             for name in sorted(waiting):
                 if supervisor.is_ready(name):
                     progress.update(tasks[name], completed=1)

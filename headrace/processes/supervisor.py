@@ -16,7 +16,7 @@ from headrace.errors import CommandError
 from headrace.processes.installation import RunningProcess
 
 STOP_SECONDS = 20
-LOOK_SECONDS = 0.05
+POLL_INTERVAL_SECONDS = 0.05
 STEADY_SECONDS = 60  # what lived so long is started again at once
 MAX_PAUSE_SECONDS = 30.0
 LOG_LINES_SHOWN = 15
@@ -97,12 +97,12 @@ def wait_until_gone(process: RunningProcess, seconds: float) -> bool:
     while is_alive(process):
         if time.monotonic() > until:
             return False
-        time.sleep(LOOK_SECONDS)  # nothing tells of the end of a process that is no child of ours
+        time.sleep(POLL_INTERVAL_SECONDS)  # nothing tells of the end of a process that is no child of ours
     return True
 
 
-def answers(url: str) -> bool:
-    """Whether the address answers 200 at once."""
+def responds(url: str) -> bool:
+    """Whether the address responds 200 at once."""
     return not not_ready_reason(url)
 
 
@@ -111,13 +111,13 @@ def not_ready_reason(url: str) -> str:
     try:
         answer = httpx.get(url, timeout=2, trust_env=False)
     except httpx.HTTPError:
-        return f"nothing answers at {url}"
+        return f"nothing responds at {url}"
     if answer.status_code == httpx.codes.OK:
         return ""
     try:
         return str(answer.json()["message"])
     except (ValueError, TypeError, KeyError):
-        return f"{url} answers {answer.status_code}"
+        return f"{url} responds {answer.status_code}"
 
 
 class Supervisor:
@@ -132,7 +132,7 @@ class Supervisor:
         self.children[service.name] = self._spawn(service)
 
     def is_ready(self, name: str) -> bool:
-        """Say whether the service answers; raises CommandError with the end of its log when it died or takes too long."""
+        """Say whether the service responds; raises CommandError with the end of its log when it died or takes too long."""
         child = self.children[name]
         if child.service.ready is None or child.service.ready():
             return True

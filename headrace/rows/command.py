@@ -54,7 +54,7 @@ SELECTED: Final = "site, event_id, __time, received_at, source"
 
 def delete(rows: Rows, where: str, console: Console, progress: Console, *, dry_run: bool, yes: bool, as_json: bool) -> None:
     """Delete the rows that meet a condition now; what comes meanwhile is left. Raises CommandError with the reason if it cannot."""
-    condition = checked(where)
+    condition = check_condition(where)
     survey = _survey(rows, condition)
     if not as_json:
         console.print(f"{_counted(survey.rows)}, from {survey.oldest} to {survey.newest}" if survey.rows else "no rows", highlight=False)
@@ -69,7 +69,7 @@ def delete(rows: Rows, where: str, console: Console, progress: Console, *, dry_r
         console.print(f"{_counted(deleted)} deleted", highlight=False)
 
 
-def checked(where: str) -> str:
+def check_condition(where: str) -> str:
     """Return the condition as it stands in a statement; raises CommandError if it is not a valid one, or more than one."""
     try:
         tree = parse(f"SELECT 1 FROM clickstream WHERE (\n{where}\n)")  # noqa: S608 - the operator's own, and only read

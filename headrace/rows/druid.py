@@ -13,7 +13,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from headrace.druid.client import SUPERVISORS, TASK, Druid
-from headrace.druid.supervisor import Standing, standing, wait_until
+from headrace.druid.supervisor import SupervisorStatus, supervisor_status, wait_until
 from headrace.errors import CommandError
 from headrace.rows.command import Row
 from headrace.sql import query
@@ -120,7 +120,7 @@ def _run(druid: Druid, task: dict[str, Any]) -> None:
 
 def _publish(druid: Druid, table: str) -> None:
     """Make the tasks that read now publish what they have read, while others go on; waits until it is done."""
-    found = standing(druid, table)
+    found = supervisor_status(druid, table)
     before = _tasks(found)
     if found["activeTasks"]:
         groups = range(druid.get(f"{SUPERVISORS}/{table}")["spec"]["ioConfig"]["taskCount"])
@@ -128,7 +128,7 @@ def _publish(druid: Druid, table: str) -> None:
     wait_until(druid, table, lambda _, now: not before & _tasks(now))
 
 
-def _tasks(found: Standing) -> set[str]:
+def _tasks(found: SupervisorStatus) -> set[str]:
     return {task["id"] for task in (*found["activeTasks"], *found["publishingTasks"])}
 
 

@@ -29,7 +29,7 @@ class _Wish(msgspec.Struct, forbid_unknown_fields=True):
     rows: list[RowKey]  # site and event id of each
 
 
-def route(delete: Delete) -> Route:
+def deletion_route(delete: Delete) -> Route:
     """Return POST /rows/delete: so many of these rows are gone when it is answered."""
 
     async def delete_rows(request: Request) -> Response:

@@ -17,7 +17,7 @@ from support.modes import open_to_others
 from support.waiting import wait_until
 
 from headrace.errors import CommandError
-from headrace.processes.installation import State
+from headrace.processes.installation import StateFolder
 from streams.errors import SaltsError
 from streams.kafka.shared_salts import SharedSalts, Value
 from streams.sessions.salts import DAY_MS, LIFETIME_MS, Salt, Salts
@@ -84,7 +84,7 @@ def test_a_folder_that_all_users_share_is_not_taken(tmp_path: Path) -> None:
     shared.mkdir()
     shared.chmod(0o1777)
     with pytest.raises(CommandError, match="is shared by all users of this machine; give a folder of its own with --state"):
-        State(shared).prepare()
+        StateFolder(shared).prepare()
     assert stat.S_IMODE(shared.stat().st_mode) == 0o1777
 
 
@@ -141,29 +141,29 @@ def test_a_run_file_with_a_value_of_another_type_is_damaged(tmp_path: Path, fiel
     (tmp_path / "run.json").write_text(changed(field, value))
     is_right = any(type(value) is type(right) and value == right for right in RIGHT[field])
     if is_right or (field == "processes" and value == {}):
-        assert State(tmp_path).read_run() is not None
+        assert StateFolder(tmp_path).read_run() is not None
         return
     with pytest.raises(CommandError, match=r"run\.json is damaged \(.*\); stop headrace and delete it"):
-        State(tmp_path).read_run()
+        StateFolder(tmp_path).read_run()
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"[]", b"null", b"{}", b'{"host": 1', b"[" * 100_000, b"\0" * 64])
 def test_a_run_file_that_holds_something_else_is_damaged(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "run.json").write_bytes(content)
     with pytest.raises(CommandError, match=r"run\.json is damaged"):
-        State(tmp_path).running()
+        StateFolder(tmp_path).running()
 
 
 def test_a_run_file_without_a_port_says_so(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text(changed("ports", {}))
     with pytest.raises(CommandError, match=r"run\.json names no port of sql"):
-        State(tmp_path).running().url("sql")
+        StateFolder(tmp_path).running().url("sql")
 
 
 def test_a_run_file_that_is_a_folder_is_reported(tmp_path: Path) -> None:
     (tmp_path / "run.json").mkdir()
     with pytest.raises(CommandError, match=r"run\.json cannot be read: Is a directory"):
-        State(tmp_path).read_run()
+        StateFolder(tmp_path).read_run()
 
 
 @pytest.mark.parametrize("ahead_ms", [120_000, DAY_MS, 20 * LIFETIME_MS])

@@ -17,9 +17,9 @@ from support.topics.in_memory import fill
 from headrace import options
 from headrace.consoles import SafeConsole, cell
 from headrace.dead_letters.command import COLUMNS, SHOWN, print_dead_letters
-from headrace.processes.installation import State
+from headrace.processes.installation import StateFolder
 from headrace.sql import print_rows
-from headrace.tail import tail
+from headrace.tail import follow
 from startup import logs
 from startup.visible import is_hidden, visible, visible_json
 from streams.sink import Choice
@@ -106,11 +106,11 @@ def test_all_commands_write_to_such_a_console() -> None:
 
 @pytest.mark.parametrize("as_json", [False, True])
 def test_tail_shows_what_would_act_as_an_escape(tmp_path: Path, as_json: bool) -> None:
-    state, out, numbers = State(tmp_path), io.StringIO(), count()
+    state, out, numbers = StateFolder(tmp_path), io.StringIO(), count()
     state.topic.mkdir(parents=True)
     text = "".join(text for name, text in ACTING.items() if name != "surrogate")
     options = {"as_json": as_json, "count": 1}
-    showing = threading.Thread(target=tail, args=(state, SafeConsole(file=out, width=10_000)), kwargs=options)
+    showing = threading.Thread(target=follow, args=(state, SafeConsole(file=out, width=10_000)), kwargs=options)
     showing.start()
     while showing.is_alive():
         fill(state.topic, [a_message(event_id=f"{next(numbers):032x}", page_path=text, parameters=json.dumps({"k": "[red]"}))])

@@ -20,7 +20,7 @@ from support.topics.kafka import read_topic
 from support.topics.registry import a_registry
 from support.waiting import wait_until
 
-from headrace.kafka import apply
+from headrace.kafka import apply_topics
 from topics.forwarder.forwarder import READER
 from topics.kafka.settings import KafkaSettings
 from topics.local.consumers import released_positions
@@ -59,7 +59,7 @@ def test_rows_come_of_confluent_messages_and_a_topic_of_a_source_is_read_by_its_
 ) -> None:
     settings = KafkaSettings(bootstrap_servers=kafka.kafka, prefix="formats")
     for _ in range(2):  # a second time changes nothing
-        apply(settings, Console(quiet=True), records=["formats-divolte"])
+        apply_topics(settings, Console(quiet=True), records=["formats-divolte"])
     now = time.time_ns() // 1_000_000
     messages = [a_message(a_record(at=now)) for _ in range(EVENTS)]
     spool = tmp_path / "spool"

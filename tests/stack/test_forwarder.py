@@ -19,7 +19,7 @@ from support.topics.in_memory import a_message, no_failure, read_entries
 from support.topics.kafka import assert_in_order, positions_by_partition, read_topic
 from support.waiting import wait_until
 
-from headrace.kafka import apply
+from headrace.kafka import apply_topics
 from topics.forwarder.forwarder import READER
 from topics.kafka.settings import KafkaSettings
 from topics.local.consumers import released_positions
@@ -67,7 +67,7 @@ def settings(kafka: RunningEngines) -> KafkaSettings:
     """Topics of its own for a test."""
     kafka.start("kafka")
     settings = KafkaSettings(bootstrap_servers=kafka.kafka, prefix=f"forwarder{next(_prefixes)}")
-    apply(settings, Console(quiet=True))
+    apply_topics(settings, Console(quiet=True))
     return settings
 
 

@@ -7,7 +7,7 @@ from support.headrace.installation import run_command
 from support.ports import free_engine_ports
 
 from headrace.engines.services import NAMES
-from headrace.processes.installation import State
+from headrace.processes.installation import StateFolder
 from headrace.processes.supervisor import is_alive
 
 
@@ -17,7 +17,7 @@ def test_engines_stay_when_the_command_is_done_and_end_when_stopped(tmp_path: Pa
     try:
         said = run_command("engines", "up", "--state", tmp_path, *options, timeout=240)
         assert f"Druid SQL    http://127.0.0.1:{ports.broker}/druid/v2/sql" in said
-        processes = State(tmp_path / "engines").running().processes
+        processes = StateFolder(tmp_path / "engines").running().processes
         assert set(processes) == set(NAMES)
         assert all(ports.is_ready(name) for name in NAMES)
     finally:

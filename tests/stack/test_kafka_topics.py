@@ -10,7 +10,7 @@ from rich.console import Console
 from support.headrace.engines import RunningEngines
 
 from headrace.errors import CommandError
-from headrace.kafka import apply, status
+from headrace.kafka import apply_topics, show_topics
 from topics.kafka.settings import KafkaSettings
 
 _prefixes = itertools.count()
@@ -25,13 +25,13 @@ def settings(kafka: RunningEngines) -> KafkaSettings:
 def applied(settings: KafkaSettings, *, dry_run: bool = False) -> str:
     """The output of the command."""
     output = io.StringIO()
-    apply(settings, Console(file=output, width=1000), dry_run=dry_run)
+    apply_topics(settings, Console(file=output, width=1000), dry_run=dry_run)
     return output.getvalue()
 
 
 def shown(settings: KafkaSettings) -> tuple[bool, str]:
     output = io.StringIO()
-    is_complete = status(settings, Console(file=output, width=1000))
+    is_complete = show_topics(settings, Console(file=output, width=1000))
     return is_complete, output.getvalue()
 
 

@@ -18,7 +18,7 @@ from support.waiting import wait_until
 from enrichment.bots import find_bot_reasons
 from enrichment.channels import find_channel
 from enrichment.device import find_device
-from headrace.kafka import apply
+from headrace.kafka import apply_topics
 from streams.conversion.enricher import Lookups
 from streams.kafka.partition import HOUR_MS
 from topics.kafka.settings import KafkaSettings
@@ -38,7 +38,7 @@ def only_warnings() -> Iterator[None]:
 def converting(kafka: RunningEngines, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[KafkaConverting]:
     """A converter on topics of its own; what happens to it happens at one moment, so that salts and hours stay."""
     settings = KafkaSettings(bootstrap_servers=kafka.kafka, prefix=request.node.name.replace("[", "-").replace("]", ""))
-    apply(settings, Console())
+    apply_topics(settings, Console())
     with ExitStack() as stack:
         converting = KafkaConverting(settings, tmp_path)
         stack.callback(converting.stop)

@@ -17,7 +17,7 @@ from support.topics.in_memory import fill
 from support.topics.kafka import MockKafka, a_kafka
 from support.waiting import wait_until
 
-from headrace.dead_letters.kafka import KafkaLetters
+from headrace.dead_letters.kafka import KafkaDeadLetters
 from headrace.errors import CommandError
 from schemas.contract import SCHEMA_PATH
 from streams.local.replays import Replayed
@@ -142,9 +142,9 @@ def test_without_a_converter_a_replay_says_so_and_later_doubles_nothing(
     converting.stop()
     add_the_schema(schemas)
     with pytest.raises(CommandError, match="1 messages are sent and not dealt with"):
-        list(KafkaLetters(kafka.settings, quiet_seconds=0.5).replay(Choice()))
+        list(KafkaDeadLetters(kafka.settings, quiet_seconds=0.5).replay(Choice()))
     converting.start(schema_path=schemas / "clickstream.avsc")
-    assert list(KafkaLetters(kafka.settings).replay(Choice())) in ([Replayed(1, {})], [])
+    assert list(KafkaDeadLetters(kafka.settings).replay(Choice())) in ([Replayed(1, {})], [])
     wait_until(lambda: converting.accounts() == {"stored": 1, "duplicates": 0, "dead_letters": 0}, within_seconds=30)
     assert len(converting.rows()) == 1
 

@@ -14,8 +14,7 @@ from support.headrace.druid_api import DruidStandIn, druid_running
 from support.headrace.installation import run_command
 from support.ports import free_ports
 
-from headrace.druid import supervisor as druid_supervisor
-from headrace.druid.apply import apply
+from headrace.druid.apply import apply_table
 from headrace.druid.spec import FOLDER, Options
 from headrace.druid.status import print_status, status
 from headrace.druid.supervisor import resume, suspend
@@ -37,7 +36,7 @@ def druid() -> Iterator[DruidStandIn]:
 def applied(druid: DruidStandIn, **options: Any) -> str:
     """Apply, and give what was printed."""
     out = StringIO()
-    apply(druid.url, KAFKA, Console(file=out, width=400), **options)
+    apply_table(druid.url, KAFKA, Console(file=out, width=400), **options)
     return out.getvalue()
 
 
@@ -127,8 +126,8 @@ def test_suspend_and_resume_order_nothing_that_is_so_already(druid: DruidStandIn
 def test_a_supervisor_that_does_not_come_to_run_is_reported_after_a_bounded_time(
     druid: DruidStandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(druid_supervisor, "WAIT_SECONDS", 0.05)
-    monkeypatch.setattr(druid_supervisor, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr("headrace.druid.supervisor.WAIT_SECONDS", 0.05)
+    monkeypatch.setattr("headrace.druid.supervisor.POLL_INTERVAL_SECONDS", 0.01)
     druid.said = {"state": "UNHEALTHY_SUPERVISOR", "detailedState": "UNABLE_TO_CONNECT_TO_STREAM", "activeTasks": []}
     druid.said["recentErrors"] = [{"message": "no broker"}]
     with pytest.raises(CommandError, match=r"clickstream is UNABLE_TO_CONNECT_TO_STREAM with 0 active tasks after 0.05 s; no broker"):
@@ -247,4 +246,4 @@ def test_nothing_at_the_url_is_reported(tmp_path: Path) -> None:
 
 def test_an_error_without_an_error_object_is_reported_as_it_is(druid: DruidStandIn) -> None:
     with pytest.raises(CommandError, match="with 404: Not Found"):
-        apply(f"{druid.url}/druid/indexer/v1/supervisor", KAFKA, QUIET)
+        apply_table(f"{druid.url}/druid/indexer/v1/supervisor", KAFKA, QUIET)

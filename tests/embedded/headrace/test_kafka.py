@@ -11,7 +11,7 @@ from support.collector.collectors import ROOT
 from support.topics.kafka import MockKafka, a_kafka, write_topic
 
 from headrace.errors import CommandError
-from headrace.kafka import apply, read_settings, status
+from headrace.kafka import apply_topics, read_settings, show_topics
 from topics.kafka import cluster
 from topics.kafka.settings import KafkaSettings
 
@@ -24,13 +24,13 @@ def kafka() -> Iterator[MockKafka]:
 
 def dry_run(settings: KafkaSettings, *records: str) -> str:
     output = io.StringIO()
-    apply(settings, Console(file=output, width=1000), records=records, dry_run=True)
+    apply_topics(settings, Console(file=output, width=1000), records=records, dry_run=True)
     return output.getvalue()
 
 
 def shown(settings: KafkaSettings) -> tuple[bool, str]:
     output = io.StringIO()
-    is_complete = status(settings, Console(file=output, width=1000))
+    is_complete = show_topics(settings, Console(file=output, width=1000))
     return is_complete, output.getvalue()
 
 

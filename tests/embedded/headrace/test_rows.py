@@ -7,10 +7,9 @@ import pytest
 from support.headrace.druid_api import DruidStandIn, druid_running
 from support.topics.kafka import MockKafka, read_topic, write_topic
 
-from headrace.druid.apply import apply
+from headrace.druid.apply import apply_table
 from headrace.errors import CommandError
 from headrace.options import console
-from headrace.rows import druid as druid_rows
 from headrace.rows.command import Row
 from headrace.rows.druid import DruidRows
 from topics.kafka.settings import KafkaSettings
@@ -22,9 +21,9 @@ ROWS = [Row("shop", event_id, DAY, MINUTE + 7, "browser") for event_id in ("a", 
 
 @pytest.fixture
 def druid(monkeypatch: pytest.MonkeyPatch) -> Iterator[DruidStandIn]:
-    monkeypatch.setattr(druid_rows, "POLL_INTERVAL_SECONDS", 0.01)
+    monkeypatch.setattr("headrace.rows.druid.POLL_INTERVAL_SECONDS", 0.01)
     with druid_running() as running:
-        apply(running.url, KafkaSettings(), console)
+        apply_table(running.url, KafkaSettings(), console)
         running.posts.clear()
         yield running
 
@@ -102,7 +101,7 @@ def test_a_task_that_fails_is_reported_with_its_reason_and_accounts_for_nothing(
 
 
 def test_what_takes_too_long_is_given_up_with_a_word(druid: DruidStandIn, kafka: MockKafka, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(druid_rows, "WAIT_SECONDS", -1.0)
+    monkeypatch.setattr("headrace.rows.druid.WAIT_SECONDS", -1.0)
     with pytest.raises(CommandError, match="Druid's task compact_1 is not done after"):
         rows_in(druid, kafka.settings).delete(ROWS)
     druid.left = [2]

@@ -24,7 +24,7 @@ from support.topics.kafka import (
 )
 from support.waiting import wait_until
 
-from headrace.processes.supervisor import answers
+from headrace.processes.supervisor import responds
 from topics.forwarder.__main__ import forward
 from topics.forwarder.forwarder import READER, Forwarder, Forwarders
 from topics.forwarder.metrics import Metrics
@@ -407,7 +407,7 @@ def test_health_and_metrics_are_reported_over_http(spool: Path, kafka: MockKafka
         settings = ForwarderSettings(topic_directory=spool, port=free_ports(1)[0])
         thread = threading.Thread(target=forward, args=(settings, kafka.settings, stop, stack))
         thread.start()
-        wait_until(lambda: answers(f"http://127.0.0.1:{settings.port}/health/ready"))
+        wait_until(lambda: responds(f"http://127.0.0.1:{settings.port}/health/ready"))
         assert "clickstream_forwarder_messages_total 1.0" in httpx.get(f"http://127.0.0.1:{settings.port}/metrics").text
         stop.set()
         thread.join()

@@ -17,7 +17,7 @@ from rich.console import Console
 from support.headrace.engines import RunningEngines
 from support.waiting import wait_until
 
-from headrace.druid.apply import apply
+from headrace.druid.apply import apply_table
 from headrace.druid.client import COMPACTION, RULES, SUPERVISORS
 from headrace.druid.difference import Difference
 from headrace.druid.spec import FOLDER, Options
@@ -46,7 +46,7 @@ class DruidTable:
     def apply(self, *, task_duration: str = "PT5M", tasks: int | None = None, dry_run: bool = False) -> list[Difference]:
         options = Options(self.name, tasks=tasks, task_duration=task_duration)
         console, url = Console(file=StringIO()), self.engines.overlord_url
-        return apply(url, self.kafka, console, options=options, folder=self.files, schema=self.schema, dry_run=dry_run)
+        return apply_table(url, self.kafka, console, options=options, folder=self.files, schema=self.schema, dry_run=dry_run)
 
     def suspend(self) -> None:
         suspend(self.engines.overlord_url, self.name, Console(file=StringIO()))

@@ -30,17 +30,17 @@ class RunningEngines:
     @property
     def kafka(self) -> str:
         """Return the bootstrap servers."""
-        return self.engines.ports.address("kafka")
+        return self.engines.ports.host_port("kafka")
 
     @property
     def overlord_url(self) -> str:
         """Return the URL of coordinator and overlord."""
-        return f"http://{self.engines.ports.address('coordinator')}"
+        return f"http://{self.engines.ports.host_port('coordinator')}"
 
     @property
     def broker_url(self) -> str:
         """Return the URL of Druid SQL without its path."""
-        return f"http://{self.engines.ports.address('broker')}"
+        return f"http://{self.engines.ports.host_port('broker')}"
 
     @property
     def sql_url(self) -> str:

@@ -16,12 +16,12 @@ from support.ports import free_ports
 from support.waiting import wait_until
 
 from enrichment import demo_places
-from headrace import kafka
-from headrace.druid import apply as druid
+from headrace.druid.apply import apply_table
 from headrace.druid.client import SUPERVISORS
 from headrace.druid.spec import Options
 from headrace.engines.services import NAMES
-from headrace.processes.supervisor import Service, answers
+from headrace.kafka import apply_topics
+from headrace.processes.supervisor import Service, responds
 from topics.kafka.settings import KafkaSettings
 
 SERVICES = ("collector", "forwarder", "converter", "second-converter")
@@ -45,9 +45,9 @@ class Stack:
         stack = cls(engines, folder, name, ports, httpx.Client(trust_env=False, timeout=60))
         folder.mkdir(parents=True, exist_ok=True)
         demo_places.build(folder / "places.mmdb")
-        kafka.apply(stack.kafka, Console(file=StringIO()))
+        apply_topics(stack.kafka, Console(file=StringIO()))
         stack.start_services("collector", "forwarder", "converter")
-        druid.apply(engines.overlord_url, stack.kafka, Console(file=StringIO()), options=Options(name, task_duration=task_duration))
+        apply_table(engines.overlord_url, stack.kafka, Console(file=StringIO()), options=Options(name, task_duration=task_duration))
         return stack
 
     @property
@@ -134,7 +134,7 @@ class Stack:
         environment = {f"HEADRACE_{prefix.upper()}_{key}": str(value) for key, value in settings[prefix].items()}
         environment |= {"HEADRACE_KAFKA_BOOTSTRAP_SERVERS": self.engines.kafka, "HEADRACE_KAFKA_PREFIX": self.name}
         ready = f"http://127.0.0.1:{port + 1 if name == 'collector' else port}/health/ready"
-        return Service(name, (sys.executable, "-m", program), environment, lambda: answers(ready), self.folder)
+        return Service(name, (sys.executable, "-m", program), environment, lambda: responds(ready), self.folder)
 
 
 def pass_by(seconds: float) -> None:

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from headrace.dead_letters.store import routes
+from headrace.dead_letters.store import dead_letter_routes
 from headrace.store_requests import MAX_BODY_BYTES
 from streams.local.replays import Place, Replayed
 from streams.sink import Choice
@@ -43,7 +43,7 @@ def ask(method: str, path: str, content: str = "", **headers: str) -> httpx.Resp
     """Ask the path as the store's server would."""
 
     async def asking() -> httpx.Response:
-        transport = httpx.ASGITransport(Starlette(routes=routes(read, replay)))
+        transport = httpx.ASGITransport(Starlette(routes=dead_letter_routes(read, replay)))
         async with httpx.AsyncClient(transport=transport, base_url="http://store") as client:
             return await client.request(method, path, content=content, headers=headers)
 

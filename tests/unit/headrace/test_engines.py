@@ -21,9 +21,9 @@ from support.ports import free_engine_ports
 from headrace.engines.jars import EXTENSIONS, PROJECT
 from headrace.engines.ports import READY_PATHS, EnginePorts
 from headrace.engines.services import NAMES, STOP_ORDER, Engines
-from headrace.engines.up import down, up
+from headrace.engines.up import start_engines, stop_engines
 from headrace.errors import CommandError
-from headrace.processes.installation import LOOPBACK, Run, RunningProcess, State
+from headrace.processes.installation import LOOPBACK, Run, RunningProcess, StateFolder
 from headrace.processes.supervisor import created_at, is_alive
 
 
@@ -41,7 +41,7 @@ def properties(file: str) -> dict[str, str]:
 
 def test_kafka_listens_here_only_and_keeps_its_data_in_the_folder(engines: Engines) -> None:
     said = properties(engines.service("kafka").command[-1])
-    assert said["listeners"] == f"PLAINTEXT://{engines.ports.address('kafka')},CONTROLLER://{engines.ports.address('controller')}"
+    assert said["listeners"] == f"PLAINTEXT://{engines.ports.host_port('kafka')},CONTROLLER://{engines.ports.host_port('controller')}"
     assert said["log.dirs"] == str(engines.folder / "kafka")
     assert said["auto.create.topics.enable"] == "false"
 
@@ -107,7 +107,7 @@ def test_ports_that_are_taken_are_reported_all_at_once() -> None:
 
 @pytest.fixture
 def druid() -> Iterator[tuple[set[str], int]]:
-    """An HTTP server that answers 200 on the paths in a set, and its port."""
+    """An HTTP server that responds 200 on the paths in a set, and its port."""
     good: set[str] = set()
 
     class Answer(BaseHTTPRequestHandler):
@@ -157,23 +157,23 @@ def test_kafka_is_ready_when_it_describes_the_cluster_not_when_it_listens() -> N
 
 def test_engines_that_do_not_start_are_reported_and_all_stopped(engines: Engines) -> None:
     with pytest.raises(CommandError, match=r"ended with status 1 while starting(?s:.*)the port is taken"):
-        up(engines, Console(file=StringIO()))
-    run = State(engines.folder).running()
+        start_engines(engines, Console(file=StringIO()))
+    run = StateFolder(engines.folder).running()
     assert run.ports == asdict(engines.ports)
     assert not any(is_alive(process) for process in run.processes.values())
 
 
 def test_engines_that_run_are_not_started_again_and_are_ended_by_their_ids(engines: Engines, tmp_path: Path) -> None:
-    state, out = State(tmp_path / "state"), StringIO()
-    here = State(engines.folder)
+    state, out = StateFolder(tmp_path / "state"), StringIO()
+    here = StateFolder(engines.folder)
     here.root.mkdir(parents=True)
     with subprocess.Popen((sys.executable, "-c", "import signal; signal.pause()")) as process:
         running = RunningProcess(process.pid, created_at(process.pid))
         gone = RunningProcess(os.getpid(), 0)
         here.write_run(Run(gone, LOOPBACK, asdict(EnginePorts()), {"kafka": running, "broker": gone}))
         with pytest.raises(CommandError, match=r"^kafka run already on .*; stop them with `headrace engines down`"):
-            up(engines, Console(file=out))
-        down(state, Console(file=out))
+            start_engines(engines, Console(file=out))
+        stop_engines(state, Console(file=out))
         assert not is_alive(running)
-    down(state, Console(file=out, width=200))
+    stop_engines(state, Console(file=out, width=200))
     assert out.getvalue() == f"ended kafka\nno engines ran on {state.root}\n"

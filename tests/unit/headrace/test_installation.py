@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from headrace.errors import CommandError
-from headrace.processes.installation import Run, RunningProcess, State
+from headrace.processes.installation import Run, RunningProcess, StateFolder
 
 PORTS = {"collector": 1, "internal": 2, "sql": 3, "dashboards": 4, "shop": 5}
 
@@ -18,7 +18,7 @@ def a_run() -> Run:
 
 
 def test_a_secret_is_made_once_and_only_its_owner_can_read_it(tmp_path: Path) -> None:
-    state = State(tmp_path)
+    state = StateFolder(tmp_path)
     state.prepare()
     first = state.secret("dashboards-password")
     assert len(first) >= 24
@@ -28,7 +28,7 @@ def test_a_secret_is_made_once_and_only_its_owner_can_read_it(tmp_path: Path) ->
 
 
 def test_what_was_started_is_read_back(tmp_path: Path) -> None:
-    state = State(tmp_path)
+    state = StateFolder(tmp_path)
     assert state.read_run() is None
     state.write_run(a_run())
     assert state.read_run() == a_run()
@@ -37,35 +37,35 @@ def test_what_was_started_is_read_back(tmp_path: Path) -> None:
 def test_a_file_in_place_of_the_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "var").write_text("")
     with pytest.raises(CommandError, match="is a file where a folder belongs"):
-        State(tmp_path / "var").prepare()
+        StateFolder(tmp_path / "var").prepare()
     with pytest.raises(CommandError, match="is a file"):
-        State(tmp_path / "var").read_run()
+        StateFolder(tmp_path / "var").read_run()
 
 
 def test_a_damaged_run_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text('{"host": 1')
     with pytest.raises(CommandError, match=r"run\.json is damaged"):
-        State(tmp_path).read_run()
+        StateFolder(tmp_path).read_run()
 
 
 def test_nothing_started_is_reported(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="nothing was started"):
-        State(tmp_path).running()
+        StateFolder(tmp_path).running()
 
 
 def test_a_folder_that_cannot_be_written_is_named() -> None:
     with pytest.raises(CommandError, match="cannot be written"):
-        State(Path("/proc/headrace")).prepare()
+        StateFolder(Path("/proc/headrace")).prepare()
 
 
 def test_a_disk_that_is_nearly_full_is_reported(tmp_path: Path) -> None:
     free = shutil.disk_usage(tmp_path).free
     with pytest.raises(CommandError, match="MiB free"):
-        State(tmp_path).prepare(min_free_bytes=free * 2)
+        StateFolder(tmp_path).prepare(min_free_bytes=free * 2)
 
 
 def test_one_folder_serves_one_process_at_a_time(tmp_path: Path) -> None:
-    state = State(tmp_path)
+    state = StateFolder(tmp_path)
     state.prepare()
     lock = state.lock()
     with pytest.raises(CommandError, match=f"already up on .* \\(process {os.getpid()}\\)"):

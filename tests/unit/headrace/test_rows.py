@@ -9,9 +9,9 @@ import pytest
 from starlette.applications import Starlette
 
 from headrace.errors import CommandError
-from headrace.rows.command import Row, checked
+from headrace.rows.command import Row, check_condition
 from headrace.rows.druid import _by_interval, _filter, _task
-from headrace.rows.store import MAX_ROWS, route
+from headrace.rows.store import MAX_ROWS, deletion_route
 from headrace.store_requests import MAX_BODY_BYTES
 from streams.sink import RowKey
 
@@ -28,7 +28,7 @@ from streams.sink import RowKey
     ],
 )
 def test_a_condition_is_the_text_after_where(where: str) -> None:
-    assert checked(where) == f"\n{where}\n"
+    assert check_condition(where) == f"\n{where}\n"
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_a_condition_is_the_text_after_where(where: str) -> None:
 )
 def test_anything_else_is_refused_with_the_reason(where: str) -> None:
     with pytest.raises(CommandError, match=r"^--where: not a valid condition of Druid SQL: "):
-        checked(where)
+        check_condition(where)
 
 
 def ask(content: str) -> tuple[httpx.Response, list[Sequence[RowKey]]]:
@@ -64,7 +64,7 @@ def ask(content: str) -> tuple[httpx.Response, list[Sequence[RowKey]]]:
         return done
 
     async def asking() -> httpx.Response:
-        transport = httpx.ASGITransport(Starlette(routes=[route(delete)]))
+        transport = httpx.ASGITransport(Starlette(routes=[deletion_route(delete)]))
         async with httpx.AsyncClient(transport=transport, base_url="http://store") as client:
             return await client.post("/rows/delete", content=content)
 

@@ -12,9 +12,9 @@ from support.headrace.engines_without_jars import engines_without_jars
 from headrace.engines.services import NAMES
 from headrace.errors import CommandError
 from headrace.local.services import STOP_ORDER, Plan
-from headrace.local.status import print_status, status
-from headrace.local.up import tell, up
-from headrace.processes.installation import LOOPBACK, Run, RunningProcess, State
+from headrace.local.status import print_status, read_status
+from headrace.local.up import print_summary, run
+from headrace.processes.installation import LOOPBACK, Run, RunningProcess, StateFolder
 from headrace.processes.supervisor import Service, created_at
 from topics.local.consumers import ReaderState, reader_path, save_reader
 
@@ -23,7 +23,7 @@ PORTS = {"collector": 8290, "internal": 8291, "sql": 8888, "dashboards": 8088, "
 
 @pytest.fixture
 def on_duckdb(tmp_path: Path) -> Plan:
-    plan = Plan(State(tmp_path / "state"), LOOPBACK, PORTS, dashboards=False, visits=False, visits_per_minute=1)
+    plan = Plan(StateFolder(tmp_path / "state"), LOOPBACK, PORTS, dashboards=False, visits=False, visits_per_minute=1)
     plan.state.prepare()
     return plan
 
@@ -68,7 +68,7 @@ def test_the_forwarder_reads_what_the_collector_writes_and_both_kafka_clients_kn
 
 def test_druid_sql_is_at_the_broker_and_every_port_is_looked_at(on_druid: Plan) -> None:
     assert on_druid.engines
-    assert on_druid.url("sql") == f"http://{on_druid.engines.ports.address('broker')}"
+    assert on_druid.url("sql") == f"http://{on_druid.engines.ports.host_port('broker')}"
     looked_at = on_druid.ports_to_check()
     assert set(looked_at) == {*PORTS, "forwarder", "converter", *on_druid.engines.ports.without_broker()} - {"dashboards"}
     assert {on_druid.host_of(name) for name in looked_at} == {LOOPBACK}
@@ -76,7 +76,7 @@ def test_druid_sql_is_at_the_broker_and_every_port_is_looked_at(on_druid: Plan) 
 
 def test_its_settings_have_the_hosts_of_kafka(on_druid: Plan) -> None:
     out = StringIO()
-    tell(on_druid, Console(file=out))
+    print_summary(on_druid, Console(file=out))
     assert f"  Kafka        127.0.0.1:{on_druid.ports['kafka']}\n" in out.getvalue()
 
 
@@ -87,14 +87,14 @@ def test_a_state_folder_stays_with_its_engines(reader: str, before: str, plan: s
     path.parent.mkdir()
     save_reader(path, ReaderState())
     with pytest.raises(CommandError, match=f"was made with --engines {before}; go on with it, or give another folder"):
-        up(after, Console(file=StringIO()))
+        run(after, Console(file=StringIO()))
 
 
 def test_status_shows_the_engines(on_druid: Plan) -> None:
     myself = RunningProcess(os.getpid(), created_at(os.getpid()))
     with socket.create_server((LOOPBACK, on_druid.ports["zookeeper"])):
         on_druid.state.write_run(Run(myself, LOOPBACK, on_druid.ports, {"zookeeper": myself, "kafka": myself}))
-        content = status(on_druid.state)
+        content = read_status(on_druid.state)
     assert {name: process["ready"] for name, process in content["processes"].items()} == {"zookeeper": True, "kafka": False}
     assert content["processes"]["kafka"]["reason"] == "it does not answer yet"
     assert content["urls"]["kafka"] == f"127.0.0.1:{on_druid.ports['kafka']}"
@@ -115,7 +115,7 @@ def test_a_process_that_keeps_ending_is_not_ready_however_it_answers(
 ) -> None:
     supervisor = RunningProcess(os.getpid(), created_at(os.getpid()) if supervised else 0)
     on_duckdb.state.write_run(Run(supervisor, LOOPBACK, on_duckdb.ports, {"visits": process}))
-    content = status(on_duckdb.state)
+    content = read_status(on_duckdb.state)
     assert content["processes"]["visits"]["state"] == state
     assert content["processes"]["visits"]["reason"] == reason
     assert content["ready"] is content["processes"]["visits"]["ready"] is (state == "ready")
@@ -125,7 +125,7 @@ def test_a_process_that_keeps_ending_is_not_ready_however_it_answers(
 
 
 def test_host_opens_the_collector_and_the_shop_and_nothing_that_trusts_its_callers(tmp_path: Path) -> None:
-    plan = Plan(State(tmp_path / "state"), "0.0.0.0", PORTS, dashboards=False, visits=False, visits_per_minute=1)
+    plan = Plan(StateFolder(tmp_path / "state"), "0.0.0.0", PORTS, dashboards=False, visits=False, visits_per_minute=1)
     variables = {name: value for stage in plan.stages() for service in stage.services for name, value in service.environment.items()}
     assert [name for name, value in variables.items() if value == "0.0.0.0"] == ["HEADRACE_COLLECTOR_HOST", "HEADRACE_SHOP_HOST"]
     assert {name for name in variables if name.endswith("_HOST")} == {

@@ -16,13 +16,13 @@ from support.waiting import wait_until
 
 from headrace.errors import CommandError
 from headrace.processes.installation import RunningProcess
-from headrace.processes.supervisor import Service, Supervisor, answers, created_at, is_alive, stop_leftovers
+from headrace.processes.supervisor import Service, Supervisor, created_at, is_alive, responds, stop_leftovers
 
 IDLE = "import signal; signal.pause()"
 
 
 def a_service(code: str = IDLE, *, name: str = "service", ready_url: str | None = None, ready_seconds: int = 10) -> Service:
-    ready = partial(answers, ready_url) if ready_url else None
+    ready = partial(responds, ready_url) if ready_url else None
     return Service(name, (sys.executable, "-c", code), {}, ready, ready_seconds=ready_seconds)
 
 

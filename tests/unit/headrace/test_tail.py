@@ -10,15 +10,15 @@ from rich.console import Console
 from support.topics.in_memory import a_rejection, fill
 from support.waiting import wait_until
 
-from headrace.processes.installation import State
-from headrace.tail import tail
+from headrace.processes.installation import StateFolder
+from headrace.tail import follow
 from topics.local.spools import spool_path
 
 
 def test_what_a_worker_takes_is_shown_also_one_that_comes_later(tmp_path: Path) -> None:
-    state, out, numbers = State(tmp_path), io.StringIO(), count()
+    state, out, numbers = StateFolder(tmp_path), io.StringIO(), count()
     state.topic.mkdir(parents=True)
-    showing = threading.Thread(target=tail, args=(state, Console(file=out)), kwargs={"as_json": True, "count": 2})
+    showing = threading.Thread(target=follow, args=(state, Console(file=out)), kwargs={"as_json": True, "count": 2})
     showing.start()
 
     def is_shown() -> bool:

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from support.topics.in_memory import MINUTE, a_topic, fill, messages, read_all, stored, until, with_topic
 
-from topics.local import writer as local
 from topics.local.log import Disk
 from topics.local.writer import LocalTopic, Received
 from topics.topic import TopicFailed, TopicFull
@@ -182,7 +181,7 @@ def test_a_segment_that_cannot_be_made_fails_the_topic(tmp_path: Path) -> None:
 
 
 def test_what_waits_for_a_slow_disk_has_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(local, "MAX_PENDING_BYTES", 10_000)
+    monkeypatch.setattr("topics.local.writer.MAX_PENDING_BYTES", 10_000)
     released = threading.Event()
 
     def sync(fd: int) -> None:

@@ -8,7 +8,6 @@ import pytest
 from support.topics.in_memory import a_topic, messages, read_all, until, with_topic
 
 from topics.local import disk_space
-from topics.local import writer as local
 from topics.local.disk_space import DiskSpace
 from topics.local.writer import LocalReader, LocalTopic
 from topics.topic import TopicFull, stored_bytes
@@ -66,7 +65,7 @@ def test_below_the_reserve_nothing_is_taken_reading_continues_and_what_was_read_
 
     space = DiskSpace(tmp_path, 100_000, a_disk(free))
     monkeypatch.setattr(disk_space, "LOOK_SECONDS", 0.0)
-    monkeypatch.setattr(local, "UPKEEP_SECONDS", 0.0)
+    monkeypatch.setattr("topics.local.writer.UPKEEP_SECONDS", 0.0)
 
     async def work(topic: LocalTopic) -> None:
         topic._space = space
