@@ -34,7 +34,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SCRIPT, OPEN_LOOP = ROOT / "bench" / "collector.wrk.lua", ROOT / "bench" / "openloop.go"
 SERVER_CORE, LOAD_CORE = "0", "1"
 BATCH_CONNECTIONS, RATE = 16, 8000
-JSON_SOURCE = '\n[json]\nkind = "json"\nevent_path = "/json"\n'
+JSON_SOURCE = '\n[json]\nkind = "divolte_json"\nevent_path = "/json"\n'
 NGINX = """worker_processes 1; daemon off; pid nginx.pid; error_log error.log;
 events {{ worker_connections 1024; }}
 http {{ access_log access.log combined; keepalive_requests 1000000000; client_body_temp_path body;

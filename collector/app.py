@@ -163,7 +163,9 @@ def create_app(
         int(settings.max_event_age_days * DAY_MS),
         settings.mask_parameters,
     )
-    scripts = [Route(source.script_path, Script(source).answer) for source in sources if source.script_path and source.kind != "json"]
+    scripts = [
+        Route(source.script_path, Script(source).answer) for source in sources if source.script_path and source.kind != "divolte_json"
+    ]
     events: dict[str, Intake] = {}
     for source in sources:
         events |= dict.fromkeys(source.event_paths, intake(event_sources.make(source), source))

@@ -17,7 +17,7 @@ from collector.pipeline import Pipeline
 from collector.requests.client_ip import cut_text
 from collector.requests.http_types import JSON, EventSource, Request
 from collector.source_factory import EventSources, Use, kinds_of
-from collector.sources import Source
+from collector.sources import Source, current_kind
 from mapping import checks
 from mapping.operations.base36 import number36
 from schemas.codec import Decoder
@@ -38,7 +38,7 @@ class _Sent(NamedTuple):
 def check(mapping: Path, schema: Path = SCHEMA_PATH, kind: str = "tracker") -> list[str]:
     """Give everything that is wrong with a mapping for this kind of source, one line each; nothing if it can be used."""
     try:
-        return checks.faults(read_plan(mapping), read_schema(schema), kind)
+        return checks.faults(read_plan(mapping), read_schema(schema), _known_kind(kind))
     except MappingError as error:
         return list(error.faults)
 
@@ -49,11 +49,19 @@ def try_events(mapping: Path, schema: Path, events: Path, kind: str = "tracker")
     The tracker's events are taken as a trusted source's, all others as their source takes them; raises MappingError if the mapping has
     faults.
     """
+    kind = _known_kind(kind)
     source, sent = _source(mapping, schema, kind), _SENT[kind]
     decoder = Decoder([read_schema(schema)])
     for number, line in enumerate(map(bytes.strip, events.read_bytes().splitlines()), 1):
         for message in source.take(*sent(line)).messages if line else ():
             yield _told(message, decoder, number)
+
+
+def _known_kind(word: str) -> str:
+    kind = str(current_kind(word))
+    if kind not in _SENT:
+        raise MappingError([f"{word!r} is not a source kind; choose one of {', '.join(_SENT)}"])
+    return kind
 
 
 def _source(mapping: Path, schema: Path, kind: str) -> EventSource:
@@ -78,7 +86,7 @@ def _in_batch(line: bytes) -> _Sent:
     return _Sent(Request.of("POST", "/", b"", (), None, body), now)
 
 
-def _of_browser(line: bytes) -> _Sent:
+def _of_divolte_tag(line: bytes) -> _Sent:
     """Send what the tag asks for, an address or its query; or an event of our script in its place."""
     if line.startswith(b"{"):
         return _in_batch(line)
@@ -86,7 +94,7 @@ def _of_browser(line: bytes) -> _Sent:
     return _Sent(Request.of("GET", "/", query, (), None, b""), number36(read_query(query).first.get("c")) or 0)
 
 
-def _of_server(line: bytes) -> _Sent:
+def _of_divolte_json(line: bytes) -> _Sent:
     now = milliseconds(str(_key(line, "client_timestamp_iso")), needs_offset=False) or 0
     return _Sent(Request.of("POST", "/", b"", (JSON,), None, line), now)
 
@@ -98,4 +106,8 @@ def _key(line: bytes, name: str) -> object:
         return None
 
 
-_SENT: Final[Mapping[str, Callable[[bytes], _Sent]]] = {"tracker": _in_batch, "browser": _of_browser, "json": _of_server}
+_SENT: Final[Mapping[str, Callable[[bytes], _Sent]]] = {
+    "tracker": _in_batch,
+    "divolte_tag": _of_divolte_tag,
+    "divolte_json": _of_divolte_json,
+}

@@ -30,8 +30,8 @@ OK, DUPLICATE = "ok", "duplicate"
 NOT_ALLOWED = "this source takes no events of this site; its operator lists the sites that it takes"
 
 Readable: TypeAlias = Batch | TrustedBatch | Reading
-Likeness: TypeAlias = tuple[str, str | None, str | None]  # site, cut address, agent
-PartitionKey: TypeAlias = Callable[[Likeness], bytes]
+ClientFingerprint: TypeAlias = tuple[str, str | None, str | None]  # site, cut address, agent
+PartitionKey: TypeAlias = Callable[[ClientFingerprint], bytes]
 
 _STATUS = {
     RejectReason.BODY_TOO_LARGE: 413,
@@ -91,7 +91,7 @@ class Pipeline:
         self._memory, self._drops_duplicates = memory, drops_duplicates
         self._mask_parameters = mask_parameters
         self._reader = BodyReader(is_trusted=is_trusted)
-        self._keys = BoundedCache[Likeness, bytes](partition_key)
+        self._keys = BoundedCache[ClientFingerprint, bytes](partition_key)
         self._texts = _TRUSTED_TEXTS if is_trusted else _TEXTS
 
     def take(self, body: bytes, received_at: int, sender: Sender) -> Outcome:
@@ -222,7 +222,7 @@ class Pipeline:
     def _event_key(self, event: Event) -> str:
         return event.id if is_identifier(event.id) else self._rules.event_key(event)
 
-    def _key(self, likeness: Likeness) -> bytes:
+    def _key(self, likeness: ClientFingerprint) -> bytes:
         """Give the partition key of events without a party."""
         return self._keys.entries.get(likeness) or self._keys.compute(likeness)
 

@@ -45,7 +45,7 @@ class Encoders(dict[Use, Encoder]):
 
 def kinds_of(source: Source) -> tuple[str, ...]:
     """Give the kinds of events that a source takes."""
-    return ("browser", "tracker") if source.kind == "browser" else (source.kind,)
+    return ("divolte_tag", "tracker") if source.kind == "divolte_tag" else (source.kind,)
 
 
 class EventSources(NamedTuple):
@@ -63,7 +63,7 @@ class EventSources(NamedTuple):
         if source.kind == "tracker":
             return self._tracker(source)
         writer = self._writer(source)
-        if source.kind == "json":
+        if source.kind == "divolte_json":
             return JsonSource(source, writer, mask_parameters=self.mask_parameters)
         return BrowserSource(source, writer, self._tracker(source), _cookie(source))
 
@@ -76,7 +76,7 @@ class EventSources(NamedTuple):
         return TrackerSource(TRUSTED, pipeline)
 
     def _tracker(self, source: Source) -> TrackerSource:
-        is_divolte = source.kind == "browser"
+        is_divolte = source.kind == "divolte_tag"
         pipeline = Pipeline(
             self.encoders[Use(source.name, "tracker")],
             self.partition_key,
@@ -101,7 +101,7 @@ class EventSources(NamedTuple):
 
 
 def _rules(source: Source) -> IdentifierRules:
-    return BATCHES if source.kind == "browser" else PLAIN
+    return BATCHES if source.kind == "divolte_tag" else PLAIN
 
 
 def _cookie(source: Source) -> PartyCookie | None:

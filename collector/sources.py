@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
 from startup.settings import SettingsError
 
@@ -23,6 +23,14 @@ TopicName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,99}$")]
 CookieName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 SiteName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}$")]
 Origin = Annotated[str, Field(pattern=r"^(\*|https?://[A-Za-z0-9.-]+(:\d+)?)$")]
+
+
+_FORMER_KINDS = {"browser": "divolte_tag", "json": "divolte_json"}
+
+
+def current_kind(word: Any) -> Any:
+    """Return the name of a source kind, from its present or former name."""
+    return _FORMER_KINDS.get(word, word) if isinstance(word, str) else word
 
 
 class Copy(BaseModel):
@@ -41,7 +49,7 @@ class Source(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
-    kind: Literal["tracker", "browser", "json"]
+    kind: Annotated[Literal["tracker", "divolte_tag", "divolte_json"], BeforeValidator(current_kind)]
     event_path: HttpPath
     site: str = Field(default="", pattern=r"^([A-Za-z0-9][A-Za-z0-9_.:-]{0,63})?$")
     sites: tuple[SiteName, ...] = ()
@@ -92,15 +100,15 @@ class Source(BaseModel):
         known = info.data
         if value is None:
             return value
-        if known.get("kind") == "json":
-            raise ValueError("a server has no cookies; sources of kind tracker and browser can set one")
+        if known.get("kind") == "divolte_json":
+            raise ValueError("a server has no cookies; sources of kind tracker and divolte_tag can set one")
         if known.get("compatibility") == "strict":
             raise ValueError("a strict source hears no GPC, and would set it against a visitor's word; leave out compatibility")
         if "*" in known.get("allowed_origins", "*"):
             raise ValueError("a source that sets a cookie lists the origins it is for in allowed_origins; browsers send none to '*'")
         if value.lower().startswith("__host-") and known.get("cookie_domain"):
             raise ValueError("a cookie of this name has no domain; take __Secure-, or leave out cookie_domain")
-        if known.get("kind") == "browser" and value in (known.get("party_cookie"), known.get("session_cookie")):
+        if known.get("kind") == "divolte_tag" and value in (known.get("party_cookie"), known.get("session_cookie")):
             raise ValueError("the script keeps its own cookie of this name, and could not write one of the server's; take another")
         return value
 

@@ -40,7 +40,7 @@ app.add_typer(rows_app, name="rows")
 
 MappingArgument = Annotated[Path, typer.Argument(help="Mapping, in Python.")]
 SchemaOption = Annotated[Path | None, typer.Option(help="Avro schema; schemas/clickstream.avsc if left out.")]
-KindOption = Annotated[Literal["tracker", "browser", "json"], typer.Option(help="Kind of the source that it is for.")]
+KindOption = Annotated[str, typer.Option(help="Source kind that the mapping is for.")]
 EnginePortOption = Annotated[
     list[str], typer.Option("--engine-port", metavar="NAME=NUMBER", help="Port of one of Kafka's and Druid's processes; can be repeated.")
 ]

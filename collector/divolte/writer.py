@@ -6,7 +6,7 @@ import msgspec
 
 from collector.events.duplicates import REPEATED, DuplicateMemory, event_digest
 from collector.events.event import Rejection, RejectReason
-from collector.pipeline import SKEW_MS, Likeness, PartitionKey
+from collector.pipeline import SKEW_MS, ClientFingerprint, PartitionKey
 from collector.requests.client import Sender
 from collector.sources import Source
 from mapping.avro import BoundedCache
@@ -34,7 +34,7 @@ class EventWriter:
         self._encode_copy: Encoder | None = encode_copy
         self._name, self._site = source.name, source.site
         self._drops_corrupted, self._drops_duplicates = source.drop_corrupted, source.drop_duplicates
-        self._keys = BoundedCache[Likeness, bytes](partition_key)
+        self._keys = BoundedCache[ClientFingerprint, bytes](partition_key)
         self._memory = memory
 
     def write(

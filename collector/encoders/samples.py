@@ -96,20 +96,20 @@ def _of_tracker() -> Iterator[dict[str, object]]:
     yield arguments(full, created_at=None, occurred_at=0, parameters_text=b'{"revenue":"1e3"}', **_FULL)
 
 
-def _of_browser() -> Iterator[dict[str, object]]:
+def _of_divolte_tag() -> Iterator[dict[str, object]]:
     yield arguments({"v": _ID, "e": _ID})
     numbers = {"w": "zik0zj", "h": "0", "i": "-1", "j": "x y", "k": "1.i"}
     full = {"v": _ID, "e": _ID, "n": "t", "f": "f", "l": _URL, "r": "", "t": "a", "u": "(srevenue!1e3!aitems!(ssku!a!)(nsku!).)", **numbers}
     yield arguments(full, **_FULL)
 
 
-def _of_server() -> Iterator[dict[str, object]]:
+def _of_divolte_json() -> Iterator[dict[str, object]]:
     yield arguments(JsonEvent(event_id="e"))
     event = JsonEvent(event_id="e", event_type="a", is_new_party=True, is_new_session=False, parameters=_PARAMETERS)
     yield arguments(event, parameters_text=b"{}", **_FULL)
 
 
-_SAMPLES: Final = {"tracker": _of_tracker, "browser": _of_browser, "json": _of_server}
+_SAMPLES: Final = {"tracker": _of_tracker, "divolte_tag": _of_divolte_tag, "divolte_json": _of_divolte_json}
 
 
 def verify(encoder: Encoder, schema: Mapping[str, Any], kind: str = "tracker") -> None:

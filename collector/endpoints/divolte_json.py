@@ -42,7 +42,7 @@ def max_event_bytes(source: Source) -> int:
 
 def max_body_bytes(source: Source | None, most: int) -> int:
     """Give the largest body that is read for a source: as the original's where there are no lists of events."""
-    if source is None or source.kind != "json":
+    if source is None or source.kind != "divolte_json":
         return most
     return max_event_bytes(source) if source.is_strict else max(max_event_bytes(source), most)
 

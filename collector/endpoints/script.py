@@ -58,7 +58,7 @@ def _baked(source: Source, folder: Path) -> str:
     script_path = source.script_path or "/"
     suffix = posixpath.relpath(source.event_path, posixpath.dirname(script_path))
     place, value = _ENDPOINT, f"new URL({json.dumps(suffix)}"
-    if source.kind == "browser":
+    if source.kind == "divolte_tag":
         place, value = _SETTINGS, json.dumps(_settings(source, posixpath.basename(script_path), suffix), separators=(",", ":"))
     if text.count(place) != 1:
         raise StartError([f"{path}: {place} must be in it once; build the tracker of this version (make tracker)"])
@@ -66,7 +66,7 @@ def _baked(source: Source, folder: Path) -> str:
 
 
 def _build_of(source: Source) -> str:
-    if source.kind == "browser":
+    if source.kind == "divolte_tag":
         return "divolte.js"
     return "headrace-full.js" if source.full_script else "headrace.js"
 

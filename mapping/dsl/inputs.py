@@ -139,7 +139,7 @@ _TRACKER: Final = _of_event(
     "parameters_text": Fact("parameters_text"),
 }
 
-_BROWSER: Final = {
+_DIVOLTE_TAG: Final = {
     **_of_event('event["{}"]', {"event_id": "e", "page_view_id": "v"}, always="event_id page_view_id"),
     **_of_event('event.get("{}")', {"event_type": "t", "url": "l", "referrer": "r"}, repeated="event_type url referrer"),
     **_of_event('event.get("{}")', {"is_new_party": "n", "is_first_in_session": "f"}, made_by="flag"),
@@ -153,7 +153,7 @@ _BROWSER: Final = {
     "parameters": Fact('event.get("u")', is_repeated=True, made_by="mincode_value"),
 }
 
-_JSON: Final = {
+_DIVOLTE_JSON: Final = {
     **_of_event("event.{}", {"event_id": "event_id", "event_type": "event_type"}, repeated="event_type", always="event_id"),
     **_of_event("event.{}", {"is_new_party": "is_new_party", "is_first_in_session": "is_new_session"}),
     "parameters": Fact("parameters", made_by="json_parameters"),
@@ -163,8 +163,8 @@ _JSON: Final = {
 FACTS: Final[Mapping[str, Mapping[str, Fact]]] = MappingProxyType(
     {
         "tracker": _COMMON | _TRACKER,
-        "browser": _COMMON | _BROWSER,
+        "divolte_tag": _COMMON | _DIVOLTE_TAG,
         # A server's events come from the server, whose address and agent are told as Divolte tells them.
-        "json": _COMMON | _JSON,
+        "divolte_json": _COMMON | _DIVOLTE_JSON,
     }
 )

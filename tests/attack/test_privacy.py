@@ -338,7 +338,7 @@ def json_event(**parameters: Any) -> bytes:
 @pytest.mark.parametrize(("headers", "click"), [((), "canary"), ((("Sec-GPC", "1"),), ""), ((("DNT", "1"),), "")])
 def test_an_event_of_a_server_is_masked_and_leaves_click_ids_out(headers: Sequence[tuple[str, str]], click: str, tmp_path: Path) -> None:
     sources = tmp_path / "sources.toml"
-    sources.write_text('[server]\nkind = "json"\nevent_path = "/json"\n')
+    sources.write_text('[server]\nkind = "divolte_json"\nevent_path = "/json"\n')
     collector = LocalCollector(sources=load_sources(sources))
     body = json_event(who=f"{NAME}%2540{DOMAIN}", gclid="canary", link="/?fbclid=canary")
     assert collector.send(body, path="/json", headers=[("Content-Type", "application/json"), *headers]).status == 204

@@ -37,10 +37,10 @@ SOURCES = """
 kind = "tracker"
 event_path = "/h"
 [divolte]
-kind = "browser"
+kind = "divolte_tag"
 event_path = "/csc-event"
 [strict]
-kind = "browser"
+kind = "divolte_tag"
 event_path = "/strict"
 compatibility = "strict"
 """

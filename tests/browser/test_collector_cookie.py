@@ -27,7 +27,7 @@ allowed_origins = ["{site}"]
 server_cookie = "__Host-party"
 
 [divolte]
-kind = "browser"
+kind = "divolte_tag"
 event_path = "/csc-event"
 script_path = "/divolte.js"
 allowed_origins = ["{site}"]

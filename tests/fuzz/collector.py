@@ -46,10 +46,10 @@ SOURCES = {
     source.name: source
     for source in (
         Source(name="tracker", kind="tracker", event_path="/h"),
-        Source(name="corrected", kind="browser", event_path="/b", event_prefix="p:"),
-        Source(name="strict", kind="browser", event_path="/s", compatibility="strict"),
-        Source(name="json", kind="json", event_path="/j"),
-        Source(name="old", kind="json", event_path="/o", compatibility="strict"),
+        Source(name="corrected", kind="divolte_tag", event_path="/b", event_prefix="p:"),
+        Source(name="strict", kind="divolte_tag", event_path="/s", compatibility="strict"),
+        Source(name="json", kind="divolte_json", event_path="/j"),
+        Source(name="old", kind="divolte_json", event_path="/o", compatibility="strict"),
     )
 }
 CLIENT_IPS = AddressReader(SETTINGS.trusted_proxies)

@@ -18,22 +18,22 @@ from topics.topic import Kind
 
 SOURCES = """
 [web]
-kind = "browser"
+kind = "divolte_tag"
 event_path = "/csc-event"
 
 [app]
-kind = "json"
+kind = "divolte_json"
 event_path = "/app-event"
 site = "shop"
 
 [old]
-kind = "browser"
+kind = "divolte_tag"
 event_path = "/old/csc-event"
 compatibility = "strict"
 drop_corrupted = true
 
 [copied]
-kind = "browser"
+kind = "divolte_tag"
 event_path = "/copied"
 drop_duplicates = true
 copy = {{topic = "copies", mapping_file = "{mapping_file}", schema_file = "{schema_file}"}}

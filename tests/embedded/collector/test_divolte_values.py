@@ -38,7 +38,9 @@ INVALID_STATUS = {"invalid_json": 400, "invalid_encoding": 400}  # of a JSON sou
 @pytest.fixture(scope="module")
 def collector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCollector]:
     directory = tmp_path_factory.mktemp("values")
-    sources = {f"/{kind}/{compatibility}": (kind, compatibility) for kind in ("browser", "json") for compatibility in COMPATIBILITIES}
+    sources = {
+        f"/{kind}/{compatibility}": (kind, compatibility) for kind in ("divolte_tag", "divolte_json") for compatibility in COMPATIBILITIES
+    }
     running = start_collector(directory, sources_file=write_sources(directory, MAPPING, SCHEMA, sources))
     yield running
     assert running.stop() == 0

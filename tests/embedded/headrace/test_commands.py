@@ -179,7 +179,7 @@ def test_a_mapping_is_checked_and_tried_without_a_running_headrace(tmp_path: Pat
     assert (rejection["line"], rejection["reason"]) == (2, "invalid_event_id")
     assert "did you mean 'event_id'?" in run_command("mapping", "test", faulty, events, status=2)
     events.write_text("https://collect.example/csc-event?" + a_query())
-    assert json.loads(run_command("mapping", "test", "--kind", "browser", mapping, events))["party_id"] == PARTY
+    assert json.loads(run_command("mapping", "test", "--kind", "divolte_tag", mapping, events))["party_id"] == PARTY
     assert "there is no file of events" in run_command("mapping", "test", mapping, tmp_path / "none", status=2)
 
 

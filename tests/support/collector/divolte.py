@@ -68,7 +68,7 @@ def signed(parameters: Mapping[str, str]) -> str:
     return "&".join(f"{name}={quote(value, safe=UNESCAPED)}" for name, value in ordered.items())
 
 
-def a_source(kind: str = "browser", **keys: Any) -> Source:
+def a_source(kind: str = "divolte_tag", **keys: Any) -> Source:
     """A source as a file describes it."""
     return Source.model_validate({"name": "divolte", "site": "shop", "kind": kind, "event_path": "/csc-event"} | keys)
 
@@ -76,7 +76,7 @@ def a_source(kind: str = "browser", **keys: Any) -> Source:
 class DivolteCollector(LocalCollector):
     """A collector with one source of Divolte's, whose records are all that is known of an event, as JSON."""
 
-    def __init__(self, kind: str = "browser", **keys: Any) -> None:
+    def __init__(self, kind: str = "divolte_tag", **keys: Any) -> None:
         source = a_source(kind, **keys)
         uses = [Use(source.name, one, is_copy) for one in kinds_of(source) for is_copy in {False, source.copy_to is not None}]
         super().__init__(sources=[source], encoders=Encoders(dict.fromkeys([*uses, Use(TRUSTED, "tracker")], inputs_as_json)))

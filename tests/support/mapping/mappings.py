@@ -75,7 +75,7 @@ def record_of(
 ) -> dict[str, Any]:
     """Return the record that rules make of an event, whose class selects the source kind."""
     event = Event(id=ID, type="pageView") if event is None else event
-    kind = "browser" if isinstance(event, dict) else "tracker" if isinstance(event, Event) else "json"
+    kind = "divolte_tag" if isinstance(event, dict) else "tracker" if isinstance(event, Event) else "divolte_json"
     plan = evaluate(b"from mapping import *\n" + rules.encode(), "mapping.py")
     encode = load_plan(plan, schema, UrlRules(), kind=kind, is_strict=is_strict, find_place=find_place)
     return Decoder([schema]).decode(encode(*arguments(event, **inputs).values()))

@@ -15,7 +15,12 @@ SHOP = "https://shop.example"
 SOURCES = (
     Source(name="shop", kind="tracker", event_path="/h", allowed_origins=(SHOP,), server_cookie="__Host-party"),
     Source(
-        name="tag", kind="browser", event_path="/tag", allowed_origins=(SHOP,), server_cookie="__Secure-party", cookie_domain="shop.example"
+        name="tag",
+        kind="divolte_tag",
+        event_path="/tag",
+        allowed_origins=(SHOP,),
+        server_cookie="__Secure-party",
+        cookie_domain="shop.example",
     ),
     Source(name="plain", kind="tracker", event_path="/plain", allowed_origins=(SHOP,)),
 )

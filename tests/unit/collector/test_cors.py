@@ -15,10 +15,10 @@ SHOP, OTHER = "https://shop.example", "https://evil.example"
 LISTED = (SHOP, "https://Blog.Example:443", "http://localhost:8000")
 SOURCES = (
     Source(name="open", kind="tracker", event_path="/open"),
-    Source(name="open-pixel", kind="browser", event_path="/open-pixel"),
-    Source(name="open-json", kind="json", event_path="/open-json"),
+    Source(name="open-pixel", kind="divolte_tag", event_path="/open-pixel"),
+    Source(name="open-json", kind="divolte_json", event_path="/open-json"),
     Source(name="shop", kind="tracker", event_path="/shop", allowed_origins=LISTED),
-    Source(name="pixel", kind="browser", event_path="/pixel", allowed_origins=LISTED),
+    Source(name="pixel", kind="divolte_tag", event_path="/pixel", allowed_origins=LISTED),
 )
 ANY = {"access-control-allow-origin": "*", "access-control-expose-headers": "Retry-After"}
 OWN = {"access-control-allow-origin": SHOP, "access-control-expose-headers": "Retry-After", "vary": "Origin"}

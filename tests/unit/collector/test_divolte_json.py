@@ -17,11 +17,11 @@ OTHER = "0:1:other"
 
 @pytest.fixture
 def collector() -> DivolteCollector:
-    return DivolteCollector("json")
+    return DivolteCollector("divolte_json")
 
 
 def strict(**keys: Any) -> DivolteCollector:
-    return DivolteCollector("json", compatibility="strict", **keys)
+    return DivolteCollector("divolte_json", compatibility="strict", **keys)
 
 
 def test_an_event_is_taken_silently(collector: DivolteCollector) -> None:
@@ -43,7 +43,7 @@ def test_an_event_is_known_by_all_that_it_says(collector: DivolteCollector) -> N
 
 
 def test_a_source_has_its_own_party_parameter() -> None:
-    collector = DivolteCollector("json", party_parameter="who")
+    collector = DivolteCollector("divolte_json", party_parameter="who")
     assert (
         collector.send(
             msgspec.json.encode(a_json_event()), path="/csc-event", query="who=0:1:x", headers=[("Content-Type", "application/json")]
@@ -73,7 +73,7 @@ def test_a_source_has_its_own_party_parameter() -> None:
     ],
 )
 def test_an_event_that_is_not_in_order_is_refused_with_the_reason(changes: dict[str, Any], reason: str) -> None:
-    for collector, status in ((DivolteCollector("json"), 422), (strict(), 204)):
+    for collector, status in ((DivolteCollector("divolte_json"), 422), (strict(), 204)):
         answer = collector.post(a_json_event(**changes))
         assert (answer.status, answer.headers["x-event-rejected"]) == (status, reason)
         assert (collector.rejections, collector.inputs) == ([reason], [])
@@ -94,7 +94,7 @@ def test_an_event_that_is_not_in_order_is_refused_with_the_reason(changes: dict[
     ],
 )
 def test_a_body_that_is_not_an_event_is_refused(body: bytes, reason: str, strict_reason: str) -> None:
-    answer = DivolteCollector("json").post(body)
+    answer = DivolteCollector("divolte_json").post(body)
     assert (answer.status in {400, 422}, answer.headers["x-event-rejected"], answer.json["reason"]) == (True, reason, reason)
     answer = strict().post(body)
     assert (answer.status, answer.headers["x-event-rejected"]) == (204, strict_reason)
@@ -116,7 +116,7 @@ def test_a_body_that_is_not_an_event_is_refused(body: bytes, reason: str, strict
 def test_a_request_that_is_not_in_order_is_refused_before_its_event(
     request_: dict[str, Any], status: int, reason: str, compatibility: str
 ) -> None:
-    collector = DivolteCollector("json", compatibility=compatibility)
+    collector = DivolteCollector("divolte_json", compatibility=compatibility)
     answer = collector.post(**{"body": a_json_event()} | request_)
     assert (answer.status, answer.headers["x-event-rejected"]) == (status, reason)
     assert (collector.rejections, collector.inputs) == ([reason], [])
@@ -148,7 +148,7 @@ def test_strictly_a_property_that_is_not_known_is_the_end_of_an_event() -> None:
 
 @pytest.mark.parametrize(("is_strict", "is_taken"), [(False, True), (True, False)])
 def test_a_time_without_an_offset_is_utc_but_not_to_the_original(is_strict: bool, is_taken: bool) -> None:
-    collector = strict() if is_strict else DivolteCollector("json")
+    collector = strict() if is_strict else DivolteCollector("divolte_json")
     collector.post(a_json_event(client_timestamp_iso=NO_OFFSET))
     assert [inputs["created_at"] for inputs in collector.inputs] == [1_700_000_000_000] * is_taken
 
@@ -239,7 +239,7 @@ def test_who_declines_is_nobody_but_to_the_original(collector: DivolteCollector)
 
 
 def test_duplicates_are_dropped_where_the_source_says_so() -> None:
-    collector = DivolteCollector("json", drop_duplicates=True)
+    collector = DivolteCollector("divolte_json", drop_duplicates=True)
     assert collector.post([a_json_event(), a_json_event()]).results == ["ok", "duplicate"]
     assert collector.post(a_json_event()).headers["x-event-rejected"] == "duplicate"
 
@@ -247,11 +247,11 @@ def test_duplicates_are_dropped_where_the_source_says_so() -> None:
 @pytest.mark.parametrize("name", ["event_id", "event_type"])
 def test_a_text_has_at_most_8192_characters(name: str) -> None:
     events = [a_json_event(**{name: "a" * size}) for size in (8192, 8193)]
-    assert DivolteCollector("json").post(events).results == ["ok", "invalid_text"]
+    assert DivolteCollector("divolte_json").post(events).results == ["ok", "invalid_text"]
 
 
 def test_a_list_that_could_not_be_stored_has_no_duplicates_when_it_comes_again() -> None:
-    collector = DivolteCollector("json", drop_duplicates=True)
+    collector = DivolteCollector("divolte_json", drop_duplicates=True)
     collector.topic.is_full = True
     assert collector.post([a_json_event()]).status == 503
     collector.topic.is_full = False
@@ -259,13 +259,13 @@ def test_a_list_that_could_not_be_stored_has_no_duplicates_when_it_comes_again()
 
 
 def test_the_prefix_of_the_source_precedes_each_event_type() -> None:
-    collector = DivolteCollector("json", event_prefix="app.")
+    collector = DivolteCollector("divolte_json", event_prefix="app.")
     collector.post([a_json_event(), a_json_event(event_type=None)])
     assert [inputs["event"]["event_type"] for inputs in collector.inputs] == ["app.screenView", None]
 
 
 def test_a_copy_of_each_event_goes_to_the_topic_of_the_copy() -> None:
-    collector = DivolteCollector("json", copy={"topic": "old", "mapping_file": "m.py", "schema_file": "s.avsc"})
+    collector = DivolteCollector("divolte_json", copy={"topic": "old", "mapping_file": "m.py", "schema_file": "s.avsc"})
     collector.post([a_json_event(), a_json_event(event_id=None)])
     collector.post(a_json_event(event_id="e-2"))
     assert collector.topics["old"].messages == [collector.topic.messages[0], collector.topic.messages[2]]
@@ -273,7 +273,7 @@ def test_a_copy_of_each_event_goes_to_the_topic_of_the_copy() -> None:
 
 @pytest.mark.parametrize(("compatibility", "status"), [("corrected", 204), ("strict", 405)])
 def test_a_preflight_is_answered_but_not_by_the_original(compatibility: str, status: int) -> None:
-    assert DivolteCollector("json", compatibility=compatibility).send(method="OPTIONS", path="/csc-event").status == status
+    assert DivolteCollector("divolte_json", compatibility=compatibility).send(method="OPTIONS", path="/csc-event").status == status
 
 
 def test_other_methods_get_the_allowed_ones(collector: DivolteCollector) -> None:
@@ -282,7 +282,7 @@ def test_other_methods_get_the_allowed_ones(collector: DivolteCollector) -> None
 
 
 def test_a_source_may_take_a_single_event_that_is_larger_than_lists_may_be() -> None:
-    collector = DivolteCollector("json", max_body_bytes=1 << 20)
+    collector = DivolteCollector("divolte_json", max_body_bytes=1 << 20)
     assert collector.post(msgspec.json.encode(a_json_event()) + b" " * 500_000).status == 204
 
 
@@ -303,4 +303,4 @@ EVENTS = st.dictionaries(st.sampled_from(list(a_json_event(party_id="x", more=1)
 @given(st.binary(max_size=100) | st.one_of(EVENTS, st.lists(EVENTS | VALUES, max_size=3)).map(msgspec.json.encode))
 def test_whatever_comes_is_answered(body: bytes) -> None:
     for compatibility in ("corrected", "strict"):
-        assert DivolteCollector("json", compatibility=compatibility).post(body).status in {200, 204, 400, 413, 415, 422}
+        assert DivolteCollector("divolte_json", compatibility=compatibility).post(body).status in {200, 204, 400, 413, 415, 422}

@@ -62,7 +62,7 @@ def test_a_request_is_answered_and_understood_as_by_the_original(vector: dict[st
     is_json = vector.get("source") == "json"
     is_strict = is_json or vector["expect"]["status"] == 405
     collector = DivolteCollector(
-        "json" if is_json else "browser", event_path=vector["path"], compatibility="strict" if is_strict else "corrected"
+        "divolte_json" if is_json else "divolte_tag", event_path=vector["path"], compatibility="strict" if is_strict else "corrected"
     )
     answer = collector.send(
         vector.get("body", "").encode(),

@@ -149,7 +149,7 @@ def test_numbers_in_the_parameters_of_a_pixel_are_too() -> None:
 
 @pytest.mark.parametrize("revenue", ["1e300", "1e400", "-1e11"])
 def test_numbers_of_a_server_are_too(revenue: str) -> None:
-    source = a_source("json")
+    source = a_source("divolte_json")
     collector = LocalCollector(sources=[source])
     body = msgspec.json.encode(a_json_event(parameters={"revenue": 1})).replace(b'"revenue":1', f'"revenue":{revenue}'.encode())
     for sent in (body, b"[" + body.replace(b'"e-', b'"f-') + b"]"):

@@ -137,7 +137,7 @@ def test_divoltes_tag_has_divoltes_names_by_default() -> None:
     }
 
 
-@pytest.mark.parametrize("kind", ["tracker", "browser"])
+@pytest.mark.parametrize("kind", ["tracker", "divolte_tag"])
 def test_the_sites_own_script_comes_after_ours_and_changes_the_tag(tmp_path: Path, kind: str) -> None:
     custom = tmp_path / "own.js"
     custom.write_text("window.own = 'é'\n")

@@ -22,14 +22,14 @@ def sources_of(path: Path, text: str) -> tuple[Source, ...]:
 def test_without_a_file_there_are_the_tracker_and_the_tag_of_divolte() -> None:
     assert [(source.name, source.kind, source.event_path, source.script_path) for source in load_sources(Settings().sources_file)] == [
         ("browser", "tracker", "/h", "/headrace.js"),
-        ("divolte", "browser", "/csc-event", "/divolte.js"),
+        ("divolte", "divolte_tag", "/csc-event", "/divolte.js"),
     ]
 
 
 def test_a_source_has_the_site_of_its_name_and_files_beside_the_file(tmp_path: Path) -> None:
     (source,) = sources_of(
         tmp_path,
-        '[shop]\nkind = "json"\nevent_path = "/"\nmapping_file = "shop.py"\n'
+        '[shop]\nkind = "divolte_json"\nevent_path = "/"\nmapping_file = "shop.py"\n'
         'copy = {topic = "old", mapping_file = "m.py", schema_file = "s.avsc"}',
     )
     assert (source.site, source.mapping_file, source.schema_file) == ("shop", tmp_path / "shop.py", None)
@@ -67,7 +67,7 @@ def test_all_faults_are_reported_at_once(tmp_path: Path) -> None:
         == """\
 sources.toml: lone stands outside of a table; a source is [name] with its keys
 sources.toml, [Shop]: a source's name is 1 to 32 of a-z, 0-9, _ and -, and not 'replay'
-sources.toml, [one]: kind: Input should be 'tracker', 'browser' or 'json', not 'pixel'
+sources.toml, [one]: kind: Input should be 'tracker', 'divolte_tag' or 'divolte_json', not 'pixel'
 sources.toml, [one]: event_path: String should match pattern '^/([A-Za-z0-9_./-]*[A-Za-z0-9_-])?$', not 'b'
 sources.toml, [one]: there is no key 'evnt_prefix'; did you mean 'event_prefix'?
 sources.toml, [two]: kind is missing
@@ -76,6 +76,12 @@ sources.toml, [two]: copy.schema_file is missing
 sources.toml, [two]: there is no key 'copy.mapping'; did you mean 'mapping_file'?
 sources.toml: [three], [four]: /c is wanted more than once; each source has paths of its own"""
     )
+
+
+@pytest.mark.parametrize(("word", "kind"), [("browser", "divolte_tag"), ("json", "divolte_json")])
+def test_former_names_of_source_kinds_are_accepted(tmp_path: Path, word: str, kind: str) -> None:
+    [source] = sources_of(tmp_path, f'[a]\nkind = "{word}"\nevent_path = "/a"\n')
+    assert source.kind == kind
 
 
 @pytest.mark.parametrize("text", ["[a", "\0"])
@@ -100,11 +106,11 @@ def test_a_source_has_a_topic_of_its_own() -> None:
 @pytest.mark.parametrize(
     ("keys", "faults"),
     [
-        ('kind = "json"', "a server has no cookies"),
+        ('kind = "divolte_json"', "a server has no cookies"),
         ('kind = "tracker"', "lists the origins it is for in allowed_origins"),
         ('kind = "tracker"\nallowed_origins = ["*", "https://a.example"]', "lists the origins it is for in allowed_origins"),
-        ('kind = "browser"\nallowed_origins = ["https://a.example"]\nparty_cookie = "__Host-party"', "take another"),
-        ('kind = "browser"\nallowed_origins = ["https://a.example"]\ncompatibility = "strict"', "leave out compatibility"),
+        ('kind = "divolte_tag"\nallowed_origins = ["https://a.example"]\nparty_cookie = "__Host-party"', "take another"),
+        ('kind = "divolte_tag"\nallowed_origins = ["https://a.example"]\ncompatibility = "strict"', "leave out compatibility"),
     ],
 )
 def test_a_cookie_that_could_not_work_is_a_fault(tmp_path: Path, keys: str, faults: str) -> None:
@@ -158,7 +164,10 @@ def test_a_source_without_sites_takes_any_and_is_warned_of() -> None:
     [
         (A_TRACKER + 'sites = ["a b"]', "sites.0: String should match pattern"),
         (A_TRACKER + 'sites = "shop"', "sites: Input should be a valid tuple"),
-        ('[tag]\nkind = "browser"\nevent_path = "/csc-event"\nsites = ["shop"]', "sites: Value error, only events of kind tracker name a"),
+        (
+            '[tag]\nkind = "divolte_tag"\nevent_path = "/csc-event"\nsites = ["shop"]',
+            "sites: Value error, only events of kind tracker name a",
+        ),
     ],
 )
 def test_sites_that_no_event_can_name_are_a_fault(tmp_path: Path, text: str, fault: str) -> None:

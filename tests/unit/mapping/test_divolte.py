@@ -77,12 +77,12 @@ def record_of(kind: str, event: object, *, is_strict: bool = False, **inputs: ob
 
 @pytest.mark.parametrize("is_strict", [False, True])
 def test_an_event_of_the_tag_fills_every_field(is_strict: bool) -> None:
-    assert record_of("browser", BROWSER, is_strict=is_strict, **INPUTS) == OF_ALL | OF_A_PAGE
+    assert record_of("divolte_tag", BROWSER, is_strict=is_strict, **INPUTS) == OF_ALL | OF_A_PAGE
 
 
 def test_an_event_of_a_server_fills_what_a_server_knows() -> None:
     event = JsonEvent(event_id="e", event_type="order", is_new_session=True)
-    assert record_of("json", event, **INPUTS) == OF_ALL | dict.fromkeys(OF_A_PAGE) | {"eventType": "order"}
+    assert record_of("divolte_json", event, **INPUTS) == OF_ALL | dict.fromkeys(OF_A_PAGE) | {"eventType": "order"}
 
 
 def test_a_batch_of_our_script_fills_every_field() -> None:
@@ -102,7 +102,7 @@ def test_a_batch_of_our_script_fills_every_field() -> None:
 
 
 def test_an_event_without_fields_has_the_defaults() -> None:
-    found = record_of("browser", {"v": PAGE_VIEW, "e": PAGE_VIEW + "0"}, created_at=None)
+    found = record_of("divolte_tag", {"v": PAGE_VIEW, "e": PAGE_VIEW + "0"}, created_at=None)
     mandatory = {"detectedDuplicate": False, "detectedCorruption": False, "firstInSession": False, "remoteHost": ""}
     times = {"timestamp": 1_767_225_600_000, "clientTimestamp": 1_767_225_600_000}
     unset = dict.fromkeys(field["name"] for field in SCHEMA["fields"])

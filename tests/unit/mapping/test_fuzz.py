@@ -83,7 +83,9 @@ def encoder(kind: str, is_strict: bool) -> Encoder:
     return load_plan(evaluate(RULES.encode(), "all.py"), SCHEMA, UrlRules(), kind=kind, is_strict=is_strict)
 
 
-ENCODERS = {(kind, is_strict): encoder(kind, is_strict) for kind in ("tracker", "browser", "json") for is_strict in (False, True)}
+ENCODERS = {
+    (kind, is_strict): encoder(kind, is_strict) for kind in ("tracker", "divolte_tag", "divolte_json") for is_strict in (False, True)
+}
 CHARACTERS = st.characters(exclude_categories=["Cs"])
 TEXT = st.text(CHARACTERS, max_size=20) | st.text(st.sampled_from('q=&?#%/:.@[]{}|!~(sdjna)."\\;, 0159eE+-pxX'), max_size=30)
 URL = TEXT | st.builds("http://{}/{}?q={}&{}#{}".format, TEXT, TEXT, TEXT, TEXT, TEXT)
@@ -103,12 +105,12 @@ def readable(kind: str, event: object, headers: object, agent: str | None, **inp
 
 @given(st.dictionaries(st.sampled_from("lrtkwhiju"), URL | MINCODE, max_size=9), MINCODE, HEADERS, st.none() | TEXT)
 def test_whatever_a_browser_sends_gives_a_record(event: dict[str, str], mincode: str, headers: object, agent: str | None) -> None:
-    readable("browser", event | {"v": "", "e": "", "u": mincode}, headers, agent)
+    readable("divolte_tag", event | {"v": "", "e": "", "u": mincode}, headers, agent)
 
 
 @given(st.none() | TEXT, JSON, HEADERS, st.none() | TEXT)
 def test_whatever_a_server_sends_gives_a_record(event_type: str | None, parameters: object, headers: object, agent: str | None) -> None:
-    readable("json", JsonEvent(event_id="e", event_type=event_type, parameters=parameters), headers, agent)
+    readable("divolte_json", JsonEvent(event_id="e", event_type=event_type, parameters=parameters), headers, agent)
 
 
 @given(st.none() | URL, JSON, HEADERS)

@@ -49,10 +49,14 @@ def records(
     (directory / "mapping.py").write_text(migration.text, "utf-8")
     (directory / "schema.avsc").write_text(json.dumps(a_schema(fields)), "utf-8")
     encode = loader.load(
-        directory / "mapping.py", directory / "schema.avsc", UrlRules(), kind="browser", is_strict=True, find_place=places.find
+        directory / "mapping.py", directory / "schema.avsc", UrlRules(), kind="divolte_tag", is_strict=True, find_place=places.find
     )
     source = a_source(compatibility="strict")
-    encoders = {Use(source.name, "browser"): encode, Use(source.name, "tracker"): inputs_as_json, Use(TRUSTED, "tracker"): inputs_as_json}
+    encoders = {
+        Use(source.name, "divolte_tag"): encode,
+        Use(source.name, "tracker"): inputs_as_json,
+        Use(TRUSTED, "tracker"): inputs_as_json,
+    }
     collector = LocalCollector(sources=[source], encoders=Encoders(encoders))
     for event in events:
         send(collector, event)
