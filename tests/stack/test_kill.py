@@ -80,7 +80,10 @@ class Disaster:
             self.ended += self._stack.engines.supervisor.restart_dead()
             return condition()
 
-        wait_until(is_met, within_seconds=within_seconds, every_seconds=0.1)
+        try:
+            wait_until(is_met, within_seconds=within_seconds, every_seconds=0.1)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self._stack.diagnosis()}") from error
 
 
 @pytest.mark.timeout(3600)

@@ -19,7 +19,9 @@ from enrichment import demo_places
 from headrace.druid.apply import apply_table
 from headrace.druid.client import SUPERVISORS
 from headrace.druid.spec import Options
+from headrace.druid.status import status
 from headrace.engines.services import NAMES
+from headrace.errors import CommandError
 from headrace.kafka import apply_topics
 from headrace.processes.supervisor import Service, responds
 from topics.kafka.settings import KafkaSettings
@@ -115,6 +117,25 @@ class Stack:
         answer = self.client.get(f"http://127.0.0.1:{self.ports['collector'] + 1}/ledger")
         total: dict[str, int] = answer.raise_for_status().json()["total"]
         return total
+
+    def diagnosis(self) -> str:
+        """Describe where events are held up: how far Druid is, whether each process is ready, and the last lines of its log."""
+        try:
+            druid_status: object = status(self.engines.overlord_url, self.name)
+        except CommandError as error:
+            druid_status = error
+        lines = [f"ledger: {self.ledger()}", f"druid: {druid_status}"]
+        for name, child in self.engines.supervisor.children.items():
+            lines.append(f"--- {name}: ready {self.engines.supervisor.is_ready(name)}, exit status {child.process.poll()}")
+            if name in SERVICES:
+                lines += self._not_ready_reason(name), *child.log.read_text("utf-8", "replace").splitlines()[-15:]
+        return "\n".join(lines)
+
+    def _not_ready_reason(self, name: str) -> str:
+        try:
+            return self.client.get(f"http://127.0.0.1:{self.ports[name] + (name == 'collector')}/health/ready", timeout=5).text
+        except httpx.TransportError as error:
+            return str(error)
 
     def wait_for_rows(self, ids: Sequence[str], site: str, *, within_seconds: float = 120) -> None:
         """Wait until each event is a row and the accounts agree; then there is no row too many."""
