@@ -22,8 +22,8 @@ from collector.events.duplicates import DuplicateMemory, event_digest
 from collector.http.connections import State
 from collector.http.limits import Limits
 from collector.http.protocol import Connection
-from collector.requests.client import read_sender
-from collector.requests.client_ip import AddressReader
+from collector.requests.client import read_client_info
+from collector.requests.client_ip import ClientIpResolver
 from collector.requests.http_types import Request, header_fields
 from collector.settings import Settings
 from mapping.operations.base36 import number36
@@ -73,10 +73,10 @@ async def run(directory: Path, passes: int) -> None:
     requests = split(raw)
     collector = LocalCollector()
     source: Any = collector.app.public.events["/csc-event"]._source
-    client_ips, memory = AddressReader(Settings().trusted_proxies), DuplicateMemory(1 << 20)
+    client_ips, memory = ClientIpResolver(Settings().trusted_proxies), DuplicateMemory(1 << 20)
     queries = [read_query(request.query) for request in requests]
     now = time.time_ns() // 1_000_000
-    messages = [message for request in requests for message in source.take(request, now).messages]
+    messages = [message for request in requests for message in source.handle(request, now).messages]
 
     def check(query: Any) -> object:
         return is_corrupt(query, canonical_text(query), is_strict=False)
@@ -89,26 +89,26 @@ async def run(directory: Path, passes: int) -> None:
 
     def send(request: Request) -> object:
         fields = header_fields(request.headers)  # an intake has the client IP before its source needs it
-        request.seen = client_ips.read(request.peer or "", fields.get(b"x-forwarded-for", b""))
-        return read_sender(request, hears_no=True)
+        request.client_ip = client_ips.resolve(request.peer or "", fields.get(b"x-forwarded-for", b""))
+        return read_client_info(request, honors_opt_out=True)
 
     show("read the query", lambda request: read_query(request.query), requests, passes)
     show("check the checksum", check, queries, passes)
     show("read identifiers and time", identify, queries, passes)
     show("look for duplicates", remember, queries, passes)
     show("read who sent it", send, requests, passes)
-    show("the source's whole way to messages", lambda request: source.take(request, now), requests, passes)
+    show("the source's whole way to messages", lambda request: source.handle(request, now), requests, passes)
     show("frame a message", encode, messages, passes)
     topic = LocalTopic.open(directory / "topic", on_failure=print)
     show("append a message to the topic", lambda message: topic.append([message]), messages, passes)
     topic.close()
     connection = Connection(
-        Config(collector.app.public.others, log_config=None),
+        Config(collector.app.public.fallback, log_config=None),
         State(collector.app.public, Limits.of(Settings()), collector.app.metrics, ()),
         {},
     )
     intake = collector.app.public.events["/csc-event"]
-    answer = source.take(requests[0], now).answer
+    answer = source.handle(requests[0], now).response
     intake.receive = lambda _, respond, __=None: respond(answer)  # type: ignore[method-assign, assignment]
     connection.connection_made(NoTransport())
     show("protocol: parse a request, write its answer", connection.data_received, raw, passes)

@@ -18,15 +18,15 @@ from collector.endpoints.script import Script
 from collector.errors import MappingError
 from collector.events.duplicates import DuplicateMemory
 from collector.events.identifiers import partition_key_function
-from collector.ledger import Halves, Minute
+from collector.ledger import LedgerParts, Minute
 from collector.metrics import Metrics
-from collector.peers import Nobody, Others
+from collector.peers import NoPeers, Peers
 from collector.pipeline import DAY_MS
-from collector.requests.client_ip import AddressReader
-from collector.requests.cors import Origins
+from collector.requests.client_ip import ClientIpResolver
+from collector.requests.cors import AllowedOrigins
 from collector.requests.http_types import EventSource
 from collector.requests.intake import Intake
-from collector.requests.rates import Rates, make_rates
+from collector.requests.rates import RateLimiter, make_rate_limiter
 from collector.requests.readiness import Readiness
 from collector.settings import PREFIX, Settings
 from collector.source_factory import TRUSTED, Encoders, EventSources, Use, kinds_of
@@ -37,7 +37,7 @@ from topics.local.writer import Received
 from topics.topic import TopicWriter
 
 
-class CountingTopicProtocol(TopicWriter, Protocol):
+class CountingTopic(TopicWriter, Protocol):
     """A topic that also tells what came in and what is unread."""
 
     def ledger(self) -> Mapping[Minute, Received]:
@@ -52,10 +52,10 @@ class CountingTopicProtocol(TopicWriter, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Paths:
-    """Where the paths of one port lead."""
+    """The handlers of one port: intakes by path, an ASGI application for all other paths, and the guard."""
 
     events: Mapping[str, Intake]
-    others: ASGIApp
+    fallback: ASGIApp
     guard: PortGuard | None = None  # None: a port that pages of all names may use
 
 
@@ -69,7 +69,7 @@ class Application:
     metrics: Metrics
 
 
-NOBODY = Nobody()
+NO_PEERS = NoPeers()
 TRUSTED_PATH = "/h"
 
 
@@ -108,25 +108,25 @@ def load_encoders(settings: Settings, sources: Sequence[Source]) -> Encoders:
 def create_app(
     settings: Settings,
     sources: Sequence[Source],
-    topics: Mapping[str | None, CountingTopicProtocol],
+    topics: Mapping[str | None, CountingTopic],
     encoders: Encoders,
     secret: bytes,
     *,
     accounts: Callable[[], Mapping[str, Mapping[Minute, Mapping[str, int]]]],
-    others: Others = NOBODY,
+    peers: Peers = NO_PEERS,
     now: Callable[[], float] = time.time,
 ) -> Application:
     """Build both applications. `topics` has the collector's own topic under None, those that sources name under their names."""
     topic = topics[None]
     readiness, metrics = Readiness([one.not_ready_reason for one in topics.values()]), Metrics(topic.unread_bytes, encoders.implausible)
-    addresses = AddressReader(settings.trusted_proxies)
-    shared = make_rates(settings.rate_per_second, settings.rate_burst, settings.bytes_per_minute)
+    addresses = ClientIpResolver(settings.trusted_proxies)
+    shared = make_rate_limiter(settings.rate_per_second, settings.rate_burst, settings.bytes_per_minute)
 
-    def rates_of(source: Source) -> Rates | None:
+    def rates_of(source: Source) -> RateLimiter | None:
         requests, size = source.rate_per_second, source.bytes_per_minute
         if requests is None and size is None:
             return shared
-        return make_rates(
+        return make_rate_limiter(
             settings.rate_per_second if requests is None else requests,
             settings.rate_burst,
             settings.bytes_per_minute if size is None else size,
@@ -141,7 +141,7 @@ def create_app(
             readiness,
             now,
             addresses,
-            origins=Origins(source.allowed_origins, with_cookies=bool(source.server_cookie)) if source else Origins(),
+            origins=AllowedOrigins(source.allowed_origins, with_cookies=bool(source.server_cookie)) if source else AllowedOrigins(),
             rates=rates_of(source) if source else None,
             max_body_bytes=max_body_bytes(source, settings.max_body_bytes),
             copy_topic=topics[copy.topic] if copy else None,
@@ -149,9 +149,9 @@ def create_app(
 
     internal = Internal(
         metrics,
-        others,
+        peers,
         reason=readiness.not_ready_reason,
-        halves=lambda: Halves(topic.ledger(), accounts()),
+        ledger_parts=lambda: LedgerParts(topic.ledger(), accounts()),
         now=now,
         warnings=warnings(sources, settings.sites),
     )

@@ -14,7 +14,7 @@ from collector.endpoints.tracker import TrackerSource
 from collector.errors import MappingError
 from collector.events.duplicates import DuplicateMemory
 from collector.pipeline import Pipeline
-from collector.requests.client_ip import cut_text
+from collector.requests.client_ip import truncate_ip
 from collector.requests.http_types import JSON, EventSource, Request
 from collector.source_factory import EventSources, Use, kinds_of
 from collector.sources import Source, current_kind
@@ -53,7 +53,7 @@ def try_events(mapping: Path, schema: Path, events: Path, kind: str = "tracker")
     source, sent = _source(mapping, schema, kind), _SENT[kind]
     decoder = Decoder([read_schema(schema)])
     for number, line in enumerate(map(bytes.strip, events.read_bytes().splitlines()), 1):
-        for message in source.take(*sent(line)).messages if line else ():
+        for message in source.handle(*sent(line)).messages if line else ():
             yield _told(message, decoder, number)
 
 
@@ -68,7 +68,7 @@ def _source(mapping: Path, schema: Path, kind: str) -> EventSource:
     source = Source.model_validate({"name": NAME, "site": NAME, "kind": kind, "event_path": "/"})
     encoders = {Use(NAME, one): load(mapping, schema, UrlRules(), kind=one) for one in kinds_of(source)}
     if kind == "tracker":
-        pipeline = Pipeline(encoders[Use(NAME, kind)], lambda _: b"", source=NAME, is_trusted=True, cut_address=cut_text)
+        pipeline = Pipeline(encoders[Use(NAME, kind)], lambda _: b"", source=NAME, is_trusted=True, truncate_ip=truncate_ip)
         return TrackerSource(NAME, pipeline)
     return EventSources(encoders, lambda _: b"", DuplicateMemory(REMEMBERED)).make(source)
 

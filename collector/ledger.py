@@ -1,4 +1,4 @@
-"""The ledger: what came in against what became of it, minute by minute."""
+"""The ledger: the messages that were received and their outcomes, by minute and source."""
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -12,42 +12,42 @@ from topics.local.spools import add_accounts
 from topics.local.writer import Received
 
 Minute: TypeAlias = tuple[int, str]  # (milliseconds since 1970, source)
-DUPLICATE = "duplicate"  # a refusal in the topic, but accounted for as a duplicate
-# Minutes leave both halves of the ledger after 48 hours, not at the same moment: the younger ones are exact.
+DUPLICATE = "duplicate"  # a rejection in the topic, but a duplicate in the ledger
+# Both parts of the ledger forget minutes after 48 hours, but not at the same moment: only the younger ones are exact.
 SHOWN_MS = 24 * 60 * 60 * 1000
 
 
-class Halves(NamedTuple):
-    """What came in, and by the name of each reader what became of it."""
+class LedgerParts(NamedTuple):
+    """The counts of received messages, and the accounts of their outcomes by the name of each consumer."""
 
     received: Mapping[Minute, Received]
     accounts: Mapping[str, Mapping[Minute, Mapping[str, int]]]
 
 
-class _Told(msgspec.Struct):
-    """The halves as one worker tells them to another."""
+class _Encoded(msgspec.Struct):
+    """The ledger parts as one worker sends them to another."""
 
     received: list[tuple[int, str, int, dict[str, int]]]
     accounts: dict[str, list[tuple[int, str, dict[str, int]]]]
 
 
-def encode(halves: Halves) -> bytes:
-    """Write the halves as JSON."""
-    received = [(*minute, one.received, one.rejected) for minute, one in halves.received.items()]
-    accounts = {name: [(*minute, dict(counts)) for minute, counts in found.items()] for name, found in halves.accounts.items()}
-    return msgspec.json.encode(_Told(received, accounts))
+def encode(parts: LedgerParts) -> bytes:
+    """Encode the parts as JSON."""
+    received = [(*minute, one.received, one.rejected) for minute, one in parts.received.items()]
+    accounts = {name: [(*minute, dict(counts)) for minute, counts in found.items()] for name, found in parts.accounts.items()}
+    return msgspec.json.encode(_Encoded(received, accounts))
 
 
-def decode(content: bytes) -> Halves:
-    """Read what `encode` wrote; raises msgspec's errors."""
-    told = msgspec.json.decode(content, type=_Told)
-    received = {(minute, source): Received(count, rejected) for minute, source, count, rejected in told.received}
-    accounts = {name: {(minute, source): counts for minute, source, counts in found} for name, found in told.accounts.items()}
-    return Halves(received, accounts)
+def decode(content: bytes) -> LedgerParts:
+    """Decode the result of `encode`; raises msgspec's errors."""
+    encoded = msgspec.json.decode(content, type=_Encoded)
+    received = {(minute, source): Received(count, rejected) for minute, source, count, rejected in encoded.received}
+    accounts = {name: {(minute, source): counts for minute, source, counts in found} for name, found in encoded.accounts.items()}
+    return LedgerParts(received, accounts)
 
 
-def join(parts: Iterable[Halves]) -> Halves:
-    """Add up what several writers took, and what several readers accounted for under the same name."""
+def join(parts: Iterable[LedgerParts]) -> LedgerParts:
+    """Add up the parts of several writers, and the accounts of consumers with the same name."""
     received: dict[Minute, Received] = {}
     accounts: dict[str, Accounts] = {}
     for part in parts:
@@ -55,11 +55,11 @@ def join(parts: Iterable[Halves]) -> Halves:
             received.setdefault(minute, Received()).add(one)
         for name, found in part.accounts.items():
             add_accounts(accounts.setdefault(name, {}), found)
-    return Halves(received, accounts)
+    return LedgerParts(received, accounts)
 
 
 def ledger(received: Mapping[Minute, Received], accounts: Mapping[str, Mapping[Minute, Mapping[str, int]]], now: int) -> dict[str, object]:
-    """Join the topic's half with its readers'; a message that several readers account for is told by the first of them, by name."""
+    """Join the topic's counts with the accounts of one consumer: of several, the first by name, because all see the same messages."""
     account = accounts[min(accounts)] if accounts else {}
     keys = sorted(key for key in received.keys() | account.keys() if key[0] >= now - SHOWN_MS)
     minutes = [_line(key, received.get(key, Received()), account.get(key, {})) for key in keys]

@@ -19,7 +19,7 @@ class Metrics(Collector):
 
     def __init__(self, unread_bytes: Callable[[], int], implausible: Mapping[tuple[str, str], int] = MappingProxyType({})) -> None:
         self.results: Counter[tuple[str, str]] = Counter()  # (source, result)
-        self.answers: Counter[int] = Counter()  # status
+        self.responses: Counter[int] = Counter()  # status
         self.refused: Counter[str] = Counter()  # requests refused as a whole, by reason
         self._implausible = implausible  # (source, field)
         self.unknown_keys = 0
@@ -54,7 +54,7 @@ class Metrics(Collector):
             events.add_metric((source, str(result)), count)
         yield events
         answers = CounterMetricFamily(f"{PREFIX}_answers", "Answers to requests for events, by status.", labels=("status",))
-        for status, count in sorted(self.answers.items()):
+        for status, count in sorted(self.responses.items()):
             answers.add_metric((str(status),), count)
         yield answers
         refused = CounterMetricFamily(f"{PREFIX}_refused_requests", "Requests refused as a whole, by reason.", labels=("reason",))

@@ -1,4 +1,4 @@
-"""What else there is beside this process: the other workers, and the spools that nobody writes to."""
+"""The peers of this process: the other workers, and the spools that no process writes to."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
@@ -8,31 +8,31 @@ from typing import Final, Protocol
 
 import msgspec
 
-from collector.ledger import Halves, decode
+from collector.ledger import LedgerParts, decode
 from topics.local.spools import received, spool_paths
 
-ANSWER_SECONDS: Final = 2.0
-NOT_READY_REASON, METRICS, LEDGER = "trouble", "metrics", "ledger"  # what workers ask each other
-SILENT: Final = "it does not answer"
+RESPONSE_TIMEOUT_SECONDS: Final = 2.0
+NOT_READY_REASON, METRICS, LEDGER = "trouble", "metrics", "ledger"  # the questions that workers ask each other
+UNRESPONSIVE: Final = "it does not answer"
 
 
-class Others(Protocol):
-    """Those who take events for the same topic; `name` is this one's among them, empty if it is the only one."""
+class Peers(Protocol):
+    """The processes that write to the same topic; `name` is the name of this one among them, empty if it is the only one."""
 
     name: str
 
     async def not_ready_reasons(self) -> Mapping[str, str]:
-        """Say by name why each takes no events, or nothing."""
+        """Return the reason of each peer that is not ready by name; empty texts for those that are."""
 
     async def metrics(self) -> Mapping[str, str]:
-        """Give the metrics of each by name, nothing where one does not answer."""
+        """Return the metrics of each peer by name; an empty text for one that does not respond."""
 
-    async def halves(self) -> Iterable[Halves]:
-        """Give both halves of the ledger of each, as far as this one does not know them."""
+    async def ledger_parts(self) -> Iterable[LedgerParts]:
+        """Return the parts of the ledger that this process does not know."""
 
 
-class Nobody:
-    """The others of a collector that is one process: spools that workers have left behind."""
+class NoPeers:
+    """The peers of a collector that is a single process: only spools that former workers have left."""
 
     name = ""
 
@@ -45,23 +45,23 @@ class Nobody:
     async def metrics(self) -> Mapping[str, str]:
         return {}
 
-    async def halves(self) -> Iterable[Halves]:
-        return await _spools_besides(self._directory, {""})
+    async def ledger_parts(self) -> Iterable[LedgerParts]:
+        return await _read_spools(self._directory, except_for={""})
 
 
-class Peers:
-    """The other workers of the same parent; each answers on a socket in their folder that is named for its number.
+class WorkerPeers:
+    """The other workers of the same parent. Each listens on a socket in their common folder that is named for its number.
 
-    Who does not listen is no worker any more, or none yet. What a spool holds is read from its files where its writer does not tell.
+    A number without a listener is not a worker (any more). The ledger part of a worker that does not respond is read from its spool.
     """
 
-    def __init__(self, folder: Path, number: str, directory: Path | None, *, answer_seconds: float = ANSWER_SECONDS) -> None:
+    def __init__(self, folder: Path, number: str, directory: Path | None, *, timeout_seconds: float = RESPONSE_TIMEOUT_SECONDS) -> None:
         self.name = number
-        self._folder, self._directory, self._answer_seconds = folder, directory, answer_seconds
+        self._folder, self._directory, self._timeout_seconds = folder, directory, timeout_seconds
 
     @asynccontextmanager
     async def answering(self, answers: Mapping[str, Callable[[], bytes]]) -> AsyncIterator[None]:
-        """Answer the others for a while."""
+        """Answer the questions of peers within this context."""
 
         async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             with suppress(OSError):
@@ -70,7 +70,7 @@ class Peers:
                 await writer.wait_closed()
 
         path = self._folder / self.name
-        path.unlink(missing_ok=True)  # of one that was killed
+        path.unlink(missing_ok=True)  # left by a worker that was killed
         server = await asyncio.start_unix_server(answer, path)
         try:
             yield
@@ -80,26 +80,27 @@ class Peers:
 
     async def not_ready_reasons(self) -> Mapping[str, str]:
         return {
-            name: SILENT if told is None else msgspec.json.decode(told, type=str)
-            for name, told in (await self._ask(NOT_READY_REASON)).items()
+            name: UNRESPONSIVE if answer is None else msgspec.json.decode(answer, type=str)
+            for name, answer in (await self._ask_all(NOT_READY_REASON)).items()
         }
 
     async def metrics(self) -> Mapping[str, str]:
-        return {name: "" if told is None else msgspec.json.decode(told, type=str) for name, told in (await self._ask(METRICS)).items()}
+        answers = await self._ask_all(METRICS)
+        return {name: "" if answer is None else msgspec.json.decode(answer, type=str) for name, answer in answers.items()}
 
-    async def halves(self) -> Iterable[Halves]:
-        told = {name: decode(content) for name, content in (await self._ask(LEDGER)).items() if content is not None}
-        return (*told.values(), *await _spools_besides(self._directory, {self.name, *told}))
+    async def ledger_parts(self) -> Iterable[LedgerParts]:
+        parts = {name: decode(answer) for name, answer in (await self._ask_all(LEDGER)).items() if answer is not None}
+        return (*parts.values(), *await _read_spools(self._directory, except_for={self.name, *parts}))
 
-    async def _ask(self, question: str) -> dict[str, bytes | None]:
+    async def _ask_all(self, question: str) -> dict[str, bytes | None]:
         names = sorted(path.name for path in self._folder.iterdir() if path.is_socket() and path.name != self.name)
-        answers = await asyncio.gather(*(self._ask_one(name, question) for name in names))
+        answers = await asyncio.gather(*(self._ask(name, question) for name in names))
         return {name: answer for name, answer in zip(names, answers, strict=True) if answer != b""}
 
-    async def _ask_one(self, name: str, question: str) -> bytes | None:
-        """Give the answer; nothing from who has gone, None from who does not answer."""
+    async def _ask(self, name: str, question: str) -> bytes | None:
+        """Return the answer of a peer; empty if the peer has ended, None if it does not respond."""
         try:
-            async with asyncio.timeout(self._answer_seconds):
+            async with asyncio.timeout(self._timeout_seconds):
                 answer = await _exchange(self._folder / name, question.encode() + b"\n")
         except TimeoutError:
             return None
@@ -108,7 +109,7 @@ class Peers:
         try:
             msgspec.json.decode(answer)
         except msgspec.DecodeError:
-            return b""  # it ended amid its answer
+            return b""  # the peer ended in the middle of its answer
         return answer
 
 
@@ -123,8 +124,7 @@ async def _exchange(path: Path, question: bytes) -> bytes:
             await writer.wait_closed()
 
 
-async def _spools_besides(directory: Path | None, names: set[str]) -> list[Halves]:
-    """Read what came in from the files of the topic's own directory and its spools, but for those of these names."""
+async def _read_spools(directory: Path | None, *, except_for: set[str]) -> list[LedgerParts]:
+    """Read the counts of received messages from the files of a topic directory and its spools."""
     paths = spool_paths(directory) if directory else {}
-    unknown = [path for name, path in paths.items() if name not in names]
-    return [Halves(await asyncio.to_thread(received, path), {}) for path in unknown]
+    return [LedgerParts(await asyncio.to_thread(received, path), {}) for name, path in paths.items() if name not in except_for]

@@ -17,8 +17,8 @@ from collector.events.batch_parser import BodyReader, Reading
 from collector.events.duplicates import REPEATED, DuplicateMemory
 from collector.events.event import LATEST, Batch, Event, Rejection, RejectReason, TrustedBatch, TrustedEvent
 from collector.events.identifiers import PLAIN, IdentifierRules, is_identifier, is_site
-from collector.requests.client import Sender
-from collector.requests.http_types import CLOSE, JSON, Answer, Outcome
+from collector.requests.client import ClientInfo
+from collector.requests.http_types import CLOSE, JSON, Outcome, Response
 from mapping.avro import BoundedCache
 from mapping.compilation.compiler import Encoder
 from mapping.operations.headers import AnonymousHeaders
@@ -51,13 +51,13 @@ class _Beacon(NamedTuple):
     site: str
     received_at: int
     sent_at: int
-    sender: Sender
+    client: ClientInfo
     has_controls: bool
 
 
 _ONE_OK = (OK,)
 _HEADERS = (JSON,)
-_ALL_OK = [Answer(200, _HEADERS, _encode_json({"results": [OK] * count})) for count in range(51)]
+_ALL_OK = [Response(200, _HEADERS, _encode_json({"results": [OK] * count})) for count in range(51)]
 
 
 class Pipeline:
@@ -71,7 +71,7 @@ class Pipeline:
         encode_copy: Encoder | None = None,
         source: str,
         is_trusted: bool,
-        cut_address: Callable[[str], str | None],
+        truncate_ip: Callable[[str], str | None],
         rules: IdentifierRules = PLAIN,
         site: str | None = None,
         sites: frozenset[str] = frozenset(),
@@ -85,7 +85,7 @@ class Pipeline:
         self._encode_copy: Encoder | None = encode_copy
         self._source = source
         self._is_trusted = is_trusted
-        self._cut_address = cut_address
+        self._truncate_ip = truncate_ip
         self._rules, self._site, self._event_prefix = rules, site, event_prefix
         self._sites, self._max_age_ms = sites, max_age_ms
         self._memory, self._drops_duplicates = memory, drops_duplicates
@@ -94,17 +94,17 @@ class Pipeline:
         self._keys = BoundedCache[ClientFingerprint, bytes](partition_key)
         self._texts = _TRUSTED_TEXTS if is_trusted else _TEXTS
 
-    def take(self, body: bytes, received_at: int, sender: Sender) -> Outcome:
+    def take(self, body: bytes, received_at: int, client: ClientInfo) -> Outcome:
         """Take one beacon."""
         batch = self._reader.read(body)
         if isinstance(batch, Rejection):
-            return self.refuse(batch, received_at)
+            return self.reject(batch, received_at)
         if refusal := _check_batch(batch, self._is_trusted):
-            return self.refuse(refusal, received_at)
+            return self.reject(refusal, received_at)
         if self._sites and batch.site not in self._sites:
-            return self.refuse(Rejection(RejectReason.SITE_NOT_ALLOWED, NOT_ALLOWED), received_at)
+            return self.reject(Rejection(RejectReason.SITE_NOT_ALLOWED, NOT_ALLOWED), received_at)
         sent_at = received_at if batch.sent_at is None else int(batch.sent_at)
-        beacon = _Beacon(self._site or batch.site, received_at, sent_at, sender, may_hold_unwanted(body))
+        beacon = _Beacon(self._site or batch.site, received_at, sent_at, client, may_hold_unwanted(body))
         unknown_keys = batch.unknown_keys if isinstance(batch, Reading) else 0
         events: Sequence[Event | Rejection] = batch.events
         copies: list[Message] = []
@@ -133,15 +133,15 @@ class Pipeline:
             results.append(event.reason)
         return _outcome(messages, results, len(seen), unknown_keys, copies)
 
-    def refuse(self, refusal: Rejection, received_at: int) -> Outcome:
+    def reject(self, refusal: Rejection, received_at: int) -> Outcome:
         """Refuse a beacon as a whole: one received, one rejected, nothing of it stored."""
         status = _STATUS.get(refusal.reason, 400)
-        answer = Answer(
+        answer = Response(
             status,
             (*_HEADERS, CLOSE) if status in (408, 413) else _HEADERS,
             _encode_json({"reason": refusal.reason, "message": refusal.message}),
         )
-        return Outcome(answer, [self._rejected(refusal, received_at)], refused=refusal.reason)
+        return Outcome(answer, [self._rejected(refusal, received_at)], error_reason=refusal.reason)
 
     def _rejected(self, refusal: Rejection, received_at: int) -> Message:
         detail = _encode_json({"message": refusal.message})
@@ -154,8 +154,8 @@ class Pipeline:
         )
 
     def _message(self, event: Event, beacon: _Beacon, copies: list[Message]) -> Message | Rejection:
-        site, received_at, sent_at, sender, has_controls = beacon
-        address, user_agent, headers = sender.address, sender.user_agent, sender.headers
+        site, received_at, sent_at, client, has_controls = beacon
+        address, user_agent, headers = client.ip, client.user_agent, client.headers
         is_cleaned = _clean(event, self._texts) if has_controls else False
         if isinstance(is_cleaned, Rejection):
             return is_cleaned
@@ -173,11 +173,11 @@ class Pipeline:
             days = self._max_age_ms / DAY_MS
             return Rejection(RejectReason.EVENT_TOO_OLD, f"an event of a page must have happened within the last {days:g} days", event_key)
         if isinstance(event, TrustedEvent):
-            address, user_agent = self._cut_address(event.address) if event.address else None, event.user_agent
+            address, user_agent = self._truncate_ip(event.address) if event.address else None, event.user_agent
         is_repeat = self._memory is not None and self._memory.is_repeat(bytes.fromhex(event_key))
         if is_repeat and self._drops_duplicates:
             return Rejection(RejectReason.DUPLICATE, REPEATED, event_key)
-        party_kind, party_id, session_id = _party(event, sender)
+        party_kind, party_id, session_id = _party(event, client)
         if party_kind == "none":
             headers = AnonymousHeaders(headers)
             _drop_click_ids(event)
@@ -199,7 +199,7 @@ class Pipeline:
             event.parameters,
             text,
             event_key,
-            sender.remote_host,
+            client.remote_host,
             headers,
             False,  # this form has no checksum
             is_repeat,  # where there is no memory, the converter alone knows repeats
@@ -231,10 +231,10 @@ def _outcome(messages: list[Message], results: list[str], taken: int, unknown_ke
     if taken == len(results):
         return Outcome(_ALL_OK[taken], messages, results, unknown_keys, copies=copies)
     if taken:
-        return Outcome(Answer(200, _HEADERS, _encode_json({"results": results})), messages, results, unknown_keys, copies=copies)
+        return Outcome(Response(200, _HEADERS, _encode_json({"results": results})), messages, results, unknown_keys, copies=copies)
     detail = msgspec.json.decode(messages[0].value)
     answer = {"results": results, "reason": results[0], "message": detail["message"]}
-    return Outcome(Answer(422, _HEADERS, _encode_json(answer)), messages, results, unknown_keys)
+    return Outcome(Response(422, _HEADERS, _encode_json(answer)), messages, results, unknown_keys)
 
 
 def _instant(event: Event, created_at: int | None, received_at: int, sent_at: int) -> tuple[int, bool]:
@@ -245,15 +245,15 @@ def _instant(event: Event, created_at: int | None, received_at: int, sent_at: in
     return min(max(occurred_at, 0), received_at), not -SKEW_MS <= received_at - sent_at <= SKEW_MS
 
 
-def _party(event: Event, sender: Sender) -> tuple[str, str | None, str | None]:
+def _party(event: Event, client: ClientInfo) -> tuple[str, str | None, str | None]:
     """Give kind, party id and session id: ids only where there is consent and no signal against it."""
     party_kind, party_id, session_id = "consented", event.party_id, event.session_id
-    if sender.declines or event.is_private:
+    if client.has_opted_out or event.is_private:
         party_kind, party_id, session_id = "none", None, None
         event.is_new_party = event.is_first_in_session = None  # having been here before is not to be known either
     elif party_id is None:
         party_kind, session_id = "private", None
-    if sender.visitor is not None and (known := sender.visitor.party_of(party_kind, party_id)) != party_id:
+    if client.visitor is not None and (known := client.visitor.party_for(party_kind, party_id)) != party_id:
         party_id, event.is_new_party = known, False
     return party_kind, party_id, session_id
 

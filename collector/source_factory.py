@@ -14,7 +14,7 @@ from collector.events.duplicates import DuplicateMemory
 from collector.events.event import LATEST
 from collector.events.identifiers import PLAIN, IdentifierRules
 from collector.pipeline import PartitionKey, Pipeline
-from collector.requests.client_ip import cut_text
+from collector.requests.client_ip import truncate_ip
 from collector.requests.cookies import PartyCookie
 from collector.requests.http_types import EventSource
 from collector.sources import Source
@@ -71,7 +71,7 @@ class EventSources(NamedTuple):
         """Make the source of the internal port."""
         encode = self.encoders[Use(TRUSTED, "tracker")]
         pipeline = Pipeline(
-            encode, self.partition_key, source=TRUSTED, is_trusted=True, cut_address=cut_text, mask_parameters=self.mask_parameters
+            encode, self.partition_key, source=TRUSTED, is_trusted=True, truncate_ip=truncate_ip, mask_parameters=self.mask_parameters
         )
         return TrackerSource(TRUSTED, pipeline)
 
@@ -82,7 +82,7 @@ class EventSources(NamedTuple):
             self.partition_key,
             source=source.name,
             is_trusted=False,
-            cut_address=cut_text,
+            truncate_ip=truncate_ip,
             encode_copy=self.encoders.get(Use(source.name, "tracker", is_copy=True)),
             rules=_rules(source),
             site=source.site if is_divolte else None,
@@ -93,7 +93,7 @@ class EventSources(NamedTuple):
             drops_duplicates=source.drop_duplicates,
             mask_parameters=self.mask_parameters and not source.is_strict,
         )
-        return TrackerSource(source.name, pipeline, hears_no=not source.is_strict, cookie=_cookie(source))
+        return TrackerSource(source.name, pipeline, honors_opt_out=not source.is_strict, cookie=_cookie(source))
 
     def _writer(self, source: Source) -> EventWriter:
         encode, encode_copy = self.encoders[Use(source.name, source.kind)], self.encoders.get(Use(source.name, source.kind, is_copy=True))

@@ -13,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from startup.settings import SettingsError
 
 FILE = Path(__file__).with_name("sources.toml")
-LONGEST_COOKIE_SECONDS = 395 * 86_400  # 13 months
+MAX_COOKIE_SECONDS = 395 * 86_400  # 13 months
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 _RESERVED = "replay"  # the source of what comes over the internal port

@@ -1,7 +1,7 @@
 """What Divolte says to methods that a path does not take."""
 
 from collector.events.event import RejectReason
-from collector.requests.http_types import Answer, Outcome
+from collector.requests.http_types import Outcome, Response
 
 TEXT = (b"content-type", b"text/plain; charset=utf-8")
 
@@ -9,4 +9,4 @@ TEXT = (b"content-type", b"text/plain; charset=utf-8")
 def method_not_allowed(method: str, allowed: bytes) -> Outcome:
     """Refuse a method; nothing is stored."""
     body = b"" if method == "HEAD" else f"HTTP method {method} not allowed.".encode()
-    return Outcome(Answer(405, ((b"allow", allowed), TEXT), body), (), refused=RejectReason.METHOD_NOT_ALLOWED)
+    return Outcome(Response(405, ((b"allow", allowed), TEXT), body), (), error_reason=RejectReason.METHOD_NOT_ALLOWED)

@@ -7,7 +7,7 @@ import msgspec
 from collector.events.duplicates import REPEATED, DuplicateMemory, event_digest
 from collector.events.event import Rejection, RejectReason
 from collector.pipeline import SKEW_MS, ClientFingerprint, PartitionKey
-from collector.requests.client import Sender
+from collector.requests.client import ClientInfo
 from collector.sources import Source
 from mapping.avro import BoundedCache
 from mapping.compilation.compiler import Encoder
@@ -41,7 +41,7 @@ class EventWriter:
         self,
         event: object,
         identity: Identity,
-        sender: Sender,
+        client: ClientInfo,
         received_at: int,
         created_at: int,
         is_corrupt: bool,
@@ -58,10 +58,10 @@ class EventWriter:
         if is_repeat and self._drops_duplicates:
             return Rejection(RejectReason.DUPLICATE, REPEATED, event_key)
         party_kind, party_id, session_id = (
-            ("none", None, None) if sender.declines else ("consented", identity.party_id, identity.session_id)
+            ("none", None, None) if client.has_opted_out else ("consented", identity.party_id, identity.session_id)
         )
-        if sender.visitor is not None:
-            party_id = sender.visitor.party_of(party_kind, party_id)
+        if client.visitor is not None:
+            party_id = client.visitor.party_for(party_kind, party_id)
         facts = (
             event,
             self._site,
@@ -72,19 +72,19 @@ class EventWriter:
             party_kind,
             party_id,
             session_id,
-            sender.address,
-            sender.user_agent,
+            client.ip,
+            client.user_agent,
             not -SKEW_MS <= received_at - created_at <= SKEW_MS,
             is_cleaned,
             parameters,
             parameters_text,
             event_key,
-            sender.remote_host,
-            sender.headers,
+            client.remote_host,
+            client.headers,
             is_corrupt,
             is_repeat,
         )
-        key = self._key(sender) if party_id is None else party_id.encode()
+        key = self._key(client) if party_id is None else party_id.encode()
         message = Message(Kind.EVENT, received_at, self._name, key, event_key, self._encode(*facts))
         if self._encode_copy is None:
             return (message,)
@@ -101,6 +101,6 @@ class EventWriter:
             if message.kind is Kind.EVENT:
                 self._memory.forget(bytes.fromhex(message.event_id))
 
-    def _key(self, sender: Sender) -> bytes:
-        likeness = (self._site, sender.address, sender.user_agent)
-        return self._keys.entries.get(likeness) or self._keys.compute(likeness)
+    def _key(self, client: ClientInfo) -> bytes:
+        fingerprint = (self._site, client.ip, client.user_agent)
+        return self._keys.entries.get(fingerprint) or self._keys.compute(fingerprint)

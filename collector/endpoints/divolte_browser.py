@@ -11,9 +11,9 @@ from collector.divolte.responses import method_not_allowed
 from collector.divolte.writer import EventWriter, Identity
 from collector.endpoints.tracker import TrackerSource
 from collector.events.event import LATEST, Rejection, RejectReason
-from collector.requests.client import Sender, read_sender
+from collector.requests.client import ClientInfo, read_client_info
 from collector.requests.cookies import PartyCookie
-from collector.requests.http_types import Answer, Outcome, Request, preflight
+from collector.requests.http_types import Outcome, Request, Response, preflight
 from collector.sources import Source
 from mapping.operations import mincode
 from mapping.operations.base36 import number36
@@ -28,9 +28,9 @@ HEADERS: Final = (
     (b"pragma", b"no-cache"),
     (b"expires", b"Fri, 14 Apr 1995 11:30:00 GMT"),
 )
-PIXEL: Final = Answer(200, HEADERS, GIF)
-REJECTED: Final = {reason: Answer(200, (*HEADERS, (b"x-event-rejected", reason.encode())), GIF) for reason in RejectReason}
-NOT_MODIFIED: Final = Outcome(Answer(304, HEADERS, b""), ())  # a cache asks once more for what it has shown already
+PIXEL: Final = Response(200, HEADERS, GIF)
+REJECTED: Final = {reason: Response(200, (*HEADERS, (b"x-event-rejected", reason.encode())), GIF) for reason in RejectReason}
+NOT_MODIFIED: Final = Outcome(Response(304, HEADERS, b""), ())  # a cache asks once more for what it has shown already
 
 _ONE_OK: Final = ("ok",)
 _REQUIRED: Final = {
@@ -53,23 +53,23 @@ class BrowserSource:
         self._prefix = source.event_prefix
         self._writer, self._batches, self._cookie = writer, batches, cookie
 
-    def take(self, request: Request, received_at: int) -> Outcome:
+    def handle(self, request: Request, received_at: int) -> Outcome:
         """Take one request."""
         if request.method != "GET":
             return self._take_other(request, received_at)
         if TAG in request.fields.get(b"if-none-match", b""):
             return NOT_MODIFIED
         query = read_query(request.query)
-        sender = read_sender(request, hears_no=not self._is_strict, cookie=self._cookie)
-        made = self._write(query, sender, received_at)
+        client = read_client_info(request, honors_opt_out=not self._is_strict, cookie=self._cookie)
+        made = self._write(query, client, received_at)
         if isinstance(made, Rejection):
             return Outcome(REJECTED[made.reason], (self._writer.rejected(made, received_at),), (made.reason,))
         outcome = Outcome(PIXEL, made, _ONE_OK) if len(made) == 1 else Outcome(PIXEL, made[:1], _ONE_OK, copies=made[1:])
-        return outcome if sender.visitor is None else sender.visitor.told(outcome)
+        return outcome if client.visitor is None else client.visitor.with_cookie(outcome)
 
-    def refuse(self, refusal: Rejection, received_at: int) -> Outcome:
+    def reject(self, rejection: Rejection, received_at: int) -> Outcome:
         """Refuse a request whose body could not be had."""
-        return self._batches.refuse(refusal, received_at)
+        return self._batches.reject(rejection, received_at)
 
     def forget(self, outcome: Outcome) -> None:
         """Forget what was not stored after all."""
@@ -77,12 +77,12 @@ class BrowserSource:
 
     def _take_other(self, request: Request, received_at: int) -> Outcome:
         if request.method == "POST" and (request.body or not self._is_strict):
-            return self._batches.take(request, received_at)
+            return self._batches.handle(request, received_at)
         if request.method == "OPTIONS" and not self._is_strict:
             return preflight(b"GET, POST")
         return method_not_allowed(request.method, b"GET" if self._is_strict else b"GET, POST, OPTIONS")
 
-    def _write(self, query: Query, sender: Sender, received_at: int) -> tuple[Message, ...] | Rejection:
+    def _write(self, query: Query, client: ClientInfo, received_at: int) -> tuple[Message, ...] | Rejection:
         event = query.first
         try:
             identity = Identity(canonical(event["p"]) or "", canonical(event["s"]) or "", event["e"])
@@ -103,11 +103,11 @@ class BrowserSource:
             return Rejection(RejectReason.INVALID_PARAMETERS, problem)
         if self._prefix and "t" in event:
             event["t"] = self._prefix + event["t"]
-        if sender.visitor is not None and sender.visitor.known not in (None, identity.party_id):
+        if client.visitor is not None and client.visitor.known not in (None, identity.party_id):
             event["n"] = "f"
-        if sender.declines:
+        if client.has_opted_out:
             _drop_identifiers(event)
-        return self._writer.write(event, identity, sender, received_at, created_at, is_changed, is_cleaned)
+        return self._writer.write(event, identity, client, received_at, created_at, is_changed, is_cleaned)
 
 
 def _incomplete(event: dict[str, str]) -> Rejection:

@@ -6,10 +6,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from collector.ledger import Halves, join, ledger
+from collector.ledger import LedgerParts, join, ledger
 from collector.metrics import Metrics, gather
-from collector.peers import SILENT, Others
-from collector.requests.readiness import LEAVING
+from collector.peers import UNRESPONSIVE, Peers
+from collector.requests.readiness import STOPPING
 
 
 class Internal:
@@ -18,15 +18,15 @@ class Internal:
     def __init__(
         self,
         metrics: Metrics,
-        others: Others,
+        peers: Peers,
         *,
         reason: Callable[[], str],
-        halves: Callable[[], Halves],
+        ledger_parts: Callable[[], LedgerParts],
         now: Callable[[], float],
         warnings: Sequence[str],
     ) -> None:
         self._warnings = warnings
-        self._metrics, self._others, self._reason, self._halves, self._now = metrics, others, reason, halves, now
+        self._metrics, self._peers, self._reason, self._ledger_parts, self._now = metrics, peers, reason, ledger_parts, now
 
     def routes(self) -> list[Route]:
         """Give the routes."""
@@ -44,17 +44,17 @@ class Internal:
 
     async def ready(self, _: Request) -> Response:
         """Whether events are taken: by every worker, but for those that leave or do not answer while others do."""
-        reasons = {self._others.name: self._reason(), **await self._others.not_ready_reasons()}
+        reasons = {self._peers.name: self._reason(), **await self._peers.not_ready_reasons()}
         message = "; ".join(f"worker {name}: {text}" if name else text for name, text in reasons.items() if text)
-        if all(reasons.values()) or not {"", LEAVING, SILENT}.issuperset(reasons.values()):
+        if all(reasons.values()) or not {"", STOPPING, UNRESPONSIVE}.issuperset(reasons.values()):
             return JSONResponse({"status": "not ready", "message": message}, 503)
         return JSONResponse({"status": "ready", "message": message} if message else {"status": "ready"})
 
     async def metrics(self, _: Request) -> Response:
         """Give Prometheus' text."""
         text = self._metrics.text()
-        if self._others.name:
-            text = gather({self._others.name: text.decode(), **await self._others.metrics()})
+        if self._peers.name:
+            text = gather({self._peers.name: text.decode(), **await self._peers.metrics()})
         return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
     async def warnings(self, _: Request) -> Response:
@@ -63,5 +63,5 @@ class Internal:
 
     async def ledger(self, _: Request) -> Response:
         """Give the ledger of the last 24 hours."""
-        halves = join((self._halves(), *await self._others.halves()))
-        return JSONResponse(ledger(*halves, int(self._now() * 1000)))
+        parts = join((self._ledger_parts(), *await self._peers.ledger_parts()))
+        return JSONResponse(ledger(*parts, int(self._now() * 1000)))

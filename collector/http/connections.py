@@ -14,7 +14,7 @@ from collector.app import Paths
 from collector.http.limits import CROWDED, TOO_MANY_OF_CLIENT, Limits, Refusal, of_port, too_many_connections
 from collector.http.responses import keep_date
 from collector.metrics import Metrics
-from collector.requests.client_ip import Network, is_listed, read_address
+from collector.requests.client_ip import Network, is_in, parse_ip
 from collector.requests.http_types import Header
 from startup.port_guard import RequestHead
 
@@ -121,5 +121,5 @@ class State(ServerState):
             await asyncio.sleep(LOOK_SECONDS)
 
     def _is_proxy(self, client: str | None) -> bool:
-        address = read_address(client or "")
-        return address is not None and is_listed(address, self._proxies)
+        address = parse_ip(client or "")
+        return address is not None and is_in(address, self._proxies)

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from collector.requests.http_types import CLOSE, CORS, JSON, Answer, Header, later
+from collector.requests.http_types import CLOSE, CORS, JSON, Header, Response, unavailable
 from collector.settings import Settings
 from startup import port_guard
 
@@ -35,12 +35,12 @@ class Refusal(NamedTuple):
     """A request, or a connection, that is refused before any source has seen it; counted by its reason."""
 
     reason: str
-    answer: Answer
+    answer: Response
 
 
 def _refusal(status: int, reason: str, message: str, *headers: Header) -> Refusal:
     body = msgspec.json.encode({"reason": reason, "message": message})
-    return Refusal(reason, Answer(status, (JSON, *headers, *CORS, CLOSE), body))
+    return Refusal(reason, Response(status, (JSON, *headers, *CORS, CLOSE), body))
 
 
 RETRY_AFTER: Final = (b"retry-after", b"5")
@@ -56,10 +56,10 @@ TOO_MANY_OF_CLIENT: Final = _refusal(429, "too_many_connections_of_client", "the
 @cache
 def of_port(denial: port_guard.Denial) -> Refusal:
     """Return the response of a connection to a denied request; pages may not read it."""
-    return Refusal(denial.reason, Answer(denial.status, (JSON, *denial.headers, CLOSE), denial.to_json()))
+    return Refusal(denial.reason, Response(denial.status, (JSON, *denial.headers, CLOSE), denial.to_json()))
 
 
 def too_many_connections() -> Refusal:
     """Send a connection away for a while."""
-    status, headers, body = later(CROWDED, 5)
-    return Refusal("too_many_connections", Answer(status, (*headers, *CORS, CLOSE), body))
+    status, headers, body = unavailable(CROWDED, 5)
+    return Refusal("too_many_connections", Response(status, (*headers, *CORS, CLOSE), body))

@@ -18,8 +18,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol as UvicornCo
 from collector.events.event import Rejection, RejectReason
 from collector.http.connections import State
 from collector.http.limits import BODY_TOO_LARGE, HEADER_TOO_LARGE, HEADER_TOO_SLOW, MALFORMED, URL_TOO_LONG, Refusal
-from collector.http.responses import WRITTEN, write
-from collector.requests.http_types import Answer, Request, header_fields
+from collector.http.responses import ENCODED, write
+from collector.requests.http_types import Request, Response, header_fields
 from collector.requests.intake import Intake, Respond
 from startup.hosts import names_its_host
 
@@ -99,7 +99,7 @@ class Connection(UvicornConnection):
             self.server_state.queue(self)
 
     def eof_received(self) -> bool:  # type: ignore[override]  # uvicorn's is never asked
-        """Answer what was asked all the same; then close."""
+        """Response what was asked all the same; then close."""
         self._has_ended = True
         return self._is_busy or bool(self._turns)
 
@@ -241,12 +241,12 @@ class Connection(UvicornConnection):
         if turns:
             self.flow.pause_reading()
 
-    def _answer(self, answer: Answer) -> None:
+    def _answer(self, answer: Response) -> None:
         """Write the answer to the request under way."""
         self._is_busy = False
         if self.transport.is_closing():
             return
-        written = WRITTEN.get(id(answer)) or write(answer)
+        written = ENCODED.get(id(answer)) or write(answer)
         stays = self._keeps_alive and not written.closes and not self.server_state.is_draining
         content = written.stays if stays else written.goes
         self.transport.write(content[: len(content) - len(answer.body)] if self._is_head else content)
@@ -300,7 +300,7 @@ class Connection(UvicornConnection):
     def _tell(self, refusal: Refusal, respond: Respond) -> None:
         metrics = self.server_state.metrics
         metrics.refused[refusal.reason] += 1
-        metrics.answers[refusal.answer.status] += 1
+        metrics.responses[refusal.answer.status] += 1
         respond(refusal.answer)
 
     def _refuse_body(self, rejection: Rejection | None) -> None:
@@ -308,7 +308,7 @@ class Connection(UvicornConnection):
         self._is_deaf = True
         self._part, self._body = NONE, b""
         if self._intake is not None:
-            refuse = partial(self._intake.receive, refusal=rejection or self._intake.too_large())
+            refuse = partial(self._intake.receive, rejection=rejection or self._intake.body_too_large())
             self._turns.append((refuse, self._request(b""), False, False))
         elif self._is_busy:
             self.cycle.keep_alive = False

@@ -5,7 +5,7 @@ from email.utils import formatdate
 from http import HTTPStatus
 from typing import Final, NamedTuple
 
-from collector.requests.http_types import CLOSE, Answer
+from collector.requests.http_types import CLOSE, Response
 
 MOST_REMEMBERED: Final = 256
 
@@ -13,13 +13,13 @@ MOST_REMEMBERED: Final = 256
 class Written(NamedTuple):
     """An answer in both of its forms, each with its body at the end."""
 
-    answer: Answer  # kept, so that no other has its identity
+    answer: Response  # kept, so that no other has its identity
     stays: bytes  # the connection stays open
     goes: bytes  # it is closed
     closes: bool  # it is closed in any case
 
 
-def write(answer: Answer) -> Written:
+def write(answer: Response) -> Written:
     """Write an answer; most are given again and again, and are remembered by their identity."""
     status, headers, body = answer
     lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}".encode(), bytes(_DATE)]
@@ -29,10 +29,10 @@ def write(answer: Answer) -> Written:
     stays = b"\r\n".join((*lines, b"connection: keep-alive", b"", body))
     goes = b"\r\n".join((*lines, b"connection: close", b"", body))
     written = Written(answer, stays, goes, CLOSE in headers)
-    if not answer.is_for_one:
-        if len(WRITTEN) >= MOST_REMEMBERED:
-            WRITTEN.clear()
-        WRITTEN[id(answer)] = written
+    if not answer.sets_cookie:
+        if len(ENCODED) >= MOST_REMEMBERED:
+            ENCODED.clear()
+        ENCODED[id(answer)] = written
     return written
 
 
@@ -41,9 +41,9 @@ def keep_date(now: float) -> None:
     line = b"date: " + formatdate(now, usegmt=True).encode()
     if line != _DATE:
         _DATE[:] = line
-        WRITTEN.clear()
+        ENCODED.clear()
 
 
-WRITTEN: Final[dict[int, Written]] = {}
+ENCODED: Final[dict[int, Written]] = {}
 _DATE: Final = bytearray()
 keep_date(time.time())

@@ -15,22 +15,22 @@ from collector.http.connections import State
 from collector.http.draining import Server
 from collector.http.limits import Limits
 from collector.http.protocol import Connection
-from collector.peers import Nobody
+from collector.peers import NoPeers
 from collector.processes.ports import Ports, take_ports
-from collector.processes.spools import Opening, keep_tidy
+from collector.processes.spools import TopicOpener, keep_tidy
 from collector.settings import PREFIX, Settings
 from collector.sources import load_sources, warnings
 from startup.gc_tuning import freeze_gc
 from startup.secret_file import KEY, SecretError, read_or_make_secret
 from topics.kafka.settings import KafkaSettings
 
-# Nobody takes over from the only process: who has sent nothing for so long is not worth the wait.
+# NoPeers takes over from the only process: who has sent nothing for so long is not worth the wait.
 IDLE_SECONDS = 1.0
 log = structlog.get_logger("collector")
 
 
 @dataclass(slots=True)
-class Ending:
+class Shutdown:
     """When a process has to end, and what made it."""
 
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
@@ -48,12 +48,12 @@ async def run(settings: Settings, kafka: KafkaSettings) -> bool:
     encoders = load_encoders(settings, sources)
     for warning in warnings(sources, settings.sites):
         log.warning(warning)
-    ending, opening = Ending(), Opening(settings, kafka, sources)
+    ending, opening = Shutdown(), TopicOpener(settings, kafka, sources)
     with contextlib.ExitStack() as stack:
         ports = take_ports(settings, stack)
         secret = read_secret(settings)
         topics, accounts = opening.open(ending.failed, stack)
-        app = create_app(settings, sources, topics, encoders, secret, accounts=accounts, others=Nobody(opening.directory))
+        app = create_app(settings, sources, topics, encoders, secret, accounts=accounts, peers=NoPeers(opening.directory))
         tidying = asyncio.create_task(keep_tidy(opening.directories()))
         await serve(settings, app, ports, ending, IDLE_SECONDS, lambda: log.info("collector started", **ports.numbers()))
         tidying.cancel()
@@ -62,7 +62,7 @@ async def run(settings: Settings, kafka: KafkaSettings) -> bool:
 
 
 async def serve(
-    settings: Settings, app: Application, ports: Ports, ending: Ending, idle_seconds: float, started: Callable[[], object]
+    settings: Settings, app: Application, ports: Ports, ending: Shutdown, idle_seconds: float, started: Callable[[], object]
 ) -> None:
     """Serve both ports until it is time to end, then answer what still comes on the connections there are."""
     loop = asyncio.get_running_loop()
@@ -77,13 +77,13 @@ async def serve(
     await ending.stopping.wait()
     if ending.failures:
         app.readiness.close("the topic has failed")
-    app.readiness.leave()
+    app.readiness.begin_stop()
     for server in servers:
         server.should_exit = True
     await asyncio.gather(*tasks)
 
 
-def tell(ending: Ending) -> bool:
+def tell(ending: Shutdown) -> bool:
     """Log what went wrong; give whether nothing did."""
     if ending.failures:
         log.error("topic failed", error=repr(ending.failures[0]))
@@ -100,7 +100,7 @@ def read_secret(settings: Settings) -> bytes:
 
 def _server(settings: Settings, app: Application, paths: Paths, idle_seconds: float) -> Server:
     config = uvicorn.Config(
-        paths.others,
+        paths.fallback,
         http=Connection,
         ws="none",
         lifespan="off",

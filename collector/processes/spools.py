@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import structlog
 
-from collector.app import CountingTopicProtocol
+from collector.app import CountingTopic
 from collector.errors import StartError
 from collector.ledger import Minute
 from collector.settings import PREFIX, Settings
@@ -24,13 +24,13 @@ from topics.local.writer import LocalTopic, Recovered
 from topics.topic import TopicError
 
 Accounts: TypeAlias = Callable[[], Mapping[str, Mapping[Minute, Mapping[str, int]]]]
-Topics: TypeAlias = dict[str | None, CountingTopicProtocol]  # the collector's own under None, those that sources name under their names
+Topics: TypeAlias = dict[str | None, CountingTopic]  # the collector's own under None, those that sources name under their names
 
 SECONDS_BETWEEN_TIDYINGS = 60 * 60
 log = structlog.get_logger("collector")
 
 
-class Opening:
+class TopicOpener:
     """Opens topics; `failed` is called once a topic can take nothing more, `stack` closes them."""
 
     def __init__(self, settings: Settings, kafka: KafkaSettings, sources: Sequence[Source]) -> None:
@@ -57,9 +57,7 @@ class Opening:
             stack.callback(topic.close)
         return topics, accounts
 
-    def _open_own(
-        self, failed: Callable[[BaseException], None], stack: contextlib.ExitStack, spool: str
-    ) -> tuple[CountingTopicProtocol, Accounts]:
+    def _open_own(self, failed: Callable[[BaseException], None], stack: contextlib.ExitStack, spool: str) -> tuple[CountingTopic, Accounts]:
         directory = self.directory
         if directory is None:
             straight = KafkaTopic(self._kafka, max_unread_bytes=self._settings.max_unread_bytes, fingerprints=self._fingerprints)

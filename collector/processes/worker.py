@@ -15,11 +15,11 @@ import uvloop
 
 from collector.app import create_app, load_encoders
 from collector.errors import StartError, exit_status
-from collector.ledger import Halves, encode
-from collector.peers import LEDGER, METRICS, NOT_READY_REASON, Peers
+from collector.ledger import LedgerParts, encode
+from collector.peers import LEDGER, METRICS, NOT_READY_REASON, WorkerPeers
 from collector.processes.ports import Ports
-from collector.processes.server import Ending, read_secret, serve, tell
-from collector.processes.spools import Accounts, Opening, Topics
+from collector.processes.server import Shutdown, read_secret, serve, tell
+from collector.processes.spools import Accounts, TopicOpener, Topics
 from collector.settings import Settings
 from collector.sources import load_sources
 from topics.kafka.settings import KafkaSettings
@@ -37,17 +37,17 @@ async def run(settings: Settings, kafka: KafkaSettings, ports: Ports, control: s
     sources = load_sources(settings.sources_file)
     encoders = load_encoders(settings, sources)
     secret = read_secret(settings)
-    ending, opening = Ending(), Opening(settings, kafka, sources)
+    ending, opening = Shutdown(), TopicOpener(settings, kafka, sources)
     asyncio.get_running_loop().add_reader(control, ending.stopping.set)
     with contextlib.ExitStack() as stack:
         number, topics, accounts = _take_spools(opening, folder, ending.failed, stack)
-        peers = Peers(folder, number, opening.directory)
-        app = create_app(settings, sources, topics, encoders, secret, accounts=accounts, others=peers)
+        peers = WorkerPeers(folder, number, opening.directory)
+        app = create_app(settings, sources, topics, encoders, secret, accounts=accounts, peers=peers)
         answers: dict[str, Callable[[], bytes]] = {
             NOT_READY_REASON: lambda: msgspec.json.encode(app.readiness.not_ready_reason()),
             METRICS: lambda: msgspec.json.encode(app.metrics.text().decode()),
             # Whoever is asked reads the accounts on this disk by itself, for all.
-            LEDGER: lambda: encode(Halves(topics[None].ledger(), {} if opening.directory else accounts())),
+            LEDGER: lambda: encode(LedgerParts(topics[None].ledger(), {} if opening.directory else accounts())),
         }
         await _until_able(app.readiness.not_ready_reason)
         async with peers.answering(answers):
@@ -57,7 +57,7 @@ async def run(settings: Settings, kafka: KafkaSettings, ports: Ports, control: s
 
 
 def _take_spools(
-    opening: Opening, folder: Path, failed: Callable[[BaseException], None], stack: contextlib.ExitStack
+    opening: TopicOpener, folder: Path, failed: Callable[[BaseException], None], stack: contextlib.ExitStack
 ) -> tuple[str, Topics, Accounts]:
     """Take the lowest number that no other worker has, and open the spools of that number; raises StartError."""
     for number in map(str, count()):

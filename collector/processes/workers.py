@@ -17,7 +17,7 @@ import structlog
 from collector.app import load_encoders
 from collector.errors import StartError
 from collector.processes.ports import Ports, take_ports
-from collector.processes.spools import Opening, keep_tidy, tidy_spools
+from collector.processes.spools import TopicOpener, keep_tidy, tidy_spools
 from collector.settings import PREFIX, Settings
 from collector.sources import load_sources, warnings
 from startup.atomic_files import close_folder
@@ -188,7 +188,7 @@ async def run(settings: Settings, kafka: KafkaSettings) -> int:
     load_encoders(settings, sources)
     for warning in warnings(sources, settings.sites):
         log.warning(warning)
-    directories = Opening(settings, kafka, sources).directories()
+    directories = TopicOpener(settings, kafka, sources).directories()
     with contextlib.ExitStack() as stack:
         ports = take_ports(settings, stack)
         for directory in directories:

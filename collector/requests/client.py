@@ -1,4 +1,4 @@
-"""Who sent a request, as far as its headers say and may be known."""
+"""The client of a request: its IP, user agent and headers, as far as mappings may read them."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -11,28 +11,28 @@ from collector.requests.cookies import PartyCookie, Visitor
 from collector.requests.http_types import Header, Request
 from mapping.operations.headers import AnonymousHeaders
 
-LONGEST_REMEMBERED: Final = 512
-_text = lru_cache(4096)(header_text)  # most agents come again and again
+MAX_CACHED_CHARACTERS: Final = 512
+_cached_text = lru_cache(4096)(header_text)  # few user agents make up most requests
 
 
-class Sender(msgspec.Struct, frozen=True, gc=False):
-    """What mappings may be told of who sent a request."""
+class ClientInfo(msgspec.Struct, frozen=True, gc=False):
+    """The facts about a client that mappings may read."""
 
-    address: str | None  # cut
-    remote_host: str | None  # whole
+    ip: str | None  # truncated
+    remote_host: str | None  # the full client IP
     user_agent: str | None
     headers: Sequence[Header]
-    declines: bool  # the browser's word (GPC, DNT) that nobody is to be recognised
-    visitor: Visitor | None = None  # where the source has a cookie
+    has_opted_out: bool  # by a signal of the browser: GPC or DNT
+    visitor: Visitor | None = None  # if the source has a cookie
 
 
-def read_sender(request: Request, *, hears_no: bool, cookie: PartyCookie | None = None) -> Sender:
-    """Read the sender, by the source's cookie too if it has one; if a no is heard, no cookies are told."""
-    fields, seen = request.fields, request.seen
+def read_client_info(request: Request, *, honors_opt_out: bool, cookie: PartyCookie | None = None) -> ClientInfo:
+    """Read the client from the headers of a request. After an honored opt-out, mappings cannot read the cookies."""
+    fields, client_ip = request.fields, request.client_ip
     agent = fields.get(b"user-agent")
-    user_agent = None if not agent else _text(agent) if len(agent) <= LONGEST_REMEMBERED else header_text(agent)
-    declines = hears_no and (fields.get(b"sec-gpc") == b"1" or fields.get(b"dnt") == b"1")
-    headers = AnonymousHeaders(request.headers) if declines else request.headers
-    address, remote_host, _ = seen or (None, None, None)
+    user_agent = None if not agent else _cached_text(agent) if len(agent) <= MAX_CACHED_CHARACTERS else header_text(agent)
+    has_opted_out = honors_opt_out and (fields.get(b"sec-gpc") == b"1" or fields.get(b"dnt") == b"1")
+    headers = AnonymousHeaders(request.headers) if has_opted_out else request.headers
+    truncated, full, _ = client_ip or (None, None, None)
     visitor = None if cookie is None else cookie.visitor(request)
-    return Sender(address, remote_host, user_agent, headers, declines, visitor)
+    return ClientInfo(truncated, full, user_agent, headers, has_opted_out, visitor)

@@ -1,73 +1,79 @@
-"""Whose pages may send to a source, and what their browsers are told beside each answer (Fetch Standard, CORS)."""
+"""The origins whose pages may send to a source, and the headers that let them read its responses (Fetch Standard, CORS)."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
-from collector.requests.http_types import CORS, EXPOSED, Answer, Header
+from collector.requests.http_types import CORS, EXPOSED, Header, Response
 
 ANY: Final = "*"
-MOST_REMEMBERED: Final = 512
+MAX_CACHED_RESPONSES: Final = 512
 _DEFAULT_PORTS: Final = {"http": ":80", "https": ":443"}
 
 
-class Readers:
-    """Pages of one origin. Most answers are given again and again: they are put together once, and stay the same object."""
+class CorsHeaders:
+    """The CORS headers for pages of one origin.
 
-    __slots__ = ("_answers", "_headers")
+    Most responses are sent again and again. Each is combined with the headers once and then stays the same object.
+    """
+
+    __slots__ = ("_cache", "_headers")
 
     def __init__(self, *headers: Header) -> None:
         self._headers = headers
-        self._answers: dict[int, tuple[Answer, Answer]] = {}  # the first is there so that no other object can have its place
+        self._cache: dict[int, tuple[Response, Response]] = {}  # keeps the plain response, so that no other object takes its id
 
-    def answer(self, bare: Answer) -> Answer:
-        """Give an answer such that these pages can read it."""
-        known = self._answers.get(id(bare))
+    def add_to(self, plain: Response) -> Response:
+        """Return a response that these pages can read."""
+        known = self._cache.get(id(plain))
         if known is not None:
             return known[1]
-        answer = Answer(bare.status, (*bare.headers, *self._headers), bare.body)
-        if bare.is_for_one:
-            return answer
-        if len(self._answers) >= MOST_REMEMBERED:
-            self._answers.clear()
-        self._answers[id(bare)] = bare, answer
-        return answer
+        response = Response(plain.status, (*plain.headers, *self._headers), plain.body)
+        if plain.sets_cookie:
+            return response
+        if len(self._cache) >= MAX_CACHED_RESPONSES:
+            self._cache.clear()
+        self._cache[id(plain)] = plain, response
+        return response
 
 
-class Origins:
-    """The origins that one source is for."""
+class AllowedOrigins:
+    """The origins that may send to one source."""
 
     def __init__(self, allowed: Sequence[str] = (ANY,), *, with_cookies: bool = False) -> None:
-        self.strangers = Readers(*CORS)  # a page that may not send can read why, and stops; nothing of its visitor goes with that
-        self._others = Readers((b"vary", b"Origin"))
-        self._listed = {} if ANY in allowed else {_normal(origin): _readers(_normal(origin), with_cookies) for origin in allowed}
+        self.public = CorsHeaders(*CORS)  # also for other origins: a page can read its rejection and stops
+        self._without_origin = CorsHeaders((b"vary", b"Origin"))
+        self._listed = {} if ANY in allowed else {_normalize(origin): _headers(_normalize(origin), with_cookies) for origin in allowed}
 
-    def readers(self, fields: Mapping[bytes, bytes]) -> Readers | None:
-        """Give who can read the answer; None if such a page may not send. Servers and old images name no origin, images a referrer."""
+    def cors_headers(self, fields: Mapping[bytes, bytes]) -> CorsHeaders | None:
+        """Return the CORS headers for a request; None if pages of its origin may not send.
+
+        Servers and old images send no Origin; images send a Referer.
+        """
         if not self._listed:
-            return self.strangers
+            return self.public
         origin = fields.get(b"origin")
         if origin is not None:
             return self._listed.get(origin)
         referrer = fields.get(b"referer")
-        return self._others if not referrer or _origin_of(referrer) in self._listed else None
+        return self._without_origin if not referrer or _origin_of(referrer) in self._listed else None
 
 
-def _readers(origin: bytes, with_cookies: bool) -> Readers:
+def _headers(origin: bytes, with_cookies: bool) -> CorsHeaders:
     credentials = ((b"access-control-allow-credentials", b"true"),) if with_cookies else ()
-    return Readers((b"access-control-allow-origin", origin), *credentials, EXPOSED, (b"vary", b"Origin"))
+    return CorsHeaders((b"access-control-allow-origin", origin), *credentials, EXPOSED, (b"vary", b"Origin"))
 
 
-def _normal(origin: str) -> bytes:
+def _normalize(origin: str) -> bytes:
     """Write an origin as browsers do."""
     scheme, _, host = origin.lower().partition("://")
     return f"{scheme}://{host.removesuffix(_DEFAULT_PORTS[scheme])}".encode()
 
 
-def _origin_of(address: bytes) -> bytes:
-    """Give the origin of an address; nothing that is listed if it has none."""
+def _origin_of(url: bytes) -> bytes:
+    """Return the origin of a URL; empty, which is never listed, if it has none."""
     try:
-        parts = urlsplit(address.decode("latin-1"))
-        return _normal(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}")
+        parts = urlsplit(url.decode("latin-1"))
+        return _normalize(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}")
     except (ValueError, KeyError):
         return b""

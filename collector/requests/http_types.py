@@ -1,4 +1,4 @@
-"""What goes over the wire, without a word of who carries it: a request, its answer, and what a source makes of the one for the other."""
+"""Requests, responses and outcomes, independent of the server that transports them."""
 
 import secrets
 from collections.abc import Mapping, Sequence
@@ -8,24 +8,21 @@ from typing import Final, NamedTuple, Protocol, TypeAlias
 import msgspec
 
 from collector.events.event import Rejection, RejectReason
-from collector.requests.client_ip import Seen
+from collector.requests.client_ip import ClientIp
 from collector.requests.rates import Wait
 from topics.topic import Message
 
 Header: TypeAlias = tuple[bytes, bytes]
 
-# What scripts may read by default has no Retry-After.
-EXPOSED: Final[Header] = (b"access-control-expose-headers", b"Retry-After")
-CORS: Final[tuple[Header, ...]] = (
-    (b"access-control-allow-origin", b"*"),
-    EXPOSED,
-)  # any page may read it, and nothing of its visitor is in it
-JSON: Header = (b"content-type", b"application/json")
-CLOSE: Header = (b"connection", b"close")
+EXPOSED: Final[Header] = (b"access-control-expose-headers", b"Retry-After")  # which scripts cannot read by default
+CORS: Final[tuple[Header, ...]] = ((b"access-control-allow-origin", b"*"), EXPOSED)  # any page may read; no data of its visitor
+JSON: Final[Header] = (b"content-type", b"application/json")
+CLOSE: Final[Header] = (b"connection", b"close")
+MAX_JITTER_SECONDS: Final = 5
 
 
 class Request(msgspec.Struct, gc=False):
-    """One request, its body whole; header names are lower case."""
+    """A request with its whole body; header names are in lower case."""
 
     method: str
     path: str
@@ -34,89 +31,89 @@ class Request(msgspec.Struct, gc=False):
     peer: str | None
     body: bytes
     fields: Mapping[bytes, bytes]  # the headers by name
-    seen: Seen | None = None  # whose it is, as soon as an intake has found that out
-    networks: Sequence[str] = ()  # those that limits are for, the narrowest first
+    client_ip: ClientIp | None = None  # set by the intake
+    networks: Sequence[str] = ()  # for rate limits, the narrowest first; set by the intake
 
     @classmethod
     def of(cls, method: str, path: str, query: bytes, headers: Sequence[Header], peer: str | None, body: bytes) -> "Request":
-        """Make a request whose headers nobody has looked at."""
+        """Make a request from its headers."""
         return cls(method, path, query, headers, peer, body, header_fields(headers))
 
 
-class Answer(NamedTuple):
-    """What is answered; the intake adds what lets pages read it (CORS), the wire Content-Length."""
+class Response(NamedTuple):
+    """A response, to which the intake adds the CORS headers, and the connection Content-Length."""
 
     status: int
     headers: tuple[Header, ...]
     body: bytes
 
     @property
-    def is_for_one(self) -> bool:
-        """Whether it sets a cookie: it is one browser's, and no memory of answers keeps it."""
+    def sets_cookie(self) -> bool:
+        """Whether it sets a cookie: then it is for one browser and must not be cached."""
         return any(name == b"set-cookie" for name, _ in self.headers)
 
 
 class Outcome(msgspec.Struct, frozen=True, gc=False):
-    """What becomes of a request: the messages to store, and what to answer once they are durable."""
+    """The decision about a request: the messages to store, and the response once they are durable."""
 
-    answer: Answer
+    response: Response
     messages: Sequence[Message]
-    results: Sequence[str] = ()  # one for each event; empty if the request was refused as a whole
+    results: Sequence[str] = ()  # one for each event; empty if the whole request was rejected
     unknown_keys: int = 0
-    refused: str = ""  # the reason, if the request was refused as a whole
+    error_reason: str = ""  # if the whole request was rejected
     copies: Sequence[Message] = ()  # for the topic of the source's copy
 
 
 class EventSource(Protocol):
-    """Makes outcomes of requests; nothing that a request holds makes it raise."""
+    """A source: turns requests into outcomes, and never raises because of the content of a request."""
 
     name: str
 
-    def take(self, request: Request, received_at: int) -> Outcome:
-        """Take a request that came at this time, milliseconds since 1970."""
+    def handle(self, request: Request, received_at: int) -> Outcome:
+        """Handle a request that was received at this time, in milliseconds since 1970."""
 
-    def refuse(self, refusal: Rejection, received_at: int) -> Outcome:
-        """Refuse a request whose body could not be had."""
+    def reject(self, rejection: Rejection, received_at: int) -> Outcome:
+        """Reject a request as a whole, because its body is not available."""
 
     def forget(self, outcome: Outcome) -> None:
-        """Take back what is remembered of an outcome that was not stored: its events will come again."""
+        """Forget the events of an outcome that could not be stored: they will be sent again, and are no duplicates then."""
 
 
-def later(text: str, seconds: int) -> Answer:
-    """Ask to send the same again, each caller at another moment."""
-    body = msgspec.json.encode({"reason": "unavailable", "message": f"{text}; send the same batch again later"})
-    wait = str(seconds + secrets.randbelow(5)).encode()
-    return Answer(503, (JSON, (b"retry-after", wait)), body)
+def error_response(status: int, reason: RejectReason, message: str, *headers: Header) -> Response:
+    """Return the response to a request that does not reach a source; nothing is stored."""
+    return Response(status, (JSON, *headers), msgspec.json.encode({"reason": reason, "message": message}))
 
 
-def method_not_allowed(allowed: bytes, message: str) -> Outcome:
-    """Refuse a method; nothing is stored."""
-    body = msgspec.json.encode({"reason": RejectReason.METHOD_NOT_ALLOWED, "message": message})
-    return Outcome(Answer(405, (JSON, (b"allow", allowed)), body), (), refused=RejectReason.METHOD_NOT_ALLOWED)
-
-
-def turned_away(status: int, reason: RejectReason, message: str, *headers: Header) -> Answer:
-    """Refuse a request that no source sees; nothing of it is stored."""
-    return Answer(status, (JSON, *headers), msgspec.json.encode({"reason": reason, "message": message}))
+def unavailable(reason: str, retry_after_seconds: int) -> Response:
+    """Return a 503 that asks for a retry, with jitter."""
+    body = msgspec.json.encode({"reason": "unavailable", "message": f"{reason}; send the same batch again later"})
+    retry_after = str(retry_after_seconds + secrets.randbelow(MAX_JITTER_SECONDS)).encode()
+    return Response(503, (JSON, (b"retry-after", retry_after)), body)
 
 
 @lru_cache(256)
-def too_much(wait: Wait) -> Answer:
-    """Send away who sends too much, until there is room for one more."""
-    what = "requests come" if wait.reason is RejectReason.TOO_MANY_REQUESTS else "bytes to store come"
-    message = f"too many {what} from this network; send the same batch again in {wait.seconds} s"
-    return turned_away(429, wait.reason, message, (b"retry-after", str(wait.seconds).encode()))
+def rate_limited(wait: Wait) -> Response:
+    """Return a 429 with the time until the network may send again."""
+    unit = "requests" if wait.reason is RejectReason.TOO_MANY_REQUESTS else "bytes to store"
+    message = f"too many {unit} from this network; send the same batch again in {wait.seconds} s"
+    return error_response(429, wait.reason, message, (b"retry-after", str(wait.seconds).encode()))
+
+
+def method_not_allowed(allowed: bytes, message: str) -> Outcome:
+    """Reject a method; nothing is stored."""
+    response = error_response(405, RejectReason.METHOD_NOT_ALLOWED, message, (b"allow", allowed))
+    return Outcome(response, (), error_reason=RejectReason.METHOD_NOT_ALLOWED)
 
 
 @cache
 def preflight(methods: bytes) -> Outcome:
-    """Allow what a page may send (Fetch Standard, CORS-preflight)."""
+    """Allow the requests of pages (Fetch Standard, CORS-preflight)."""
     allowed = ((b"access-control-allow-methods", methods), (b"access-control-allow-headers", b"Content-Type"))
-    return Outcome(Answer(204, (*allowed, (b"access-control-max-age", b"86400")), b""), ())
+    return Outcome(Response(204, (*allowed, (b"access-control-max-age", b"86400")), b""), ())
 
 
 def header_fields(headers: Sequence[Header]) -> Mapping[bytes, bytes]:
-    """Give the headers by name; the lines of X-Forwarded-For are one list (RFC 9110, section 5.3), of others the last counts."""
+    """Return the headers by name: X-Forwarded-For lines joined to one list (RFC 9110, section 5.3), the last line of any other."""
     fields = dict(headers)
     if len(fields) != len(headers) and b"x-forwarded-for" in fields:
         fields[b"x-forwarded-for"] = b",".join(value for name, value in headers if name == b"x-forwarded-for")

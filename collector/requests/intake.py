@@ -1,4 +1,4 @@
-"""The way of a request to its source and back: an answer is given when what follows from the request is durable."""
+"""The path of a request through one source: it is answered when its messages are durable."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -8,23 +8,26 @@ from typing import Final, TypeAlias
 
 from collector.events.event import Rejection, RejectReason
 from collector.metrics import Metrics
-from collector.requests.client_ip import AddressReader
-from collector.requests.cors import Origins, Readers
-from collector.requests.http_types import Answer, EventSource, Outcome, Request, later, too_much, turned_away
-from collector.requests.rates import BYTES, REQUESTS, SECONDS_OF_REQUEST, Rates
+from collector.requests.client_ip import ClientIpResolver
+from collector.requests.cors import AllowedOrigins, CorsHeaders
+from collector.requests.http_types import EventSource, Outcome, Request, Response, error_response, rate_limited, unavailable
+from collector.requests.rates import BYTES, REQUESTS, SECONDS_PER_REQUEST, RateLimiter
 from collector.requests.readiness import Readiness
 from topics.topic import TopicError, TopicFull, TopicWriter, stored_bytes
 
-Respond: TypeAlias = Callable[[Answer], None]
-_Waiting: TypeAlias = tuple[Outcome, Readers, float, Respond]  # since when
+Respond: TypeAlias = Callable[[Response], None]
+_Waiting: TypeAlias = tuple[Outcome, CorsHeaders, float, Respond]  # the number is the time of receipt
 
-LARGE_BYTES: Final = 4096  # no smaller request makes work worth a look at the clock
-UNKNOWN: Final = ("",)  # the network of all clients that are not known
-FOREIGN: Final = turned_away(403, RejectReason.ORIGIN_NOT_ALLOWED, "this source takes no events of pages of this origin")
+LARGE_BYTES: Final = 4096  # the CPU time of smaller requests is not measured
+UNKNOWN: Final = ("",)  # the network of all unknown clients
+RETRY_SECONDS: Final = 5
+ORIGIN_NOT_ALLOWED: Final = error_response(
+    403, RejectReason.ORIGIN_NOT_ALLOWED, "this source does not accept events from pages of this origin"
+)
 
 
 class Intake:
-    """The way of a request to one source: past the limits, into messages, into the topics, and back as an answer."""
+    """The path of a request to one source: past the limits, into messages, into the topics, and back as a response."""
 
     def __init__(
         self,
@@ -33,10 +36,10 @@ class Intake:
         metrics: Metrics,
         readiness: Readiness,
         now: Callable[[], float],
-        addresses: AddressReader,
+        client_ips: ClientIpResolver,
         *,
-        origins: Origins,
-        rates: Rates | None,
+        origins: AllowedOrigins,
+        rates: RateLimiter | None,
         max_body_bytes: int,
         copy_topic: TopicWriter | None = None,
     ) -> None:
@@ -45,122 +48,122 @@ class Intake:
         self._durable: asyncio.Future[None] | None = None
         self._waiting: list[_Waiting] = []
         self._source, self._topic, self._copy_topic, self._readiness, self._now = source, topic, copy_topic, readiness, now
-        self._addresses, self._origins, self._rates = addresses, origins, rates
+        self._client_ips, self._origins, self._rates = client_ips, origins, rates
 
-    def receive(self, request: Request, respond: Respond, refusal: Rejection | None = None) -> None:
-        """Take a request, or refuse it for its body; `respond` is called in the loop's thread, now or when its messages are durable."""
+    def receive(self, request: Request, respond: Respond, rejection: Rejection | None = None) -> None:
+        """Handle a request, or reject it for its body. `respond` is called in the loop's thread, now or once its messages are durable."""
         began = self._now()
-        readers = self._origins.readers(request.fields)
-        if (answer := self._turn_away(request, readers, began)) is not None:
-            self._answer(answer, readers or self._origins.strangers, respond)
+        cors = self._origins.cors_headers(request.fields)
+        if (response := self._check_limits(request, cors, began)) is not None:
+            self._respond(response, cors or self._origins.public, respond)
             return
         received_at = int(began * 1000)
-        refusal = refusal or self._fault(request)
-        if refusal is not None:
-            outcome = self._source.refuse(refusal, received_at)
+        rejection = rejection or self._check_body(request)
+        if rejection is not None:
+            outcome = self._source.reject(rejection, received_at)
         elif len(request.body) <= LARGE_BYTES:
-            outcome = self._source.take(request, received_at)
+            outcome = self._source.handle(request, received_at)
         else:
-            outcome = self._take_large(request, received_at, began)
-        if self._store(outcome, readers or self._origins.strangers, began, respond) and self._rates is not None:
+            outcome = self._handle_large(request, received_at, began)
+        if self._store(outcome, cors or self._origins.public, began, respond) and self._rates is not None:
             size = stored_bytes(outcome.messages)
             if outcome.copies:
                 size += stored_bytes(outcome.copies)
             self._rates.charge(request.networks, began, BYTES, size)
 
-    def too_large(self) -> Rejection:
-        """Say that a body has too many bytes."""
+    def body_too_large(self) -> Rejection:
+        """Return the rejection of a body with too many bytes."""
         return Rejection(RejectReason.BODY_TOO_LARGE, f"a body has at most {self.max_body_bytes} bytes")
 
-    def _turn_away(self, request: Request, readers: Readers | None, now: float) -> Answer | None:
-        """Answer what the source is not to see at all; else say whose the request is."""
+    def _check_limits(self, request: Request, cors: CorsHeaders | None, now: float) -> Response | None:
+        """Resolve the client IP of a request; return the response to a request that its source must not see."""
         if self._readiness.closed_because:
-            return later(self._readiness.closed_because, 5)
-        request.seen = seen = self._addresses.read(request.peer or "", request.fields.get(b"x-forwarded-for", b""))
-        request.networks = networks = UNKNOWN if seen is None else seen.networks
-        if self._rates is not None and (wait := self._rates.take(networks, now)):
+            return unavailable(self._readiness.closed_because, RETRY_SECONDS)
+        request.client_ip = client_ip = self._client_ips.resolve(request.peer or "", request.fields.get(b"x-forwarded-for", b""))
+        request.networks = networks = UNKNOWN if client_ip is None else client_ip.networks
+        if self._rates is not None and (wait := self._rates.admit(networks, now)):
             self.metrics.refused[wait.reason] += 1
-            return too_much(wait)
-        if readers is None:
+            return rate_limited(wait)
+        if cors is None:
             self.metrics.refused[RejectReason.ORIGIN_NOT_ALLOWED] += 1
-            return FOREIGN
+            return ORIGIN_NOT_ALLOWED
         return None
 
-    def _take_large(self, request: Request, received_at: int, began: float) -> Outcome:
-        """Take a request that may make the work of several, and then counts as many."""
-        work_from = thread_time()
-        outcome = self._source.take(request, received_at)
-        more_requests = (thread_time() - work_from) / SECONDS_OF_REQUEST - 1
+    def _handle_large(self, request: Request, received_at: int, began: float) -> Outcome:
+        """Handle a request that may take long, and charge its CPU time as additional requests."""
+        cpu_seconds = thread_time()
+        outcome = self._source.handle(request, received_at)
+        more_requests = (thread_time() - cpu_seconds) / SECONDS_PER_REQUEST - 1
         if self._rates is not None and more_requests > 0:
             self._rates.charge(request.networks, began, REQUESTS, more_requests)
         return outcome
 
-    def _fault(self, request: Request) -> Rejection | None:
+    def _check_body(self, request: Request) -> Rejection | None:
         if not request.body:
             return None
         if len(request.body) > self.max_body_bytes:
-            return self.too_large()
+            return self.body_too_large()
         if request.fields.get(b"content-encoding", b"identity").strip().lower() != b"identity":
-            return Rejection(RejectReason.INVALID_CONTENT_ENCODING, "a body is sent as it is, without Content-Encoding")
+            return Rejection(RejectReason.INVALID_CONTENT_ENCODING, "a body must be sent without Content-Encoding")
         return None
 
-    def _store(self, outcome: Outcome, readers: Readers, began: float, respond: Respond) -> bool:
-        """Store the messages; whether the topic took them, or there are none."""
+    def _store(self, outcome: Outcome, cors: CorsHeaders, began: float, respond: Respond) -> bool:
+        """Store the messages; False if the topic did not accept them."""
         if not outcome.messages:
             self._count(outcome, self._now() - began)
-            respond(readers.answer(outcome.answer))
+            respond(cors.add_to(outcome.response))
             return True
         try:
             durable = self._append(outcome)
         except TopicError as error:
-            self._give_up(outcome, error, readers, respond)
+            self._fail(outcome, error, cors, respond)
             return False
-        if durable is not self._durable:  # all that become durable together wait for the same
+        if durable is not self._durable:  # messages that become durable together share one future
             self._durable, self._waiting = durable, []
-            durable.add_done_callback(partial(self._tell, self._waiting))
-        self._waiting.append((outcome, readers, began, respond))
+            durable.add_done_callback(partial(self._respond_all, self._waiting))
+        self._waiting.append((outcome, cors, began, respond))
         return True
 
-    def _tell(self, waiting: list[_Waiting], durable: asyncio.Future[None]) -> None:
-        """Answer all that have waited for this."""
+    def _respond_all(self, waiting: list[_Waiting], durable: asyncio.Future[None]) -> None:
+        """Respond to all requests that have waited for one future."""
         if self._durable is durable:
             self._durable = None
         error = durable.exception()
         if error is None:
             now = self._now()
-            for outcome, readers, began, respond in waiting:
+            for outcome, cors, began, respond in waiting:
                 self._count(outcome, now - began)
-                respond(readers.answer(outcome.answer))
+                respond(cors.add_to(outcome.response))
         elif isinstance(error, TopicError):
-            for outcome, readers, _, respond in waiting:
-                self._give_up(outcome, error, readers, respond)
+            for outcome, cors, _, respond in waiting:
+                self._fail(outcome, error, cors, respond)
         else:
             raise error
 
     def _append(self, outcome: Outcome) -> asyncio.Future[None]:
         if not outcome.copies or self._copy_topic is None:
             return self._topic.append(outcome.messages)
-        # The copies first: should the other topic be full, the page sends again, and consumers of a copy know repeats.
+        # Copies first: if the other topic is full, the page sends again, and consumers of a copy expect duplicates.
         both = (self._copy_topic.append(outcome.copies), self._topic.append(outcome.messages))
         return asyncio.ensure_future(_all(both))
 
     def _count(self, outcome: Outcome, seconds: float) -> None:
         metrics = self.metrics
-        metrics.answers[outcome.answer.status] += 1
+        metrics.responses[outcome.response.status] += 1
         if outcome.unknown_keys:
             metrics.unknown_keys += outcome.unknown_keys
-        if outcome.refused:
-            metrics.refused[outcome.refused] += 1
+        if outcome.error_reason:
+            metrics.refused[outcome.error_reason] += 1
         if outcome.messages:
             metrics.count_durable(self._source.name, outcome.results, seconds)
 
-    def _give_up(self, outcome: Outcome, error: TopicError, readers: Readers, respond: Respond) -> None:
+    def _fail(self, outcome: Outcome, error: TopicError, cors: CorsHeaders, respond: Respond) -> None:
         self._source.forget(outcome)
-        self._answer(_unavailable(error), readers, respond)
+        self._respond(_topic_unavailable(error), cors, respond)
 
-    def _answer(self, answer: Answer, readers: Readers, respond: Respond) -> None:
-        self.metrics.answers[answer.status] += 1
-        respond(readers.answer(answer))
+    def _respond(self, response: Response, cors: CorsHeaders, respond: Respond) -> None:
+        self.metrics.responses[response.status] += 1
+        respond(cors.add_to(response))
 
 
 async def _all(futures: Sequence[asyncio.Future[None]]) -> None:
@@ -168,7 +171,7 @@ async def _all(futures: Sequence[asyncio.Future[None]]) -> None:
         await future
 
 
-def _unavailable(error: TopicError) -> Answer:
+def _topic_unavailable(error: TopicError) -> Response:
     if isinstance(error, TopicFull):
-        return later(str(error), error.retry_after_seconds)
-    return later("the topic has failed", 5)
+        return unavailable(str(error), error.retry_after_seconds)
+    return unavailable("the topic has failed", RETRY_SECONDS)

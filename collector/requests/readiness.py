@@ -1,33 +1,35 @@
-"""Whether events are taken at the moment, and why not."""
+"""Readiness: whether the collector accepts events, and the reason if it does not."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-LEAVING: Final = "the collector is stopping"  # what still comes is taken, but nothing more should be sent here
+STOPPING: Final = "the collector is stopping"  # requests on open connections are still handled, but new ones should go elsewhere
 
 
 @dataclass(slots=True)
 class Readiness:
-    """Open from the start; closed for good when the collector has stopped or its topic fails.
+    """Open from the start; closed for good when the collector has stopped or its topic has failed.
 
-    `conditions` give the reasons for which events are answered 503, each by the same rule as the answer: health never says otherwise.
+    `conditions` return the reasons why events currently get a 503, by the same rules as those responses, so that both always agree.
     """
 
     conditions: list[Callable[[], str]] = field(default_factory=list)
     closed_because: str = ""
-    is_leaving: bool = False
+    is_stopping: bool = False
 
     def close(self, reason: str) -> None:
-        """Take no more events; the first reason stays."""
+        """Accept no more events; the first reason stays."""
         self.closed_because = self.closed_because or reason
 
-    def leave(self) -> None:
-        """Be not ready any more, and take what comes all the same."""
-        self.is_leaving = True
+    def begin_stop(self) -> None:
+        """Report not ready from now on, but keep accepting events."""
+        self.is_stopping = True
 
     def not_ready_reason(self) -> str:
-        """The reason why events should not be sent here; empty when they should."""
+        """Return the reason why no events should be sent here; empty when ready."""
         return (
-            self.closed_because or next(filter(None, (reason() for reason in self.conditions)), "") or (LEAVING if self.is_leaving else "")
+            self.closed_because
+            or next(filter(None, (reason() for reason in self.conditions)), "")
+            or (STOPPING if self.is_stopping else "")
         )

@@ -10,7 +10,7 @@ import pytest
 from support.collector.collectors import DEFAULTS, LocalCollector, a_body, an_event
 from support.streams.in_memory import NOON
 
-from collector.requests.client_ip import AddressReader
+from collector.requests.client_ip import ClientIpResolver
 from enrichment.bots import find_bot_reasons
 from enrichment.channels import find_channel
 from enrichment.device import find_device
@@ -47,10 +47,10 @@ def test_a_host_of_a_thousand_labels_is_looked_up_as_quickly_as_any(host: str) -
 
 
 def test_proxies_without_end_in_a_header_are_not_all_read() -> None:
-    reader = AddressReader(DEFAULTS.trusted_proxies)
+    reader = ClientIpResolver(DEFAULTS.trusted_proxies)
     endless = b"203.0.113.9," + b"::1," * 4000 + b"127.0.0.1"
-    assert reader.read("127.0.0.1", endless) is None
-    assert milliseconds(lambda: reader.read("127.0.0.1", endless)) < 3, "14 milliseconds, when all of it was read"
+    assert reader.resolve("127.0.0.1", endless) is None
+    assert milliseconds(lambda: reader.resolve("127.0.0.1", endless)) < 3, "14 milliseconds, when all of it was read"
 
 
 def test_long_headers_of_visitors_who_opted_out_are_not_searched_once_per_event() -> None:

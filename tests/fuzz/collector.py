@@ -25,7 +25,7 @@ with atheris.instrument_imports(include=["collector"]):
     from collector.events.duplicates import DuplicateMemory
     from collector.events.event import RejectReason
     from collector.events.identifiers import partition_key_function
-    from collector.requests.client_ip import AddressReader
+    from collector.requests.client_ip import ClientIpResolver
     from collector.requests.http_types import EventSource, Outcome, Request
     from collector.settings import Settings
     from collector.source_factory import EventSources
@@ -52,7 +52,7 @@ SOURCES = {
         Source(name="old", kind="divolte_json", event_path="/o", compatibility="strict"),
     )
 }
-CLIENT_IPS = AddressReader(SETTINGS.trusted_proxies)
+CLIENT_IPS = ClientIpResolver(SETTINGS.trusted_proxies)
 DECODER = Decoder([load_schema()])
 REASONS = {reason.value for reason in RejectReason}
 WHO = b"p=0%3Aloyw3v28%3Aq0tO&s=0%3Aloyw3v28%3ADy6t&v=0%3AroTl&e=0%3AroTl0&c=loyw3wvd&n=f&f=f"
@@ -72,7 +72,7 @@ def with_checksum(query: bytes) -> bytes:
 
 def get(query: bytes, headers: Sequence[tuple[bytes, bytes]] = ()) -> Request:
     request = Request.of("GET", "/", query, headers, "127.0.0.1", b"")
-    request.seen = CLIENT_IPS.read("127.0.0.1", request.fields.get(b"x-forwarded-for", b""))
+    request.client_ip = CLIENT_IPS.resolve("127.0.0.1", request.fields.get(b"x-forwarded-for", b""))
     return request
 
 
@@ -134,7 +134,7 @@ CASES: Sequence[tuple[str, Callable[[bytes], Request]]] = (
 
 def check(outcome: Outcome) -> None:
     """Hold an outcome against what is promised."""
-    assert outcome.answer.status < 500, outcome.answer
+    assert outcome.response.status < 500, outcome.response
     for message in outcome.messages:
         frame(message)
         if message.kind is Kind.EVENT:
@@ -155,7 +155,7 @@ class Fuzzing:
     def try_input(self, content: bytes) -> None:
         """Take one input: its first byte says for which source and in which place."""
         name, build = CASES[(content[0] if content else 0) % len(CASES)]
-        outcome = self._sources[name].take(build(content[1:]), NOW)
+        outcome = self._sources[name].handle(build(content[1:]), NOW)
         check(outcome)
         self._count += 1
         self._taken += any(message.kind is Kind.EVENT for message in outcome.messages)

@@ -152,8 +152,8 @@ class LocalCollector:
     ) -> Answer:
         fields = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
         if (intake := paths.events.get(path)) is None:
-            return await _ask(paths.others, method, path, query, fields)
-        answered: asyncio.Future[http_types.Answer] = asyncio.get_running_loop().create_future()
+            return await _ask(paths.fallback, method, path, query, fields)
+        answered: asyncio.Future[http_types.Response] = asyncio.get_running_loop().create_future()
         request = http_types.Request.of(method, path, query.encode(), fields, client and client[0], body)
         intake.receive(request, answered.set_result)
         status, lines, content = await answered

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cleaning.urls import UrlRules, decode_percent, split_plain
-from collector.requests.client_ip import AddressReader, cut_text, read_address
+from collector.requests.client_ip import ClientIpResolver, parse_ip, truncate_ip
 
 PROXIES = [ip_network("127.0.0.0/8"), ip_network("10.0.0.0/8"), ip_network("::1/128")]
 
@@ -62,41 +62,44 @@ PROXIES = [ip_network("127.0.0.0/8"), ip_network("10.0.0.0/8"), ip_network("::1/
     ],
 )
 def test_the_client_is_read_from_the_right_through_listed_proxies_and_cut(peer: str, forwarded: str, expected: str | None) -> None:
-    reader = AddressReader(PROXIES)
-    assert reader.cut_address(peer, forwarded.encode("latin-1")) == expected
-    assert reader.cut_address(peer, forwarded.encode("latin-1")) == expected  # as remembered
+    resolver = ClientIpResolver(PROXIES)
+    for _ in range(2):  # the second time from the cache
+        client_ip = resolver.resolve(peer, forwarded.encode("latin-1"))
+        assert (client_ip and client_ip.truncated) == expected
 
 
 def is_trusted(hop: str) -> bool:
-    url = read_address(hop)
-    return url is not None and any(url in network for network in PROXIES)
+    ip = parse_ip(hop)
+    return ip is not None and any(ip in network for network in PROXIES)
 
 
-URLS = st.ip_addresses().map(str)
+IPS = st.ip_addresses().map(str)
 ANYTHING = st.text(st.characters(max_codepoint=255), max_size=60)
 TRUSTED = st.sampled_from(["10.1.1.1", " 127.0.0.1:80 ", "[::1]:443", "::ffff:10.9.9.9"])
-HOPS = URLS | TRUSTED | ANYTHING.map(lambda text: text.replace(",", "."))
+HOPS = IPS | TRUSTED | ANYTHING.map(lambda text: text.replace(",", "."))
 FORWARDED = ANYTHING | st.lists(HOPS).map(",".join)
 
 
-@given(ANYTHING | URLS | TRUSTED, FORWARDED)
+@given(ANYTHING | IPS | TRUSTED, FORWARDED)
 def test_any_forwarded_header_leads_to_an_ip_or_to_none(peer: str, forwarded: str) -> None:
-    seen = AddressReader(PROXIES).read(peer, forwarded.encode("latin-1"))
-    assert seen is None or cut_text(seen.whole) == seen.cut
+    client_ip = ClientIpResolver(PROXIES).resolve(peer, forwarded.encode("latin-1"))
+    assert client_ip is None or truncate_ip(client_ip.full) == client_ip.truncated
 
 
 @given(FORWARDED, FORWARDED, HOPS.filter(lambda hop: not is_trusted(hop)), st.lists(TRUSTED))
 def test_what_stands_left_of_the_first_hop_that_is_not_trusted_never_matters(left: str, other: str, hop: str, right: list[str]) -> None:
-    one, another = (AddressReader(PROXIES).read("127.0.0.1", ",".join((start, hop, *right)).encode("latin-1")) for start in (left, other))
+    one, another = (
+        ClientIpResolver(PROXIES).resolve("127.0.0.1", ",".join((start, hop, *right)).encode("latin-1")) for start in (left, other)
+    )
     assert one == another
-    assert (one and one.cut) == cut_text(hop)
+    assert (one and one.truncated) == truncate_ip(hop)
 
 
-def test_the_cache_of_urls_is_bounded() -> None:
-    reader = AddressReader(PROXIES)
+def test_the_cache_of_client_ips_is_bounded() -> None:
+    resolver = ClientIpResolver(PROXIES)
     for number in range(9000):
-        reader.cut_address("127.0.0.1", b"203.0.%d.%d" % divmod(number, 256))
-    assert len(reader._remembered) <= 8192
+        resolver.resolve("127.0.0.1", b"203.0.%d.%d" % divmod(number, 256))
+    assert len(resolver._cache) <= 8192
 
 
 URLS = st.builds(
@@ -118,8 +121,8 @@ def test_most_urls_are_plain() -> None:
 
 @given(st.text(max_size=80))
 def test_any_text_is_truncated_or_is_not_an_ip(text: str) -> None:
-    cut = cut_text(text)
-    assert cut is None or cut.endswith((".0", ":"))
+    truncated = truncate_ip(text)
+    assert truncated is None or truncated.endswith((".0", ":"))
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ import pytest
 from support.collector.collectors import DEFAULTS, Answer, LocalCollector, a_body, an_event, an_id
 from support.collector.divolte import PARTY, SESSION, a_query
 
-from collector.http.responses import WRITTEN, write
+from collector.http.responses import ENCODED, write
 from collector.requests import http_types
-from collector.requests.cors import Origins
+from collector.requests.cors import AllowedOrigins
 from collector.sources import Source
 
 SHOP = "https://shop.example"
@@ -136,14 +136,14 @@ def test_a_duplicate_that_is_dropped_sets_none() -> None:
 
 
 def test_no_memory_keeps_an_answer_that_sets_one() -> None:
-    readers = Origins((SHOP,), with_cookies=True).readers({b"origin": SHOP.encode()})
-    assert readers is not None
-    bare = http_types.Answer(200, ((b"set-cookie", SET.encode()),), b"")
-    first, second = readers.answer(bare), readers.answer(bare)
+    cors_headers = AllowedOrigins((SHOP,), with_cookies=True).cors_headers({b"origin": SHOP.encode()})
+    assert cors_headers is not None
+    bare = http_types.Response(200, ((b"set-cookie", SET.encode()),), b"")
+    first, second = cors_headers.add_to(bare), cors_headers.add_to(bare)
     assert first == second
     assert first is not second
     assert SET.encode() in write(first).stays
-    assert id(first) not in WRITTEN
+    assert id(first) not in ENCODED
 
 
 def test_a_source_without_one_sets_none(collector: LocalCollector) -> None:

@@ -7,8 +7,8 @@ import pytest
 from support.collector.collectors import DEFAULTS, Answer, LocalCollector, a_body, an_event
 from support.collector.divolte import a_json_event, a_query
 
-from collector.requests.cors import Origins
-from collector.requests.http_types import later
+from collector.requests.cors import AllowedOrigins
+from collector.requests.http_types import unavailable
 from collector.sources import Source
 
 SHOP, OTHER = "https://shop.example", "https://evil.example"
@@ -135,14 +135,14 @@ def test_a_preflight_returns_what_a_listed_page_may_send(path: str, methods: str
 
 
 def test_a_common_answer_is_put_together_once() -> None:
-    bare = later("busy", 5)
-    readers = Origins(LISTED).readers({b"origin": SHOP.encode()})
-    assert readers is not None
-    assert readers.answer(bare) is readers.answer(bare)
+    bare = unavailable("busy", 5)
+    cors_headers = AllowedOrigins(LISTED).cors_headers({b"origin": SHOP.encode()})
+    assert cors_headers is not None
+    assert cors_headers.add_to(bare) is cors_headers.add_to(bare)
 
 
 def test_what_is_remembered_of_answers_is_bounded() -> None:
-    readers = Origins().strangers
+    cors_headers = AllowedOrigins().public
     for _ in range(2000):
-        assert readers.answer(later("busy", 5)).status == 503
-    assert len(readers._answers) <= 512
+        assert cors_headers.add_to(unavailable("busy", 5)).status == 503
+    assert len(cors_headers._cache) <= 512

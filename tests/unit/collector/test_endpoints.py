@@ -15,11 +15,11 @@ from starlette.applications import Starlette
 from support.collector.collectors import NOW, LocalCollector, a_body, an_event
 
 from collector.endpoints.internal import Internal
-from collector.ledger import Halves, Minute
+from collector.ledger import LedgerParts, Minute
 from collector.metrics import Metrics
-from collector.peers import SILENT, Nobody
+from collector.peers import UNRESPONSIVE, NoPeers
 from collector.processes.spools import tell_recovered
-from collector.requests.readiness import LEAVING, Readiness
+from collector.requests.readiness import STOPPING, Readiness
 from collector.settings import Settings
 from collector.sources import Source
 from mapping.avro import BoundedCache, Instants, varint
@@ -219,7 +219,7 @@ def test_instants_of_any_time_are_encoded_as_longs() -> None:
         assert instants.encode(number) == varint(number)
 
 
-class Neighbours(Nobody):
+class Neighbours(NoPeers):
     """Other workers that give these reasons."""
 
     def __init__(self, *reasons: str) -> None:
@@ -237,17 +237,19 @@ class Neighbours(Nobody):
         (("the topic is full", ""), 503),
         (("", "the topic is full"), 503),
         (("", "the disk is almost full"), 503),
-        ((LEAVING, ""), 200),
-        (("", LEAVING), 200),
-        (("", SILENT), 200),
-        ((LEAVING, LEAVING), 503),
-        ((LEAVING, SILENT), 503),
-        ((LEAVING, "", "the topic is full"), 503),
+        ((STOPPING, ""), 200),
+        (("", STOPPING), 200),
+        (("", UNRESPONSIVE), 200),
+        ((STOPPING, STOPPING), 503),
+        ((STOPPING, UNRESPONSIVE), 503),
+        ((STOPPING, "", "the topic is full"), 503),
     ],
 )
 def test_workers_are_ready_while_all_that_get_connections_take_events(reasons: tuple[str, ...], status: int) -> None:
-    metrics, halves = Metrics(lambda: 0), Halves({}, {})
-    internal = Internal(metrics, Neighbours(*reasons[1:]), reason=lambda: reasons[0], halves=lambda: halves, now=lambda: 0.0, warnings=())
+    metrics, parts = Metrics(lambda: 0), LedgerParts({}, {})
+    internal = Internal(
+        metrics, Neighbours(*reasons[1:]), reason=lambda: reasons[0], ledger_parts=lambda: parts, now=lambda: 0.0, warnings=()
+    )
     transport = httpx.ASGITransport(Starlette(routes=internal.routes()))
 
     async def ask() -> int:
@@ -264,7 +266,7 @@ def test_whatever_sends_events_away_turns_readiness_red_until_it_is_over() -> No
     reasons["connections"] = "there are too many connections"
     assert readiness.not_ready_reason() == "there are too many connections"
     reasons["connections"] = ""
-    readiness.leave()
-    assert readiness.not_ready_reason() == LEAVING
+    readiness.begin_stop()
+    assert readiness.not_ready_reason() == STOPPING
     readiness.close("the topic has failed")
     assert readiness.not_ready_reason() == "the topic has failed"

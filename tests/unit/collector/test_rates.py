@@ -7,52 +7,52 @@ from support.collector.collectors import DEFAULTS, LocalCollector, a_body, an_ev
 
 from collector.events.event import RejectReason
 from collector.requests import rates
-from collector.requests.client_ip import AddressReader
-from collector.requests.rates import BYTES, REQUESTS, Rates
+from collector.requests.client_ip import ClientIpResolver
+from collector.requests.rates import BYTES, REQUESTS, RateLimiter
 from collector.settings import Settings
 from collector.sources import Copy, Source
 
 FEW = DEFAULTS.model_copy(update={"rate_per_second": 0.5, "rate_burst": 2})
 
 
-def taken(buckets: Rates, *moments: float, networks: Sequence[str] = ("a",)) -> list[int]:
+def taken(buckets: RateLimiter, *moments: float, networks: Sequence[str] = ("a",)) -> list[int]:
     """Seconds to wait; 0 for what is taken."""
-    return [wait.seconds if (wait := buckets.take(networks, 1000 + moment)) else 0 for moment in moments]
+    return [wait.seconds if (wait := buckets.admit(networks, 1000 + moment)) else 0 for moment in moments]
 
 
 def test_a_burst_comes_at_once_and_then_the_rate_per_second() -> None:
-    buckets = Rates(10, 3, 0)
+    buckets = RateLimiter(10, 3, 0)
     assert taken(buckets, 0, 0, 0, 0) == [0, 0, 0, 1]
     assert taken(buckets, 0.1, 0.1, 0.2, 0.2) == [0, 1, 0, 1]
     assert taken(buckets, 10, 10, 10, 10) == [0, 0, 0, 1]  # full again, and not fuller
 
 
 def test_a_long_run_gets_its_rate_and_what_is_refused_costs_nothing() -> None:
-    buckets = Rates(20, 200, 0)
+    buckets = RateLimiter(20, 200, 0)
     asked = [step / 100 for step in range(60 * 100)]
     assert taken(buckets, *asked).count(0) == pytest.approx(200 + 60 * 20, abs=1)
 
 
 def test_the_pause_is_in_whole_seconds_until_there_is_a_token() -> None:
-    buckets = Rates(0.1, 1, 0)
+    buckets = RateLimiter(0.1, 1, 0)
     assert taken(buckets, 0, 0.5, 7.2, 9.9, 10) == [0, 10, 3, 1, 0]
 
 
 def test_a_clock_that_was_set_back_locks_nobody_out() -> None:
-    buckets = Rates(1, 2, 0)
+    buckets = RateLimiter(1, 2, 0)
     assert taken(buckets, 5000, 5000, 0, 0, 0) == [0, 0, 0, 0, 1]
 
 
 def test_what_is_remembered_is_bounded_and_who_was_silent_longest_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rates, "MAX_NETWORKS", 2)
-    buckets = Rates(1, 1, 0)
+    buckets = RateLimiter(1, 1, 0)
     assert [taken(buckets, 0, networks=[name]) for name in ("a", "b", "a", "c")] == [[0], [0], [1], [0]]
     assert [taken(buckets, 0, networks=[name]) for name in ("a", "b")] == [[1], [0]]
     assert len(buckets._full_at) == 2
 
 
 def test_the_bytes_per_minute_are_limited_and_the_request_that_overdraws_is_the_last() -> None:
-    buckets = Rates(0, 200, 6000)
+    buckets = RateLimiter(0, 200, 6000)
     sent = []
     for moment in range(600):
         if not taken(buckets, moment)[0]:
@@ -64,7 +64,7 @@ def test_the_bytes_per_minute_are_limited_and_the_request_that_overdraws_is_the_
 
 
 def test_a_request_that_makes_the_work_of_several_counts_as_many() -> None:
-    buckets = Rates(20, 200, 0)
+    buckets = RateLimiter(20, 200, 0)
     sent = 0
     for step in range(60 * 100):
         if taken(buckets, step / 100) == [0]:
@@ -72,20 +72,20 @@ def test_a_request_that_makes_the_work_of_several_counts_as_many() -> None:
             sent += 1
     assert sent == pytest.approx((200 + 60 * 20) / 10, abs=2)
     buckets.charge(["a"], 5000, REQUESTS, 200_000)
-    assert [buckets.take(["a"], at) is None for at in (5000, 5009.9, 5010.2)] == [False, False, True]
+    assert [buckets.admit(["a"], at) is None for at in (5000, 5009.9, 5010.2)] == [False, False, True]
 
 
 def test_a_debt_of_bytes_is_at_most_a_minute_and_a_clock_that_was_set_back_forgives_it() -> None:
-    buckets = Rates(0, 200, 1000)
-    assert buckets.take(["a"], 5000) is None
+    buckets = RateLimiter(0, 200, 1000)
+    assert buckets.admit(["a"], 5000) is None
     buckets.charge(["a"], 5000, BYTES, 10**9)
-    assert buckets.take(["a"], 5000) == (RejectReason.TOO_MANY_BYTES, 61)
-    assert buckets.take(["a"], 5060.5) is None
-    assert buckets.take(["a"], 0) is None
+    assert buckets.admit(["a"], 5000) == (RejectReason.TOO_MANY_BYTES, 61)
+    assert buckets.admit(["a"], 5060.5) is None
+    assert buckets.admit(["a"], 0) is None
 
 
 def test_the_networks_of_one_site_of_ipv6_have_sixteen_times_the_allowance_of_one() -> None:
-    buckets = Rates(1, 1, 1000)
+    buckets = RateLimiter(1, 1, 1000)
     assert [taken(buckets, 0, networks=[f"{number}", "site"]) for number in range(17)] == [[0]] * 16 + [[1]]
     assert taken(buckets, 1.1, networks=["0", "site"]) == [0]
     buckets.charge(["0", "site"], 2000, BYTES, 1000)
@@ -106,7 +106,7 @@ def test_the_networks_of_one_site_of_ipv6_have_sixteen_times_the_allowance_of_on
     ],
 )
 def test_a_network_is_a_24_or_a_64_within_a_48(client_ip: str, networks: tuple[str, ...]) -> None:
-    seen = AddressReader([]).read(client_ip, b"")
+    seen = ClientIpResolver([]).resolve(client_ip, b"")
     assert seen is not None
     assert seen.networks == networks
 
@@ -121,7 +121,7 @@ def test_a_network_that_sends_too_much_is_asked_to_wait_and_leaves_no_trace() ->
     answer = collector.send(a_body())
     assert (answer.status, answer.json["reason"], answer.headers["retry-after"]) == (429, "too_many_requests", "2")
     assert len(collector.topic.messages) == 3
-    assert (collector.app.metrics.refused, collector.app.metrics.answers[429]) == ({"too_many_requests": 2}, 2)
+    assert (collector.app.metrics.refused, collector.app.metrics.responses[429]) == ({"too_many_requests": 2}, 2)
 
 
 def test_a_network_that_has_too_much_stored_is_asked_to_wait_whatever_became_of_it() -> None:
