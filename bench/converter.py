@@ -33,7 +33,7 @@ from streams.build import GARBAGE_THRESHOLDS, build_worker
 from streams.local.worker import Worker
 from streams.settings import Settings
 from streams.sink import Account, Session, Sink
-from topics.local.spools import SpoolReaders
+from topics.local.spools import SpoolConsumers
 from topics.local.writer import LocalTopic
 from topics.topic import Message
 
@@ -134,7 +134,7 @@ def plain_loop(messages: list[Message]) -> None:
 
 def a_worker(folder: Path, sink: Sink, name: str) -> Worker:
     settings = Settings(salts=folder / name / "salts.json", places=folder / "places.mmdb")
-    return build_worker(SpoolReaders(folder / "topic", name), sink, settings)
+    return build_worker(SpoolConsumers(folder / "topic", name), sink, settings)
 
 
 def measure(folder: Path, count: int, rounds: int) -> dict[str, list[float]]:

@@ -20,11 +20,12 @@ from topics.forwarder.forwarder import READER, Forwarder
 from topics.forwarder.settings import ForwarderSettings
 from topics.kafka.cluster import Cluster
 from topics.kafka.ledger_feed import LedgerFeed
-from topics.kafka.producer import IDEMPOTENT, PATIENT, TUNED, Session
-from topics.kafka.records import Records
+from topics.kafka.message_formatter import MessageFormatter
+from topics.kafka.producer import IDEMPOTENT, PATIENT, TUNED, ProducerSession
 from topics.kafka.settings import KafkaSettings
+from topics.local.reader import LocalReader
 from topics.local.spool_id import spool_id
-from topics.local.writer import LocalReader, LocalTopic
+from topics.local.writer import LocalTopic
 from topics.topic import Kind, Message
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
@@ -67,10 +68,13 @@ def forwarded_rate(kafka: KafkaSettings, directory: Path, frames: int) -> float:
     stop = threading.Event()
     with closing(LocalReader.open(directory, READER)) as reader, closing(LedgerFeed(kafka, spool_id(directory))) as feed:
         forwarder = Forwarder(
-            ForwarderSettings(topic_directory=directory), reader, feed, lambda: Session(kafka, spool_id(directory), Records(kafka))
+            ForwarderSettings(topic_directory=directory),
+            reader,
+            feed,
+            lambda: ProducerSession(kafka, spool_id(directory), MessageFormatter(kafka)),
         )
         thread = threading.Thread(target=forwarder.run, args=(stop,))
-        started, end = time.perf_counter(), reader.end()
+        started, end = time.perf_counter(), reader.high_watermark()
         thread.start()
         while reader.position < end:
             time.sleep(0.001)  # leaves the CPU to the forwarder

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from topics.local.frame import encode
-from topics.local.writer import LocalReader, LocalTopic
+from topics.local.reader import LocalReader
+from topics.local.writer import LocalTopic
 from topics.topic import Kind, Message
 
 GROUPS = (1, 10, 100)

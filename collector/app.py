@@ -33,7 +33,7 @@ from collector.source_factory import TRUSTED, Encoders, EventSources, Use, kinds
 from collector.sources import Source, warnings
 from mapping.operations.registry import FindPlace
 from startup.port_guard import PortGuard
-from topics.local.writer import Received
+from topics.ledger import Received
 from topics.topic import TopicWriter
 
 

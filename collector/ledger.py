@@ -7,9 +7,9 @@ from typing import NamedTuple, TypeAlias
 import msgspec
 
 from topics.accounts import COUNTS, OUTCOMES
+from topics.ledger import Received
 from topics.local.consumers import Accounts
 from topics.local.spools import add_accounts
-from topics.local.writer import Received
 
 Minute: TypeAlias = tuple[int, str]  # (milliseconds since 1970, source)
 DUPLICATE = "duplicate"  # a rejection in the topic, but a duplicate in the ledger

@@ -172,10 +172,10 @@ def dead_letters(
 ) -> None:
     """Show or replay messages that became no row; --json lists each whole, in base64. Exit status 1 if a replay leaves some."""
     from headrace.dead_letters.command import print_dead_letters, replay_all
-    from streams.sink import Choice
+    from streams.sink import DeadLetterFilter
 
     letters = _dead_letters_on_kafka() if kafka else _dead_letters_of(StateFolder(state.resolve()).running())
-    choice = Choice(reason, tuple(origin or ()))
+    choice = DeadLetterFilter(reason, tuple(origin or ()))
     if action is DeadLetterAction.LIST:
         print_dead_letters(letters, choice, limit, console, as_json=as_json)
     elif not replay_all(letters, choice, console, errors, as_json=as_json):

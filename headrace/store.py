@@ -35,7 +35,7 @@ from streams.errors import StreamsError
 from streams.local.worker import Worker
 from streams.settings import Settings as ConverterSettings
 from streams.sink import Account, Session
-from topics.local.spools import SpoolReaders
+from topics.local.spools import SpoolConsumers
 from topics.topic import TopicError
 
 READER = "converter"
@@ -92,7 +92,7 @@ def main() -> int:
         converter = ConverterSettings.read(os.environ)
         sql = SqlSettings.read(os.environ)
         token = read_token(sql)
-        readers = SpoolReaders(Path(os.environ.get(TOPICS_VARIABLE, "var/topics")) / converter.topic, READER)
+        readers = SpoolConsumers(Path(os.environ.get(TOPICS_VARIABLE, "var/topics")) / converter.topic, READER)
         store = Store.open(
             sql.store,
             columns(load_schema(converter.schema_path)),

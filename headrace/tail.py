@@ -16,8 +16,8 @@ from headrace.processes.installation import StateFolder
 from schemas.codec import CodecError, Decoder
 from schemas.contract import load_schema
 from startup.visible import visible
+from topics.local.reader import tail as tail_topic
 from topics.local.spools import spool_paths
-from topics.local.writer import tail as tail_topic
 from topics.topic import Damage, Entry, Kind, Message
 
 IDLE_SECONDS = 0.1

@@ -7,16 +7,16 @@ from schemas.codec import CodecError, Record
 from schemas.contract import load_schema
 from streams.conversion.converter import DIRECT, Converter
 from streams.conversion.decoding import RecordDecoder
-from streams.conversion.enricher import Channel, FactFinder, Lookups
+from streams.conversion.enricher import Channel, Enricher, Lookups
 from streams.dead_letters import Reason, damaged, dead_letter
-from streams.deduplication import Repeat, compare, stored_event
+from streams.deduplication import EventStatus, compare, stored_event
 from streams.metrics import Metrics
 from streams.sessions.assignment import find_session, open_session
 from streams.sessions.party import Identity, Parties, needs_salt
 from streams.sessions.salts import DAY_MS, Salts
-from streams.sessions.session_cache import SessionMemory
+from streams.sessions.session_cache import SessionCache
 from streams.settings import Settings
-from streams.sink import Account, Batch, Memory, Session, StoredEvent
+from streams.sink import Account, Batch, CommittedState, Session, StoredEvent
 from topics.topic import Damage, Entry, Kind, Message
 
 MINUTE_MS = 60_000
@@ -38,7 +38,7 @@ class Tools:
 
     decoder: RecordDecoder
     converter: Converter
-    facts: FactFinder
+    facts: Enricher
     salts: Salts
     session_timeout_ms: int
     remembered_sessions: int
@@ -49,7 +49,7 @@ def make_tools(decoder: RecordDecoder, enrichment: Lookups, settings: Settings, 
     return Tools(
         decoder=decoder,
         converter=Converter(load_schema(settings.schema_path), settings.late_after_days * DAY_MS),
-        facts=FactFinder(enrichment, settings.place_detail, metrics.enrichment_failed),
+        facts=Enricher(enrichment, settings.place_detail, metrics.enrichment_failed),
         salts=salts,
         session_timeout_ms=settings.session_timeout_seconds * 1000,
         remembered_sessions=settings.remembered_sessions,
@@ -59,14 +59,14 @@ def make_tools(decoder: RecordDecoder, enrichment: Lookups, settings: Settings, 
 class BatchMaker:
     """Makes batches, in steps over the whole batch: decode and check, drop repeats, identify, find sessions, convert."""
 
-    def __init__(self, memory: Memory, tools: Tools) -> None:
+    def __init__(self, memory: CommittedState, tools: Tools) -> None:
         self._known_events = memory.known_events
         self._decoder = tools.decoder
         self._converter = tools.converter
         self._facts = tools.facts
         self._salts = tools.salts
         self._parties = Parties(tools.salts)
-        self._memory = SessionMemory(memory, tools.remembered_sessions)
+        self._memory = SessionCache(memory, tools.remembered_sessions)
         self._session_timeout_ms = tools.session_timeout_ms
 
     def make(self, topic: str, entries: Sequence[Entry | Damage], now: int) -> Batch:
@@ -127,11 +127,11 @@ class BatchMaker:
         new = []
         for event in events:
             repeat = compare(event.stored, known.get)
-            if repeat is Repeat.NEW:
+            if repeat is EventStatus.NEW:
                 known[event.stored.key] = event.stored.payload
                 batch.events.append(event.stored)
                 new.append(event)
-            elif repeat is Repeat.DUPLICATE:
+            elif repeat is EventStatus.DUPLICATE:
                 if event.entry.message.kind is not Kind.REPLAY:
                     _account_of(batch, event.entry.message).duplicates += 1
             else:
@@ -174,7 +174,7 @@ class BatchMaker:
             at = event.record["occurred_at"]
             session = find_session(self._memory.around(identity, at), at, self._session_timeout_ms)
         if session is not None:
-            self._memory.go_on(session, event.record)
+            self._memory.extend(session, event.record)
             return session, False
         if not self._memory.has_room(identity):
             return None, False

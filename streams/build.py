@@ -13,10 +13,10 @@ from schemas.contract import columns, load_schema
 from streams.batches import make_tools
 from streams.conversion.decoding import CompiledDecoder
 from streams.conversion.enricher import Lookups
-from streams.kafka.confluent_messages import ForeignMessages
+from streams.kafka.confluent_messages import ConfluentMessages
 from streams.kafka.shared_salts import SharedSalts
 from streams.kafka.worker import KafkaWorker
-from streams.local.worker import Readers, Worker
+from streams.local.worker import Consumers, Worker
 from streams.metrics import Metrics
 from streams.sessions.salts import Salts
 from streams.settings import Settings
@@ -32,7 +32,7 @@ GARBAGE_THRESHOLDS: Final = (50_000, 20, 50)
 
 
 def build_worker(
-    readers: Readers, sink: Sink, settings: Settings, *, clock: Clock = SYSTEM_CLOCK, metrics: Metrics | None = None
+    readers: Consumers, sink: Sink, settings: Settings, *, clock: Clock = SYSTEM_CLOCK, metrics: Metrics | None = None
 ) -> Worker:
     """Give a worker for one machine that is ready to run; raises StreamsError for what the operator has to put right."""
     metrics = metrics or Metrics()
@@ -44,7 +44,7 @@ def kafka_worker(settings: Settings, kafka: KafkaSettings, *, clock: Clock = SYS
     """Give a worker on Kafka that is ready to run; raises StreamsError, or TopicError when Kafka does not answer."""
     metrics = Metrics()
     schema = load_schema(settings.schema_path)
-    foreign = ForeignMessages(kafka, schema)
+    foreign = ConfluentMessages(kafka, schema)
     with closing(SharedValues(kafka, "salts")) as values:
         tools = make_tools(_decoder(settings), _lookups(settings, metrics), settings, Salts(SharedSalts(values)), metrics)
         yield KafkaWorker(settings, kafka, columns(schema), foreign, tools, clock, metrics)

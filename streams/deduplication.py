@@ -35,7 +35,7 @@ NOT_SAID_BY_THE_PAGE = frozenset(
 _encode = msgspec.msgpack.Encoder().encode
 
 
-class Repeat(Enum):
+class EventStatus(Enum):
     """What an event is beside those before it."""
 
     NEW = auto()
@@ -59,9 +59,9 @@ def event_key(site: str, event_id: str) -> bytes:
     return blake2b(f"{len(site)}:{site}{event_id}".encode(), digest_size=16).digest()
 
 
-def compare(event: StoredEvent, known: Callable[[bytes], Any]) -> Repeat:
+def compare(event: StoredEvent, known: Callable[[bytes], Any]) -> EventStatus:
     """Decide what an event is; `known` gives the payload of a key that is taken."""
     payload = known(event.key)
     if payload is None:
-        return Repeat.NEW
-    return Repeat.DUPLICATE if payload == event.payload else Repeat.CONFLICT
+        return EventStatus.NEW
+    return EventStatus.DUPLICATE if payload == event.payload else EventStatus.CONFLICT

@@ -11,7 +11,7 @@ Row: TypeAlias = dict[str, str | int | float | None]
 
 Party: TypeAlias = tuple[str, str]  # site, party id
 RowKey: TypeAlias = tuple[str, str]  # site, event id
-FoundRow: TypeAlias = tuple[int, str, str]  # where it is, site, event id
+RowLocation: TypeAlias = tuple[int, str, str]  # where it is, site, event id
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class DeadLetter:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class DeadLetterFilter:
     """Which dead letters are meant: those of a reason, those of some origins; what is empty excludes none."""
 
     reason: str = ""
@@ -112,7 +112,7 @@ class Batch:
     replayed: Sequence[int] = ()  # the positions of dead letters that are gone with it
 
 
-class Memory(Protocol):
+class CommittedState(Protocol):
     """What the converter asks about what was committed."""
 
     def known_events(self, keys: Sequence[bytes]) -> Mapping[bytes, int]:
@@ -132,7 +132,7 @@ class Memory(Protocol):
         """
 
 
-class Sink(Memory, Protocol):
+class Sink(CommittedState, Protocol):
     """The converter's other side. Its memory of events and sessions reaches as far back as its rows."""
 
     def position(self, topic: str) -> int:
@@ -141,13 +141,13 @@ class Sink(Memory, Protocol):
     def ledger(self, since: int) -> Ledger:
         """The accounts of the minutes from `since` on (milliseconds since 1970)."""
 
-    def dead_letters_after(self, topic: str, spool: str, position: int, most: int, choice: Choice) -> Sequence[Mapping[str, Any]]:
+    def dead_letters_after(self, topic: str, spool: str, position: int, most: int, choice: DeadLetterFilter) -> Sequence[Mapping[str, Any]]:
         """Give the fields of the chosen dead letters of a topic and its spools, from the first behind a position in one of them on."""
 
-    def find_rows(self, keys: Sequence[RowKey]) -> Sequence[FoundRow]:
+    def find_rows(self, keys: Sequence[RowKey]) -> Sequence[RowLocation]:
         """Return where the rows of these keys are, from any thread."""
 
-    def delete(self, rows: Sequence[FoundRow]) -> Ledger:
+    def delete(self, rows: Sequence[RowLocation]) -> Ledger:
         """Delete rows where they were found, and sessions that have none left, in one transaction; what they count for as deleted.
 
         That the events were there is not forgotten: they do not come back with a retry.

@@ -97,13 +97,3 @@ class TopicWriter(Protocol):
 
         Raises TopicFull at once. The future raises TopicFull (the disk took nothing; try again later) or TopicFailed.
         """
-
-
-class TopicReader(Protocol):
-    """The side that reads by position; it sees only what is durable."""
-
-    def read(self, position: int, max_messages: int) -> Sequence[Entry | Damage]:
-        """Give what stands from `position` on, in order; empty when there is nothing yet."""
-
-    def release(self, position: int) -> None:
-        """Say that everything before `position` is dealt with and may be deleted."""

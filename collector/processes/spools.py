@@ -19,8 +19,9 @@ from topics.kafka.settings import KafkaSettings
 from topics.kafka.writer import KafkaTopic
 from topics.local.forwarded import ForwardedTopic
 from topics.local.log import NoSpace
-from topics.local.spools import is_written, put_in_order, spool_accounts, spool_path, spool_paths, tidy
-from topics.local.writer import LocalTopic, Recovered
+from topics.local.recovery import Recovered
+from topics.local.spools import clean_up, has_writer, recover_spool, spool_accounts, spool_path, spool_paths
+from topics.local.writer import LocalTopic
 from topics.topic import TopicError
 
 Accounts: TypeAlias = Callable[[], Mapping[str, Mapping[Minute, Mapping[str, int]]]]
@@ -98,7 +99,7 @@ def tidy_spools(directories: Sequence[Path], *, are_ours: bool = False) -> None:
     for directory in directories:
         for number, path in spool_paths(directory).items():
             try:
-                recovered = put_in_order(path) if are_ours and not number and is_written(path) else tidy(path)
+                recovered = recover_spool(path) if are_ours and not number and has_writer(path) else clean_up(path)
             except (OSError, NoSpace, TopicError) as error:
                 log.warning("spool not tidied, tried again", directory=str(path), error=str(error))
                 continue

@@ -13,7 +13,7 @@ from rich.table import Table
 from headrace.consoles import cell
 from streams.dead_letters import NEVER_REPLAYED
 from streams.local.replays import Replayed
-from streams.sink import Choice
+from streams.sink import DeadLetterFilter
 
 SHOWN = ("failed_at", "reason", "source", "event_id", "origin", "text")
 COLUMNS = ("failed at", "reason", "source", "event id", "origin", "what was wrong")
@@ -24,14 +24,14 @@ Letter: TypeAlias = Mapping[str, Any]  # as `to_json` gives it
 class DeadLetters(Protocol):
     """Where dead letters are kept."""
 
-    def newest(self, choice: Choice, limit: int) -> tuple[int, Sequence[Letter]]:
+    def newest(self, choice: DeadLetterFilter, limit: int) -> tuple[int, Sequence[Letter]]:
         """How many are chosen, and the newest so many of them."""
 
-    def replay(self, choice: Choice) -> Iterator[Replayed]:
+    def replay(self, choice: DeadLetterFilter) -> Iterator[Replayed]:
         """Have the chosen ones dealt with once more, and tell what became of them as it is known."""
 
 
-def print_dead_letters(letters: DeadLetters, choice: Choice, limit: int, console: Console, *, as_json: bool) -> None:
+def print_dead_letters(letters: DeadLetters, choice: DeadLetterFilter, limit: int, console: Console, *, as_json: bool) -> None:
     """Show the newest of the chosen dead letters as a table, or whole, one JSON object a line."""
     total, newest = letters.newest(choice, limit)
     if as_json:
@@ -45,7 +45,7 @@ def print_dead_letters(letters: DeadLetters, choice: Choice, limit: int, console
     console.print(f"[dim]{len(newest)} of {total} dead letters[/]", highlight=False)
 
 
-def replay_all(letters: DeadLetters, choice: Choice, console: Console, progress: Console, *, as_json: bool) -> bool:
+def replay_all(letters: DeadLetters, choice: DeadLetterFilter, console: Console, progress: Console, *, as_json: bool) -> bool:
     """Replay the chosen dead letters and say what became of them; tells whether all are rows."""
     brought_in, failed_again = 0, Counter[str]()
     try:

@@ -12,7 +12,7 @@ from startup.settings import SettingsError
 from streams.dead_letters import NEVER_REPLAYED
 from streams.kafka.messages import replay_output, to_dead_letter
 from streams.local.replays import Replayed
-from streams.sink import Choice, DeadLetter
+from streams.sink import DeadLetter, DeadLetterFilter
 from topics.kafka.compacted import CompactedTopic
 from topics.kafka.delivery import deliver
 from topics.kafka.settings import KafkaSettings
@@ -29,7 +29,7 @@ class KafkaDeadLetters:
         self._settings, self._quiet_seconds = settings, quiet_seconds
         self._topic = CompactedTopic(settings, "dead-letters")
 
-    def newest(self, choice: Choice, limit: int) -> tuple[int, Sequence[Letter]]:
+    def newest(self, choice: DeadLetterFilter, limit: int) -> tuple[int, Sequence[Letter]]:
         """How many are chosen, and the newest so many of them."""
         total, newest = 0, deque[DeadLetter](maxlen=limit)
         try:
@@ -40,7 +40,7 @@ class KafkaDeadLetters:
             raise CommandError(str(error)) from error
         return total, [to_json(asdict(letter)) for letter in newest]
 
-    def replay(self, choice: Choice) -> Iterator[Replayed]:
+    def replay(self, choice: DeadLetterFilter) -> Iterator[Replayed]:
         """Send the chosen ones to the converters, and tell what becomes of each; raises CommandError if they do not get to it."""
         waiting: set[bytes] = set()
         left: list[str] = []  # the reasons of those that no fix brings in
@@ -73,7 +73,7 @@ class KafkaDeadLetters:
                     waiting.remove(found.key)
                     yield _outcome(found)
 
-    def _chosen(self, choice: Choice) -> Iterator[DeadLetter]:
+    def _chosen(self, choice: DeadLetterFilter) -> Iterator[DeadLetter]:
         return filter(choice.includes, map(to_dead_letter, self._topic.values()))
 
 

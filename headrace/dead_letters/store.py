@@ -16,15 +16,15 @@ from headrace.dead_letters.command import Letter, to_json
 from headrace.errors import CommandError
 from headrace.store_requests import read_body
 from streams.local.replays import BEGINNING, Place, Replayed
-from streams.sink import Choice
+from streams.sink import DeadLetterFilter
 
 PATH = "/dead-letters"
 REPLAY_PATH = "/dead-letters/replay"
 MOST = 100  # a message has up to 1 MiB
 SECONDS = 60
 
-Read: TypeAlias = Callable[[int, Choice], tuple[int, Sequence[Mapping[str, Any]]]]  # how many are chosen, and the newest so many
-Replay: TypeAlias = Callable[[Choice, Place], Future[Replayed]]  # those of a choice behind a place, as many as one goes takes
+Read: TypeAlias = Callable[[int, DeadLetterFilter], tuple[int, Sequence[Mapping[str, Any]]]]  # how many are chosen, and the newest so many
+Replay: TypeAlias = Callable[[DeadLetterFilter, Place], Future[Replayed]]  # those of a choice behind a place, as many as one goes takes
 
 
 class _Wish(msgspec.Struct, forbid_unknown_fields=True):
@@ -40,7 +40,7 @@ def dead_letter_routes(read: Read, replay: Replay) -> tuple[Route, Route]:
         limit = request.query_params.get("limit", "20")
         if not limit.isdecimal() or not 1 <= int(limit) <= MOST:
             return JSONResponse({"message": f"limit must be a number from 1 to {MOST}"}, 400)
-        choice = Choice(request.query_params.get("reason", ""), tuple(request.query_params.getlist("origin")))
+        choice = DeadLetterFilter(request.query_params.get("reason", ""), tuple(request.query_params.getlist("origin")))
         total, letters = read(int(limit), choice)
         return JSONResponse({"total": total, "dead_letters": [to_json(letter) for letter in letters]})
 
@@ -49,7 +49,7 @@ def dead_letter_routes(read: Read, replay: Replay) -> tuple[Route, Route]:
             wish = msgspec.json.decode(await read_body(request), type=_Wish)
         except ValueError as error:  # msgspec's errors are ValueErrors
             return JSONResponse({"message": f"expected {{'reason': …, 'origins': […], 'after': …}}: {error}"}, 400)
-        done = await asyncio.wrap_future(replay(Choice(wish.reason, wish.origins), wish.after))
+        done = await asyncio.wrap_future(replay(DeadLetterFilter(wish.reason, wish.origins), wish.after))
         return JSONResponse(asdict(done))
 
     return Route(PATH, answer), Route(REPLAY_PATH, have_replayed, methods=["POST"])
@@ -62,13 +62,13 @@ class StoreDeadLetters:
         self._store_url = store_url
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
 
-    def newest(self, choice: Choice, limit: int) -> tuple[int, Sequence[Letter]]:
+    def newest(self, choice: DeadLetterFilter, limit: int) -> tuple[int, Sequence[Letter]]:
         """How many are chosen, and the newest so many of them."""
         asked = {"limit": limit, "reason": choice.reason, "origin": list(choice.origins)}
         answer = self._ask("GET", PATH, params=asked)
         return answer["total"], answer["dead_letters"]
 
-    def replay(self, choice: Choice) -> Iterator[Replayed]:
+    def replay(self, choice: DeadLetterFilter) -> Iterator[Replayed]:
         """Have the chosen ones replayed, one portion after the other."""
         after: Place | None = BEGINNING
         while after is not None:

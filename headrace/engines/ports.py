@@ -66,7 +66,7 @@ class EnginePorts:
         if name == "zookeeper":
             return _listens(self.zookeeper)
         if name == "kafka":
-            return _listens(self.kafka) and probe.answers(self.host_port("kafka"))
+            return _listens(self.kafka) and probe.is_reachable(self.host_port("kafka"))
         url = f"http://{self.host_port(name)}"
         return all(responds(url + path) for path in READY_PATHS[name]) and (name != "broker" or _answers_sql(url))
 

@@ -23,7 +23,7 @@ from headrace.processes.supervisor import Supervisor, created_at, stop_leftovers
 from headrace.sql_token import make_token
 from simulator.errors import CollectorUnavailable
 from simulator.visits.backfill import backfill
-from topics.local.consumers import reader_path
+from topics.local.consumers import consumer_path
 
 PAST_DAYS = 14  # the last seven, and the seven before to compare with
 PAST_VISITS_PER_DAY = 400
@@ -140,7 +140,7 @@ def _try_to_write_run(plan: Plan, supervisor: Supervisor) -> bool:
 def _check_engines(plan: Plan) -> None:
     """A reader of the local topic that never comes again would keep every message."""
     before, after = ("converter", "duckdb") if plan.engines else ("forwarder", "druid")
-    if reader_path(plan.state.topic, before).exists():
+    if consumer_path(plan.state.topic, before).exists():
         raise CommandError(f"{plan.state.root} was made with --engines {after}; go on with it, or give another folder with --state DIR")
 
 

@@ -13,7 +13,7 @@ class ColumnProtocol(Protocol):
     def duckdb(self) -> str: ...
 
 
-class ChoiceProtocol(Protocol):
+class LetterFilterProtocol(Protocol):
     """Which dead letters are meant; what is empty excludes none."""
 
     @property

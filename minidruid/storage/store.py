@@ -15,7 +15,7 @@ from minidruid.errors import StoreError, StoreFailed, first_line
 from minidruid.sizes import parse_size
 from minidruid.sql.types import quote
 from minidruid.storage.memory import MemoryGuard
-from minidruid.storage.protocols import BatchProtocol, ChoiceProtocol, ColumnProtocol
+from minidruid.storage.protocols import BatchProtocol, ColumnProtocol, LetterFilterProtocol
 from minidruid.storage.readers import Readers
 from minidruid.storage.seen_keys import SeenKeys, split
 from minidruid.storage.tables import (
@@ -225,7 +225,7 @@ class Store(Generic[SessionT, AccountT]):
             found = cursor.execute("SELECT * FROM state.ledger WHERE minute >= ? ORDER BY minute, source", [since]).fetchall()
         return {(minute, source): self._account(**dict(zip(COUNTS, counts, strict=True))) for minute, source, *counts in found}
 
-    def dead_letters(self, limit: int, choice: ChoiceProtocol) -> tuple[int, list[dict[str, Any]]]:
+    def dead_letters(self, limit: int, choice: LetterFilterProtocol) -> tuple[int, list[dict[str, Any]]]:
         """How many of the chosen messages became no row, and so many of them, the newest first; the keys are the columns."""
         chosen = {"reason": choice.reason, "origins": choice.origins}
         with closing(self.cursor()) as cursor:
@@ -234,7 +234,7 @@ class Store(Generic[SessionT, AccountT]):
             found = cursor.execute(newest, chosen | {"limit": limit}).fetchall()
         return total, [dict(zip(DEAD_LETTERS.columns, values, strict=True)) for values in found]
 
-    def dead_letters_after(self, topic: str, spool: str, position: int, most: int, choice: ChoiceProtocol) -> list[dict[str, Any]]:
+    def dead_letters_after(self, topic: str, spool: str, position: int, most: int, choice: LetterFilterProtocol) -> list[dict[str, Any]]:
         """Give the chosen dead letters of a topic and its spools, from the first behind a position in one of them on, in order."""
         statement = (
             "SELECT * FROM state.dead_letters WHERE (topic = $topic OR starts_with(topic, $topic || '/')) "

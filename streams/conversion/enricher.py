@@ -37,7 +37,7 @@ class Lookups:
     find_channel: Callable[..., Channel]
 
 
-class FactFinder:
+class Enricher:
     """Asks the enrichment. A question that fails gives nulls and is told to `on_failure`; it never stops the converter."""
 
     def __init__(self, lookups: Lookups, detail: PlaceDetail, on_failure: Callable[[str], None]) -> None:

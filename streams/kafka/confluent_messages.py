@@ -15,7 +15,7 @@ SECONDS_BETWEEN_QUESTIONS: Final = 60.0  # for an id that the registry does not 
 MOST_UNKNOWN: Final = 1000
 
 
-class ForeignMessages:
+class ConfluentMessages:
     """Gives single-object messages for those that carry an id; an id is asked for once. `schema` is that of the id in the settings."""
 
     def __init__(self, settings: KafkaSettings, schema: Mapping[str, Any], now: Callable[[], float] = time.monotonic) -> None:

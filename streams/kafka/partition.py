@@ -69,7 +69,7 @@ class _Generation:
         return len(self.events) * EVENT_BYTES + len(self.sessions) * SESSION_BYTES
 
 
-class PartitionMemory:
+class PartitionState:
     """Event ids and sessions of at least so many hours, in generations by the hour in which they were written; accounts of 48 hours.
 
     When they take more than `max_bytes`, the oldest generation is forgotten before its time.

@@ -14,9 +14,9 @@ import structlog
 from schemas.contract import Column
 from startup.memory import memory_bytes
 from streams.batches import BatchMaker, Tools
-from streams.kafka.confluent_messages import ForeignMessages
+from streams.kafka.confluent_messages import ConfluentMessages
 from streams.kafka.messages import NO_POSITION, RowWriter, dead_letter_output, ledger_outputs, settled_output, to_entry
-from streams.kafka.partition import HOUR_MS, PartitionMemory
+from streams.kafka.partition import HOUR_MS, PartitionState
 from streams.metrics import Metrics
 from streams.reports import Reports
 from streams.settings import Settings
@@ -41,7 +41,7 @@ class _Partition:
 
     number: int
     offset: int
-    memory: PartitionMemory
+    memory: PartitionState
     maker: BatchMaker
 
 
@@ -69,7 +69,7 @@ class KafkaWorker:
         settings: Settings,
         kafka: KafkaSettings,
         columns: Sequence[Column],
-        foreign: ForeignMessages,
+        foreign: ConfluentMessages,
         tools: Tools,
         clock: Callable[[], int],
         metrics: Metrics,
@@ -153,7 +153,7 @@ class KafkaWorker:
     def _restored(self, number: int, offset: int, max_bytes: int) -> _Partition:
         started, now = time.perf_counter(), self._clock()
         window = self._settings.window_hours
-        memory = PartitionMemory(window, max_bytes)
+        memory = PartitionState(window, max_bytes)
         rows = 0
         for found in read_partition(self._kafka, self._rows, number, now - window * HOUR_MS):
             if (event := found.headers.get("event")) and found.value:

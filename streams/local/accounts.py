@@ -20,11 +20,6 @@ class Accounts:
         for key in [key for key in self._ledger if key[0] < oldest_minute and key not in self._changed]:
             del self._ledger[key]
 
-    @property
-    def have_changed(self) -> bool:
-        """Whether `take_changed` has anything to give."""
-        return bool(self._changed)
-
     def take_changed(self) -> dict[tuple[int, str], dict[str, int]]:
         """Give the sums that changed since the last call."""
         changed = {key: asdict(self._ledger[key]) for key in self._changed}

@@ -3,7 +3,7 @@
 SHORTEST_PAUSE_SECONDS = 0.002
 
 
-class Pace:
+class Backoff:
     """The length of the next pause.
 
     Batches need no such care: what arrives during one is the next, so they are as large as the load makes them.

@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 
 from streams.dead_letters import NEVER_REPLAYED
 from streams.local.jobs import Jobs
-from streams.sink import Batch, Choice, DeadLetter, Sink
+from streams.sink import Batch, DeadLetter, DeadLetterFilter, Sink
 from topics.topic import Entry, Kind, Message
 
 AT_ONCE: Final = 200  # a message has up to 1 MiB, and the stream waits meanwhile
@@ -33,11 +33,11 @@ class Replays:
     def __init__(self, topic: str, sink: Sink, commit: Callable[[str, Sequence[Entry], Sequence[int]], Batch], jobs: Jobs) -> None:
         self._topic, self._sink, self._commit, self._jobs = topic, sink, commit, jobs
 
-    def ask(self, choice: Choice, after: Place) -> "Future[Replayed]":
+    def ask(self, choice: DeadLetterFilter, after: Place) -> "Future[Replayed]":
         """Have the first of the chosen dead letters behind a place replayed, spool by spool."""
         return self._jobs.ask(lambda: self._replay(choice, after))
 
-    def _replay(self, choice: Choice, after: Place) -> Replayed:
+    def _replay(self, choice: DeadLetterFilter, after: Place) -> Replayed:
         letters = [DeadLetter(**found) for found in self._sink.dead_letters_after(self._topic, *after, AT_ONCE, choice)]
         failed = Counter(letter.reason for letter in letters if letter.reason in NEVER_REPLAYED)
         for topic, of_topic in groupby(letters, lambda letter: letter.topic):

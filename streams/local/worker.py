@@ -15,14 +15,14 @@ from streams.conversion.decoding import RecordDecoder
 from streams.conversion.enricher import Lookups
 from streams.errors import TopicLost
 from streams.local.accounts import Accounts
-from streams.local.backoff import Pace
+from streams.local.backoff import Backoff
 from streams.local.jobs import Jobs
 from streams.local.replays import Replays
 from streams.metrics import Metrics
 from streams.reports import Reports
 from streams.sessions.salts import DAY_MS, Salts
 from streams.settings import Settings
-from streams.sink import Batch, FoundRow, RowKey, Sink
+from streams.sink import Batch, RowKey, RowLocation, Sink
 from topics.topic import Damage, Entry
 
 log = structlog.get_logger()
@@ -34,18 +34,18 @@ SILENCE_SECONDS = 10.0  # without the end of a step: not ready
 MOST_AHEAD_MS = 60_000  # that one spool may be read ahead of another
 
 
-class AccountedReader(Protocol):
+class Consumer(Protocol):
     """A reader that is also told what became of the messages, for the ledger."""
 
     def read(self, position: int, max_messages: int) -> Sequence[Entry | Damage]: ...
 
-    def end(self) -> int: ...
+    def high_watermark(self) -> int: ...
 
     def release(self, position: int, account: Mapping[tuple[int, str], Mapping[str, int]]) -> None: ...
 
 
 # By its number each spool of the topic, and by the name "" its own directory; asked again, those that have come since too.
-Readers: TypeAlias = Callable[[], Mapping[str, AccountedReader]]
+Consumers: TypeAlias = Callable[[], Mapping[str, Consumer]]
 
 
 _Entries: TypeAlias = Sequence[Entry | Damage]
@@ -56,7 +56,7 @@ class _Spool:
     """A directory of the topic, and how far it is dealt with."""
 
     topic: str  # the topic's name for the topic's own directory, else with the spool's number behind it
-    reader: AccountedReader
+    reader: Consumer
     position: int
     released: int = -1
 
@@ -69,7 +69,7 @@ class Worker:
 
     def __init__(
         self,
-        readers: Readers,
+        readers: Consumers,
         sink: Sink,
         decoder: RecordDecoder,
         enrichment: Lookups,
@@ -85,7 +85,7 @@ class Worker:
         self._salts = salts
         self._topic = settings.topic
         self._maker = BatchMaker(sink, make_tools(decoder, enrichment, settings, salts, self.metrics))
-        self._pace = Pace(settings.idle_milliseconds / 1000)
+        self._backoff = Backoff(settings.idle_milliseconds / 1000)
         self._batch_messages = settings.batch_messages
         self._spools: dict[str, _Spool] = {}
         self._accounts = Accounts(sink.ledger(clock() - ACCOUNTS_KEPT_MS))
@@ -109,7 +109,7 @@ class Worker:
         self._wait_for_topic(stop)
         while not stop.is_set():
             if not self.step():
-                stop.wait(self._pace.idle())
+                stop.wait(self._backoff.idle())
         self.release()
         self._reports.flush()
         log.info("converter stopped", positions=self._positions())
@@ -146,14 +146,14 @@ class Worker:
         count = 0
         for spool, entries in _side_by_side([(spool, entries) for spool, entries in found if entries]):
             spool.position = self._commit(spool.topic, entries, started).position
-            self._pace.worked()
+            self._backoff.worked()
             count, started = count + len(entries), time.perf_counter()
         return count
 
     def _replay(self, topic: str, entries: Sequence[Entry], replayed: Sequence[int]) -> Batch:
         return self._commit(topic, entries, time.perf_counter(), replayed)
 
-    def _delete(self, rows: Sequence[FoundRow]) -> int:
+    def _delete(self, rows: Sequence[RowLocation]) -> int:
         deleted = self._sink.delete(rows)
         self._maker.forget()  # sessions may be gone with their rows
         oldest = self._clock() - ACCOUNTS_KEPT_MS
@@ -190,7 +190,7 @@ class Worker:
         """See that the topic reaches to where the sink stands; after a power cut its writer has to put its end right first."""
         deadline = time.monotonic() + SECONDS_FOR_TOPIC
         for spool in self._spools.values():
-            while (end := spool.reader.end()) < spool.position and not stop.wait(self._pace.idle()):
+            while (end := spool.reader.high_watermark()) < spool.position and not stop.wait(self._backoff.idle()):
                 if time.monotonic() > deadline:
                     raise TopicLost(
                         f"the rows stand at position {spool.position} of {spool.topic}, which ends at {end}: "

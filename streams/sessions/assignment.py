@@ -49,7 +49,7 @@ def open_session(identity: Identity, session_id: str, record: Record, channel: s
     )
 
 
-def go_on(session: Session, record: Record) -> None:
+def extend_session(session: Session, record: Record) -> None:
     """Take one more event into a session."""
     at = record["occurred_at"]
     if at > session.last_at:

@@ -9,7 +9,7 @@ from typing import Final
 from schemas.codec import Record
 from streams.sessions.party import Identity
 from streams.sessions.timeline import PartySessions, beginning
-from streams.sink import Memory, Party, Session
+from streams.sink import CommittedState, Party, Session
 
 # More sessions than a visitor makes in years. What a party makes the converter hold ends here.
 MAX_SESSIONS_PER_PARTY: Final = 5000
@@ -46,13 +46,13 @@ class _Party:
         self.known_after, self.known_until = after, until
 
 
-class SessionMemory:
+class SessionCache:
     """The sessions that events need, by party. Between two commits nothing leaves it, so that it is never behind the sink.
 
     An event costs at most two sessions from the sink, whatever its party has named before.
     """
 
-    def __init__(self, memory: Memory, max_sessions: int) -> None:
+    def __init__(self, memory: CommittedState, max_sessions: int) -> None:
         self._beyond = memory
         self._max_sessions = max_sessions
         self._parties: OrderedDict[Party, _Party] = OrderedDict()
@@ -94,9 +94,9 @@ class SessionMemory:
         party.count += 1
         self._weight += 1
 
-    def go_on(self, session: Session, record: Record) -> None:
+    def extend(self, session: Session, record: Record) -> None:
         """Take one more event into a session."""
-        self._parties[session.site, session.party_id].sessions.go_on(session, record)
+        self._parties[session.site, session.party_id].sessions.extend(session, record)
 
     def shrink(self) -> None:
         """Forget the parties not seen for longest, down to the bound; only after a commit."""

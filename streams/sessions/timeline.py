@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable
 from typing import Final
 
 from schemas.codec import Record
-from streams.sessions.assignment import go_on
+from streams.sessions.assignment import extend_session
 from streams.sink import Session
 
 MAX_SCANNED: Final = 4  # so few sessions are looked through; an order of them would cost more than it saves
@@ -73,13 +73,13 @@ class PartySessions:
         del self.by_id[session_id]
         self._timeline = None
 
-    def go_on(self, session: Session, record: Record) -> None:
+    def extend(self, session: Session, record: Record) -> None:
         """Take one more event into one of the sessions."""
         if self._timeline is None:
-            go_on(session, record)
+            extend_session(session, record)
         else:
             self._timeline.remove(session)
-            go_on(session, record)
+            extend_session(session, record)
             self._timeline.put(session)
 
     def around(self, at: int) -> Collection[Session]:

@@ -23,8 +23,8 @@ from support.waiting import wait_until
 from mapping.operations.base36 import text36
 from schemas.codec import Decoder
 from schemas.contract import NOT_IN_ROW, columns, load_schema
-from topics.local.spools import put_in_order
-from topics.local.writer import tail
+from topics.local.reader import tail
+from topics.local.spools import recover_spool
 from topics.topic import Entry, Kind
 
 ROOT = Path(__file__).parents[2]
@@ -266,7 +266,7 @@ def read(state: Path, sent: dict[str, Marks], refused: Marks, conflicting: Marks
         tables = {name: repr(database.execute(f"FROM state.{name}").fetchall()) for name in names}
     letters = tables.pop("dead_letters")
     others = {str(path): text_of(path) for path in state.rglob("*") if topic not in path.parents and file.parent not in path.parents}
-    put_in_order(topic)
+    recover_spool(topic)
     after_reading, raw = text_of(*topic.rglob("*")), text_of(*file.parent.rglob("*"))
     return Stored(sent, refused, conflicting, records, spool, rows, repr(rows) + repr(tables), letters, raw, others, after_reading)
 

@@ -22,7 +22,7 @@ from headrace.sql import print_rows
 from headrace.tail import follow
 from startup import logs
 from startup.visible import is_hidden, visible, visible_json
-from streams.sink import Choice
+from streams.sink import DeadLetterFilter
 
 ACTING = {
     "colour": "\x1b[31mred\x1b[0m",
@@ -129,16 +129,16 @@ class Letters:
     def __init__(self, text: str) -> None:
         self._text = text
 
-    def newest(self, choice: Choice, limit: int) -> Any:
+    def newest(self, choice: DeadLetterFilter, limit: int) -> Any:
         return 1, [dict.fromkeys(SHOWN, self._text)]
 
-    def replay(self, choice: Choice) -> Any:
+    def replay(self, choice: DeadLetterFilter) -> Any:
         return iter(())
 
 
 @pytest.mark.parametrize("text", [*ACTING.values(), *MARKUP])
 def test_dead_letters_show_what_would_act_as_an_escape(text: str) -> None:
-    out = printed(lambda console: print_dead_letters(Letters(text), Choice(), 20, console, as_json=False))
+    out = printed(lambda console: print_dead_letters(Letters(text), DeadLetterFilter(), 20, console, as_json=False))
     assert hidden_in(out) == []
     assert out.count(visible(text)) == len(COLUMNS)
 

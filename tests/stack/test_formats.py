@@ -24,7 +24,7 @@ from headrace.kafka import apply_topics
 from topics.forwarder.forwarder import READER
 from topics.kafka.settings import KafkaSettings
 from topics.local.consumers import released_positions
-from topics.local.writer import LocalReader, tail
+from topics.local.reader import LocalReader, tail
 
 EVENTS = 200
 

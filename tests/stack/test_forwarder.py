@@ -23,7 +23,8 @@ from headrace.kafka import apply_topics
 from topics.forwarder.forwarder import READER
 from topics.kafka.settings import KafkaSettings
 from topics.local.consumers import released_positions
-from topics.local.writer import LocalReader, LocalTopic
+from topics.local.reader import LocalReader
+from topics.local.writer import LocalTopic
 
 _prefixes = itertools.count()
 

@@ -18,7 +18,7 @@ from support.waiting import wait_until
 
 from schemas.codec import Decoder
 from schemas.contract import load_schema
-from topics.local.writer import LocalReader
+from topics.local.reader import LocalReader
 from topics.topic import Entry, Kind
 
 ROOT = Path(__file__).parents[2]

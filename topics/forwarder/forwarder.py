@@ -10,24 +10,24 @@ from pathlib import Path
 import structlog
 
 from topics.accounts import STORED, Accounts, account_of, minute_of
-from topics.forwarder.in_flight import Stretch, Window
+from topics.forwarder.in_flight import Chunk, InFlight
 from topics.forwarder.metrics import Metrics, Progress
 from topics.forwarder.settings import ForwarderSettings
 from topics.kafka.ledger_feed import LedgerFeed
-from topics.kafka.producer import Session, SessionOver
-from topics.kafka.records import Records
+from topics.kafka.message_formatter import MessageFormatter
+from topics.kafka.producer import ProducerSession, SessionEnded
 from topics.kafka.settings import KafkaSettings
 from topics.ledger import KEPT_MS, MINUTE_MS
 from topics.local.forwarded import FORWARDED
-from topics.local.high_watermark import DurableEnd
+from topics.local.high_watermark import HighWatermark
 from topics.local.lock import lock, unlock
 from topics.local.reader import LocalReader
 from topics.local.spool_id import spool_id
-from topics.local.spools import is_written, spool_paths
+from topics.local.spools import has_writer, spool_paths
 from topics.topic import Damage, Entry, Kind
 
 READER = "forwarder"
-STRETCH = 250  # messages that are read at once
+CHUNK_MESSAGES = 250  # messages that are read at once
 IDLE_SECONDS = 0.004
 FULL_SECONDS = 0.1  # a report ends this wait
 SECONDS_BETWEEN_RELEASES = 0.25
@@ -51,14 +51,14 @@ class Forwarder:
         settings: ForwarderSettings,
         reader: LocalReader,
         feed: LedgerFeed | None,
-        start_session: Callable[[], Session],
+        start_session: Callable[[], ProducerSession],
         now: Callable[[], float] = time.time,
     ) -> None:
-        self.progress = Progress(reader.end)
+        self.progress = Progress(reader.high_watermark)
         self._reader, self._feed, self._start_session, self._now = reader, feed, start_session, now
-        self._window = Window(settings.window)
+        self._window = InFlight(settings.window)
         self._directory = settings.topic_directory
-        self._forwarded = DurableEnd(self._directory, FORWARDED, create=True)
+        self._forwarded = HighWatermark(self._directory, FORWARDED, create=True)
         self._accounts = Accounts(reader.accounts())
         self._position = self._done = reader.position
         self._released_at = 0.0
@@ -76,7 +76,7 @@ class Forwarder:
                 with closing(self._start_session()) as session:
                     self._progress_at = time.monotonic()
                     self._forward(session, stop)
-            except SessionOver as over:
+            except SessionEnded as over:
                 pause = SHORTEST_PAUSE_SECONDS if self._done > began_at else min(pause * 2, LONGEST_PAUSE_SECONDS)
                 self._requeue(str(over), pause)
                 stop.wait(pause)
@@ -94,7 +94,7 @@ class Forwarder:
             return f"Kafka has reported nothing for {silence:.0f} s"
         return "" if self._feed is None or self._feed.is_caught_up else "the ledger on Kafka is not read yet"
 
-    def _forward(self, session: Session, stop: threading.Event) -> None:
+    def _forward(self, session: ProducerSession, stop: threading.Event) -> None:
         while not stop.is_set():
             session.poll(self._send(session))
             self._settle()
@@ -105,49 +105,49 @@ class Forwarder:
             session.poll(IDLE_SECONDS)
             self._settle()
 
-    def _send(self, session: Session) -> float:
+    def _send(self, session: ProducerSession) -> float:
         """Send what stands next; give how long to wait for reports now."""
         room = self._window.room()
         if room <= 0:
             return FULL_SECONDS
-        entries = self._reader.read(self._position, min(room, STRETCH))
+        entries = self._reader.read(self._position, min(room, CHUNK_MESSAGES))
         if not entries:
             if not self._window.messages:
                 self._fault = ""
             return IDLE_SECONDS
         now = int(self._now() * 1000)
-        stretch = Stretch(self._position, _received_at(entries[0], now), session.fail)
+        chunk = Chunk(self._position, _received_at(entries[0], now), session.fail)
         for entry in entries:
-            if not self._hand_over(entry, stretch, session, now):
+            if not self._hand_over(entry, chunk, session, now):
                 break
-            stretch.end = entry.next_position
-        self._position = stretch.end
-        self._window.add(stretch)
-        return 0 if stretch.end == entries[-1].next_position else FULL_SECONDS
+            chunk.end = entry.next_position
+        self._position = chunk.end
+        self._window.add(chunk)
+        return 0 if chunk.end == entries[-1].next_position else FULL_SECONDS
 
-    def _hand_over(self, entry: Entry | Damage, stretch: Stretch, session: Session, now: int) -> bool:
+    def _hand_over(self, entry: Entry | Damage, chunk: Chunk, session: ProducerSession, now: int) -> bool:
         """Send an entry, or account for it; False if there is no room for it."""
         if isinstance(entry, Entry) and entry.message.kind is Kind.REJECTION:
-            stretch.accounts[account_of(entry.message)] += 1
+            chunk.accounts[account_of(entry.message)] += 1
             return True
         what = entry if isinstance(entry, Damage) else entry.message
-        if not session.send(entry.position, what, now, stretch.reported):
+        if not session.send(entry.position, what, now, chunk.reported):
             return False
-        stretch.left += 1
-        stretch.sent += 1
+        chunk.left += 1
+        chunk.sent += 1
         if isinstance(entry, Damage):
-            stretch.accounts[now - now % MINUTE_MS, "", "dead_letters"] += 1
+            chunk.accounts[now - now % MINUTE_MS, "", "dead_letters"] += 1
         elif self._feed is None:
-            stretch.accounts[minute_of(entry.message), entry.message.source, STORED] += 1
+            chunk.accounts[minute_of(entry.message), entry.message.source, STORED] += 1
         return True
 
     def _settle(self) -> None:
         """Note what Kafka has now, up to the first message that it has not."""
-        for stretch in self._window.take_done():
-            self._accounts.add(stretch.accounts)
-            self._done = stretch.end
+        for chunk in self._window.take_done():
+            self._accounts.add(chunk.accounts)
+            self._done = chunk.end
             self._fault, self._progress_at = "", time.monotonic()  # not when a session begins: the next may fail as the last did
-            self.progress.forwarded(stretch.sent, sum(count for (_, _, name), count in stretch.accounts.items() if name != STORED))
+            self.progress.forwarded(chunk.sent, sum(count for (_, _, name), count in chunk.accounts.items() if name != STORED))
             self._forwarded.write(self._done)
         self.progress.stands(self._window, self._done)
 
@@ -194,7 +194,7 @@ class Forwarders:
 
     def __init__(self, settings: ForwarderSettings, kafka: KafkaSettings, stop: threading.Event, stack: ExitStack) -> None:
         self._settings, self._kafka, self._stop, self._stack = settings, kafka, stop, stack
-        self._records = Records(kafka, settings.topic)
+        self._records = MessageFormatter(kafka, settings.topic)
         self._forwarders: dict[str, Forwarder] = {}
         self._threads = ThreadPoolExecutor(MOST_SPOOLS, "forwarder")
         self._work: list[Future[None]] = []
@@ -221,7 +221,7 @@ class Forwarders:
     def _look_for_spools(self) -> None:
         paths = spool_paths(self._settings.topic_directory)
         for number, path in paths.items():
-            is_used = number or is_written(path) or len(paths) == 1
+            is_used = number or has_writer(path) or len(paths) == 1
             if is_used and number not in self._forwarders:
                 forwarder = self._forwarders[number] = self._forwarder(path)
                 self._work.append(self._threads.submit(forwarder.run, self._stop))
@@ -233,4 +233,4 @@ class Forwarders:
         is_converted = self._records.topic == self._kafka.topic("avro")
         feed = self._stack.enter_context(closing(LedgerFeed(self._kafka, spool))) if is_converted else None
         settings = self._settings.model_copy(update={"topic_directory": path})
-        return Forwarder(settings, reader, feed, lambda: Session(self._kafka, spool, self._records))
+        return Forwarder(settings, reader, feed, lambda: ProducerSession(self._kafka, spool, self._records))

@@ -1,4 +1,4 @@
-"""What is under way to Kafka, in stretches: a stretch is done when all of it is reported, and all before it is."""
+"""What is under way to Kafka, in chunks: a chunk is done when all of it is reported, and all before it is."""
 
 from collections import Counter, deque
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from collections.abc import Callable
 MOST_BYTES = 16 << 20
 
 
-class Stretch:
+class Chunk:
     """Messages that were read at once. One report for each is counted: which of them it was does not matter."""
 
     __slots__ = ("_fail", "accounts", "end", "left", "received_at", "sent", "start")
@@ -26,39 +26,39 @@ class Stretch:
             self._fail(error)
 
 
-class Window:
-    """The stretches under way, oldest first, within bounds of messages and bytes."""
+class InFlight:
+    """The chunks under way, oldest first, within bounds of messages and bytes."""
 
     def __init__(self, most_messages: int) -> None:
         self._most_messages = most_messages
-        self._stretches: deque[Stretch] = deque()
+        self._chunks: deque[Chunk] = deque()
         self.messages = 0
 
     def room(self) -> int:
         """Give how many more messages may be under way."""
-        if self._stretches and self._stretches[-1].end - self._stretches[0].start >= MOST_BYTES:
+        if self._chunks and self._chunks[-1].end - self._chunks[0].start >= MOST_BYTES:
             return 0
         return self._most_messages - self.messages
 
-    def add(self, stretch: Stretch) -> None:
-        self._stretches.append(stretch)
-        self.messages += stretch.sent
+    def add(self, chunk: Chunk) -> None:
+        self._chunks.append(chunk)
+        self.messages += chunk.sent
 
-    def oldest(self) -> Stretch | None:
-        """Give the stretch that the release waits for."""
-        return self._stretches[0] if self._stretches else None
+    def oldest(self) -> Chunk | None:
+        """Give the chunk that the release waits for."""
+        return self._chunks[0] if self._chunks else None
 
-    def take_done(self) -> list[Stretch]:
-        """Take the stretches from the front of which everything is reported."""
+    def take_done(self) -> list[Chunk]:
+        """Take the chunks from the front of which everything is reported."""
         done = []
-        while self._stretches and self._stretches[0].left == 0:
-            done.append(self._stretches.popleft())
+        while self._chunks and self._chunks[0].left == 0:
+            done.append(self._chunks.popleft())
             self.messages -= done[-1].sent
         return done
 
     def clear(self) -> int:
         """Forget everything; give how many messages were under way."""
         count = self.messages
-        self._stretches.clear()
+        self._chunks.clear()
         self.messages = 0
         return count

@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector, generate_late
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from topics.forwarder.in_flight import Window
+from topics.forwarder.in_flight import InFlight
 
 PREFIX = "clickstream_forwarder"
 
@@ -33,7 +33,7 @@ class Progress:
         self.in_flight = 0
         self._oldest = oldest
 
-    def stands(self, window: Window, done: int) -> None:
+    def stands(self, window: InFlight, done: int) -> None:
         """Note how far the forwarder is."""
         oldest = window.oldest()
         self.in_flight, self._done = window.messages, done

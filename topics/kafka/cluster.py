@@ -11,7 +11,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic, ResourceType
 
 from topics.kafka.settings import CLIENT_LOG, KafkaSettings
-from topics.kafka.topic_specs import Definition, definitions, like_records
+from topics.kafka.topic_specs import TopicSpec, record_topic_specs, topic_specs
 from topics.topic import TopicError
 
 REACHED_SECONDS = 5.0
@@ -40,7 +40,7 @@ class Change:
 class Plan:
     """What it takes to bring the topics up to date."""
 
-    missing: tuple[Definition, ...]
+    missing: tuple[TopicSpec, ...]
     changes: tuple[Change, ...]
 
 
@@ -60,7 +60,7 @@ class Cluster:
 
     def __init__(self, settings: KafkaSettings) -> None:
         self._settings = settings
-        self._definitions = definitions(settings)
+        self._specs = topic_specs(settings)
         self._client = AdminClient({**settings.client()}, logger=CLIENT_LOG)
 
     def plan(self, records: Iterable[str] = ()) -> Plan:
@@ -69,7 +69,7 @@ class Cluster:
         `records` are topics of sources: one that is there belongs to its consumers, and stays as it is.
         """
         partitions = self._partitions()
-        there = [one for one in self._definitions if one.topic in partitions]
+        there = [one for one in self._specs if one.topic in partitions]
         faults = [
             f"{one.topic} has {partitions[one.topic]} partitions, not {one.partitions}: a party's events would change their partition and "
             "lose their order; give the old number in topics/topics.toml, or take another HEADRACE_KAFKA_PREFIX"
@@ -78,7 +78,7 @@ class Cluster:
         ]
         if faults:
             raise ClusterError("\n".join(faults))
-        wanted = [*self._definitions, *like_records(self._settings, records)]
+        wanted = [*self._specs, *record_topic_specs(self._settings, records)]
         return Plan(tuple(one for one in wanted if one.topic not in partitions), tuple(self._changes(there)))
 
     def carry_out(self, plan: Plan) -> None:
@@ -98,12 +98,12 @@ class Cluster:
     def missing(self) -> list[str]:
         """Give the topics that are not there."""
         there = self._partitions()
-        return [one.topic for one in self._definitions if one.topic not in there]
+        return [one.topic for one in self._specs if one.topic not in there]
 
     def partitions(self) -> list[Partition]:
         """Say how far each partition of our topics is, and the converter in those of the records."""
         counts = self._partitions()
-        ours = [TopicPartition(one.topic, number) for one in self._definitions for number in range(counts.get(one.topic, 0))]
+        ours = [TopicPartition(one.topic, number) for one in self._specs for number in range(counts.get(one.topic, 0))]
         records = [one for one in ours if one.topic == self._settings.topic("avro")]
         with closing(self._look("read_committed")) as committed, closing(self._look("read_uncommitted")) as everything:
             ends = _patiently(lambda: [everything.get_watermark_offsets(one, timeout=ANSWER_SECONDS) for one in ours])
@@ -133,7 +133,7 @@ class Cluster:
             raise ClusterError(f"Kafka does not answer at {self._settings.bootstrap_servers}: {_text(error)}") from error
         return {name: len(topic.partitions) for name, topic in topics.items()}
 
-    def _changes(self, there: list[Definition]) -> Iterable[Change]:
+    def _changes(self, there: list[TopicSpec]) -> Iterable[Change]:
         if not there:
             return
         asked = [ConfigResource(ResourceType.TOPIC, one.topic) for one in there]

@@ -9,7 +9,7 @@ log = logging.getLogger("kafka.probe")
 log.setLevel(logging.CRITICAL)  # that it does not answer is the answer
 
 
-def answers(bootstrap_servers: str, *, within_seconds: float = 1.0) -> bool:
+def is_reachable(bootstrap_servers: str, *, within_seconds: float = 1.0) -> bool:
     """Say whether a broker tells of the cluster."""
     client = AdminClient({"bootstrap.servers": bootstrap_servers}, logger=log)
     try:

@@ -6,8 +6,8 @@ from typing import Final
 
 from confluent_kafka import KafkaException, Producer
 
+from topics.kafka.message_formatter import IdMissing, MessageFormatter
 from topics.kafka.messages import dead_letter
-from topics.kafka.records import IdMissing, Records
 from topics.kafka.registry import RegistryError
 from topics.kafka.settings import CLIENT_LOG, KafkaSettings
 from topics.topic import Damage, Message, TopicError
@@ -30,25 +30,25 @@ RAISED: Final = (KafkaException, SystemError)
 Report = Callable[[object, object], None]  # called with the error, or None, and the message as it was delivered
 
 
-class SessionOver(TopicError):
+class SessionEnded(TopicError):
     """Something was not delivered: what is not reported must be sent again, by another session."""
 
 
-class Session:
+class ProducerSession:
     """One producer, from the moment Kafka is reached until something fails."""
 
-    def __init__(self, settings: KafkaSettings, spool: bytes, records: Records) -> None:
+    def __init__(self, settings: KafkaSettings, spool: bytes, records: MessageFormatter) -> None:
         self._spool, self._records, self._dead_letters = spool, records, settings.topic("dead-letters")
         self._fault: object = None
         self._producer = Producer({**TUNED, **settings.client(), **IDEMPOTENT, **PATIENT}, logger=CLIENT_LOG)
         try:
             reach(self._producer, settings, records, self._dead_letters)
-        except SessionOver:
+        except SessionEnded:
             self.close()
             raise
 
     def send(self, position: int, one: Message | Damage, now: int, report: Report) -> bool:
-        """Hand over a message, or damage as a dead letter; False if there is no room now. Raises SessionOver."""
+        """Hand over a message, or damage as a dead letter; False if there is no room now. Raises SessionEnded."""
         try:
             if isinstance(one, Damage):
                 key, value, found = dead_letter(one, self._spool, now)
@@ -60,7 +60,7 @@ class Session:
         except (BufferError, IdMissing):  # an id is looked up by `poll`
             return False
         except KafkaException as error:
-            raise SessionOver(error.args[0].str()) from error
+            raise SessionEnded(error.args[0].str()) from error
         return True
 
     def fail(self, error: object) -> None:
@@ -68,42 +68,42 @@ class Session:
         self._fault = self._fault or error
 
     def poll(self, seconds: float) -> None:
-        """Take the reports that there are, or wait for some. Raises SessionOver when something failed."""
+        """Take the reports that there are, or wait for some. Raises SessionEnded when something failed."""
         poll(self._producer, seconds)
         ask(self._records.look_up)
         if self._fault:
-            raise SessionOver(str(self._fault))
+            raise SessionEnded(str(self._fault))
 
     def close(self) -> None:
         """Drop what is not delivered; its reports come to those who sent it, as failures."""
         drop(self._producer)
 
 
-def reach(producer: Producer, settings: KafkaSettings, records: Records, *others: str) -> None:
-    """See that Kafka answers and has these topics, and that the registry answers if there is one; raises SessionOver."""
+def reach(producer: Producer, settings: KafkaSettings, records: MessageFormatter, *others: str) -> None:
+    """See that Kafka answers and has these topics, and that the registry answers if there is one; raises SessionEnded."""
     try:  # all topics are asked for: a question for one by its name would make it, with any number of partitions
         there = producer.list_topics(timeout=REACHED_SECONDS).topics
     except KafkaException as error:
-        raise SessionOver(f"Kafka does not answer at {settings.bootstrap_servers}: {error.args[0].str()}") from error
+        raise SessionEnded(f"Kafka does not answer at {settings.bootstrap_servers}: {error.args[0].str()}") from error
     if missing := [topic for topic in (records.topic, *others) if topic not in there]:
-        raise SessionOver(f"Kafka has no topic {' and no '.join(missing)}; headrace kafka apply makes it")
+        raise SessionEnded(f"Kafka has no topic {' and no '.join(missing)}; headrace kafka apply makes it")
     ask(records.reach)
 
 
 def ask(question: Callable[[], None]) -> None:
-    """Put a question to the registry of schemas; raises SessionOver."""
+    """Put a question to the registry of schemas; raises SessionEnded."""
     try:
         question()
     except RegistryError as error:
-        raise SessionOver(str(error)) from error
+        raise SessionEnded(str(error)) from error
 
 
 def poll(producer: Producer, seconds: float) -> int:
-    """Take the reports that there are, or wait for some; give how many. Raises SessionOver after a fatal error."""
+    """Take the reports that there are, or wait for some; give how many. Raises SessionEnded after a fatal error."""
     try:
         return producer.poll(seconds)
     except RAISED as error:
-        raise SessionOver(str(error.__cause__ or error)) from error
+        raise SessionEnded(str(error.__cause__ or error)) from error
 
 
 def drop(producer: Producer) -> None:

@@ -11,7 +11,7 @@ FILE = Path(__file__).parents[1] / "topics.toml"
 
 
 @dataclass(frozen=True, slots=True)
-class Definition:
+class TopicSpec:
     """A topic as it should be."""
 
     topic: str
@@ -19,16 +19,16 @@ class Definition:
     settings: Mapping[str, str]
 
 
-def definitions(settings: KafkaSettings) -> list[Definition]:
+def topic_specs(settings: KafkaSettings) -> list[TopicSpec]:
     """Give the topics that belong to this prefix."""
     found = []
     for name, table in tomllib.loads(FILE.read_text("utf-8")).items():
         partitions = int(table.pop("partitions"))
-        found.append(Definition(settings.topic(name), partitions, {key: str(value) for key, value in table.items()}))
+        found.append(TopicSpec(settings.topic(name), partitions, {key: str(value) for key, value in table.items()}))
     return found
 
 
-def like_records(settings: KafkaSettings, names: Iterable[str]) -> list[Definition]:
+def record_topic_specs(settings: KafkaSettings, names: Iterable[str]) -> list[TopicSpec]:
     """Give topics of these full names, each as the one of the records is."""
-    [records] = [one for one in definitions(settings) if one.topic == settings.topic("avro")]
+    [records] = [one for one in topic_specs(settings) if one.topic == settings.topic("avro")]
     return [replace(records, topic=name) for name in names]

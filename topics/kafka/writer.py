@@ -14,8 +14,8 @@ from confluent_kafka import KafkaException, Producer
 
 from topics.accounts import Accounts, account_of
 from topics.kafka.ledger_feed import LedgerFeed
-from topics.kafka.producer import IDEMPOTENT, TUNED, SessionOver, ask, drop, poll, reach
-from topics.kafka.records import IdMissing, Records
+from topics.kafka.message_formatter import IdMissing, MessageFormatter
+from topics.kafka.producer import IDEMPOTENT, TUNED, SessionEnded, ask, drop, poll, reach
 from topics.kafka.settings import CLIENT_LOG, KafkaSettings
 from topics.ledger import KEPT_MS, Counts, Ledger, Minute
 from topics.topic import Kind, Message, TopicFailed, TopicFull
@@ -58,7 +58,7 @@ class KafkaTopic:
         fingerprints: Iterable[bytes] = (),
         now: Callable[[], float] = time.time,
     ) -> None:
-        self._settings, self._records, self._loop = settings, Records(settings), asyncio.get_running_loop()
+        self._settings, self._records, self._loop = settings, MessageFormatter(settings), asyncio.get_running_loop()
         for fingerprint in fingerprints:
             self._records.want(fingerprint)
         self._most_bytes, self._timeout = min(max_unread_bytes, MOST_BYTES), {"message.timeout.ms": int(answer_seconds * 1000)}
@@ -189,7 +189,7 @@ class KafkaTopic:
             while not self._stop.is_set():
                 try:
                     self._deliver()
-                except SessionOver as over:
+                except SessionEnded as over:
                     self._begin_again(str(over))
                     self._stop.wait(PAUSE_SECONDS)
         finally:  # whatever ended this: nobody may wait for reports that nobody takes

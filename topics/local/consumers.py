@@ -22,7 +22,7 @@ RECENT = 300  # so many accounts are written anew with each release; the others 
 
 
 @dataclass(frozen=True, slots=True)
-class ReaderState:
+class ConsumerState:
     """What a reader has released, and its half of the ledger."""
 
     position: int = 0
@@ -42,22 +42,22 @@ class _File(msgspec.Struct, frozen=True):
     accounts: _Accounts
 
 
-def reader_path(directory: Path, name: str) -> Path:
+def consumer_path(directory: Path, name: str) -> Path:
     """Give the file of the reader with this name."""
     if not _NAME.fullmatch(name):
         raise TopicError(f"a reader's name is made of a to z, 0 to 9 and -, at most 64; {name!r} is not")
     return directory / "readers" / f"{name}.json"
 
 
-def load_reader(path: Path) -> ReaderState | None:
+def load_consumer(path: Path) -> ConsumerState | None:
     """Read a reader's file; None when there is none that can be read."""
     file = _read(path, _File)
     if file is None:
         return None
-    return ReaderState(file.position, _to_accounts(file.accounts), _to_accounts(_read(_past_path(path), _Accounts) or []))
+    return ConsumerState(file.position, _to_accounts(file.accounts), _to_accounts(_read(_past_path(path), _Accounts) or []))
 
 
-def save_reader(path: Path, state: ReaderState) -> None:
+def save_consumer(path: Path, state: ConsumerState) -> None:
     """Write a reader's file, whole or not at all."""
     for folder in (path.parent.parent, path.parent):  # the reader may come before the writer
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -66,8 +66,8 @@ def save_reader(path: Path, state: ReaderState) -> None:
 
 
 def with_release(
-    path: Path, state: ReaderState, position: int, news: Mapping[tuple[int, str], Mapping[str, int]], oldest: int
-) -> ReaderState:
+    path: Path, state: ConsumerState, position: int, news: Mapping[tuple[int, str], Mapping[str, int]], oldest: int
+) -> ConsumerState:
     """Put the new counts of each minute in place of the old ones, and forget the minutes before `oldest`."""
     recent, past = state.recent, state.past
     if len(recent) + len(news) > RECENT:
@@ -75,8 +75,8 @@ def with_release(
         recent, past = {}, _since(oldest, past | recent)
         write_whole(_past_path(path), msgspec.json.encode(_to_list(past)), is_durable=False)
     recent = _since(oldest, recent | {key: dict(counts) for key, counts in news.items()})
-    state = ReaderState(position, recent, past)
-    save_reader(path, state)
+    state = ConsumerState(position, recent, past)
+    save_consumer(path, state)
     return state
 
 
@@ -86,9 +86,9 @@ def released_positions(directory: Path) -> dict[str, int]:
     return {name: file.position if file else 0 for name, file in files.items()}
 
 
-def reader_accounts(directory: Path) -> dict[str, Accounts]:
+def consumer_accounts(directory: Path) -> dict[str, Accounts]:
     """Give the half of the ledger that each registered reader wrote."""
-    states = {path.stem: load_reader(path) for path in _reader_files(directory)}
+    states = {path.stem: load_consumer(path) for path in _reader_files(directory)}
     return {name: state.past | state.recent for name, state in states.items() if state}
 
 

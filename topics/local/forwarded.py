@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from topics.ledger import Minute, Received
-from topics.local.high_watermark import DurableEnd
+from topics.local.high_watermark import HighWatermark
 from topics.local.writer import LocalTopic
 from topics.topic import Message, TopicFull
 
@@ -23,7 +23,7 @@ class ForwardedTopic:
 
     def __init__(self, topic: LocalTopic, directory: Path, *, answer_seconds: float = ANSWER_SECONDS) -> None:
         self._topic, self._answer_seconds = topic, answer_seconds
-        self._forwarded = DurableEnd(directory, FORWARDED, create=True)
+        self._forwarded = HighWatermark(directory, FORWARDED, create=True)
         self._waiting: deque[tuple[int, float, asyncio.Future[None]]] = deque()  # end, when to give up, who
         self._watch: asyncio.Task[None] | None = None
         self._late_end = 0  # of the last that was not on Kafka in time
@@ -54,7 +54,7 @@ class ForwardedTopic:
 
     async def _be_forwarded(self, durable: asyncio.Future[None]) -> None:
         await durable
-        end = self._topic.end()
+        end = self._topic.high_watermark()
         if self._forwarded.read() >= end:
             return
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()

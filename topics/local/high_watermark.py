@@ -10,7 +10,7 @@ _END = struct.Struct("<QI")  # the position and its checksum: a reader may look 
 _LOOKS = 1000
 
 
-class DurableEnd:
+class HighWatermark:
     """The end of what is durable of one topic; its name says where."""
 
     def __init__(self, directory: Path, name: str = "end", *, create: bool = False) -> None:

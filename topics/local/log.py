@@ -13,7 +13,7 @@ from typing import TypeAlias
 from topics import ledger as ledgers
 from topics.ledger import KEPT_MS, MINUTE_MS, Counts, Ledger, Received
 from topics.local.consumers import released_positions
-from topics.local.high_watermark import DurableEnd
+from topics.local.high_watermark import HighWatermark
 from topics.local.recovery import Recovered, recover
 from topics.local.segments import create_segment, header, segment_bases, segment_path
 
@@ -48,7 +48,7 @@ class Log:
     def __init__(self, directory: Path, segment_bytes: int, disk: Disk, now: Callable[[], float]) -> None:
         self._directory, self._segment_bytes, self._disk, self._now = directory, segment_bytes, disk, now
         self._ledger_path = directory / "ledger.json"
-        self._durable_end = DurableEnd(directory, create=True)
+        self._durable_end = HighWatermark(directory, create=True)
         recovery = recover(
             directory,
             self._ledger_path,
@@ -92,7 +92,7 @@ class Log:
             with suppress(OSError):
                 os.ftruncate(self._fd, self._size)
 
-    def tidy(self) -> None:
+    def clean_up(self) -> None:
         """Delete what the readers have passed, the segment being written too once it is a day old: a quiet site keeps nothing longer."""
         if self._fd >= 0 and self._size > 0 and self._is_done(self._size):
             self._save_ledger()

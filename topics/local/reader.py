@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from topics.ledger import KEPT_MS, MINUTE_MS
-from topics.local.consumers import Accounts, ReaderState, load_reader, reader_path, save_reader, with_release
-from topics.local.high_watermark import DurableEnd
+from topics.local.consumers import Accounts, ConsumerState, consumer_path, load_consumer, save_consumer, with_release
+from topics.local.high_watermark import HighWatermark
 from topics.local.segments import SegmentReader, set_aside
 from topics.topic import Damage, Entry, TopicError
 
@@ -16,26 +16,26 @@ _NO_ACCOUNT: Mapping[tuple[int, str], Mapping[str, int]] = {}
 class LocalReader:
     """Reads a local topic by position. A registered one holds back what it has not released; `position` is where it begins."""
 
-    def __init__(self, directory: Path, state_path: Path | None, state: ReaderState, now: Callable[[], float]) -> None:
+    def __init__(self, directory: Path, state_path: Path | None, state: ConsumerState, now: Callable[[], float]) -> None:
         self._directory, self._state_path, self._state, self._now = directory, state_path, state, now
         self._segments = SegmentReader(directory)
-        self._end: DurableEnd | None = None
+        self._end: HighWatermark | None = None
         self.damaged = 0  # how often damage was read
-        self.position = state.position if state_path else self.end()
+        self.position = state.position if state_path else self.high_watermark()
 
     @classmethod
     def open(cls, path: Path, name: str, *, now: Callable[[], float] = time.time) -> "LocalReader":
         """Register a reader, or go on as the one of that name; the topic may not have been written to yet."""
-        state_path = reader_path(path, name)
-        state = load_reader(state_path)
+        state_path = consumer_path(path, name)
+        state = load_consumer(state_path)
         if state is None:
-            state = ReaderState()
-            save_reader(state_path, state)
+            state = ConsumerState()
+            save_consumer(state_path, state)
         return cls(path, state_path, state, now)
 
     def read(self, position: int, max_messages: int) -> list[Entry | Damage]:
         """Give what stands from `position` on, in order; empty when there is nothing yet."""
-        end = self.end()
+        end = self.high_watermark()
         if position >= end:
             return []
         found = self._segments.read(position, end, max_messages)
@@ -45,10 +45,10 @@ class LocalReader:
                 set_aside(self._directory, damage)
         return found
 
-    def end(self) -> int:
+    def high_watermark(self) -> int:
         """Give the durable end: the position where the next message will be found."""
         try:
-            self._end = self._end or DurableEnd(self._directory)
+            self._end = self._end or HighWatermark(self._directory)
         except FileNotFoundError:  # no writer yet
             return 0
         return self._end.read()
@@ -74,4 +74,4 @@ class LocalReader:
 
 def tail(path: Path) -> LocalReader:
     """Give a reader that nobody waits for; its `position` is the durable end."""
-    return LocalReader(path, None, ReaderState(), time.time)
+    return LocalReader(path, None, ConsumerState(), time.time)

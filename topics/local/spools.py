@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from topics.ledger import Counts, Ledger, Minute, load
-from topics.local.consumers import Accounts, reader_accounts
+from topics.local.consumers import Accounts, consumer_accounts
 from topics.local.lock import lock, unlock
 from topics.local.log import REAL_DISK, SEGMENT_BYTES, Log
 from topics.local.reader import LocalReader, tail
@@ -27,7 +27,7 @@ def spool_paths(directory: Path) -> dict[str, Path]:
     return {"": directory} | {str(number): spool_path(directory, number) for number in numbers}
 
 
-class SpoolReaders:
+class SpoolConsumers:
     """The registered readers of one name of all directories of a topic; asked again, those of spools that have come since too."""
 
     def __init__(self, directory: Path, name: str) -> None:
@@ -49,7 +49,7 @@ def spool_accounts(directory: Path) -> dict[str, Accounts]:
     """Give the half of the ledger that each registered reader wrote, over all directories of a topic."""
     found: dict[str, Accounts] = {}
     for path in spool_paths(directory).values():
-        for reader, accounts in reader_accounts(path).items():
+        for reader, accounts in consumer_accounts(path).items():
             add_accounts(found.setdefault(reader, {}), accounts)
     return found
 
@@ -73,27 +73,27 @@ def received(path: Path) -> Counts:
     return ledger.minutes
 
 
-def tidy(path: Path) -> Recovered | None:
+def clean_up(path: Path) -> Recovered | None:
     """Put a topic in order that nobody writes to; None where somebody does, or nobody ever did."""
-    if not is_written(path):
+    if not has_writer(path):
         return None
     try:
         lock_fd = lock(path / "lock")
     except TopicInUse:
         return None
     try:
-        return put_in_order(path)
+        return recover_spool(path)
     finally:
         unlock(lock_fd)
 
 
-def put_in_order(path: Path) -> Recovered:
+def recover_spool(path: Path) -> Recovered:
     """Do what a writer does at its start and end: recover the files, count what they hold, delete what the readers have passed."""
     log = Log(path, SEGMENT_BYTES, REAL_DISK, time.time)
     log.close(is_sound=True)
     return log.recovered
 
 
-def is_written(path: Path) -> bool:
+def has_writer(path: Path) -> bool:
     """Tell whether a topic has, or once had, a writer."""
     return (path / "end").exists()

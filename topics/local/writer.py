@@ -13,16 +13,11 @@ import structlog
 
 from startup.atomic_files import close_folder
 from topics.ledger import Counts, Received, count
-from topics.local.consumers import reader_accounts
 from topics.local.disk_space import DiskSpace
 from topics.local.frame import encode
 from topics.local.lock import lock, unlock
 from topics.local.log import REAL_DISK, SEGMENT_BYTES, Disk, Log, NoSpace
-from topics.local.reader import LocalReader, tail
-from topics.local.recovery import Recovered
 from topics.topic import Message, TopicError, TopicFailed, TopicFull
-
-__all__ = ["LocalReader", "LocalTopic", "Received", "Recovered", "reader_accounts", "tail"]
 
 GIB = 1 << 30
 UPKEEP_SECONDS = 1.0
@@ -146,7 +141,7 @@ class LocalTopic:
         """Give what ever came in and is durable, by source."""
         return self._log.counts()[1]
 
-    def end(self) -> int:
+    def high_watermark(self) -> int:
         """Give the durable end."""
         return self._log.end
 
@@ -222,7 +217,7 @@ class LocalTopic:
             if isinstance(group, _Upkeep):
                 if failure is None:
                     with suppress(NoSpace, OSError):
-                        self._log.tidy()
+                        self._log.clean_up()
                 continue
             is_upkeep_due = time.monotonic() >= upkeep_at
             failure = failure or self._write_group(group, is_upkeep_due=is_upkeep_due)

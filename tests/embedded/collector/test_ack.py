@@ -17,7 +17,7 @@ from support.topics.kafka import PRODUCE, MockKafka, a_kafka, origin, read_topic
 from topics.kafka.writer import MOST_MESSAGES, KafkaTopic
 from topics.ledger import Received
 from topics.local.forwarded import FORWARDED, ForwardedTopic
-from topics.local.high_watermark import DurableEnd
+from topics.local.high_watermark import HighWatermark
 from topics.topic import TopicFailed, TopicFull
 
 
@@ -159,10 +159,12 @@ def test_its_accounts_join_the_refused_with_what_the_converters_say(kafka: MockK
     with_kafka_topic(kafka, work)
 
 
-def with_forwarded_topic(path: Path, work: Callable[[ForwardedTopic, DurableEnd], Awaitable[None]], *, answer_seconds: float = 10) -> None:
+def with_forwarded_topic(
+    path: Path, work: Callable[[ForwardedTopic, HighWatermark], Awaitable[None]], *, answer_seconds: float = 10
+) -> None:
     async def main() -> None:
         topic = ForwardedTopic(a_topic(path), path, answer_seconds=answer_seconds)
-        forwarded = DurableEnd(path, FORWARDED, create=True)
+        forwarded = HighWatermark(path, FORWARDED, create=True)
         try:
             await work(topic, forwarded)
         finally:
@@ -174,7 +176,7 @@ def with_forwarded_topic(path: Path, work: Callable[[ForwardedTopic, DurableEnd]
 
 
 def test_both_waits_for_the_disk_and_then_for_the_forwarder(tmp_path: Path) -> None:
-    async def work(topic: ForwardedTopic, forwarded: DurableEnd) -> None:
+    async def work(topic: ForwardedTopic, forwarded: HighWatermark) -> None:
         first = topic.append(messages(1))
         await until(lambda: bool(topic.ledger()))
         second = topic.append(messages(1, first=1))
@@ -194,7 +196,7 @@ def test_both_waits_for_the_disk_and_then_for_the_forwarder(tmp_path: Path) -> N
 
 
 def test_both_asks_for_the_batch_again_when_the_forwarder_is_away(tmp_path: Path) -> None:
-    async def work(topic: ForwardedTopic, forwarded: DurableEnd) -> None:
+    async def work(topic: ForwardedTopic, forwarded: HighWatermark) -> None:
         assert topic.not_ready_reason() == ""
         with pytest.raises(TopicFull, match="is the forwarder running"):
             await topic.append(messages(1))
@@ -206,7 +208,7 @@ def test_both_asks_for_the_batch_again_when_the_forwarder_is_away(tmp_path: Path
 
 
 def test_both_forgets_who_stops_waiting(tmp_path: Path) -> None:
-    async def work(topic: ForwardedTopic, forwarded: DurableEnd) -> None:
+    async def work(topic: ForwardedTopic, forwarded: HighWatermark) -> None:
         waiting = topic.append(messages(1))
         await until(lambda: bool(topic.ledger()))
         waiting.cancel()

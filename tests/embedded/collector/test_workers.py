@@ -22,7 +22,7 @@ from support.waiting import wait_until
 from streams.build import build_worker
 from streams.settings import Settings
 from topics.local.lock import lock, unlock
-from topics.local.spools import SpoolReaders, spool_path, spool_paths
+from topics.local.spools import SpoolConsumers, spool_path, spool_paths
 
 DEFAULT_MAPPING = Path(__file__).resolve().parents[3] / "mapping" / "clickstream.py"
 DEATH_AND_START = ("worker ended, another is started", "worker started")
@@ -88,7 +88,7 @@ def running(directory: Path, *, workers: int = 2, **settings: object) -> Iterato
 
 def converted(directory: Path) -> list[str]:
     """Convert everything in the topic of a collector; return the ids of the rows."""
-    store, readers = open_store(directory), SpoolReaders(directory / "topic", "converter")
+    store, readers = open_store(directory), SpoolConsumers(directory / "topic", "converter")
     settings = Settings(salts=directory / "secrets" / "salts.json", places=directory / "places.mmdb")
     worker = build_worker(readers, store, settings)
     while worker.step():

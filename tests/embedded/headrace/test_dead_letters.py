@@ -21,7 +21,7 @@ from headrace.dead_letters.kafka import KafkaDeadLetters
 from headrace.errors import CommandError
 from schemas.contract import SCHEMA_PATH
 from streams.local.replays import Replayed
-from streams.sink import Choice
+from streams.sink import DeadLetterFilter
 from topics.kafka.messages import dead_letter
 from topics.kafka.settings import MessageFormat
 from topics.topic import Damage, Message
@@ -142,9 +142,9 @@ def test_without_a_converter_a_replay_says_so_and_later_doubles_nothing(
     converting.stop()
     add_the_schema(schemas)
     with pytest.raises(CommandError, match="1 messages are sent and not dealt with"):
-        list(KafkaDeadLetters(kafka.settings, quiet_seconds=0.5).replay(Choice()))
+        list(KafkaDeadLetters(kafka.settings, quiet_seconds=0.5).replay(DeadLetterFilter()))
     converting.start(schema_path=schemas / "clickstream.avsc")
-    assert list(KafkaDeadLetters(kafka.settings).replay(Choice())) in ([Replayed(1, {})], [])
+    assert list(KafkaDeadLetters(kafka.settings).replay(DeadLetterFilter())) in ([Replayed(1, {})], [])
     wait_until(lambda: converting.accounts() == {"stored": 1, "duplicates": 0, "dead_letters": 0}, within_seconds=30)
     assert len(converting.rows()) == 1
 

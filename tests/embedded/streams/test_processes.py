@@ -14,8 +14,8 @@ from support.streams.process import POINTS, open_store
 from support.topics.in_memory import fill
 from support.waiting import wait_until
 
-from topics.local.consumers import reader_accounts
-from topics.local.writer import LocalReader
+from topics.local.consumers import consumer_accounts
+from topics.local.reader import LocalReader
 
 ROOT = Path(__file__).parents[3]
 EVENTS = 3000
@@ -55,7 +55,7 @@ def test_killed_at_any_point_each_event_is_one_row_and_everything_is_accounted_f
             assert killed.wait(timeout=60) == -signal.SIGKILL, point
     reader = LocalReader.open(tmp_path / "topic", "converter")
     with a_converter(tmp_path) as last:
-        wait_until(lambda: LocalReader.open(tmp_path / "topic", "converter").position == reader.end(), within_seconds=60)
+        wait_until(lambda: LocalReader.open(tmp_path / "topic", "converter").position == reader.high_watermark(), within_seconds=60)
         last.send_signal(signal.SIGTERM)
         assert last.wait(timeout=60) == 0
     reader.close()
@@ -70,6 +70,6 @@ def test_killed_at_any_point_each_event_is_one_row_and_everything_is_accounted_f
     store.close()
     assert ids == [(EVENTS, EVENTS, VISITORS)]
     assert numbered == [(0,)], "the pages of each session are numbered without a gap"
-    [account] = reader_accounts(tmp_path / "topic")["converter"].values()
+    [account] = consumer_accounts(tmp_path / "topic")["converter"].values()
     outcomes = {"stored": EVENTS, "duplicates": EVENTS // 10, "rejected": EVENTS // 100, "dead_letters": EVENTS // 100}
     assert account == outcomes | {"deleted": 0}

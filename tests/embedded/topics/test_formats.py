@@ -32,8 +32,8 @@ from topics.forwarder.forwarder import READER
 from topics.forwarder.settings import ForwarderSettings
 from topics.kafka.settings import KafkaSettings
 from topics.kafka.writer import KafkaTopic
-from topics.local.consumers import reader_accounts, released_positions
-from topics.local.writer import LocalReader, tail
+from topics.local.consumers import consumer_accounts, released_positions
+from topics.local.reader import LocalReader, tail
 from topics.topic import Message, TopicFull
 
 PARTY = b"0:loyw3v28:q0tO9Q3ZPaMLHYuTdIEhDIdOXU4Zoh0c"  # as Divolte writes them
@@ -207,7 +207,7 @@ def test_what_no_converter_reads_counts_as_stored_when_kafka_has_it(kafka: MockK
     for _ in range(2):  # the next run continues from the reported accounts
         with forwarding(spool, kafka.settings, "site-divolte"):
             wait_until(lambda: is_forwarded(spool))
-    accounts = reader_accounts(spool)[READER]
+    accounts = consumer_accounts(spool)[READER]
     assert {
         name: sum(counts.get(name, 0) for counts in accounts.values()) for name in ("stored", "duplicates", "rejected", "dead_letters")
     } == {

@@ -30,18 +30,18 @@ from topics.forwarder.forwarder import READER, Forwarder, Forwarders
 from topics.forwarder.metrics import Metrics
 from topics.forwarder.settings import ForwarderSettings
 from topics.kafka.ledger_feed import LedgerFeed
+from topics.kafka.message_formatter import MessageFormatter
 from topics.kafka.messages import ORIGIN
-from topics.kafka.producer import Session
-from topics.kafka.records import Records
+from topics.kafka.producer import ProducerSession
 from topics.kafka.settings import KafkaSettings
-from topics.local.consumers import reader_accounts, reader_path, released_positions
+from topics.local.consumers import consumer_accounts, consumer_path, released_positions
 from topics.local.forwarded import FORWARDED
-from topics.local.high_watermark import DurableEnd
+from topics.local.high_watermark import HighWatermark
 from topics.local.lock import lock, unlock
+from topics.local.reader import LocalReader, tail
 from topics.local.segments import segment_bases, segment_path
 from topics.local.spool_id import spool_id
 from topics.local.spools import spool_path, spool_paths
-from topics.local.writer import LocalReader, tail
 from topics.topic import Message as Event
 from topics.topic import TopicInUse
 
@@ -68,7 +68,7 @@ def a_forwarder(path: Path, kafka: KafkaSettings, window: int = 100) -> Iterator
     stop, spool = threading.Event(), spool_id(path)
     reader, feed = LocalReader.open(path, READER, now=lambda: MINUTE / 1000), LedgerFeed(kafka, spool)
     settings = ForwarderSettings(topic_directory=path, window=window)
-    forwarder = Forwarder(settings, reader, feed, lambda: Session(kafka, spool, Records(kafka)), now=lambda: MINUTE / 1000)
+    forwarder = Forwarder(settings, reader, feed, lambda: ProducerSession(kafka, spool, MessageFormatter(kafka)), now=lambda: MINUTE / 1000)
     thread = threading.Thread(target=forwarder.run, args=(stop,))
     thread.start()
     try:
@@ -249,7 +249,7 @@ def test_rejections_stay_here_and_are_accounted_for(spool: Path, kafka: MockKafk
     with a_forwarder(spool, kafka.settings):
         wait_until_released(spool)
     assert len(read_topic(kafka.settings, "avro")) == 1
-    accounts = reader_accounts(spool)[READER]
+    accounts = consumer_accounts(spool)[READER]
     assert (accounts[MINUTE, "browser"]["rejected"], accounts[MINUTE, "browser"]["duplicates"]) == (1, 1)
     assert accounts[MINUTE, "json"]["rejected"] == 1
 
@@ -269,7 +269,7 @@ def test_damage_is_a_dead_letter_and_accounted_for(spool: Path, kafka: MockKafka
     assert len(letter.value() or b"") == broken.next_position - broken.position
     headers = [header(letter, name) for name in ("stage", "reason", "failed-at")]
     assert headers == [b"read", b"damaged_frame", str(MINUTE).encode()]
-    assert reader_accounts(spool)[READER][MINUTE, ""]["dead_letters"] == 1
+    assert consumer_accounts(spool)[READER][MINUTE, ""]["dead_letters"] == 1
 
 
 def test_the_converters_accounts_join_its_own(spool: Path, kafka: MockKafka) -> None:
@@ -281,7 +281,7 @@ def test_the_converters_accounts_join_its_own(spool: Path, kafka: MockKafka) -> 
         write_topic(kafka.settings, "ledger", b"no JSON", b"1")
         write_topic(kafka.settings, "ledger", account_key(spool_id(spool)), None, partition=2)
         account(kafka, spool_id(spool), {"stored": 4, "duplicates": 0, "dead_letters": 0}, partition=3)
-        wait_until(lambda: reader_accounts(spool)[READER].get((MINUTE, "browser"), {}).get("stored") == 9)
+        wait_until(lambda: consumer_accounts(spool)[READER].get((MINUTE, "browser"), {}).get("stored") == 9)
     assert outcome(spool) == {"stored": 9, "duplicates": 2, "rejected": 0, "dead_letters": 2}
     with a_forwarder(spool, kafka.settings):  # the next run begins with these
         fill(spool, [a_rejection("duplicate"), a_rejection()])
@@ -296,12 +296,12 @@ def test_rows_deleted_since_are_reported_with_what_was_stored(spool: Path, kafka
         for count, partition in ((1, 0), (2, 1), (3, 0)):  # whole sums, those of a partition in place of each other
             write_topic(kafka.settings, "ledger", account_key(spool_id(spool), "deleted"), b'{"deleted":%d}' % count, partition=partition)
         write_topic(kafka.settings, "ledger", account_key(b"8 others", "deleted"), b'{"deleted":9}')
-        wait_until(lambda: reader_accounts(spool)[READER].get((MINUTE, "browser"), {}).get("deleted") == 5)
+        wait_until(lambda: consumer_accounts(spool)[READER].get((MINUTE, "browser"), {}).get("deleted") == 5)
     assert outcome(spool)["stored"] == 5
 
 
 def outcome(path: Path) -> dict[str, int]:
-    accounts = reader_accounts(path)[READER][MINUTE, "browser"]
+    accounts = consumer_accounts(path)[READER][MINUTE, "browser"]
     return {name: accounts[name] for name in ("stored", "duplicates", "rejected", "dead_letters")}
 
 
@@ -316,14 +316,14 @@ def account(kafka: MockKafka, spool: bytes, counts: dict[str, int], *, partition
 def test_how_far_kafka_has_the_topic_is_in_a_file(spool: Path, kafka: MockKafka) -> None:
     fill(spool, parties(COUNT))
     with a_forwarder(spool, kafka.settings):
-        wait_until(lambda: DurableEnd(spool, FORWARDED).read() == end(spool))
+        wait_until(lambda: HighWatermark(spool, FORWARDED).read() == end(spool))
 
 
 def test_a_disk_that_takes_no_release_does_not_stop_the_forwarding(spool: Path, kafka: MockKafka) -> None:
     fill(spool, [*parties(COUNT), a_rejection()])
     with a_forwarder(spool, kafka.settings) as forwarder:
         wait_until_released(spool)
-        blocked = reader_path(spool, READER).with_name(f"{READER}.json.new")
+        blocked = consumer_path(spool, READER).with_name(f"{READER}.json.new")
         blocked.mkdir()
         fill(spool, [*messages(COUNT), a_rejection()])
         wait_until(lambda: metric(forwarder, "messages_total") == 2 * COUNT)

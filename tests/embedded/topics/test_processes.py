@@ -13,7 +13,8 @@ from support.topics.in_memory import MINUTE, no_failure, read_from, stored
 from support.waiting import wait_until
 
 from topics.ledger import Counts, count
-from topics.local.writer import LocalReader, LocalTopic
+from topics.local.reader import LocalReader
+from topics.local.writer import LocalTopic
 from topics.topic import Damage, Entry, Message, TopicInUse
 
 TESTS = Path(writer_process.__file__).parents[2]

@@ -14,7 +14,7 @@ from support.ports import free_ports
 from support.streams.in_memory import a_message, minute_of
 from support.topics.in_memory import no_failure
 
-from topics.local.consumers import reader_accounts
+from topics.local.consumers import consumer_accounts
 from topics.local.writer import LocalTopic
 from topics.topic import Message
 
@@ -71,5 +71,5 @@ def count(url: str) -> int:
 
 def accounted(folder: Path, word: str = "stored") -> int:
     """Return the number of messages that the converter has counted in the ledger under a column."""
-    accounts = reader_accounts(folder / "topics" / "clickstream-avro").get("converter", {})
+    accounts = consumer_accounts(folder / "topics" / "clickstream-avro").get("converter", {})
     return sum(account[word] for account in accounts.values())

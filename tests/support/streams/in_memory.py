@@ -19,7 +19,7 @@ from streams.conversion.enricher import NO_CHANNEL, Channel, Lookups
 from streams.local.worker import Worker
 from streams.sessions.salts import Salts
 from streams.settings import Settings
-from streams.sink import Account, Batch, Choice, DeadLetter, FoundRow, Ledger, Party, Row, RowKey, Session
+from streams.sink import Account, Batch, DeadLetter, DeadLetterFilter, Ledger, Party, Row, RowKey, RowLocation, Session
 from topics.topic import Damage, Entry, Kind, Message
 
 TOPIC = "clickstream-avro"
@@ -67,15 +67,15 @@ class MemorySink:
     def ledger(self, since: int) -> Ledger:
         return {key: copy.copy(account) for key, account in self._ledger.items() if key[0] >= since}
 
-    def dead_letters_after(self, topic: str, spool: str, position: int, most: int, choice: Choice) -> Sequence[Mapping[str, Any]]:
+    def dead_letters_after(self, topic: str, spool: str, position: int, most: int, choice: DeadLetterFilter) -> Sequence[Mapping[str, Any]]:
         mine = [letter for letter in self.dead_letters if f"{letter.topic}/".startswith(f"{topic}/")]
         chosen = [letter for letter in mine if (letter.topic, letter.position) > (spool, position) and choice.includes(letter)]
         return [asdict(letter) for letter in sorted(chosen, key=lambda letter: (letter.topic, letter.position))[:most]]
 
-    def find_rows(self, keys: Sequence[RowKey]) -> Sequence[FoundRow]:
+    def find_rows(self, keys: Sequence[RowKey]) -> Sequence[RowLocation]:
         return [(0, *key) for key in keys]
 
-    def delete(self, rows: Sequence[FoundRow]) -> Ledger:
+    def delete(self, rows: Sequence[RowLocation]) -> Ledger:
         keys = {(site, event_id) for _, site, event_id in rows}
         gone: list[dict[str, Any]] = [row for row in self.rows if (row["site"], row["event_id"]) in keys]
         self.rows = [row for row in self.rows if row not in gone]
@@ -130,7 +130,7 @@ class MemoryReader:
         found = self.contents[position : position + max_messages]
         return [item if isinstance(item, Damage) else Entry(at, at + 1, item) for at, item in enumerate(found, position)]
 
-    def end(self) -> int:
+    def high_watermark(self) -> int:
         return len(self.contents)
 
     def release(self, position: int, account: Mapping[tuple[int, str], Mapping[str, int]]) -> None:

@@ -15,8 +15,8 @@ from support.waiting import wait_until
 from streams.build import SYSTEM_CLOCK, Clock, kafka_worker
 from streams.kafka.worker import KafkaWorker
 from streams.settings import Settings
+from topics.kafka.message_formatter import MessageFormatter
 from topics.kafka.messages import Headers
-from topics.kafka.records import Records
 from topics.kafka.settings import KafkaSettings, MessageFormat
 from topics.topic import Message
 
@@ -59,7 +59,7 @@ class KafkaConverting:
     def forward(self, *messages: Message, start: int | None = None, partition: int = 0) -> None:
         """Write messages as the forwarder does; `start` is a position of the spool that was forwarded before."""
         at = self.position if start is None else start
-        records = Records(self.settings.model_copy(update={"message_format": self.message_format, "schema_id": 7}))
+        records = MessageFormatter(self.settings.model_copy(update={"message_format": self.message_format, "schema_id": 7}))
         self.write(*((one.key, *records.make(one, SPOOL, at + number)) for number, one in enumerate(messages)), partition=partition)
         self.position = max(self.position, at + len(messages))
 

@@ -16,7 +16,7 @@ from schemas.contract import columns, load_schema
 from streams.build import build_worker
 from streams.settings import Settings
 from streams.sink import Account, Session
-from topics.local.writer import LocalReader
+from topics.local.reader import LocalReader
 
 POINTS = ("session_counts", "commit", "committed", "release")
 BEHIND = {"committed": "commit"}

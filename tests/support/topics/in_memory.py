@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import NoReturn
 
 from topics.local.log import REAL_DISK, Disk
+from topics.local.reader import LocalReader
 from topics.local.segments import SegmentReader, segment_bases, segment_path
-from topics.local.writer import LocalReader, LocalTopic
+from topics.local.writer import LocalTopic
 from topics.topic import Damage, Entry, Kind, Message
 
 MINUTE = 28_333_333 * 60_000  # a minute of November 2023, as milliseconds since 1970

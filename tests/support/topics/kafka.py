@@ -16,7 +16,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, Pro
 
 from topics.kafka.messages import ORIGIN
 from topics.kafka.settings import KafkaSettings
-from topics.kafka.topic_specs import definitions
+from topics.kafka.topic_specs import topic_specs
 from topics.topic import Entry
 
 PRODUCE: Final = 0  # the API key of Kafka's protocol
@@ -46,7 +46,7 @@ class MockKafka:
 
     def make_topics(self, *, partitions: int | None = None) -> None:
         """Make the topics of topics.toml, with as many partitions as it says or as are given."""
-        for one in definitions(self.settings):
+        for one in topic_specs(self.settings):
             self.make_topic(one.topic, partitions or one.partitions)
 
     def make_topic(self, topic: str, partitions: int = 1) -> None:

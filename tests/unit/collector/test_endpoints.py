@@ -24,7 +24,7 @@ from collector.settings import Settings
 from collector.sources import Source
 from mapping.avro import BoundedCache, Instants, varint
 from startup import logs
-from topics.local.writer import Recovered
+from topics.local.recovery import Recovered
 from topics.topic import TopicFailed
 
 MINUTE = NOW - NOW % 60_000

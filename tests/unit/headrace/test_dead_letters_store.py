@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 from headrace.dead_letters.store import dead_letter_routes
 from headrace.store_requests import MAX_BODY_BYTES
 from streams.local.replays import Place, Replayed
-from streams.sink import Choice
+from streams.sink import DeadLetterFilter
 
 DAMAGE = {
     "topic": "clickstream-avro",
@@ -29,11 +29,11 @@ DAMAGE = {
 }
 
 
-def read(limit: int, choice: Choice) -> tuple[int, Sequence[Mapping[str, Any]]]:
+def read(limit: int, choice: DeadLetterFilter) -> tuple[int, Sequence[Mapping[str, Any]]]:
     return 300, [DAMAGE | {"text": str(choice)}] * limit
 
 
-def replay(choice: Choice, after: Place) -> "Future[Replayed]":
+def replay(choice: DeadLetterFilter, after: Place) -> "Future[Replayed]":
     done: Future[Replayed] = Future()
     done.set_result(Replayed(len(choice.origins), {choice.reason: 2}, after))
     return done
@@ -66,7 +66,7 @@ def test_twenty_are_given_unless_asked_otherwise_and_never_more_than_a_hundred()
 
 def test_a_reason_and_origins_are_handed_on() -> None:
     (letter,) = ask("GET", "/dead-letters?limit=1&reason=undecodable&origin=a/1&origin=a/2").json()["dead_letters"]
-    assert letter["text"] == str(Choice("undecodable", ("a/1", "a/2")))
+    assert letter["text"] == str(DeadLetterFilter("undecodable", ("a/1", "a/2")))
     answer = ask("POST", "/dead-letters/replay", '{"reason": "undecodable", "origins": ["a/1", "a/2"], "after": ["a", 7]}')
     assert answer.json() == {"brought_in": 2, "failed_again": {"undecodable": 2}, "last": ["a", 7]}
 

@@ -16,7 +16,7 @@ from headrace.local.status import print_status, read_status
 from headrace.local.up import print_summary, run
 from headrace.processes.installation import LOOPBACK, Run, RunningProcess, StateFolder
 from headrace.processes.supervisor import Service, created_at
-from topics.local.consumers import ReaderState, reader_path, save_reader
+from topics.local.consumers import ConsumerState, consumer_path, save_consumer
 
 PORTS = {"collector": 8290, "internal": 8291, "sql": 8888, "dashboards": 8088, "shop": 8000}
 
@@ -83,9 +83,9 @@ def test_its_settings_have_the_hosts_of_kafka(on_druid: Plan) -> None:
 @pytest.mark.parametrize(("reader", "before", "plan"), [("converter", "duckdb", "on_druid"), ("forwarder", "druid", "on_duckdb")])
 def test_a_state_folder_stays_with_its_engines(reader: str, before: str, plan: str, request: pytest.FixtureRequest) -> None:
     after: Plan = request.getfixturevalue(plan)
-    path = reader_path(after.state.topic, reader)
+    path = consumer_path(after.state.topic, reader)
     path.parent.mkdir()
-    save_reader(path, ReaderState())
+    save_consumer(path, ConsumerState())
     with pytest.raises(CommandError, match=f"was made with --engines {before}; go on with it, or give another folder"):
         run(after, Console(file=StringIO()))
 

@@ -13,7 +13,7 @@ from minidruid.errors import StoreError
 from minidruid.storage.store import LETTERS_KEPT_MS, Store
 from schemas.contract import Column, columns, load_schema
 from streams.dead_letters import NEVER_REPLAYED
-from streams.sink import Account, Batch, Choice, DeadLetter, Session, Sink, StoredEvent
+from streams.sink import Account, Batch, DeadLetter, DeadLetterFilter, Session, Sink, StoredEvent
 
 TOPIC = "clickstream-avro"
 
@@ -50,7 +50,7 @@ def test_the_store_is_the_converters_sink(store: Store[Session, Account]) -> Non
     assert sink.known_events([]) == {}
     assert sink.sessions_named([]) == []
     assert sink.ledger(0) == {}
-    assert sink.dead_letters_after(TOPIC, "", -1, 1, Choice()) == []
+    assert sink.dead_letters_after(TOPIC, "", -1, 1, DeadLetterFilter()) == []
 
 
 def test_a_row_is_stored_as_it_was_given(store: Store[Session, Account]) -> None:
@@ -134,7 +134,7 @@ def letters(*positions: int, topic: str = TOPIC, reason: str = "undecodable", fa
 def test_a_replayed_dead_letter_is_gone_with_the_batch_or_rewritten(store: Store[Session, Account]) -> None:
     store.commit(Batch(TOPIC, 9, dead_letters=[*letters(1, 2, 3), *letters(2, topic="other")]))
     store.commit(Batch(TOPIC, 9, replayed=[1, 2], dead_letters=letters(2, reason="missing_field", failed_at=3000)))
-    total, found = store.dead_letters(10, Choice())
+    total, found = store.dead_letters(10, DeadLetterFilter())
     assert total == 3
     assert [(letter["topic"], letter["position"], letter["reason"]) for letter in found] == [
         (TOPIC, 2, "missing_field"),
@@ -148,22 +148,22 @@ def test_dead_letters_that_no_replay_brings_in_are_kept_for_14_days(path: Path) 
     old = [*letters(1, reason="id_conflict"), *letters(2, reason="damaged_frame"), *letters(3, reason="missing_field")]
     store.commit(Batch(TOPIC, 9, dead_letters=old))
     store.commit(Batch(TOPIC, 9, 1000 + LETTERS_KEPT_MS, dead_letters=letters(4, reason="id_conflict", failed_at=1000 + LETTERS_KEPT_MS)))
-    assert [letter["position"] for letter in store.dead_letters(10, Choice())[1]] == [4, 3, 2, 1]
+    assert [letter["position"] for letter in store.dead_letters(10, DeadLetterFilter())[1]] == [4, 3, 2, 1]
     store.commit(Batch(TOPIC, 10, 1000 + 2 * LETTERS_KEPT_MS))  # without a dead letter of its own
-    assert [letter["position"] for letter in store.dead_letters(10, Choice())[1]] == [4, 3]
+    assert [letter["position"] for letter in store.dead_letters(10, DeadLetterFilter())[1]] == [4, 3]
     store.close()
 
 
 def test_dead_letters_are_chosen_by_reason_and_origin(store: Store[Session, Account]) -> None:
     store.commit(Batch(TOPIC, 9, dead_letters=[*letters(5, 1, 3), *letters(4, reason="missing_field"), *letters(2, topic="other")]))
 
-    def positions(after: int, most: int, choice: Choice) -> list[int]:
+    def positions(after: int, most: int, choice: DeadLetterFilter) -> list[int]:
         return [letter["position"] for letter in store.dead_letters_after(TOPIC, TOPIC, after, most, choice)]
 
-    assert positions(-1, 10, Choice()) == [1, 3, 4, 5]
-    assert positions(1, 2, Choice()) == [3, 4]
-    assert positions(-1, 10, Choice("undecodable")) == [1, 3, 5]
-    chosen = Choice("undecodable", (f"{TOPIC}/3", f"{TOPIC}/4", "other/2"))
+    assert positions(-1, 10, DeadLetterFilter()) == [1, 3, 4, 5]
+    assert positions(1, 2, DeadLetterFilter()) == [3, 4]
+    assert positions(-1, 10, DeadLetterFilter("undecodable")) == [1, 3, 5]
+    chosen = DeadLetterFilter("undecodable", (f"{TOPIC}/3", f"{TOPIC}/4", "other/2"))
     assert positions(-1, 10, chosen) == [3]
     assert store.dead_letters(10, chosen)[0] == 2
 
@@ -173,7 +173,7 @@ def test_dead_letters_of_a_topic_are_followed_by_those_of_its_spools(store: Stor
         store.commit(Batch(topic, 9, dead_letters=letters(2, 1, topic=topic)))
 
     def places(spool: str, after: int, most: int) -> list[tuple[str, int]]:
-        return [(letter["topic"], letter["position"]) for letter in store.dead_letters_after(TOPIC, spool, after, most, Choice())]
+        return [(letter["topic"], letter["position"]) for letter in store.dead_letters_after(TOPIC, spool, after, most, DeadLetterFilter())]
 
     assert places("", -1, 10) == [(topic, position) for topic in (TOPIC, f"{TOPIC}/0", f"{TOPIC}/1") for position in (1, 2)]
     assert places(f"{TOPIC}/0", 1, 2) == [(f"{TOPIC}/0", 2), (f"{TOPIC}/1", 1)]

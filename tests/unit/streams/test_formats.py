@@ -10,10 +10,10 @@ from support.streams.on_kafka import SPOOL
 from support.topics.registry import SchemaRegistry, a_registry
 
 from schemas.codec import encode, fingerprint
-from streams.kafka.confluent_messages import SECONDS_BETWEEN_QUESTIONS, ForeignMessages
+from streams.kafka.confluent_messages import SECONDS_BETWEEN_QUESTIONS, ConfluentMessages
 from streams.kafka.messages import to_entry
+from topics.kafka.message_formatter import MessageFormatter
 from topics.kafka.messages import headers
-from topics.kafka.records import Records
 from topics.kafka.registry import RegistryError
 from topics.kafka.settings import KafkaSettings
 from topics.kafka.transactions import Fetched
@@ -34,13 +34,13 @@ def fetched(value: bytes, found: dict[str, bytes]) -> Fetched:
 
 
 def on_kafka(message: Message, message_format: Any) -> Fetched:
-    value, found = Records(KafkaSettings(message_format=message_format, schema_id=258)).make(message, SPOOL, 3)
+    value, found = MessageFormatter(KafkaSettings(message_format=message_format, schema_id=258)).make(message, SPOOL, 3)
     return fetched(value, {name: text.encode() if isinstance(text, str) else text or b"" for name, text in found})
 
 
 def converted(found: Fetched) -> bytes:
     """The schema that the converter assumes for a message without a known id."""
-    entry, _ = to_entry(found, ForeignMessages(KafkaSettings(), SCHEMA).restore)
+    entry, _ = to_entry(found, ConfluentMessages(KafkaSettings(), SCHEMA).restore)
     return entry.message.value
 
 
@@ -65,14 +65,14 @@ def test_without_a_setting_messages_of_others_stay_as_they_are(value: bytes) -> 
 
 
 def test_the_id_of_the_settings_is_that_of_the_converters_schema() -> None:
-    restore = ForeignMessages(KafkaSettings(schema_id=258), SCHEMA).restore
+    restore = ConfluentMessages(KafkaSettings(schema_id=258), SCHEMA).restore
     assert restore(CONFLUENT) == EVENT.value
     assert restore(b"\0\0\0\0\x01x") == b"\0\0\0\0\x01x"
 
 
 def test_a_registry_is_asked_for_an_id_once(server: SchemaRegistry) -> None:
     server.schemas[258] = json.dumps(SCHEMA)
-    foreign = ForeignMessages(KafkaSettings(schema_registry=server.url), {})
+    foreign = ConfluentMessages(KafkaSettings(schema_registry=server.url), {})
     for _ in range(3):
         assert foreign.restore(CONFLUENT) == EVENT.value
     assert server.asked == ["GET /schemas/ids/258"]
@@ -83,7 +83,7 @@ def test_an_id_without_a_schema_of_its_own_is_asked_for_again_a_minute_later(ser
     if text:
         server.schemas[258] = text
     seconds = [1000.0]
-    foreign = ForeignMessages(KafkaSettings(schema_registry=server.url), {}, now=lambda: seconds[0])
+    foreign = ConfluentMessages(KafkaSettings(schema_registry=server.url), {}, now=lambda: seconds[0])
     for _ in range(3):
         assert foreign.restore(CONFLUENT) == CONFLUENT
     assert len(server.asked) == 1
@@ -94,7 +94,7 @@ def test_an_id_without_a_schema_of_its_own_is_asked_for_again_a_minute_later(ser
 
 def test_unknown_ids_take_bounded_memory(server: SchemaRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("streams.kafka.confluent_messages.MOST_UNKNOWN", 2)
-    foreign = ForeignMessages(KafkaSettings(schema_registry=server.url), {})
+    foreign = ConfluentMessages(KafkaSettings(schema_registry=server.url), {})
     for number in (1, 2, 3, 1):
         foreign.restore(b"\0" + number.to_bytes(4, "big"))
     assert len(server.asked) == 4
@@ -103,12 +103,12 @@ def test_unknown_ids_take_bounded_memory(server: SchemaRegistry, monkeypatch: py
 def test_a_registry_that_is_away_is_waited_for(server: SchemaRegistry) -> None:
     server.is_broken = True
     with pytest.raises(RegistryError):
-        ForeignMessages(KafkaSettings(schema_registry=server.url), {}).restore(CONFLUENT)
+        ConfluentMessages(KafkaSettings(schema_registry=server.url), {}).restore(CONFLUENT)
 
 
 def test_a_schema_of_the_registry_is_selected_by_its_fingerprint(server: SchemaRegistry) -> None:
     other: dict[str, Any] = {"type": "record", "name": "Other", "fields": []}
     server.schemas[258] = json.dumps(other)
-    restored = ForeignMessages(KafkaSettings(schema_registry=server.url), {}).restore(CONFLUENT)
+    restored = ConfluentMessages(KafkaSettings(schema_registry=server.url), {}).restore(CONFLUENT)
     assert restored[2:10] == fingerprint(other)
     assert encode(other, {}) == restored[:10]

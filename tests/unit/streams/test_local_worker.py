@@ -13,7 +13,7 @@ from schemas.codec import message_prefix
 from streams.dead_letters import MOST_BYTES
 from streams.errors import TopicLost
 from streams.local import worker
-from streams.local.backoff import Pace
+from streams.local.backoff import Backoff
 from streams.local.worker import ACCOUNTS_KEPT_MS
 from streams.sessions.salts import LIFETIME_MS
 from topics.topic import Damage, Message
@@ -194,7 +194,7 @@ def test_a_stop_ends_the_wait_for_the_topic(converting: Converting) -> None:
 
 
 def test_pauses_grow_to_the_bound_and_begin_short_after_work() -> None:
-    pace = Pace(0.02)
+    pace = Backoff(0.02)
     assert [pace.idle() for _ in range(6)] == [0.002, 0.004, 0.008, 0.016, 0.02, 0.02]
     pace.worked()
     assert pace.idle() == 0.002

@@ -15,7 +15,7 @@ from schemas.contract import columns
 from startup.memory import memory_bytes
 from streams.batches import BatchMaker, make_tools
 from streams.kafka.messages import RowWriter, ledger_outputs
-from streams.kafka.partition import HOUR_MS, PartitionMemory
+from streams.kafka.partition import HOUR_MS, PartitionState
 from streams.metrics import Metrics
 from streams.sessions.salts import Salts
 from streams.settings import Settings
@@ -48,7 +48,7 @@ class Partition:
     def __post_init__(self) -> None:
         self.writer = RowWriter(columns(SCHEMA))
         self.tools = make_tools(DECODER, plain_lookups(), Settings(), self.salts, Metrics())
-        self.memory = PartitionMemory(self.window_hours, self.max_bytes)
+        self.memory = PartitionState(self.window_hours, self.max_bytes)
         self.maker = BatchMaker(self.memory, self.tools)
 
     def take(self, *messages: Message, now: int = NOON) -> Batch:
@@ -65,7 +65,7 @@ class Partition:
 
     def restart(self) -> None:
         """Begin again with nothing but what was written."""
-        self.memory = PartitionMemory(self.window_hours, self.max_bytes)
+        self.memory = PartitionState(self.window_hours, self.max_bytes)
         for output, at in self.rows:
             headers = dict(output.headers)
             event = headers["event"]

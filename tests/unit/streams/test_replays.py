@@ -10,10 +10,10 @@ from support.streams.in_memory import NOON, OLDER, SCHEMA, TOPIC, Converting, Me
 from streams.conversion.decoding import CompiledDecoder
 from streams.local import replays
 from streams.local.replays import BEGINNING, Place, Replayed
-from streams.sink import Choice
+from streams.sink import DeadLetterFilter
 from topics.topic import Damage
 
-ALL = Choice()
+ALL = DeadLetterFilter()
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def add_the_schema(converting: Converting) -> None:
     converting.restart()
 
 
-def replay(converting: Converting, choice: Choice = ALL, after: Place = BEGINNING) -> Replayed:
+def replay(converting: Converting, choice: DeadLetterFilter = ALL, after: Place = BEGINNING) -> Replayed:
     done = converting.worker.replays.ask(choice, after)
     converting.worker.step()
     return done.result(0)
@@ -105,14 +105,14 @@ def test_bytes_that_are_not_a_message_are_not_replayed(converting: Converting) -
 @pytest.mark.parametrize(
     ("choice", "chosen"),
     [
-        (Choice(), [0, 1, 2]),
-        (Choice("unknown_schema"), [0, 1]),
-        (Choice(origins=(f"{TOPIC}/1", f"{TOPIC}/2")), [1, 2]),
-        (Choice("unknown_schema", (f"{TOPIC}/1", f"{TOPIC}/2")), [1]),
-        (Choice("undecodable"), []),
+        (DeadLetterFilter(), [0, 1, 2]),
+        (DeadLetterFilter("unknown_schema"), [0, 1]),
+        (DeadLetterFilter(origins=(f"{TOPIC}/1", f"{TOPIC}/2")), [1, 2]),
+        (DeadLetterFilter("unknown_schema", (f"{TOPIC}/1", f"{TOPIC}/2")), [1]),
+        (DeadLetterFilter("undecodable"), []),
     ],
 )
-def test_only_what_is_chosen_is_replayed(converting: Converting, choice: Choice, chosen: list[int]) -> None:
+def test_only_what_is_chosen_is_replayed(converting: Converting, choice: DeadLetterFilter, chosen: list[int]) -> None:
     converting.take(of_an_unknown_schema(), of_an_unknown_schema(), a_message(event_type=""))
     converting.clock.now += 1
     replay(converting, choice)
@@ -134,7 +134,7 @@ def test_many_are_replayed_portion_by_portion(converting: Converting, monkeypatc
 def test_a_replay_that_nobody_waits_for_any_more_is_not_begun(converting: Converting) -> None:
     converting.take(of_an_unknown_schema())
     add_the_schema(converting)
-    converting.worker.replays.ask(Choice(), BEGINNING).cancel()
+    converting.worker.replays.ask(DeadLetterFilter(), BEGINNING).cancel()
     converting.worker.step()
     assert len(converting.sink.dead_letters) == 1
 
@@ -143,7 +143,7 @@ def test_a_replay_that_cannot_be_committed_ends_the_converter_and_changes_nothin
     converting.take(of_an_unknown_schema())
     add_the_schema(converting)
     converting.sink.fails = [OSError("disk full")]
-    done = converting.worker.replays.ask(Choice(), BEGINNING)
+    done = converting.worker.replays.ask(DeadLetterFilter(), BEGINNING)
     with pytest.raises(OSError, match="disk full"):
         converting.worker.run(threading.Event())
     assert isinstance(done.exception(0), OSError)

@@ -11,12 +11,12 @@ from support.streams.in_memory import SCHEMA, MemorySink, a_record
 
 from minidruid.storage.store import Store
 from schemas.contract import columns
-from streams.kafka.partition import PartitionMemory
-from streams.sessions.assignment import find_session, go_on
+from streams.kafka.partition import PartitionState
+from streams.sessions.assignment import extend_session, find_session
 from streams.sessions.party import Identity
-from streams.sessions.session_cache import SessionMemory
+from streams.sessions.session_cache import SessionCache
 from streams.sessions.timeline import MAX_SCANNED, PartySessions
-from streams.sink import Account, Batch, Memory, Session
+from streams.sink import Account, Batch, CommittedState, Session
 
 TIMEOUT = 10
 instants = st.integers(0, 120)
@@ -41,7 +41,7 @@ def test_the_nearest_of_all_is_among_the_few_while_sessions_grow(sessions: list[
         assert len(near) <= MAX_SCANNED
         assert find_session(near, at, TIMEOUT) is find_session(sessions, at, TIMEOUT)
         if sessions:
-            party.go_on(sessions[number % len(sessions)], a_record(at=at))
+            party.extend(sessions[number % len(sessions)], a_record(at=at))
 
 
 @given(some_sessions, instants, spans)
@@ -73,11 +73,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("stores")
 
 
-def sinks(folder: Path) -> Iterator[tuple[Memory, Callable[[Batch], None]]]:
+def sinks(folder: Path) -> Iterator[tuple[CommittedState, Callable[[Batch], None]]]:
     """Each that keeps sessions, and what stores a batch in it."""
     memory = MemorySink()
     yield memory, memory.commit
-    partition = PartitionMemory(24, 1 << 30)
+    partition = PartitionState(24, 1 << 30)
     yield partition, lambda batch: partition.committed(batch, {}, 0)
     store = Store.open(folder / f"{len(list(folder.iterdir()))}.duckdb", columns(SCHEMA), session=Session, account=Account)
     yield store, store.commit
@@ -92,7 +92,7 @@ events = st.lists(st.tuples(st.sampled_from("xy"), st.none() | names, instants),
 @given(st.lists(events, min_size=1, max_size=5), st.sampled_from([1, 6, 1000]))
 def test_a_bounded_memory_finds_what_one_of_everything_finds(folder: Path, batches: list[Events], max_sessions: int) -> None:
     for number, (sink, commit) in enumerate(sinks(folder)):
-        memory, everything = SessionMemory(sink, max_sessions), dict[tuple[str, str], Session]()
+        memory, everything = SessionCache(sink, max_sessions), dict[tuple[str, str], Session]()
         for batch in batches:
             identities = [Identity((("shop", party_id), ("shop", "nobody")), name) for party_id, name, _ in batch]
             memory.recall([(identity, at) for identity, (_, _, at) in zip(identities, batch, strict=True)])
@@ -108,8 +108,8 @@ def test_a_bounded_memory_finds_what_one_of_everything_finds(folder: Path, batch
                     everything[party_id, found.session_id] = copy.copy(found)
                     memory.add(found)
                 else:
-                    memory.go_on(found, a_record(at=at))
-                    go_on(wanted, a_record(at=at))
+                    memory.extend(found, a_record(at=at))
+                    extend_session(wanted, a_record(at=at))
                 touched[id(found)] = found
             commit(Batch("t", 1, sessions=list(touched.values())))
             memory.shrink()

@@ -7,8 +7,8 @@ import pytest
 from support.topics.in_memory import MINUTE, a_message, fill, messages, read_from
 
 from topics.local import frame, segments
-from topics.local.consumers import released_positions
-from topics.local.writer import LocalReader, reader_accounts, tail
+from topics.local.consumers import consumer_accounts, released_positions
+from topics.local.reader import LocalReader, tail
 from topics.topic import Entry, TopicError
 
 NOW = MINUTE / 1000
@@ -25,7 +25,7 @@ def test_a_reader_continues_where_it_released(tmp_path: Path) -> None:
 
 def test_a_reader_may_be_there_before_the_topic(tmp_path: Path) -> None:
     reader = LocalReader.open(tmp_path / "topic", "converter")
-    assert (reader.end(), reader.read(0, 10)) == (0, [])
+    assert (reader.high_watermark(), reader.read(0, 10)) == (0, [])
     assert oct((tmp_path / "topic").stat().st_mode & 0o777) == "0o700"
     fill(tmp_path / "topic", messages(3))
     assert len(read_from(reader, reader.position)) == 3
@@ -104,15 +104,15 @@ def test_accounts_are_handed_on_with_the_position(tmp_path: Path) -> None:
     reader.release(0, {(MINUTE, "browser"): {"stored": 2, "duplicates": 1}, (MINUTE, "replay"): {"stored": 1}})
     reader.release(0, {(MINUTE, "browser"): {"stored": 3, "duplicates": 1}})
     expected = {(MINUTE, "browser"): {"stored": 3, "duplicates": 1}, (MINUTE, "replay"): {"stored": 1}}
-    assert reader_accounts(tmp_path) == {"converter": expected}
+    assert consumer_accounts(tmp_path) == {"converter": expected}
     LocalReader.open(tmp_path, "converter", now=lambda: NOW).release(0)
-    assert reader_accounts(tmp_path) == {"converter": expected}
+    assert consumer_accounts(tmp_path) == {"converter": expected}
 
 
 def test_accounts_are_kept_for_48_hours(tmp_path: Path) -> None:
     reader = LocalReader.open(tmp_path, "converter", now=lambda: NOW + 48 * 3600 + 60)
     reader.release(0, {(MINUTE, "browser"): {"stored": 2}, (MINUTE + 60_000, "browser"): {"stored": 1}})
-    assert reader_accounts(tmp_path) == {"converter": {(MINUTE + 60_000, "browser"): {"stored": 1}}}
+    assert consumer_accounts(tmp_path) == {"converter": {(MINUTE + 60_000, "browser"): {"stored": 1}}}
 
 
 def test_many_accounts_are_all_handed_on_and_the_latest_word_counts(tmp_path: Path) -> None:
@@ -122,10 +122,10 @@ def test_many_accounts_are_all_handed_on_and_the_latest_word_counts(tmp_path: Pa
         minute = MINUTE - number % 500 * 60_000
         expected[minute, "browser"] = {"stored": number}
         reader.release(number, {(minute, "browser"): {"stored": number}})
-    assert reader_accounts(tmp_path) == {"converter": expected}
+    assert consumer_accounts(tmp_path) == {"converter": expected}
     again = LocalReader.open(tmp_path, "converter", now=lambda: NOW)
     again.release(again.position, {})
-    assert reader_accounts(tmp_path) == {"converter": expected}
+    assert consumer_accounts(tmp_path) == {"converter": expected}
     assert released_positions(tmp_path) == {"converter": 799}
 
 
@@ -133,10 +133,10 @@ def test_many_accounts_are_all_handed_on_and_the_latest_word_counts(tmp_path: Pa
 def test_a_reader_whose_file_cannot_be_read_keeps_everything_and_starts_again(tmp_path: Path, content: bytes) -> None:
     fill(tmp_path, messages(3))
     reader = LocalReader.open(tmp_path, "converter")
-    reader.release(reader.end())
+    reader.release(reader.high_watermark())
     (tmp_path / "readers" / "converter.json").write_bytes(content)
     assert released_positions(tmp_path) == {"converter": 0}
-    assert reader_accounts(tmp_path) == {}
+    assert consumer_accounts(tmp_path) == {}
     assert LocalReader.open(tmp_path, "converter").position == 0
 
 
@@ -164,7 +164,7 @@ def test_a_topic_without_any_segment_has_nothing_to_read(tmp_path: Path) -> None
     fill(tmp_path, messages(3))
     segments.segment_path(tmp_path, 0).unlink()
     reader = LocalReader.open(tmp_path, "converter")
-    assert reader.end() > 0
+    assert reader.high_watermark() > 0
     assert reader.read(0, 10) == []
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from support.topics.in_memory import MINUTE, a_topic, fill, messages, read_all, stored, until, with_topic
 
+from topics.ledger import Received
 from topics.local.log import Disk
-from topics.local.writer import LocalTopic, Received
+from topics.local.writer import LocalTopic
 from topics.topic import TopicFailed, TopicFull
 
 

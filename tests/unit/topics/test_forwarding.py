@@ -6,26 +6,26 @@ import pytest
 from support.topics.in_memory import MINUTE, a_rejection
 
 from topics.accounts import Accounts, account_of
-from topics.forwarder.in_flight import MOST_BYTES, Stretch, Window
+from topics.forwarder.in_flight import MOST_BYTES, Chunk, InFlight
 from topics.local.spool_id import spool_id
 from topics.topic import TopicError
 
 BROWSER = (MINUTE, "browser")
 
 
-def a_stretch(start: int, sent: int = 2, size: int = 100, failures: list[object] | None = None) -> Stretch:
-    stretch = Stretch(start, MINUTE, (failures if failures is not None else []).append)
-    stretch.end, stretch.left, stretch.sent = start + size, sent, sent
-    return stretch
+def a_stretch(start: int, sent: int = 2, size: int = 100, failures: list[object] | None = None) -> Chunk:
+    chunk = Chunk(start, MINUTE, (failures if failures is not None else []).append)
+    chunk.end, chunk.left, chunk.sent = start + size, sent, sent
+    return chunk
 
 
-def report(stretch: Stretch, count: int = 2) -> None:
+def report(chunk: Chunk, count: int = 2) -> None:
     for _ in range(count):
-        stretch.reported(None, None)
+        chunk.reported(None, None)
 
 
 def test_a_stretch_is_done_when_all_of_it_and_all_before_it_is_reported() -> None:
-    window = Window(100)
+    window = InFlight(100)
     first, second = a_stretch(0), a_stretch(100)
     window.add(first)
     window.add(second)
@@ -39,10 +39,10 @@ def test_a_stretch_is_done_when_all_of_it_and_all_before_it_is_reported() -> Non
 
 def test_a_stretch_of_which_something_failed_is_never_done() -> None:
     failures: list[object] = []
-    window, stretch = Window(100), a_stretch(0, failures=failures)
-    window.add(stretch)
-    report(stretch, 1)
-    stretch.reported("an error", None)
+    window, chunk = InFlight(100), a_stretch(0, failures=failures)
+    window.add(chunk)
+    report(chunk, 1)
+    chunk.reported("an error", None)
     assert failures == ["an error"]
     assert window.take_done() == []
     assert window.clear() == 2
@@ -50,10 +50,10 @@ def test_a_stretch_of_which_something_failed_is_never_done() -> None:
 
 
 def test_a_window_is_bounded_in_messages_and_in_bytes() -> None:
-    window = Window(10)
+    window = InFlight(10)
     window.add(a_stretch(0, sent=4))
     assert window.room() == 6
-    large = Window(10)
+    large = InFlight(10)
     large.add(a_stretch(0, sent=1, size=MOST_BYTES))
     assert large.room() == 0
 

@@ -6,7 +6,7 @@ import pytest
 
 from startup.settings import SettingsError
 from topics.kafka.settings import KafkaSettings
-from topics.kafka.topic_specs import definitions
+from topics.kafka.topic_specs import topic_specs
 
 
 def a_client_file(path: Path, text: str) -> KafkaSettings:
@@ -39,14 +39,14 @@ def test_a_file_that_can_not_be_read_is_reported() -> None:
 
 
 def test_every_topic_has_the_prefix_and_records_and_rows_the_same_partitions() -> None:
-    found = {one.topic: one for one in definitions(KafkaSettings(prefix="site"))}
+    found = {one.topic: one for one in topic_specs(KafkaSettings(prefix="site"))}
     assert set(found) == {f"site-{name}" for name in ("avro", "json", "dead-letters", "ledger", "salts")}
     assert found["site-avro"].partitions == found["site-json"].partitions == found["site-ledger"].partitions
 
 
 def test_no_frame_of_a_local_topic_is_too_large_for_kafka() -> None:
     client = KafkaSettings().client()
-    for one in definitions(KafkaSettings()):
+    for one in topic_specs(KafkaSettings()):
         if one.topic.endswith(("-avro", "-json", "-dead-letters")):
             assert one.settings["max.message.bytes"] == client["message.max.bytes"]
     assert int(client["message.max.bytes"]) > 1 << 24

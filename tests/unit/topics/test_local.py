@@ -22,9 +22,11 @@ from support.topics.in_memory import (
 )
 from support.waiting import wait_until
 
+from topics.ledger import Received
 from topics.local.log import SEGMENT_SECONDS, Disk
+from topics.local.reader import LocalReader, tail
 from topics.local.segments import segment_bases
-from topics.local.writer import FULL, LocalReader, LocalTopic, Received, tail
+from topics.local.writer import FULL, LocalTopic
 from topics.topic import TopicFailed, TopicFull, TopicInUse
 
 
@@ -224,7 +226,7 @@ def test_a_day_old_segment_is_followed_by_a_new_one_and_goes_once_it_is_read(tmp
         clock[0] += SEGMENT_SECONDS - 1
         await topic.append(messages(3))
         assert len(segment_bases(tmp_path)) == 1
-        reader.release(reader.end())
+        reader.release(reader.high_watermark())
         clock[0] += 1
         await topic.append(messages(1, value=b"of the next day"))
 
@@ -240,7 +242,7 @@ def test_on_a_quiet_site_a_day_old_segment_goes_once_it_is_read_though_nothing_i
     async def work(topic: LocalTopic) -> None:
         await topic.append(messages(3))
         clock[0] += SEGMENT_SECONDS
-        reader.release(reader.end())
+        reader.release(reader.high_watermark())
         await asyncio.to_thread(wait_until, lambda: not segment_bases(tmp_path))
         await topic.append(messages(1, value=b"of the next day"))
 

@@ -14,8 +14,9 @@ from support.topics.in_memory import MINUTE, read_from, stored
 
 from topics.ledger import Counts, count
 from topics.local.log import Disk
+from topics.local.reader import LocalReader
 from topics.local.segments import segment_bases, segment_path
-from topics.local.writer import LocalReader, LocalTopic
+from topics.local.writer import LocalTopic
 from topics.topic import Entry, Kind, Message, TopicFailed, TopicFull
 
 a_group = st.lists(

@@ -11,9 +11,10 @@ import pytest
 from support.topics.in_memory import MINUTE, fill, messages, no_failure, read_from
 
 from topics.ledger import Received
-from topics.local.high_watermark import DurableEnd
+from topics.local.high_watermark import HighWatermark
 from topics.local.log import REAL_DISK, Disk
-from topics.local.writer import LocalReader, LocalTopic
+from topics.local.reader import LocalReader
+from topics.local.writer import LocalTopic
 from topics.topic import Damage, Entry, Message
 
 SECTOR = 512
@@ -29,7 +30,7 @@ class PoweredDisk:
 
     def sync(self, fd: int) -> None:
         name = Path(f"/proc/self/fd/{fd}").readlink().name
-        end = DurableEnd(self.topic)
+        end = HighWatermark(self.topic)
         self.ends.append(end.read())
         end.close()
         self.syncs -= 1
@@ -40,7 +41,7 @@ class PoweredDisk:
 
     def _lose_power(self, name: str) -> None:
         shutil.copytree(self.topic, self.remains)
-        end = DurableEnd(self.remains, create=True)
+        end = HighWatermark(self.remains, create=True)
         end.write(self.chance.choice(self.ends))
         end.close()
         content, kept = bytearray((self.topic / name).read_bytes()), self.synced.get(name, 0)

@@ -11,10 +11,11 @@ from support.topics.in_memory import MINUTE, a_message, a_rejection, fill, messa
 
 from topics.ledger import Received
 from topics.local.frame import encode
-from topics.local.high_watermark import DurableEnd
+from topics.local.high_watermark import HighWatermark
+from topics.local.reader import LocalReader
 from topics.local.recovery import recover
 from topics.local.segments import HEADER_BYTES, segment_bases, segment_path
-from topics.local.writer import LocalReader, LocalTopic
+from topics.local.writer import LocalTopic
 from topics.topic import Damage, Entry, Message, TopicError, TopicFailed
 
 SMALL = [a_message(f"{number:02x}", source="b", key=b"", value=b"") for number in range(200)]
@@ -54,7 +55,7 @@ def damages(found: list[Entry | Damage]) -> list[Damage]:
 
 
 def publish(path: Path, position: int) -> None:
-    end = DurableEnd(path, create=True)
+    end = HighWatermark(path, create=True)
     end.write(position)
     end.close()
 
@@ -146,7 +147,7 @@ def test_a_segment_without_one_whole_frame_goes(topic_path: Path) -> None:
     segment_path(topic_path, base).write_bytes(segment_path(topic_path, 0).read_bytes()[: HEADER_BYTES + 10])
     with opened(topic_path) as topic:
         assert topic.recovered.torn_bytes == 10
-        assert topic.end() == base
+        assert topic.high_watermark() == base
     assert segment_bases(topic_path) == [0]
 
 
@@ -170,7 +171,7 @@ def test_a_damaged_last_frame_that_was_acknowledged_is_not_cut(topic_path: Path)
     content = segment.read_bytes()
     segment.write_bytes(content[:-1] + b"?")
     with opened(topic_path) as topic:
-        assert (topic.recovered.torn_bytes, topic.recovered.damaged, topic.end()) == (0, 1, len(content))
+        assert (topic.recovered.torn_bytes, topic.recovered.damaged, topic.high_watermark()) == (0, 1, len(content))
     assert segment.stat().st_size == len(content)
 
 
@@ -217,7 +218,7 @@ def test_a_high_watermark_that_cannot_be_read_is_written_again(topic_path: Path,
     (topic_path / "end").write_bytes(content)
     assert LocalReader.open(topic_path, "converter").read(0, 10) == []
     with opened(topic_path) as topic:
-        assert topic.end() == size
+        assert topic.high_watermark() == size
     assert len(read_from(LocalReader.open(topic_path, "converter"), 0)) == 200
 
 

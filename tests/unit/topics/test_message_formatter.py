@@ -10,8 +10,8 @@ from support.topics.in_memory import MINUTE, a_message
 from support.topics.registry import SchemaRegistry, a_registry
 
 from schemas.codec import encode, fingerprint
+from topics.kafka.message_formatter import IdMissing, MessageFormatter
 from topics.kafka.messages import ORIGIN
-from topics.kafka.records import IdMissing, Records
 from topics.kafka.registry import RegistryError
 from topics.kafka.settings import KafkaSettings
 
@@ -36,27 +36,27 @@ def settings(server: SchemaRegistry, tmp_path: Path) -> KafkaSettings:
 
 
 def test_a_single_object_is_sent_as_it_is() -> None:
-    assert Records(KafkaSettings()).make(MESSAGE, SPOOL, 3) == (MESSAGE.value, HEADERS)
+    assert MessageFormatter(KafkaSettings()).make(MESSAGE, SPOOL, 3) == (MESSAGE.value, HEADERS)
 
 
 def test_a_naked_message_is_the_avro_bytes_alone() -> None:
-    made = Records(KafkaSettings(message_format="naked")).make(MESSAGE, SPOOL, 3)
+    made = MessageFormatter(KafkaSettings(message_format="naked")).make(MESSAGE, SPOOL, 3)
     assert made == (b"\x0e", [*HEADERS, ("format", "naked")])
 
 
 def test_a_confluent_message_has_the_id_that_is_given() -> None:
-    made = Records(KafkaSettings(message_format="confluent", schema_id=258)).make(MESSAGE, SPOOL, 3)
+    made = MessageFormatter(KafkaSettings(message_format="confluent", schema_id=258)).make(MESSAGE, SPOOL, 3)
     assert made == (b"\0\0\0\x01\x02\x0e", [*HEADERS, ("format", "confluent")])
 
 
 @pytest.mark.parametrize("message_format", ["naked", "confluent"])
 def test_a_value_that_is_not_a_single_object_stays_as_it_is(message_format: Any) -> None:
-    records = Records(KafkaSettings(message_format=message_format, schema_id=1))
+    records = MessageFormatter(KafkaSettings(message_format=message_format, schema_id=1))
     assert records.make(a_message("an id", value=b"\xc3\x01short"), SPOOL, 3) == (b"\xc3\x01short", HEADERS[:3])
 
 
 def test_an_id_is_asked_for_once_a_schema(server: SchemaRegistry, settings: KafkaSettings) -> None:
-    records = Records(settings)
+    records = MessageFormatter(settings)
     for _ in range(2):
         with pytest.raises(IdMissing):
             records.make(MESSAGE, SPOOL, 3)
@@ -67,7 +67,7 @@ def test_an_id_is_asked_for_once_a_schema(server: SchemaRegistry, settings: Kafk
 
 
 def test_the_subject_is_that_of_the_topic(server: SchemaRegistry, settings: KafkaSettings) -> None:
-    records = Records(settings, "divolte")
+    records = MessageFormatter(settings, "divolte")
     records.want(fingerprint(SCHEMA))
     records.reach()
     assert server.subjects == {"divolte-value": [100]}
@@ -75,7 +75,7 @@ def test_the_subject_is_that_of_the_topic(server: SchemaRegistry, settings: Kafk
 
 def test_a_registry_is_reached_before_the_first_id_is_needed_and_not_again(server: SchemaRegistry, settings: KafkaSettings) -> None:
     server.is_broken = True
-    records = Records(settings)
+    records = MessageFormatter(settings)
     with pytest.raises(RegistryError, match="refuses"):
         records.reach()
     server.is_broken = False
@@ -86,7 +86,7 @@ def test_a_registry_is_reached_before_the_first_id_is_needed_and_not_again(serve
 
 
 def test_a_schema_without_a_file_is_waited_for(settings: KafkaSettings) -> None:
-    records = Records(settings)
+    records = MessageFormatter(settings)
     records.want(fingerprint(OTHER))
     with pytest.raises(
         RegistryError, match=f"has the fingerprint {fingerprint(OTHER).hex()} of a message that waits; put its schema there"
@@ -100,7 +100,7 @@ def test_a_schema_without_a_file_is_waited_for(settings: KafkaSettings) -> None:
 @pytest.mark.parametrize("content", ["{", '{"type": "nothing"}', "[]"])
 def test_a_file_that_is_not_a_schema_is_named(settings: KafkaSettings, content: str) -> None:
     (settings.schema_directory / "0.avsc").write_text(content)
-    records = Records(settings)
+    records = MessageFormatter(settings)
     records.want(fingerprint(SCHEMA))
     with pytest.raises(RegistryError, match=r"0\.avsc is no Avro schema"):
         records.look_up()

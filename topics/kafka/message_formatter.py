@@ -18,7 +18,7 @@ class IdMissing(TopicError):
     """The id of this message's schema is not looked up yet."""
 
 
-class Records:
+class MessageFormatter:
     """Makes messages in the format of the settings. Ids are asked for once, by `reach` and `look_up`; only they wait for the registry."""
 
     def __init__(self, settings: KafkaSettings, topic: str | None = None) -> None:
