@@ -69,7 +69,7 @@ _REMEDY = "give it a default in the schema, or map a constant onto it first"
 def _set_by(statements: list[Statement]) -> set[str]:
     """Name the fields that always get a value."""
     before = next((number for number, one in enumerate(statements) if has_jumps([one])), len(statements))
-    return {assign.field for assign, conditions in assignments(statements[:before]) if not conditions and assign.value.is_always}
+    return {assign.field for assign, conditions in assignments(statements[:before]) if not conditions and assign.value.never_null}
 
 
 def _nearest(name: str, fields: Mapping[str, Target]) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from difflib import get_close_matches
 from typing import Any, Final
 
+from mapping.dsl.names import NAMES
 from mapping.dsl.statements import Block, BlockApart, Plan, recording
 
 _PACKAGE: Final = "mapping"
@@ -103,11 +104,11 @@ class _Watch:
     def _explained(self, error: Exception) -> str:
         if isinstance(error, ImportError) and "cannot import name" in str(error):
             wanted = str(error).split("'")[1]
-            return f"the language has no {wanted!r}{_nearest(wanted, _words(), 'did you mean {!r}?')}"
+            return f"the language has no {wanted!r}{_nearest(wanted, NAMES, 'did you mean {!r}?')}"
         if isinstance(error, AttributeError) and error.name:
             return _without(error.obj, error.name)
         if isinstance(error, NameError) and error.name:
-            return f"NameError: {error}{_nearest(error.name, [*_words(), *self._defined], 'did you mean {!r}?')}"
+            return f"NameError: {error}{_nearest(error.name, [*NAMES, *self._defined], 'did you mean {!r}?')}"
         return f"{type(error).__name__}: {error}"
 
 
@@ -116,12 +117,6 @@ def _without(thing: object, name: str) -> str:
     near = _nearest(name, known, "did you mean .{}()?")
     kind = type(thing).__name__.lower()
     return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind} has no .{name}(){near or '; it has ' + ', '.join(f'.{one}()' for one in known)}"
-
-
-def _words() -> list[str]:
-    import mapping  # noqa: PLC0415 - the package is complete only when the mapping runs
-
-    return mapping.__all__
 
 
 def _nearest(name: str, known: list[str], question: str) -> str:

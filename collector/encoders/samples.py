@@ -7,15 +7,18 @@ from collector.divolte.json_body import JsonEvent
 from collector.errors import MappingError
 from collector.events.event import Event
 from mapping.compilation.compiler import Encoder
+from mapping.dsl.expressions import Type
+from mapping.dsl.input_specs import ARGUMENTS, INPUTS
+from mapping.dsl.inputs import ACCESSES
 from schemas.codec import CodecError, Decoder, encode
 
 _ID = "0123456789abcdef" * 2
 _NOW = 1_767_225_600_000
 
 
-def arguments(event: object, **facts: object) -> dict[str, object]:
-    """Give the arguments of an encoder for an event, with plain facts where none are given."""
-    plain: dict[str, object] = {
+def arguments(event: object, **inputs: object) -> dict[str, object]:
+    """Return the arguments of an encoder for an event; inputs that are not given have plain values."""
+    plain = {
         "event": event,
         "site": "sample",
         "source": "browser",
@@ -23,21 +26,15 @@ def arguments(event: object, **facts: object) -> dict[str, object]:
         "occurred_at": _NOW - 1000,
         "created_at": _NOW - 1000,
         "party_kind": "private",
-        "party_id": None,
-        "session_id": None,
-        "address": None,
-        "user_agent": None,
         "is_skewed": False,
         "is_cleaned": False,
         "parameters": getattr(event, "parameters", None),
-        "parameters_text": None,
         "event_key": getattr(event, "id", _ID),
-        "remote_host": None,
         "headers": (),
         "is_corrupt": False,
         "is_duplicate": False,
     }
-    return plain | facts
+    return dict.fromkeys(ARGUMENTS) | plain | inputs
 
 
 _PARAMETERS: Final[dict[str, object]] = {
@@ -61,39 +58,45 @@ _FULL: Final[dict[str, Any]] = {
 _URL: Final = "https://example.com/a%20b/c?utm_source=x&utm_medium=y&utm_campaign=z&utm_term=%C3%A9&utm_content=w&gclid=1#/d?e=f"
 
 
+_SAMPLE_VALUES: Final[dict[Type, Any]] = {
+    Type.TEXT: "https://example.org/",
+    Type.BOOLEAN: True,
+    Type.INT32: 100,
+    Type.INT64: 100,
+    Type.FP64: 0.5,
+}
+
+
+def _full_event() -> Event:
+    """Return an event of the tracker that has every input."""
+    expressions = {access.expression: INPUTS[name].type for name, access in ACCESSES["tracker"].items()}
+    keys = {
+        expression.removeprefix("event."): _SAMPLE_VALUES[input_type]
+        for expression, input_type in expressions.items()
+        if expression.startswith("event.")
+    }
+    edge_cases = {
+        "id": _ID,
+        "is_first_in_session": False,
+        "url": _URL,
+        "title": "\N{LATIN CAPITAL LETTER A WITH DIAERESIS}" * 5000,
+        "viewport_width": 0,
+        "viewport_height": 2**31 - 1,
+        "device_pixel_ratio": 1.5,
+        "engagement_ms": 12_345.6,
+        "x": -5,
+        "y": 2.5,
+        "revenue": -0.1,
+    }
+    return Event(**keys | edge_cases, parameters=_PARAMETERS)
+
+
 def _of_tracker() -> Iterator[dict[str, object]]:
     yield arguments(Event(id=_ID, type="pageView"))
     yield arguments(
         Event(id=_ID, type="a", url="no address", referrer="", title="", is_new_party=False, parameters={}), parameters_text=b"{}"
     )
-    full = Event(
-        id=_ID,
-        type="purchase",
-        page_view_id=_ID,
-        is_new_party=True,
-        is_first_in_session=False,
-        url=_URL,
-        title="\N{LATIN CAPITAL LETTER A WITH DIAERESIS}" * 5000,
-        referrer="http://example.org/",
-        viewport_width=0,
-        viewport_height=2**31 - 1,
-        screen_width=1920,
-        screen_height=1080,
-        device_pixel_ratio=1.5,
-        language="de-DE",
-        time_zone="Europe/Amsterdam",
-        engagement_ms=12_345.6,
-        scroll_percent=100,
-        target="https://example.net/",
-        x=-5,
-        y=2.5,
-        revenue=-0.1,
-        currency="EUR",
-        product_id="p",
-        quantity=3,
-        parameters=_PARAMETERS,
-    )
-    yield arguments(full, created_at=None, occurred_at=0, parameters_text=b'{"revenue":"1e3"}', **_FULL)
+    yield arguments(_full_event(), created_at=None, occurred_at=0, parameters_text=b'{"revenue":"1e3"}', **_FULL)
 
 
 def _of_divolte_tag() -> Iterator[dict[str, object]]:

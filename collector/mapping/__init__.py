@@ -3,6 +3,6 @@
 import warnings
 
 from mapping import *  # noqa: F403
-from mapping import __all__ as __all__
+from mapping.dsl.names import NAMES as __all__  # noqa: F401, N811
 
 warnings.warn("import from mapping, not from collector.mapping", DeprecationWarning, stacklevel=2)

@@ -13,7 +13,8 @@ from mapping import avro
 from mapping.compilation.specialization import specialize, specialize_expression
 from mapping.compilation.targets import WHOLE, Target, targets
 from mapping.dsl.expressions import ANSWERS_ABSENT, Call, Expression, Input, Literal, expressions_in, inputs_of, operations_of
-from mapping.dsl.inputs import ARGUMENTS, FACTS, Fact
+from mapping.dsl.input_specs import ARGUMENTS, Access
+from mapping.dsl.inputs import ACCESSES
 from mapping.dsl.statements import Assign, Exit, Plan, Section, Statement, Stop, When, assignments, has_jumps
 from mapping.operations.registry import CHANGING, INLINE, RANGED, Functions
 
@@ -24,12 +25,12 @@ Report: TypeAlias = Callable[[Sequence[str]], object]  # hears of the numbers of
 class Code:
     """Lines of Python, with a memory of which variable holds which value in the blocks that are open."""
 
-    def __init__(self, facts: Mapping[str, Fact], places: Mapping[str, str] | None = None, *, has_ranges: bool) -> None:
+    def __init__(self, accesses: Mapping[str, Access], places: Mapping[str, str] | None = None, *, has_ranges: bool) -> None:
         self.lines: list[str] = []
         self.finds_implausible = False  # whether a number can turn out to be out of its range
         self.small_numbers: dict[str, Mapping[int, bytes]] = {}  # tables that the code looks numbers up in
         self.field = ""  # which the rule fills
-        self._facts, self._has_ranges = facts, has_ranges
+        self._accesses, self._has_ranges = accesses, has_ranges
         self._places = places or {}  # variables that hold what a fact is made of
         self._indent = 1
         self._scopes: list[dict[Expression, str]] = [{}]
@@ -53,7 +54,7 @@ class Code:
 
     def guard(self, value: Expression, name: str) -> str:
         """Return the test that a statement needs before it uses the variable of a value; empty if it surely holds one."""
-        return "" if value.is_always or name in self._present else f"if {name} is not None: "
+        return "" if value.never_null or name in self._present else f"if {name} is not None: "
 
     def name_of(self, expression: Expression) -> str:
         """Give the variable that holds a value, working it out if no open block has it yet."""
@@ -77,7 +78,7 @@ class Code:
         return name
 
     def _fact(self, name: str) -> str:
-        return self._facts[name].code(self._places.get(name, ""))
+        return self._accesses[name].code(self._places.get(name, ""))
 
     def _call(self, call: Call) -> str:
         if call.operation in RANGED:  # in a variable of its own: out of this range, and perhaps not out of another
@@ -88,8 +89,8 @@ class Code:
             return INLINE[call.operation].format(*names)
         code = f"{call.operation}({', '.join(names)})"
         first = call.arguments[0]
-        is_always = not isinstance(first, Input | Call) or first.is_always or names[0] in self._present
-        return code if is_always else f"None if {names[0]} is None else {code}"
+        never_null = not isinstance(first, Input | Call) or first.never_null or names[0] in self._present
+        return code if never_null else f"None if {names[0]} is None else {code}"
 
     def _hold_to_range(self, call: Call, name: str) -> None:
         """Write what makes a number absent that is out of its range, and whole if it is to be."""
@@ -133,7 +134,7 @@ class Compiler:
     """Writes the source of one mapping for events of one kind."""
 
     def __init__(self, plan: Plan, schema: Mapping[str, Any], kind: str, *, is_strict: bool) -> None:
-        self._kind, self._facts = kind, FACTS[kind]
+        self._kind, self._accesses = kind, ACCESSES[kind]
         self._has_ranges = not is_strict or kind == "tracker"  # Divolte's forms have none, to the letter
         self._statements = specialize(plan.statements, kind)
         self.targets = list(targets(schema, is_strict=is_strict))
@@ -159,7 +160,7 @@ class Compiler:
                 if not CHANGING.isdisjoint(operations_of(expression)):
                     changing.add(assign.field)
         only = {field: next(iter(inputs)) for field, inputs in needs.items() if len(inputs) == 1 and field not in changing}
-        return {field: name for field, name in only.items() if self._facts[name].is_repeated}
+        return {field: name for field, name in only.items() if self._accesses[name].is_cached}
 
     def source(self) -> str:
         """Give the source: a function for each repeated text, and `encode`."""
@@ -189,7 +190,7 @@ class Compiler:
         return runs
 
     def _group_function(self, name: str) -> str:
-        code = Code(self._facts, {name: name}, has_ranges=self._has_ranges)
+        code = Code(self._accesses, {name: name}, has_ranges=self._has_ranges)
         fields = {field for field, group in self._groups.items() if group == name}
         self._body(code, self._statements, fields)
         results = [" + ".join(f"f_{target.name}" for target in run) for run in self._segments(name)]
@@ -202,7 +203,7 @@ class Compiler:
         return f"def make_{name}({name}):\n" + "\n".join(code.lines)
 
     def _encode_function(self) -> str:
-        code = Code(self._facts, has_ranges=self._has_ranges)
+        code = Code(self._accesses, has_ranges=self._has_ranges)
         code.emit("is_implausible = False; implausible = ()")
         rest = self._assigned - self._groups.keys()
         for name in self.repeated_texts():
@@ -216,7 +217,7 @@ class Compiler:
 
     def _look_up(self, code: Code, name: str) -> None:
         parts = [f"s_{name}_{number}" for number in range(len(self._segments(name)))]
-        key = self._facts[name].place
+        key = self._accesses[name].expression
         found = parts[0] if len(parts) == 1 else f"s_{name}"
         code.emit(f"{found} = known_{name}({key})")
         code.emit(f"if {found} is None:")
@@ -249,7 +250,7 @@ class Compiler:
     def _body(self, code: Code, statements: list[Statement], fields: set[str]) -> None:
         always: set[str] = set()
         if not has_jumps(statements):
-            always = {one.field for one in statements if isinstance(one, Assign) and one.value.is_always}
+            always = {one.field for one in statements if isinstance(one, Assign) and one.value.never_null}
         for target in self.targets:
             if target.name in fields - always and target.unset is not None:
                 code.emit(f"f_{target.name} = {target.unset!r}")
@@ -295,7 +296,7 @@ class Compiler:
 
     def _value(self, assign: Assign) -> Expression:
         """Return the value of a rule, converted to the type of its field."""
-        has_text = "parameters_text" in self._facts
+        has_text = "parameters_text" in self._accesses
         value = self._by_name[assign.field].converted(assign.value, has_parameters_text=has_text, has_ranges=self._has_ranges)
         return specialize_expression(value, self._kind)
 
@@ -326,7 +327,7 @@ class Compiler:
             if not isinstance(first, Input | Call) or any(isinstance(other, Input | Call) for other in others):
                 break
             origin = first
-        return None if origin is value or origin.is_always else origin
+        return None if origin is value or origin.never_null else origin
 
 
 def compile_mapping(

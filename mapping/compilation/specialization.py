@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from mapping.dsl.expressions import Call, Constant, Expression, Input, Literal, Type
-from mapping.dsl.inputs import FACTS
+from mapping.dsl.inputs import ACCESSES
 from mapping.dsl.statements import Assign, Section, Statement, When
 
 _NEEDS_ALL = frozenset({"and", "or"})
@@ -35,8 +35,8 @@ def _specialize(statements: list[Statement], kind: str) -> Iterator[Statement]:
 def specialize_expression(expression: Expression, kind: str) -> Expression:
     """Give an expression with each input marked as this kind of source has it: always, at times, or never."""
     if isinstance(expression, Input):
-        fact = FACTS[kind].get(expression.name)
-        return Literal(None, expression.type) if fact is None else Input(expression.name, expression.type, fact.is_always)
+        access = ACCESSES[kind].get(expression.name)
+        return Literal(None, expression.type) if access is None else Input(expression.name, expression.type, access.never_null)
     if isinstance(expression, Literal):
         return expression
     arguments = tuple(specialize_expression(one, kind) if isinstance(one, Input | Literal | Call) else one for one in expression.arguments)

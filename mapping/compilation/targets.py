@@ -9,7 +9,8 @@ from mapping import avro
 from mapping.compilation import avro_json
 from mapping.compilation.avro_json import AvroJson, Encode
 from mapping.dsl.expressions import Call, Expression, Input, Type
-from mapping.dsl.inputs import INSTANTS, RANGES, plausible
+from mapping.dsl.input_specs import plausible
+from mapping.dsl.inputs import INSTANTS, RANGES
 
 _TAKES: Final[Mapping[str, frozenset[Type]]] = MappingProxyType(
     {

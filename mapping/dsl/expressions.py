@@ -39,7 +39,7 @@ class Input:
 
     name: str
     type: Type
-    is_always: bool = False
+    never_null: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Literal:
     type: Type
 
     @property
-    def is_always(self) -> bool:
+    def never_null(self) -> bool:
         """Whether there is a value."""
         return self.value is not None
 
@@ -64,9 +64,9 @@ class Call:
     type: Type
 
     @property
-    def is_always(self) -> bool:
+    def never_null(self) -> bool:
         """Whether every event has a value."""
-        return self.operation in _ASKED or (self.operation in _TOTAL and all(part.is_always for part in parts_of(self)))
+        return self.operation in _ASKED or (self.operation in _TOTAL and all(part.never_null for part in parts_of(self)))
 
 
 Expression: TypeAlias = Input | Literal | Call

@@ -2,10 +2,13 @@
 
 from typing import Final
 
+from mapping.dsl import inputs
 from mapping.dsl.expressions import Call, Expression, Literal, Type
-from mapping.dsl.values import Boolean, Integers, Number, Text, Texts, Value, told, value_of
+from mapping.dsl.values import Boolean, Integers, Number, Text, Texts, Value, told
 
 # What databases of places tell here; what Divolte's users may ask for besides is absent.
+__all__ = ["ip2geo"]
+
 _KNOWN: Final = {
     "city_name": "city",
     "country_code": "country_code",
@@ -28,10 +31,10 @@ class Geography(Value):
 
 def ip2geo(address: Text | None = None) -> Geography:
     """The place of the browser's address, or of another one."""
-    of = value_of("address") if address is None else address
-    if not isinstance(of, Text):
-        raise TypeError(f"ip2geo takes a text that holds an address, or nothing, not {told(address)}")
-    return Geography(Call("place", (of.expression,), Type.PLACE))
+    client_ip = inputs.address() if address is None else address
+    if not isinstance(client_ip, Text):
+        raise TypeError(f"ip2geo takes a text with an IP address, or nothing, not {told(address)}")
+    return Geography(Call("place", (client_ip.expression,), Type.PLACE))
 
 
 def _accessor(name: str, kind: type[Value], result: Type) -> object:

@@ -1,170 +1,252 @@
-"""The facts of an event that a mapping can draw on, and where the generated code finds them: a table for each kind of source."""
+"""The inputs of a mapping, one definition each: name, description, and the code that reads it from events of each source kind.
+
+mapping/README.md has the same table. To add an input, add its definition here and its line there.
+"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
-from mapping.dsl.expressions import Call, Expression, Type
-
-# The arguments of the generated function, in order. `event` is a collector.events.event.Event of the tracker, the first value of each query
-# parameter of a browser, or a collector.divolte.json_body.JsonEvent.
-ARGUMENTS: Final = (
-    "event",
-    "site",
-    "source",
-    "received_at",
-    "occurred_at",
-    "created_at",
-    "party_kind",
-    "party_id",
-    "session_id",
-    "address",
-    "user_agent",
-    "is_skewed",
-    "is_cleaned",
-    "parameters",
-    "parameters_text",
-    "event_key",
-    "remote_host",
-    "headers",
-    "is_corrupt",
-    "is_duplicate",
+from mapping.dsl.expressions import Type
+from mapping.dsl.input_specs import (
+    INPUTS,
+    SOURCE_KINDS,
+    Access,
+    InputSpec,
+    Range,
+    argument,
+    by_kind,
+    define,
+    field,
+    flag,
+    instant,
+    number,
+    query,
+    required_query,
+    text,
+    whole,
 )
+from mapping.dsl.values import Json, Value
 
+_MAX_TITLE, _MAX_TEXT = 512, 255
 
-def _typed(names: str, kind: Type) -> dict[str, Type]:
-    return dict.fromkeys(names.split(), kind)
-
-
-TYPES: Final[Mapping[str, Type]] = MappingProxyType(
-    _typed(
-        "event_key event_id event_type source site party_id session_id page_view_id party_kind url title referrer language time_zone "
-        "target currency product_id address remote_host user_agent",
-        Type.TEXT,
-    )
-    | _typed("is_new_party is_first_in_session is_duplicate is_corrupt is_skewed is_cleaned is_implausible", Type.BOOLEAN)
-    | _typed("viewport_width viewport_height screen_width screen_height whole_device_pixel_ratio scroll_percent x y quantity", Type.INT32)
-    | _typed("occurred_at received_at created_at engagement_ms", Type.INT64)
-    | _typed("device_pixel_ratio revenue", Type.FP64)
-    | {"parameters": Type.JSON, "parameters_text": Type.JSON, "headers": Type.HEADERS}
-)
-
-
-INSTANTS: Final = frozenset({"occurred_at", "received_at", "created_at"})  # milliseconds since 1970
-
-
-class Range(NamedTuple):
-    """The numbers from `low` to `high`, both among them."""
-
-    low: int | float
-    high: int | float
-
-
+# The numbers that a page or a server can mean. Any other is absent, and its event is flagged. collector/README.md has the reasons.
 _LENGTH: Final = Range(0, 32_767)
 _POSITION: Final = Range(-1_000_000, 1_000_000)
+_RATIO: Final = Range(0.1, 25)
+_PERCENT: Final = Range(0, 100)
+_DAY_MS: Final = Range(0, 86_400_000)
+_MONEY: Final = Range(-10_000_000_000, 10_000_000_000)
+_QUANTITY: Final = Range(-1_000_000, 1_000_000)
 
-# What a page, or a server, can mean by each number; any other is absent, and the event is flagged. The reasons are in the README.
-RANGES: Final[Mapping[str, Range]] = MappingProxyType(
-    dict.fromkeys(("viewport_width", "viewport_height", "screen_width", "screen_height"), _LENGTH)
-    | dict.fromkeys(("x", "y"), _POSITION)
-    | dict.fromkeys(("device_pixel_ratio", "whole_device_pixel_ratio"), Range(0.1, 25))
-    | {
-        "scroll_percent": Range(0, 100),
-        "engagement_ms": Range(0, 86_400_000),
-        "revenue": Range(-10_000_000_000, 10_000_000_000),
-        "quantity": Range(-1_000_000, 1_000_000),
-    }
+# Event
+
+event_key = text("event_key", "Key of the event: 32 hexadecimal digits, shared by its duplicates.", argument("event_key", never_null=True))
+event_id = text(
+    "event_id",
+    "Id of the event, as its source assigned it.",
+    by_kind(tracker=field("id", never_null=True), divolte_tag=required_query("e"), divolte_json=field("event_id", never_null=True)),
 )
-
-
-def plausible(number: Expression, name: str, *, is_whole: bool = False) -> Call:
-    """Hold a number to the range of the input of that name; `is_whole` cuts off its fraction."""
-    return Call("plausible", (number, *RANGES[name], name, is_whole), number.type)
-
-
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """One input: where it stands, what makes a value of it, and whether it repeats so that what follows from it is worth remembering."""
-
-    place: str
-    is_always: bool = False
-    is_repeated: bool = False
-    made_by: str = ""  # a function of the generated code's
-
-    def code(self, place: str = "") -> str:
-        """Give the Python expression for the value."""
-        return f"{self.made_by}({place or self.place})" if self.made_by else place or self.place
-
-
-def _of_event(form: str, names: Mapping[str, str], *, repeated: str = "", always: str = "", made_by: str = "") -> dict[str, Fact]:
-    return {
-        name: Fact(form.format(key), is_always=name in always.split(), is_repeated=name in repeated.split(), made_by=made_by)
-        for name, key in names.items()
-    }
-
-
-def _same(names: str) -> dict[str, str]:
-    return {name: name for name in names.split()}
-
-
-_COMMON: Final[dict[str, Fact]] = {
-    name: Fact(name, is_always=True) for name in ("event_key", "occurred_at", "received_at", "is_duplicate", "is_corrupt")
-} | {
-    "source": Fact("source", is_always=True, is_repeated=True),
-    "site": Fact("site", is_always=True, is_repeated=True),
-    "created_at": Fact("created_at"),
-    "party_id": Fact("party_id"),
-    "session_id": Fact("session_id"),
-    "party_kind": Fact("party_kind", is_always=True, is_repeated=True),
-    "is_skewed": Fact("is_skewed", is_always=True),
-    "is_cleaned": Fact("is_cleaned", is_always=True),
-    "is_implausible": Fact("is_implausible", is_always=True),  # a variable of the generated code: what it has found so far
-    "address": Fact("address", is_repeated=True),
-    "remote_host": Fact("remote_host", is_repeated=True),
-    "user_agent": Fact("user_agent", is_repeated=True),
-    "headers": Fact("headers", is_always=True),
-}
-
-_TRACKER: Final = _of_event(
-    "event.{}",
-    _same("page_view_id is_new_party is_first_in_session url title referrer viewport_width viewport_height screen_width screen_height")
-    | _same("device_pixel_ratio language time_zone engagement_ms scroll_percent target x y revenue currency product_id quantity")
-    | {"event_id": "id", "event_type": "type"},
-    repeated="event_type url title referrer language time_zone target currency product_id",
-    always="event_id event_type",
-) | {
-    "whole_device_pixel_ratio": Fact("event.device_pixel_ratio", made_by="whole_ratio"),
-    "parameters": Fact("parameters"),
-    "parameters_text": Fact("parameters_text"),
-}
-
-_DIVOLTE_TAG: Final = {
-    **_of_event('event["{}"]', {"event_id": "e", "page_view_id": "v"}, always="event_id page_view_id"),
-    **_of_event('event.get("{}")', {"event_type": "t", "url": "l", "referrer": "r"}, repeated="event_type url referrer"),
-    **_of_event('event.get("{}")', {"is_new_party": "n", "is_first_in_session": "f"}, made_by="flag"),
-    **_of_event(
-        'event.get("{}")',
-        {"viewport_width": "w", "viewport_height": "h", "screen_width": "i", "screen_height": "j", "whole_device_pixel_ratio": "k"},
-        repeated="viewport_width viewport_height screen_width screen_height whole_device_pixel_ratio",
-        made_by="number36",
+event_type = text(
+    "event_type",
+    "Type of the event.",
+    by_kind(
+        tracker=field("type", never_null=True, is_cached=True),
+        divolte_tag=query("t", is_cached=True),
+        divolte_json=field("event_type", is_cached=True),
     ),
-    "device_pixel_ratio": Fact('event.get("k")', is_repeated=True, made_by="ratio36"),
-    "parameters": Fact('event.get("u")', is_repeated=True, made_by="mincode_value"),
-}
-
-_DIVOLTE_JSON: Final = {
-    **_of_event("event.{}", {"event_id": "event_id", "event_type": "event_type"}, repeated="event_type", always="event_id"),
-    **_of_event("event.{}", {"is_new_party": "is_new_party", "is_first_in_session": "is_new_session"}),
-    "parameters": Fact("parameters", made_by="json_parameters"),
-    "parameters_text": Fact("parameters_text"),
-}
-
-FACTS: Final[Mapping[str, Mapping[str, Fact]]] = MappingProxyType(
-    {
-        "tracker": _COMMON | _TRACKER,
-        "divolte_tag": _COMMON | _DIVOLTE_TAG,
-        # A server's events come from the server, whose address and agent are told as Divolte tells them.
-        "divolte_json": _COMMON | _DIVOLTE_JSON,
-    }
 )
+source = text("source", "Source that the event came from.", argument("source", never_null=True, is_cached=True))
+site = text("site", "Site that the event belongs to.", argument("site", never_null=True, is_cached=True))
+is_duplicate = flag(
+    "is_duplicate",
+    "Whether the collector saw the event recently; false for sources that leave duplicates to the converter.",
+    argument("is_duplicate", never_null=True),
+)
+is_corrupt = flag(
+    "is_corrupt", "Whether the checksum does not match; false for sources without checksums.", argument("is_corrupt", never_null=True)
+)
+is_skewed = flag("is_skewed", "Whether the page's clock was more than 24 hours off.", argument("is_skewed", never_null=True))
+is_cleaned = flag(
+    "is_cleaned", "Whether control or invisible characters were removed from a text.", argument("is_cleaned", never_null=True)
+)
+is_implausible = flag(
+    "is_implausible", "Whether a number was out of its range in the rules so far; map it last.", argument("is_implausible", never_null=True)
+)
+
+# Time
+
+occurred_at = instant("occurred_at", "Time of the event by the server's clock.", argument("occurred_at", never_null=True))
+received_at = instant("received_at", "Time at which the collector received the event.", argument("received_at", never_null=True))
+created_at = instant("created_at", "Time of the event by the page's clock.", argument("created_at"))
+
+# Party and session
+
+party_id = text("party_id", "Party id of the page; only with consent.", argument("party_id"))
+session_id = text("session_id", "Session id of the page; only with consent.", argument("session_id"))
+page_view_id = text(
+    "page_view_id", "Id of the page view that reported the event.", by_kind(tracker=field("page_view_id"), divolte_tag=required_query("v"))
+)
+party_kind = text(
+    "party_kind", "How the party may be known: private, consented or none.", argument("party_kind", never_null=True, is_cached=True)
+)
+is_new_party = flag(
+    "is_new_party",
+    "Whether the party is new, as reported by the page.",
+    by_kind(tracker=field("is_new_party"), divolte_tag=query("n", decoder="flag"), divolte_json=field("is_new_party")),
+)
+is_first_in_session = flag(
+    "is_first_in_session",
+    "Whether the event is the first of its session, as reported by the page.",
+    by_kind(tracker=field("is_first_in_session"), divolte_tag=query("f", decoder="flag"), divolte_json=field("is_new_session")),
+)
+
+# Page
+
+raw_location = text(
+    "raw_location",
+    "URL of the page as the browser sent it: personal data; location() is its clean form.",
+    by_kind(tracker=field("url", is_cached=True), divolte_tag=query("l", is_cached=True)),
+    name="url",
+)
+raw_referrer = text(
+    "raw_referrer",
+    "URL of the referring page as the browser sent it: personal data; referrer() is its clean form.",
+    by_kind(tracker=field("referrer", is_cached=True), divolte_tag=query("r", is_cached=True)),
+    name="referrer",
+)
+page_title = text(
+    "page_title",
+    "Title of the page, without e-mail addresses.",
+    by_kind(tracker=field("title", is_cached=True)),
+    name="title",
+    operation="masked_title",
+    max_length=_MAX_TITLE,
+)
+target = text(
+    "target",
+    "URL that a click led to, cleaned as location() is.",
+    by_kind(tracker=field("target", is_cached=True)),
+    operation="page_address",
+)
+
+# Device
+
+viewport_width = whole(
+    "viewport_width",
+    "Width of the viewport, CSS pixels.",
+    by_kind(tracker=field("viewport_width"), divolte_tag=query("w", is_cached=True, decoder="number36")),
+    _LENGTH,
+)
+viewport_height = whole(
+    "viewport_height",
+    "Height of the viewport, CSS pixels.",
+    by_kind(tracker=field("viewport_height"), divolte_tag=query("h", is_cached=True, decoder="number36")),
+    _LENGTH,
+)
+screen_width = whole(
+    "screen_width",
+    "Width of the screen, CSS pixels.",
+    by_kind(tracker=field("screen_width"), divolte_tag=query("i", is_cached=True, decoder="number36")),
+    _LENGTH,
+)
+screen_height = whole(
+    "screen_height",
+    "Height of the screen, CSS pixels.",
+    by_kind(tracker=field("screen_height"), divolte_tag=query("j", is_cached=True, decoder="number36")),
+    _LENGTH,
+)
+device_pixel_ratio = number(
+    "device_pixel_ratio",
+    "Device pixels per CSS pixel.",
+    by_kind(tracker=field("device_pixel_ratio"), divolte_tag=query("k", is_cached=True, decoder="ratio36")),
+    _RATIO,
+    Type.FP64,
+)
+whole_device_pixel_ratio = number(
+    "whole_device_pixel_ratio",
+    "Device pixels per CSS pixel as a whole number; absent if it has a fraction.",
+    by_kind(tracker=field("device_pixel_ratio", decoder="whole_ratio"), divolte_tag=query("k", is_cached=True, decoder="number36")),
+    _RATIO,
+    Type.INT32,
+)
+language = text(
+    "language",
+    "Preferred language of the browser.",
+    by_kind(tracker=field("language", is_cached=True)),
+    operation="masked_text",
+    max_length=_MAX_TEXT,
+)
+time_zone = text(
+    "time_zone",
+    "Time zone of the browser.",
+    by_kind(tracker=field("time_zone", is_cached=True)),
+    operation="masked_text",
+    max_length=_MAX_TEXT,
+)
+user_agent_string = text(
+    "user_agent_string", "User-Agent header of the browser, not cut.", argument("user_agent", is_cached=True), name="user_agent"
+)
+address = text("address", "Client IP, truncated.", argument("address", is_cached=True))
+remote_host = text(
+    "remote_host", "Client IP, not truncated: personal data; address() is its truncated form.", argument("remote_host", is_cached=True)
+)
+request_headers = define(InputSpec("headers", Type.HEADERS, "", "", argument("headers", never_null=True)), Value)
+
+# Action
+
+engagement_ms = whole(
+    "engagement_ms",
+    "Engaged time since the last report of the page view, in milliseconds.",
+    by_kind(tracker=field("engagement_ms")),
+    _DAY_MS,
+    Type.INT64,
+)
+scroll_percent = whole(
+    "scroll_percent", "Deepest part of the page seen, in percent of its height.", by_kind(tracker=field("scroll_percent")), _PERCENT
+)
+x = whole("x", "Horizontal position of a click, CSS pixels.", by_kind(tracker=field("x")), _POSITION)
+y = whole("y", "Vertical position of a click, CSS pixels.", by_kind(tracker=field("y")), _POSITION)
+revenue = number("revenue", "Revenue of a purchase.", by_kind(tracker=field("revenue")), _MONEY, Type.FP64)
+currency = text(
+    "currency",
+    "Currency of the revenue.",
+    by_kind(tracker=field("currency", is_cached=True)),
+    operation="masked_text",
+    max_length=_MAX_TEXT,
+)
+product_id = text(
+    "product_id",
+    "Product of the event, without e-mail addresses.",
+    by_kind(tracker=field("product_id", is_cached=True)),
+    operation="masked_text",
+    max_length=_MAX_TEXT,
+)
+quantity = whole("quantity", "Quantity of the product.", by_kind(tracker=field("quantity")), _QUANTITY)
+event_parameters = define(
+    InputSpec(
+        "parameters",
+        Type.JSON,
+        "event_parameters",
+        "The page's own event parameters.",
+        by_kind(
+            tracker=Access("parameters"),
+            divolte_tag=query("u", is_cached=True, decoder="mincode_value"),
+            divolte_json=Access("parameters", decoder="json_parameters"),
+        ),
+    ),
+    Json,
+)
+define(
+    InputSpec("parameters_text", Type.JSON, "", "", by_kind(tracker=Access("parameters_text"), divolte_json=Access("parameters_text"))),
+    Json,
+)
+
+if not TYPE_CHECKING:  # type checkers would take a computed list for an empty one
+    __all__ = [spec.function for spec in INPUTS.values() if spec.function]
+
+ACCESSES: Final[Mapping[str, Mapping[str, Access]]] = MappingProxyType(
+    {kind: {name: spec.accesses[kind] for name, spec in INPUTS.items() if kind in spec.accesses} for kind in SOURCE_KINDS}
+)
+RANGES: Final[Mapping[str, Range]] = MappingProxyType({name: spec.range for name, spec in INPUTS.items() if spec.range is not None})
+INSTANTS: Final = frozenset(name for name, spec in INPUTS.items() if spec.is_instant)

@@ -9,6 +9,8 @@ from typing import TypeAlias
 from mapping.dsl.expressions import Expression
 from mapping.dsl.values import Boolean, Plain, Value, as_value, told
 
+__all__ = ["exit_", "map_", "not_", "section", "stop", "when"]
+
 
 @dataclass(frozen=True, slots=True)
 class Assign:

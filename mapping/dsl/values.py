@@ -3,8 +3,7 @@
 import math
 from typing import NoReturn, TypeAlias
 
-from mapping.dsl.expressions import Call, Constant, Expression, Input, Literal, Type
-from mapping.dsl.inputs import TYPES
+from mapping.dsl.expressions import Call, Constant, Expression, Literal, Type
 from mapping.operations import paths, patterns
 
 Plain: TypeAlias = str | bool | int | float
@@ -283,17 +282,6 @@ class Digest:
         return Bytes(Call("digest", (self._recipe, *self._parts), Type.BYTES))
 
 
-def value_of(name: str) -> Value:
-    """Give the value of an input."""
-    return _CLASSES[TYPES[name]](Input(name, TYPES[name]))
-
-
-def text_of(name: str, most: int, masking: str = "") -> Text:
-    """Return the text of an input, cut to so many characters, after an operation that masks what it must not hold."""
-    expression = value_of(name).expression
-    return Text(Call("cut", (Call(masking, (expression,), Type.TEXT) if masking else expression, most), Type.TEXT))
-
-
 def as_value(value: object) -> Value:
     """Give a value for a literal of Python."""
     if isinstance(value, Value):
@@ -374,14 +362,3 @@ class Parsed:
 
     def _call(self, operation: str, result: Type) -> Call:
         return Call(operation, (self._text.expression,), result)
-
-
-_CLASSES: dict[Type, type[Value]] = {
-    Type.TEXT: Text,
-    Type.BOOLEAN: Boolean,
-    Type.INT32: Number,
-    Type.INT64: Number,
-    Type.FP64: Number,
-    Type.JSON: Json,
-    Type.HEADERS: Value,
-}

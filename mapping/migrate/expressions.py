@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-import mapping
+from mapping.dsl.names import NAMES
 from mapping.migrate.literals import escaped, quoted
 from mapping.migrate.names import FUNCTIONS, METHODS, TYPES, Kind, Word, nearest, snake
 from mapping.migrate.tree import Broken, Call, Closure, Entries, Expression, Index, Interpolated, Items, Literal, Name, Operation, Property
 from mapping.operations import patterns
 
 STATEMENTS = frozenset({"map", "when", "section", "exit", "stop", "mapping", "onto", "apply"})
-RESERVED = frozenset({*keyword.kwlist, *mapping.__all__, *(word.name for word in FUNCTIONS.values()), "range", "enumerate"})
+RESERVED = frozenset({*keyword.kwlist, *NAMES, *(word.name for word in FUNCTIONS.values()), "range", "enumerate"})
 STATEMENTS_HERE = {"map": "map_", "when": "when", "section": "section", "exit": "exit_", "stop": "stop"}
 
 

@@ -3,10 +3,11 @@
 import re
 from pathlib import Path
 
-import mapping
 from collector.events.event import Event, RejectReason, TrustedEvent
 from collector.settings import PREFIX, Settings
 from collector.sources import Source
+from mapping.dsl.input_specs import INPUTS, SOURCE_KINDS
+from mapping.dsl.names import NAMES
 from schemas.contract import ENRICHED, load_schema
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,4 +55,15 @@ def test_every_field_of_the_default_schema_is_mapped() -> None:
 
 def test_every_name_that_the_example_uses_is_one_of_the_language() -> None:
     used = re.findall(r"from mapping import (.*)", MAPPING_README)
-    assert {name.strip() for line in used for name in line.split(",")} <= set(mapping.__all__)
+    assert {name.strip() for line in used for name in line.split(",")} <= set(NAMES)
+
+
+def test_every_name_of_the_language_is_in_the_mapping_readme() -> None:
+    assert {name for name in NAMES if not re.search(rf"\b{name}\b", MAPPING_README)} == set()
+
+
+def test_every_input_is_in_the_mapping_readme() -> None:
+    rows = re.findall(r"^\| `(\w+)\(\)` \| (.*?) \| (.*?) \| (.*?) \|$", MAPPING_README, re.MULTILINE)
+    inputs = [spec for spec in INPUTS.values() if spec.function]
+    kinds = ["all" if len(spec.accesses) == len(SOURCE_KINDS) else ", ".join(spec.accesses) for spec in inputs]
+    assert rows == [(spec.function, spec.type.value, kind, spec.doc) for spec, kind in zip(inputs, kinds, strict=True)]

@@ -13,7 +13,7 @@ from support.collector.collectors import NOW, Answer, LocalCollector
 
 from collector.source_factory import TRUSTED, Encoders, Use, kinds_of
 from collector.sources import Source
-from mapping.dsl.inputs import ARGUMENTS
+from mapping.dsl.input_specs import ARGUMENTS
 from mapping.operations.base36 import text36
 from topics.topic import Kind
 

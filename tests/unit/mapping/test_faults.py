@@ -11,6 +11,7 @@ from cleaning.urls import UrlRules
 from collector import dry_run as tool
 from collector.encoders.loader import load_plan, read_plan, read_schema
 from collector.errors import MappingError
+from mapping.dsl.names import NAMES
 from mapping.dsl.statements import map_
 
 
@@ -73,7 +74,7 @@ map_(5).onto("nothing like it")
         ("header('a').get('b')", "get takes a whole number"),
         ("cookie(location())", "a name is a constant text, not a text of the event"),
         ("location().uri().query().value(5)", "a name is a constant text, not 5"),
-        ("ip2geo(5)", "ip2geo takes a text that holds an address, or nothing, not 5"),
+        ("ip2geo(5)", "ip2geo takes a text with an IP address, or nothing, not 5"),
         ("digest('sha-257')", "there is no digest 'sha-257'; there are md5, sha-1, sha-224"),
         ("digest('md5', 5)", "the seed of a digest is a constant text, not 5"),
         ("digest('md5').add(viewport_width())", "a digest takes a text, another digest's result or a JSON value, not an int32"),
@@ -199,5 +200,5 @@ def test_the_default_mapping_has_no_fault() -> None:
 
 
 def test_the_names_of_the_language_are_those_of_its_package() -> None:
-    assert mapping.__all__ == sorted(mapping.__all__)
-    assert all(hasattr(mapping, name) for name in mapping.__all__)
+    assert sorted(NAMES) == NAMES
+    assert all(hasattr(mapping, name) for name in NAMES)
