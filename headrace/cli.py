@@ -13,7 +13,8 @@ from rich.text import Text
 from headrace.druid.cli import druid_app
 from headrace.errors import CommandError
 from headrace.options import DATASOURCE, DatasourceOption, JsonOption, StateOption, console, errors
-from headrace.processes.installation import DEFAULT, LOOPBACK, Run, StateFolder
+from headrace.processes.installation import DEFAULT, Run, StateFolder
+from headrace.processes.ports import LOOPBACK
 
 if TYPE_CHECKING:
     from headrace.dead_letters.command import DeadLetters
@@ -98,7 +99,7 @@ def up(
     from collector.events.identifiers import is_site
     from headrace.engines.ports import EnginePorts
     from headrace.engines.services import Engines
-    from headrace.local.services import Plan
+    from headrace.local.plan import Plan
     from headrace.local.up import run
     from headrace.sql_token import token_file
     from startup.atomic_files import keep_private

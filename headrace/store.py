@@ -1,4 +1,4 @@
-"""`python -m headrace.store`: converter and minidruid in one process, because a DuckDB file has one writing process."""
+"""`python -m headrace.store`: converter and minidruid in one process, because a DuckDB file allows one writing process."""
 
 import os
 import signal
@@ -6,7 +6,6 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import structlog
 import uvicorn
@@ -17,6 +16,7 @@ from starlette.routing import Route
 
 from headrace.dead_letters.store import dead_letter_routes
 from headrace.rows.store import deletion_route
+from headrace.store_settings import StoreSettings
 from minidruid.access import read_token
 from minidruid.app import create_app
 from minidruid.errors import MinidruidError
@@ -38,14 +38,13 @@ from streams.sink import Account, Session
 from topics.local.spools import SpoolConsumers
 from topics.topic import TopicError
 
-READER = "converter"
-STOP_SECONDS = 5  # that a query under way gets to end, when told to stop
-TOPICS_VARIABLE = "HEADRACE_STORE_TOPICS"
+CONSUMER = "converter"
+DRAIN_SECONDS = 5  # time for open queries to finish when the store stops
 log = structlog.get_logger("store")
 
 
 class StoreServer(uvicorn.Server):
-    """Answers queries until it is told to stop, by a signal or because the converter has ended."""
+    """Server of queries, which stops at a signal or when the converter ends."""
 
     def __init__(self, config: uvicorn.Config, worker: Worker) -> None:
         super().__init__(config)
@@ -56,17 +55,17 @@ class StoreServer(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """End when told to, and no more: uvicorn would then raise the signal again, which ends the process before the converter has."""
+        """Stop at a signal without raising it again afterwards, as uvicorn does: that would kill the converter in the middle of a batch."""
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self.handle_exit)
         yield
 
     def not_ready_reason(self) -> str:
-        """Return why the store is not ready; empty when it is."""
-        return _described(self.failure) if self.failure else self._worker.not_ready_reason()
+        """Return the not-ready reason; empty when the store is ready."""
+        return _describe(self.failure) if self.failure else self._worker.not_ready_reason()
 
     def run_with_converter(self) -> None:
-        """Run both; the batch in hand is committed before this returns."""
+        """Run both until they stop; the current batch is committed before this returns."""
         self._converter.start()
         try:
             self.run()
@@ -78,21 +77,21 @@ class StoreServer(uvicorn.Server):
         try:
             self._worker.run(self._stop)
         except Exception as error:
-            self.failure = error  # first: on a full disk the log fails too
+            self.failure = error  # set first, because on a full disk the log fails too
             log.exception("converter failed")
         finally:
             self.should_exit = True
 
 
 def main() -> int:
-    """Run until SIGTERM; 0 after a clean stop, 2 when settings or the state are wrong, 1 when the converter failed."""
+    """Run until SIGTERM; return 0 after a clean stop, 1 if the converter failed, 2 if the settings or the state are invalid."""
     keep_private()
     configure()
     try:
         converter = ConverterSettings.read(os.environ)
         sql = SqlSettings.read(os.environ)
         token = read_token(sql)
-        readers = SpoolConsumers(Path(os.environ.get(TOPICS_VARIABLE, "var/topics")) / converter.topic, READER)
+        consumers = SpoolConsumers(StoreSettings.read(os.environ).topics / converter.topic, CONSUMER)
         store = Store.open(
             sql.store,
             columns(load_schema(converter.schema_path)),
@@ -102,9 +101,9 @@ def main() -> int:
             memory_limit=sql.memory_limit,
             threads=sql.threads,
         )
-        worker = build_worker(readers, store, converter)
+        worker = build_worker(consumers, store, converter)
     except (SettingsError, StreamsError, MinidruidError, TopicError) as error:
-        print(error, file=sys.stderr)  # noqa: T201 - to whoever starts it
+        print(error, file=sys.stderr)  # noqa: T201 - for the operator
         return 2
     refused = RefusedRequests()
     worker.metrics.registry.register(refused)
@@ -134,11 +133,11 @@ def main() -> int:
             app,
             host=sql.host,
             port=sql.port,
-            log_level="error",  # one line a request that is not valid would be a stranger's to write
+            log_level="error",  # warnings would let anyone write to the log with invalid requests
             access_log=False,
             lifespan="off",
             ws="none",
-            timeout_graceful_shutdown=STOP_SECONDS,
+            timeout_graceful_shutdown=DRAIN_SECONDS,
         ),
         worker,
     )
@@ -146,14 +145,14 @@ def main() -> int:
         server.run_with_converter()
     finally:
         store.close()
-        readers.close()
+        consumers.close()
     if server.failure:
-        print(_described(server.failure), file=sys.stderr)  # noqa: T201 - the last line of the log says what to do
+        print(_describe(server.failure), file=sys.stderr)  # noqa: T201 - the last line of the log is what the operator reads
     return 1 if server.failure or not server.started else 0
 
 
-def _described(error: Exception) -> str:
-    """Return an error as one line, with its type where it is not one of ours."""
+def _describe(error: Exception) -> str:
+    """Return an error as one line, with its type unless it is one of ours."""
     text = str(error).partition("\n")[0]
     return text if isinstance(error, StreamsError | MinidruidError | TopicError) else f"{type(error).__name__}: {text}"
 

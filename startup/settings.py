@@ -34,6 +34,12 @@ class ServiceSettings(BaseSettings):
         return {f"{cls.model_config['env_prefix']}{name}".upper(): name for name in cls.model_fields}
 
     @classmethod
+    def environment(cls, **fields: object) -> dict[str, str]:
+        """Return the variables from which `read` takes these fields; a field that is None keeps its default."""
+        variable = {field: name for name, field in cls.variables().items()}
+        return {variable[field]: _text(value) for field, value in fields.items() if value is not None}
+
+    @classmethod
     def read(cls, environment: Mapping[str, str]) -> Self:
         """Read the variables with the prefix; raises SettingsError with one line for each that is unknown or invalid."""
         known, prefix = cls.variables(), str(cls.model_config["env_prefix"])
@@ -50,6 +56,10 @@ class ServiceSettings(BaseSettings):
         if faults:
             raise SettingsError(faults)
         return settings
+
+
+def _text(value: object) -> str:
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def _shown(value: object) -> str:

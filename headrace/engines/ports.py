@@ -1,4 +1,4 @@
-"""Where Kafka, ZooKeeper and Druid's processes listen on this machine, and whether they do their work."""
+"""The ports of Kafka, ZooKeeper and Druid's processes on this machine, and their readiness."""
 
 import socket
 from collections.abc import Iterable, Mapping
@@ -8,8 +8,7 @@ from typing import Final, Self
 import httpx
 
 from headrace.errors import CommandError
-from headrace.processes.installation import LOOPBACK
-from headrace.processes.ports import check_ports
+from headrace.processes.ports import LOOPBACK, check_ports
 from headrace.processes.supervisor import responds
 from topics.kafka import probe
 
@@ -23,12 +22,12 @@ READY_PATHS: Final[Mapping[str, tuple[str, ...]]] = {
 
 @dataclass(frozen=True, slots=True)
 class EnginePorts:
-    """Where each engine listens; the defaults are the engines' own."""
+    """The port of each engine; the defaults are the engines' own."""
 
     zookeeper: int = 2181
     kafka: int = 9092
-    controller: int = 9093  # Kafka's own talk
-    derby: int = 1527  # Druid's metadata, in the coordinator
+    controller: int = 9093  # between Kafka's own processes
+    derby: int = 1527  # Druid's metadata, which the coordinator serves
     coordinator: int = 8081
     historical: int = 8083
     broker: int = 8082
@@ -36,44 +35,39 @@ class EnginePorts:
 
     @classmethod
     def among(cls, ports: Mapping[str, int]) -> Self:
-        """Find the engines' ports among those of an installation, whose port of SQL is the broker's."""
+        """Return the engines' ports from those of an installation, whose SQL port is the broker's."""
         return cls(**{name: ports[name] for name in cls().without_broker()}, broker=ports["sql"])
 
     def without_broker(self) -> dict[str, int]:
-        """Give the ports that an installation has beside its port of SQL."""
+        """Return the ports of an installation besides its SQL port."""
         return {name: port for name, port in asdict(self).items() if name != "broker"}
 
     def with_choices(self, choices: Iterable[str]) -> Self:
-        """Give the ports with some of them changed, each as NAME=NUMBER; raises CommandError on anything else."""
+        """Return the ports with changes of the form NAME=NUMBER; raises CommandError for any other form."""
         changed = asdict(self)
         for choice in choices:
             name, _, number = choice.partition("=")
             if name not in changed or not number.isdecimal() or not 0 < int(number) < 65536:
-                raise CommandError(f"--engine-port {choice}: NAME=NUMBER is expected, NAME one of {', '.join(changed)}")
+                raise CommandError(f"--engine-port {choice}: expected NAME=NUMBER, where NAME is one of {', '.join(changed)}")
             changed[name] = int(number)
         return replace(self, **changed)
 
     def check(self) -> None:
-        """See that each can be listened on; raises CommandError with all that cannot."""
-        check_ports(asdict(self), lambda _name: LOOPBACK, option)
+        """Raise CommandError with all ports that cannot be listened on."""
+        check_ports(asdict(self), LOOPBACK)
 
     def host_port(self, name: str) -> str:
-        """Give host and port of an engine."""
+        """Return host and port of an engine, as host:port."""
         return f"{LOOPBACK}:{getattr(self, name)}"
 
     def is_ready(self, name: str) -> bool:
-        """Say whether an engine does its work, not merely listens."""
+        """Whether an engine does its work, which is more than listening."""
         if name == "zookeeper":
             return _listens(self.zookeeper)
         if name == "kafka":
             return _listens(self.kafka) and probe.is_reachable(self.host_port("kafka"))
         url = f"http://{self.host_port(name)}"
         return all(responds(url + path) for path in READY_PATHS[name]) and (name != "broker" or _answers_sql(url))
-
-
-def option(name: str) -> str:
-    """Give the option that chooses the port of an engine."""
-    return f"--engine-port {name}=NUMBER"
 
 
 def _listens(port: int) -> bool:

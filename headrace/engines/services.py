@@ -12,7 +12,7 @@ from rich.console import Console
 from headrace.engines.jars import POMS, PROJECT, fetch, find_java
 from headrace.engines.ports import EnginePorts
 from headrace.errors import CommandError
-from headrace.processes.installation import LOOPBACK
+from headrace.processes.ports import LOOPBACK
 from headrace.processes.supervisor import Service
 from startup.atomic_files import close_folder
 

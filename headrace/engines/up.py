@@ -9,7 +9,8 @@ from rich.console import Console
 from headrace.engines.ports import EnginePorts
 from headrace.engines.services import NAMES, STOP_ORDER, Engines
 from headrace.errors import CommandError
-from headrace.processes.installation import LOOPBACK, Run, RunningProcess, StateFolder
+from headrace.processes.installation import Run, RunningProcess, StateFolder
+from headrace.processes.ports import LOOPBACK
 from headrace.processes.startup_stages import start
 from headrace.processes.supervisor import Supervisor, created_at, is_alive, stop_leftovers
 

@@ -12,27 +12,20 @@ from rich.text import Text
 
 from headrace.engines.ports import EnginePorts
 from headrace.engines.services import NAMES
-from headrace.local.services import DASHBOARD, SITE
-from headrace.processes.installation import LOOPBACK, Run, RunningProcess, StateFolder
-from headrace.processes.supervisor import is_alive, not_ready_reason
+from headrace.local.services import DASHBOARD, SERVICES, SITE
+from headrace.processes.installation import Run, RunningProcess, StateFolder
+from headrace.processes.ports import LOOPBACK
+from headrace.processes.supervisor import is_alive
 
 READY = "ready"
-READY_PATHS = {
-    "collector": ("internal", "/health/ready"),
-    "forwarder": ("forwarder", "/health/ready"),
-    "converter": ("converter", "/health/ready"),
-    "store": ("sql", "/health/ready"),
-    "dashboards": ("dashboards", "/health"),
-    "shop": ("shop", "/"),
-}
 
 
 def read_status(state: StateFolder) -> dict[str, Any]:
-    """Look at what was started on a state folder.
+    """Return the status of the installation in a state folder.
 
-    Gives {"ready", "processes": {name: {"pid", "alive", "ready", "state", "reason", "rss_mb"}}, "urls", "site", "warnings", "ledger"};
-    `state` is ready, not ready, restarting (it keeps ending) or gone, `reason` is why it is not ready.
-    The ledger is null while the collector does not answer.
+    The result is {"ready", "processes": {name: {"pid", "alive", "ready", "state", "reason", "rss_mb"}}, "urls", "site", "warnings",
+    "ledger"}. `state` is ready, not ready, restarting (it keeps crashing) or gone; `reason` is why the process is not ready.
+    `ledger` is null while the collector does not respond.
     """
     run = state.running()
     processes = {name: _process(run, name, process) for name, process in run.processes.items()}
@@ -53,7 +46,7 @@ def read_status(state: StateFolder) -> dict[str, Any]:
 
 
 def print_status(content: dict[str, Any], console: Console) -> None:
-    """Show a status to a person."""
+    """Print a status for people."""
     table = Table("process", "pid", "state", "MB", box=None, padding=(0, 2))
     for name, process in content["processes"].items():
         table.add_row(name, str(process["pid"]), process["state"], str(process["rss_mb"]))
@@ -71,10 +64,10 @@ def print_status(content: dict[str, Any], console: Console) -> None:
 
 
 def warnings(internal: str) -> list[str]:
-    """Return what the collector warns of; nothing while it does not answer."""
+    """Return the collector's warnings; none while it does not respond."""
     try:
-        answer = httpx.get(f"{internal}/warnings", timeout=2, trust_env=False)
-        found: list[str] = answer.raise_for_status().json()["warnings"]
+        response = httpx.get(f"{internal}/warnings", timeout=2, trust_env=False)
+        found: list[str] = response.raise_for_status().json()["warnings"]
     except (httpx.HTTPError, ValueError, KeyError):
         return []
     return found
@@ -94,9 +87,9 @@ def _process(run: Run, name: str, process: RunningProcess) -> dict[str, Any]:
 
 
 def _state(run: Run, name: str, process: RunningProcess, *, alive: bool) -> tuple[str, str]:
-    """Return the state of a process and why it is not ready.
+    """Return the state of a process and its not-ready reason.
 
-    One that keeps ending may answer between two ends: it is ready only once it has lived longer than the supervisor's backoff.
+    A process in a crash loop may respond between two crashes, so it is ready only if it has lived longer than its backoff.
     """
     if not alive:
         return ("restarting" if is_alive(run.supervisor) else "gone"), process.last_end
@@ -108,9 +101,8 @@ def _state(run: Run, name: str, process: RunningProcess, *, alive: bool) -> tupl
 
 def _not_ready_reason(run: Run, name: str) -> str:
     if name in NAMES:
-        return "" if EnginePorts.among(run.ports).is_ready(name) else "it does not answer yet"
-    port, path = READY_PATHS.get(name, ("", ""))
-    return not_ready_reason(run.url(port) + path) if port else ""
+        return "" if EnginePorts.among(run.ports).is_ready(name) else "it does not respond yet"
+    return SERVICES[name].not_ready_reason(run.url) if name in SERVICES else ""
 
 
 def _resident_mb(pid: int) -> int:
@@ -120,14 +112,14 @@ def _resident_mb(pid: int) -> int:
         for member in (process, *process.children(recursive=True)):
             total += member.memory_info().rss
     except psutil.NoSuchProcess:
-        pass  # it ended while we looked
+        pass  # it ended meanwhile
     return total // 2**20
 
 
 def _ledger(run: Run) -> dict[str, int] | None:
     try:
-        answer = httpx.get(run.url("internal") + "/ledger", timeout=2, trust_env=False)
-        total: dict[str, int] = answer.raise_for_status().json()["total"]
+        response = httpx.get(run.url("internal") + "/ledger", timeout=2, trust_env=False)
+        total: dict[str, int] = response.raise_for_status().json()["total"]
     except (httpx.HTTPError, json.JSONDecodeError):
         return None
     return total

@@ -1,4 +1,4 @@
-"""`headrace up`: starts everything on one machine, keeps it running, stops it cleanly."""
+"""`headrace up`: starts all services of one machine, restarts crashed ones, and stops them in order."""
 
 import os
 import signal
@@ -12,9 +12,9 @@ from rich.progress import Progress
 from rich.text import Text
 
 from enrichment import demo_places
-from headrace.engines.ports import option
 from headrace.errors import CommandError
-from headrace.local.services import DASHBOARD, PORT_OPTIONS, SITE, STOP_ORDER, Plan
+from headrace.local.plan import Plan
+from headrace.local.services import DASHBOARD, SITE, STOP_ORDER
 from headrace.local.status import warnings
 from headrace.processes.installation import Run, RunningProcess, StateFolder
 from headrace.processes.ports import check_ports
@@ -25,20 +25,20 @@ from simulator.errors import CollectorUnavailable
 from simulator.visits.backfill import backfill
 from topics.local.consumers import consumer_path
 
-PAST_DAYS = 14  # the last seven, and the seven before to compare with
+PAST_DAYS = 14  # the last week, and the week before for comparison
 PAST_VISITS_PER_DAY = 400
 
 
 def run(plan: Plan, console: Console) -> None:
-    """Run until SIGINT or SIGTERM; raises CommandError when something cannot start or will not stay up."""
+    """Run until SIGINT or SIGTERM; raises CommandError if a service does not start."""
     state = plan.state
     state.prepare()
     lock = state.lock()
     try:
         _check_engines(plan)
-        make_token(plan.sql_token_file)  # before two services want it
+        make_token(plan.sql_token_file)  # before the services that read it
         _stop_leftovers(state, console)
-        check_ports(plan.ports_to_check(), plan.host_of, lambda name: PORT_OPTIONS.get(name) or option(name))
+        check_ports(plan.ports_to_check(), plan.host)
         with _stop_signal() as stopping:
             _run(plan, console, stopping)
     finally:
@@ -62,19 +62,22 @@ def _run(plan: Plan, console: Console, stopping: threading.Event) -> None:
         with console.status("stopping"):
             supervisor.stop(*STOP_ORDER)
             _try_to_write_run(plan, supervisor)
-        console.print("headrace has stopped; nothing is lost, the next `headrace up` goes on from here", highlight=False, soft_wrap=True)
+        console.print(
+            "headrace has stopped; no event is lost, and `headrace up` picks up where it left off", highlight=False, soft_wrap=True
+        )
 
 
 def _keep_running(plan: Plan, supervisor: Supervisor, console: Console, stopping: threading.Event) -> None:
-    noted = supervisor.processes()
+    written = supervisor.processes()
     while not stopping.wait(0.5):
         for name in supervisor.restart_dead():
             child = supervisor.children[name]
-            text = f" (its log: {child.log}): {child.last_end}"
-            console.print(Text.assemble((f"{name} had ended and was started again", "yellow"), text), soft_wrap=True)
+            console.print(
+                Text.assemble((f"{name} exited and was restarted", "yellow"), f" ({child.last_end}); log: {child.log}"), soft_wrap=True
+            )
         now = supervisor.processes()
-        if now != noted and _try_to_write_run(plan, supervisor):
-            noted = now
+        if now != written and _try_to_write_run(plan, supervisor):
+            written = now
 
 
 def _start(plan: Plan, supervisor: Supervisor, console: Console, stopping: threading.Event) -> None:
@@ -105,7 +108,7 @@ def _send_past_visits(plan: Plan, console: Console) -> None:
 
 
 def print_summary(plan: Plan, console: Console) -> None:
-    """Say where everything is and how to log in."""
+    """Print the URLs of the services and the login of the dashboards."""
     lines = {"demo shop": f"{plan.url('shop')}/"}
     if plan.dashboards:
         password = plan.state.secret("dashboards-password")
@@ -116,11 +119,11 @@ def print_summary(plan: Plan, console: Console) -> None:
     lines["Druid SQL"] = f"{plan.url('sql')}/druid/v2/sql" + (f" (token in {plan.sql_token_file})" if plan.sql_token_file else "")
     console.print("[bold green]headrace is up[/]")
     for name, text in lines.items():
-        # Whole lines, however narrow the terminal: they are there to be copied.
+        # Unwrapped even on a narrow terminal, because they are meant to be copied.
         console.print(Text.assemble("  ", f"{name:<12} ", (text, "bold")), soft_wrap=True)
     for warning in warnings(plan.url("internal")):
         console.print(Text.assemble((f"{warning}; or start with --site NAME", "yellow")), soft_wrap=True)
-    console.print("Ctrl-C stops it; `headrace status` and `headrace tail` look at it", highlight=False)
+    console.print("Ctrl-C stops it; `headrace status` shows its state, `headrace tail` its events", highlight=False)
 
 
 def _write_run(plan: Plan, supervisor: Supervisor) -> None:
@@ -129,7 +132,7 @@ def _write_run(plan: Plan, supervisor: Supervisor) -> None:
 
 
 def _try_to_write_run(plan: Plan, supervisor: Supervisor) -> bool:
-    """Write down what runs, if the disk has room for it: a full one must not end what still works."""
+    """Write run.json if the disk has room: a full disk must not stop services that still work."""
     try:
         _write_run(plan, supervisor)
     except OSError:
@@ -138,16 +141,18 @@ def _try_to_write_run(plan: Plan, supervisor: Supervisor) -> bool:
 
 
 def _check_engines(plan: Plan) -> None:
-    """A reader of the local topic that never comes again would keep every message."""
+    """Raise CommandError if a consumer of the local topic would never return, because it holds back the deletion of all messages."""
     before, after = ("converter", "duckdb") if plan.engines else ("forwarder", "druid")
     if consumer_path(plan.state.topic, before).exists():
-        raise CommandError(f"{plan.state.root} was made with --engines {after}; go on with it, or give another folder with --state DIR")
+        raise CommandError(
+            f"{plan.state.root} was created with --engines {after}; start with that option, or select another folder with --state DIR"
+        )
 
 
 def _stop_leftovers(state: StateFolder, console: Console) -> None:
     run = state.read_run()
     for name in stop_leftovers(run.processes, STOP_ORDER) if run else ():
-        console.print(f"[yellow]ended {name}, left behind by an earlier run[/]", highlight=False)
+        console.print(f"[yellow]stopped {name}, left over from an earlier run[/]", highlight=False)
 
 
 @contextmanager

@@ -1,1 +1,1 @@
-"""The processes of an installation: their folder, their ports, their supervisor."""
+"""The processes of an installation: state folder, ports, supervisor."""

@@ -1,4 +1,4 @@
-"""The state folder of one installation: where everything lies, who runs on it, its secrets."""
+"""The state folder of one installation: its paths, its running processes, its secrets."""
 
 import fcntl
 import os
@@ -13,39 +13,30 @@ import msgspec
 from msgspec import Meta
 
 from headrace.errors import CommandError
+from headrace.processes.ports import base_url
 from startup.atomic_files import OTHERS, close_file, close_folder, write_whole
 from startup.secret_file import PASSWORD, SecretError, read_or_make_secret
 
 DEFAULT = Path("var")
 MIN_FREE_BYTES = 256 * 1024 * 1024
-LOOPBACK = "127.0.0.1"
-PUBLIC = ("collector", "dashboards", "shop")  # where --host says; all else stays on this machine
-
 
 ProcessId: TypeAlias = Annotated[int, Meta(gt=0, lt=1 << 31)]
 Port: TypeAlias = Annotated[int, Meta(gt=0, lt=1 << 16)]
 
 
-def base_url(name: str, host: str, ports: dict[str, int]) -> str:
-    """Give the base address at which this machine reaches a service, by the name of its port."""
-    if name not in PUBLIC or host in ("0.0.0.0", "::"):  # noqa: S104  # not binding: naming what was bound
-        host = LOOPBACK
-    return f"http://{host}:{ports[name]}"
-
-
 @dataclass(frozen=True, slots=True)
 class RunningProcess:
-    """One process of a running installation; `created` tells it from a later one with the same pid."""
+    """One process of a running installation; `created` distinguishes it from a later process with the same pid."""
 
     pid: ProcessId
-    created: Annotated[float, Meta(ge=0)]  # seconds since 1970, as the operating system says
-    last_end: str = ""  # how the one before it ended that was not asked to, or it itself
-    backoff_seconds: Annotated[float, Meta(ge=0)] = 0  # since it keeps ending: only one that lives longer counts as ready
+    created: Annotated[float, Meta(ge=0)]  # seconds since 1970, from the operating system
+    last_end: str = ""  # how the process, or the one before it, ended without being asked to
+    backoff_seconds: Annotated[float, Meta(ge=0)] = 0  # a process is ready only if it has lived longer than this
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What `headrace up` has started: written to run.json, read by every other command."""
+    """The processes that `headrace up` has started: written to run.json, read by all other commands."""
 
     supervisor: RunningProcess
     host: Annotated[str, Meta(min_length=1)]
@@ -55,18 +46,18 @@ class Run:
 
     @classmethod
     def from_json(cls, text: bytes) -> Self:
-        """Read what `to_json` wrote; raises msgspec.DecodeError on anything else, which names the field."""
+        """Parse the output of `to_json`; raises msgspec.DecodeError, which names the invalid field."""
         return msgspec.json.decode(text, type=cls)
 
     def to_json(self) -> bytes:
         return msgspec.json.format(msgspec.json.encode(self)) + b"\n"
 
     def url(self, name: str) -> str:
-        """Return the base address of a service by the name of its port; raises CommandError where there is none."""
+        """Return the URL of a service by the name of its port; raises CommandError if run.json has no such port."""
         try:
             return base_url(name, self.host, self.ports)
         except KeyError as error:
-            raise CommandError(f"run.json names no port of {name}; stop headrace and start it again, it is written anew then") from error
+            raise CommandError(f"run.json has no port for {name}; restart headrace, which writes the file again") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +99,7 @@ class StateFolder:
         return self.root / "run.json"
 
     def prepare(self, min_free_bytes: int = MIN_FREE_BYTES) -> None:
-        """Make the folders; raises CommandError where that cannot be done or the disk is nearly full."""
+        """Create the folders; raises CommandError if that fails or the disk is nearly full."""
         try:
             self._close()
             with tempfile.TemporaryFile(dir=self.root) as probe:
@@ -116,24 +107,24 @@ class StateFolder:
                 probe.flush()
         except (NotADirectoryError, FileExistsError) as error:
             raise CommandError(
-                f"the state folder {self.root} is broken: {error.filename} is a file where a folder belongs; move it away"
+                f"the state folder {self.root} is broken: {error.filename} is a file, but must be a folder; move the file away"
             ) from error
         except OSError as error:
             raise CommandError(
-                f"the state folder {self.root} cannot be written: {error.strerror}; give another with --state DIR, or mend it"
+                f"the state folder {self.root} cannot be written: {error.strerror}; fix that, or select another folder with --state DIR"
             ) from error
         free = shutil.disk_usage(self.root).free
         if free < min_free_bytes:
             raise CommandError(
-                f"the disk of the state folder {self.root} has {free // 2**20} MiB free; at least {min_free_bytes // 2**20} MiB are needed"
+                f"the disk of the state folder {self.root} has {free // 2**20} MiB free, but at least {min_free_bytes // 2**20} are needed"
             )
 
     def _close(self) -> None:
-        """Make the folder, and what it holds, its owner's alone; that of an earlier release is closed."""
+        """Make the folder and its content private to its owner, also those that an earlier release left open."""
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         mode = stat.S_IMODE(self.root.stat().st_mode)
         if mode & stat.S_ISVTX:
-            raise CommandError(f"{self.root} is shared by all users of this machine; give a folder of its own with --state DIR")
+            raise CommandError(f"{self.root} is shared by all users of this machine; select a private folder with --state DIR")
         if mode & OTHERS:
             self.root.chmod(mode & ~OTHERS)
         for path in self.root.iterdir():
@@ -143,7 +134,7 @@ class StateFolder:
             close_folder(folder)
 
     def lock(self) -> int:
-        """Take the folder for this process until it ends; raises CommandError if another one runs on it."""
+        """Lock the folder until this process ends; raises CommandError if another process holds it."""
         descriptor = os.open(self.root / "up.lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -151,43 +142,47 @@ class StateFolder:
             holder = os.pread(descriptor, 32, 0).decode().strip()
             os.close(descriptor)
             raise CommandError(
-                f"headrace is already up on {self.root} (process {holder}); stop it, or give another folder with --state DIR"
+                f"headrace is already up on {self.root} (process {holder}); stop it, or select another folder with --state DIR"
             ) from error
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         return descriptor
 
     def secret(self, name: str) -> str:
-        """Read a secret of this installation, made at first use; raises CommandError."""
+        """Return a secret of this installation, which is created at first use; raises CommandError."""
         try:
             return read_or_make_secret(self.secrets / name, PASSWORD)
         except SecretError as error:
             raise CommandError(str(error)) from error
 
     def write_run(self, run: Run) -> None:
-        """Replace run.json in one step."""
+        """Replace run.json atomically."""
         write_whole(self.run_file, run.to_json())
 
     def read_run(self) -> Run | None:
-        """Return what was started last, None if nothing is known; raises CommandError on a damaged file."""
+        """Return the last run, or None if there was none; raises CommandError if run.json is damaged."""
         try:
             text = self.run_file.read_bytes()
         except FileNotFoundError:
             return None
         except NotADirectoryError as error:
-            raise CommandError(f"the state folder {self.root} is a file; give a folder with --state DIR") from error
+            raise CommandError(f"the state folder {self.root} is a file; select a folder with --state DIR") from error
         except OSError as error:
-            raise CommandError(f"{self.run_file} cannot be read: {error.strerror}; it belongs to the user who started headrace") from error
+            raise CommandError(
+                f"{self.run_file} cannot be read: {error.strerror}; only the user who started headrace may read it"
+            ) from error
         try:
             return Run.from_json(text)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise CommandError(
-                f"{self.run_file} is damaged ({error}); stop headrace and delete it, it is written anew at the next start"
+                f"{self.run_file} is damaged ({error}); stop headrace and delete the file, which the next start writes again"
             ) from error
 
     def running(self) -> Run:
-        """Say what runs; raises CommandError when nothing was started on this folder."""
+        """Return the last run; raises CommandError if nothing was started on this folder."""
         run = self.read_run()
         if run is None:
-            raise CommandError(f"nothing was started on {self.root}; start it with `headrace up`, or give the folder with --state DIR")
+            raise CommandError(
+                f"nothing was started on {self.root}; start it with `headrace up`, or select the right folder with --state DIR"
+            )
         return run

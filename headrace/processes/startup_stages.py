@@ -1,4 +1,4 @@
-"""Starts services side by side and shows how far they are."""
+"""Starts services in parallel and shows their progress."""
 
 import threading
 from collections.abc import Callable, Iterable
@@ -16,26 +16,26 @@ def _nothing(_console: Console) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Services that are started side by side, and what is done once they are ready."""
+    """Services that start in parallel, and the step that follows when all are ready."""
 
     services: Iterable[Service]
     finish: Callable[[Console], None] = _nothing
 
 
 def spinner(console: Console) -> Progress:
-    """Make a display that has a line for each thing under way."""
+    """Return a progress display with a line for each task."""
     return Progress(SpinnerColumn(finished_text="[green]✓"), TextColumn("{task.description}"), TimeElapsedColumn(), console=console)
 
 
 def start(
-    services: Iterable[Service], supervisor: Supervisor, console: Console, note: Callable[[], object], stopping: threading.Event
+    services: Iterable[Service], supervisor: Supervisor, console: Console, on_start: Callable[[], object], stopping: threading.Event
 ) -> None:
-    """Start each, note it, and wait until all are ready or somebody wants to stop; raises CommandError when one will not."""
+    """Start the services and wait until all are ready or `stopping` is set; raises CommandError if one does not start."""
     with spinner(console) as progress:
         tasks = {}
         for service in services:
             supervisor.start(service)
-            note()
+            on_start()
             tasks[service.name] = progress.add_task(f"starting {service.name}", total=1)
         waiting = set(tasks)
         while waiting and not stopping.wait(POLL_INTERVAL_SECONDS):

@@ -1,4 +1,4 @@
-"""Starts processes, waits until they are ready, starts again what dies, stops them in order."""
+"""Starts processes, reports when they are ready, restarts crashed ones, and stops them in order."""
 
 import json
 import os
@@ -17,22 +17,22 @@ from headrace.processes.installation import RunningProcess
 
 STOP_SECONDS = 20
 POLL_INTERVAL_SECONDS = 0.05
-STEADY_SECONDS = 60  # what lived so long is started again at once
-MAX_PAUSE_SECONDS = 30.0
+STEADY_SECONDS = 60  # a process that lived longer is restarted at once
+MAX_BACKOFF_SECONDS = 30.0
 LOG_LINES_SHOWN = 15
 MAX_LINE_CHARS = 500
 MAX_READ_BYTES = 1 << 16
-_SIGNALS = {number.value: number.name for number in signal.Signals}  # those of real time have numbers only
+_SIGNALS = {number.value: number.name for number in signal.Signals}  # real-time signals have no names
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One process to run: its command, its environment beside ours, and how to see that it is ready."""
+    """A process to run: its command, the variables added to our environment, and its readiness check."""
 
     name: str
     command: Sequence[str]
     environment: Mapping[str, str]
-    ready: Callable[[], bool] | None = None
+    is_ready: Callable[[], bool] | None = None
     folder: Path | None = None
     ready_seconds: int = 60
 
@@ -44,19 +44,19 @@ class Child:
     service: Service
     log: Path
     process: subprocess.Popen[bytes]
-    created: float  # seconds since 1970, as the operating system says
+    created: float  # seconds since 1970, from the operating system
     started: float  # monotonic seconds
-    log_start: int  # where its lines in the log begin
-    pause_seconds: float = 0  # at least so long from one start to the next
-    last_end: str = ""  # of the process before this one, or of this one
+    log_start: int  # offset of its first line in the log
+    backoff_seconds: float = 0  # minimum time between two starts
+    last_end: str = ""  # how this process, or the one before it, ended
 
     @property
     def running(self) -> RunningProcess:
-        return RunningProcess(self.process.pid, self.created, self.last_end, self.pause_seconds)
+        return RunningProcess(self.process.pid, self.created, self.last_end, self.backoff_seconds)
 
 
 def created_at(pid: int) -> float:
-    """Say when a process was created, seconds since 1970; 0 if there is none."""
+    """Return when a process was created, in seconds since 1970; 0 if there is no such process."""
     try:
         return psutil.Process(pid).create_time()
     except psutil.NoSuchProcess:
@@ -64,7 +64,7 @@ def created_at(pid: int) -> float:
 
 
 def is_alive(process: RunningProcess) -> bool:
-    """Say whether this very process still runs, not a later one with its number."""
+    """Whether this process still runs, and its pid does not belong to a later one."""
     try:
         found = psutil.Process(process.pid)
         return abs(found.create_time() - process.created) < 1 and found.status() != psutil.STATUS_ZOMBIE
@@ -73,10 +73,10 @@ def is_alive(process: RunningProcess) -> bool:
 
 
 def stop_leftovers(processes: Mapping[str, RunningProcess], order: Iterable[Sequence[str]]) -> list[str]:
-    """End processes that an earlier run left behind, group by group, what is in no group first; gives the names of those that still ran."""
+    """Stop processes left over from an earlier run, and return their names: first those in no group, then group by group."""
     groups = [tuple(name for name in group if name in processes) for group in order]
     unknown = tuple(processes.keys() - {name for group in groups for name in group})
-    ended: list[str] = []
+    stopped: list[str] = []
     for group in (unknown, *groups):
         alive = [name for name in group if is_alive(processes[name])]
         for name in alive:
@@ -84,44 +84,44 @@ def stop_leftovers(processes: Mapping[str, RunningProcess], order: Iterable[Sequ
         for name in alive:
             if not wait_until_gone(processes[name], STOP_SECONDS):
                 os.kill(processes[name].pid, signal.SIGKILL)
-        ended += alive
-    return ended
+        stopped += alive
+    return stopped
 
 
 def wait_until_gone(process: RunningProcess, seconds: float) -> bool:
-    """Wait for a process to end; False if it has not within the time.
+    """Wait until a process has ended; False if the time is up before.
 
-    Not psutil's wait: that one takes a process that has ended for alive until its parent has asked for its status.
+    psutil's wait does not do: it takes a zombie for alive until its parent has reaped it.
     """
     until = time.monotonic() + seconds
     while is_alive(process):
         if time.monotonic() > until:
             return False
-        time.sleep(POLL_INTERVAL_SECONDS)  # nothing tells of the end of a process that is no child of ours
+        time.sleep(POLL_INTERVAL_SECONDS)  # the end of a process that is not our child sends no signal
     return True
 
 
 def responds(url: str) -> bool:
-    """Whether the address responds 200 at once."""
+    """Whether the URL responds with 200."""
     return not not_ready_reason(url)
 
 
 def not_ready_reason(url: str) -> str:
-    """Return why the address does not answer 200 at once, empty if it does; a service puts its reason into `message`."""
+    """Return the not-ready reason of a URL, from the `message` of its response; empty if it responds with 200."""
     try:
-        answer = httpx.get(url, timeout=2, trust_env=False)
+        response = httpx.get(url, timeout=2, trust_env=False)
     except httpx.HTTPError:
         return f"nothing responds at {url}"
-    if answer.status_code == httpx.codes.OK:
+    if response.status_code == httpx.codes.OK:
         return ""
     try:
-        return str(answer.json()["message"])
+        return str(response.json()["message"])
     except (ValueError, TypeError, KeyError):
-        return f"{url} responds {answer.status_code}"
+        return f"{url} responds with {response.status_code}"
 
 
 class Supervisor:
-    """The processes of one installation, in the order in which they were started."""
+    """The processes of one installation, in start order."""
 
     def __init__(self, logs: Path) -> None:
         self._logs = logs
@@ -132,23 +132,25 @@ class Supervisor:
         self.children[service.name] = self._spawn(service)
 
     def is_ready(self, name: str) -> bool:
-        """Say whether the service responds; raises CommandError with the end of its log when it died or takes too long."""
+        """Whether the service is ready; raises CommandError with the last lines of its log if it has exited or takes too long."""
         child = self.children[name]
-        if child.service.ready is None or child.service.ready():
+        if child.service.is_ready is None or child.service.is_ready():
             return True
         if child.process.poll() is not None:
             raise CommandError(
-                f"{name} ended with status {child.process.returncode} while starting; the end of {child.log}:\n{_end(child.log)}"
+                f"{name} exited with status {child.process.returncode} while starting; the last lines of {child.log}:\n{_end(child.log)}"
             )
         if time.monotonic() - child.started > child.service.ready_seconds:
-            raise CommandError(f"{name} was not ready within {child.service.ready_seconds} s; the end of {child.log}:\n{_end(child.log)}")
+            raise CommandError(
+                f"{name} was not ready within {child.service.ready_seconds} s; the last lines of {child.log}:\n{_end(child.log)}"
+            )
         return False
 
     def restart_dead(self) -> list[str]:
-        """Restart what has ended, and return its names.
+        """Restart the services that have exited, and return their names.
 
-        What ends again soon waits longer each time and is never given up: a full disk ends the store until somebody frees space, and
-        meanwhile the collector takes events.
+        A crashing service is restarted forever, with exponential backoff: a full disk stops the store until there is room again, and
+        meanwhile the collector accepts events.
         """
         restarted = []
         for name, child in self.children.items():
@@ -156,19 +158,19 @@ class Supervisor:
                 continue
             lived_seconds = time.monotonic() - child.started
             child.last_end = describe_end(child)
-            if lived_seconds < child.pause_seconds:
+            if lived_seconds < child.backoff_seconds:
                 continue
-            pause = 0 if lived_seconds > STEADY_SECONDS else min(max(1.0, 2 * child.pause_seconds), MAX_PAUSE_SECONDS)
-            self.children[name] = replace(self._spawn(child.service), pause_seconds=pause, last_end=child.last_end)
+            backoff = 0 if lived_seconds > STEADY_SECONDS else min(max(1.0, 2 * child.backoff_seconds), MAX_BACKOFF_SECONDS)
+            self.children[name] = replace(self._spawn(child.service), backoff_seconds=backoff, last_end=child.last_end)
             restarted.append(name)
         return restarted
 
     def processes(self) -> dict[str, RunningProcess]:
-        """Return what runs, or is about to be restarted, by name."""
+        """Return the processes by service name, including those that wait for their restart."""
         return {name: child.running for name, child in self.children.items()}
 
     def stop(self, *groups: Sequence[str]) -> None:
-        """End services group by group, each asked to drain first; one that does not end in time is killed."""
+        """Stop services group by group: each is asked to drain, and killed if it takes too long."""
         for group in groups:
             ending = [child.process for name in group if (child := self.children.pop(name, None))]
             for process in ending:
@@ -191,13 +193,13 @@ class Supervisor:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C reaches the supervisor alone, which stops the others in order
+                start_new_session=True,  # Ctrl-C reaches only the supervisor, which stops its services in order
             )
         return Child(service, log, process, created_at(process.pid), time.monotonic(), log_start)
 
 
 def describe_end(child: Child) -> str:
-    """Return how a process ended: its status, or the signal, with the last error that it wrote."""
+    """Return how a process ended: its exit status or signal, and the last error in its log."""
     status = child.process.returncode
     how = f"status {status}" if status >= 0 else _SIGNALS.get(-status, f"signal {-status}")
     text = "" if status == -signal.SIGKILL else _last_error(_lines(child.log, child.log_start))
@@ -205,7 +207,7 @@ def describe_end(child: Child) -> str:
 
 
 def _last_error(lines: Sequence[str]) -> str:
-    """Return the last line that is no log line, or the text of the last log line that is an error; of a traceback its error."""
+    """Return the last error in a log: an error event, a plain line, or the exception of a traceback, whichever is last."""
     for number, line in reversed(list(enumerate(lines))):
         try:
             content = json.loads(line)
@@ -219,7 +221,7 @@ def _last_error(lines: Sequence[str]) -> str:
 
 
 def _error_of_traceback(lines: Sequence[str]) -> str:
-    """Return the first line of the error at the end of a traceback; its text may go on for more lines."""
+    """Return the first line of the exception that ends a traceback; its text may have more lines."""
     begins = [number for number, line in enumerate(lines) if line.startswith("Traceback (most recent call last)")]
     after = lines[begins[-1] + 1 :] if begins else ()
     return next((line for line in after if line.strip() and not line.startswith(" ")), "")
@@ -230,7 +232,7 @@ def _end(log: Path) -> str:
 
 
 def _lines(log: Path, start: int = 0) -> list[str]:
-    """Return the last lines of a log that are not empty, from a place on; it may have grown for months, or been deleted."""
+    """Return the last non-empty lines of a log, from an offset on; the log may be large or deleted."""
     try:
         with log.open("rb") as file:
             file.seek(max(start, file.seek(0, os.SEEK_END) - MAX_READ_BYTES))

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from collector.settings import Settings as CollectorSettings
+from headrace.store_settings import StoreSettings
 from minidruid.settings import Settings as MinidruidSettings
 from simulator.settings import ShopSettings, VisitsSettings
 from startup.settings import ServiceSettings
@@ -17,6 +18,7 @@ COMPONENTS: list[tuple[type[ServiceSettings], str]] = [
     (CollectorSettings, "collector"),
     (StreamsSettings, "streams"),
     (MinidruidSettings, "minidruid"),
+    (StoreSettings, "headrace"),
     (ShopSettings, "simulator"),
     (VisitsSettings, "simulator"),
     (KafkaSettings, "topics"),

@@ -126,7 +126,7 @@ def test_the_reason_against_a_start_is_reported_in_a_line(installation: Installa
         said = run_command(*up, "--state", tmp_path / "a", "--sql-port", str(taken.getsockname()[1]), status=2)
     assert "--sql-port" in said
     port = free_ports(1)[0]
-    assert "asked for twice" in run_command(
+    assert "is selected twice" in run_command(
         *up, "--state", tmp_path / "a", "--sql-port", str(port), "--collector-port", str(port), status=2
     )
     (tmp_path / "b").write_text("")

@@ -60,5 +60,5 @@ def test_a_kill_of_the_supervisor_leaves_nothing_that_a_second_start_can_not_cle
     first.process.wait()
     second = Installation.start(tmp_path, "--no-dashboards", "--no-visits", ports=first.ports)
     wait_until(lambda: second.count() == 1)
-    assert "left behind by an earlier run" in (tmp_path / "up.log").read_text()
+    assert "left over from an earlier run" in (tmp_path / "up.log").read_text()
     assert second.stop() == 0

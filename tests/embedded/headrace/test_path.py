@@ -96,7 +96,7 @@ def test_while_the_store_has_no_disk_events_are_taken_and_are_rows_once_it_has(i
     assert send(client, collector, a_batch(an_event(type="fullDisk"))).status_code == 200
     wait_until(lambda: installation.status()["ready"] and installation.count("event_type = 'fullDisk'") == 21, within_seconds=30)
     wait_until(lambda: is_balanced(installation), within_seconds=2)
-    assert "store had ended and was started again" in (installation.state / "up.log").read_text()
+    assert "store exited and was restarted" in (installation.state / "up.log").read_text()
 
 
 @pytest.mark.parametrize("header", ["sec-gpc", "dnt"])

@@ -23,7 +23,8 @@ from headrace.engines.ports import READY_PATHS, EnginePorts
 from headrace.engines.services import NAMES, STOP_ORDER, Engines
 from headrace.engines.up import start_engines, stop_engines
 from headrace.errors import CommandError
-from headrace.processes.installation import LOOPBACK, Run, RunningProcess, StateFolder
+from headrace.processes.installation import Run, RunningProcess, StateFolder
+from headrace.processes.ports import LOOPBACK
 from headrace.processes.supervisor import created_at, is_alive
 
 
@@ -90,7 +91,7 @@ def test_ports_are_chosen_by_name() -> None:
 
 @pytest.mark.parametrize("choice", ["kafka", "kafka=", "kafka=x", "kafka=0", "kafka=65536", "router=8888"])
 def test_a_choice_of_port_that_says_nothing_is_refused(choice: str) -> None:
-    with pytest.raises(CommandError, match=f"--engine-port {choice}: NAME=NUMBER is expected, NAME one of zookeeper, kafka"):
+    with pytest.raises(CommandError, match=f"--engine-port {choice}: expected NAME=NUMBER, where NAME is one of zookeeper, kafka"):
         EnginePorts().with_choices([choice])
 
 
@@ -100,7 +101,7 @@ def test_ports_that_are_taken_are_reported_all_at_once() -> None:
     with socket.create_server((LOOPBACK, 0)) as other:
         taken = replace(ports, kafka=other.getsockname()[1], broker=ports.indexer)
         with pytest.raises(
-            CommandError, match=r"\(kafka\) cannot be used: .*\n.*asked for twice.* broker=NUMBER\n.*asked for twice.* indexer=NUMBER"
+            CommandError, match=r"\(kafka\) cannot be used: .*\n.*is selected twice.* broker=NUMBER\n.*is selected twice.* indexer=NUMBER"
         ):
             taken.check()
 
@@ -156,7 +157,7 @@ def test_kafka_is_ready_when_it_describes_the_cluster_not_when_it_listens() -> N
 
 
 def test_engines_that_do_not_start_are_reported_and_all_stopped(engines: Engines) -> None:
-    with pytest.raises(CommandError, match=r"ended with status 1 while starting(?s:.*)the port is taken"):
+    with pytest.raises(CommandError, match=r"exited with status 1 while starting(?s:.*)the port is taken"):
         start_engines(engines, Console(file=StringIO()))
     run = StateFolder(engines.folder).running()
     assert run.ports == asdict(engines.ports)

@@ -36,7 +36,7 @@ def test_what_was_started_is_read_back(tmp_path: Path) -> None:
 
 def test_a_file_in_place_of_the_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "var").write_text("")
-    with pytest.raises(CommandError, match="is a file where a folder belongs"):
+    with pytest.raises(CommandError, match="is a file, but must be a folder"):
         StateFolder(tmp_path / "var").prepare()
     with pytest.raises(CommandError, match="is a file"):
         StateFolder(tmp_path / "var").read_run()

@@ -11,10 +11,12 @@ from support.headrace.engines_without_jars import engines_without_jars
 
 from headrace.engines.services import NAMES
 from headrace.errors import CommandError
-from headrace.local.services import STOP_ORDER, Plan
+from headrace.local.plan import Plan
+from headrace.local.services import STOP_ORDER
 from headrace.local.status import print_status, read_status
 from headrace.local.up import print_summary, run
-from headrace.processes.installation import LOOPBACK, Run, RunningProcess, StateFolder
+from headrace.processes.installation import Run, RunningProcess, StateFolder
+from headrace.processes.ports import LOOPBACK, listen_host
 from headrace.processes.supervisor import Service, created_at
 from topics.local.consumers import ConsumerState, consumer_path, save_consumer
 
@@ -71,7 +73,7 @@ def test_druid_sql_is_at_the_broker_and_every_port_is_looked_at(on_druid: Plan) 
     assert on_druid.url("sql") == f"http://{on_druid.engines.ports.host_port('broker')}"
     looked_at = on_druid.ports_to_check()
     assert set(looked_at) == {*PORTS, "forwarder", "converter", *on_druid.engines.ports.without_broker()} - {"dashboards"}
-    assert {on_druid.host_of(name) for name in looked_at} == {LOOPBACK}
+    assert {listen_host(name, on_druid.host) for name in looked_at} == {LOOPBACK}
 
 
 def test_its_settings_have_the_hosts_of_kafka(on_druid: Plan) -> None:
@@ -86,7 +88,7 @@ def test_a_state_folder_stays_with_its_engines(reader: str, before: str, plan: s
     path = consumer_path(after.state.topic, reader)
     path.parent.mkdir()
     save_consumer(path, ConsumerState())
-    with pytest.raises(CommandError, match=f"was made with --engines {before}; go on with it, or give another folder"):
+    with pytest.raises(CommandError, match=f"was created with --engines {before}; start with that option, or select another folder"):
         run(after, Console(file=StringIO()))
 
 
@@ -96,7 +98,7 @@ def test_status_shows_the_engines(on_druid: Plan) -> None:
         on_druid.state.write_run(Run(myself, LOOPBACK, on_druid.ports, {"zookeeper": myself, "kafka": myself}))
         content = read_status(on_druid.state)
     assert {name: process["ready"] for name, process in content["processes"].items()} == {"zookeeper": True, "kafka": False}
-    assert content["processes"]["kafka"]["reason"] == "it does not answer yet"
+    assert content["processes"]["kafka"]["reason"] == "it does not respond yet"
     assert content["urls"]["kafka"] == f"127.0.0.1:{on_druid.ports['kafka']}"
 
 
@@ -132,4 +134,4 @@ def test_host_opens_the_collector_and_the_shop_and_nothing_that_trusts_its_calle
         "HEADRACE_COLLECTOR_HOST",
         "HEADRACE_SHOP_HOST",
     }  # others' default is loopback
-    assert {plan.host_of(name) for name in ("sql", "internal")} == {LOOPBACK}
+    assert {listen_host(name, plan.host) for name in ("sql", "internal")} == {LOOPBACK}

@@ -57,7 +57,7 @@ def test_a_service_that_ends_while_starting_is_reported_with_the_end_of_its_log(
     supervisor = Supervisor(tmp_path)
     supervisor.start(a_service("print('the port is taken'); raise SystemExit(3)", ready_url=f"http://127.0.0.1:{free_port()}/"))
     supervisor.children["service"].process.wait(10)
-    with pytest.raises(CommandError, match=r"ended with status 3 while starting(?s:.*)the port is taken"):
+    with pytest.raises(CommandError, match=r"exited with status 3 while starting(?s:.*)the port is taken"):
         supervisor.is_ready("service")
 
 
@@ -89,9 +89,9 @@ def test_a_crashing_service_is_restarted_forever_with_backoff(tmp_path: Path) ->
     for _ in range(8):
         child = supervisor.children["service"]
         child.process.wait(10)
-        assert child.pause_seconds == 0 or supervisor.restart_dead() == []
-        assert child.pause_seconds == 0 or child.running.last_end == "status 1: the disk is full"
-        child.started -= child.pause_seconds  # so much time has passed
+        assert child.backoff_seconds == 0 or supervisor.restart_dead() == []
+        assert child.backoff_seconds == 0 or child.running.last_end == "status 1: the disk is full"
+        child.started -= child.backoff_seconds  # so much time has passed
         assert supervisor.restart_dead() == ["service"]
         pauses.append(supervisor.processes()["service"].backoff_seconds)
     assert pauses == [1, 2, 4, 8, 16, 30, 30, 30]
@@ -146,7 +146,7 @@ def test_what_dies_after_a_long_time_is_started_again_at_once(tmp_path: Path) ->
     supervisor = Supervisor(tmp_path)
     supervisor.start(a_service("raise SystemExit(1)"))
     child = supervisor.children["service"]
-    child.pause_seconds, child.started = 30, child.started - 61
+    child.backoff_seconds, child.started = 30, child.started - 61
     child.process.wait(10)
     assert supervisor.restart_dead() == ["service"]
     assert supervisor.processes()["service"].backoff_seconds == 0

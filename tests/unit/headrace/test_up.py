@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from headrace.local.services import Plan
+from headrace.local.plan import Plan
 from headrace.local.up import _try_to_write_run, print_summary
 from headrace.processes.installation import StateFolder
 from headrace.processes.supervisor import Supervisor

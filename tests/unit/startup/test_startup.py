@@ -7,6 +7,7 @@ import pytest
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
+from collector.settings import Settings as CollectorSettings
 from startup.port_guard import PortGuard
 from startup.probes import Probes, ProbesError
 from startup.settings import ServiceSettings, SettingsError
@@ -29,6 +30,21 @@ def test_without_variables_the_defaults_hold() -> None:
 
 def test_a_variable_sets_its_setting_in_its_type() -> None:
     assert Settings.read({"HEADRACE_SAMPLE_PORT": "8080"}).port == 8080
+
+
+def test_fields_become_the_variables_that_read_takes_them_from() -> None:
+    variables = Settings.environment(port=8080, colour=None)
+    assert variables == {"HEADRACE_SAMPLE_PORT": "8080"}
+    assert Settings.read(variables) == Settings(port=8080)
+
+
+def test_a_list_becomes_a_variable_separated_by_commas() -> None:
+    assert CollectorSettings.read(CollectorSettings.environment(sites=("shop", "blog"))).sites == ("shop", "blog")
+
+
+def test_a_field_that_is_no_setting_has_no_variable() -> None:
+    with pytest.raises(KeyError, match="prot"):
+        Settings.environment(prot=8080)
 
 
 def test_the_environment_of_the_process_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
