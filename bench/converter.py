@@ -32,7 +32,8 @@ from startup.gc_tuning import freeze_gc
 from streams.build import GARBAGE_THRESHOLDS, build_worker
 from streams.local.worker import Worker
 from streams.settings import Settings
-from streams.sink import Account, Session, Sink
+from streams.sink import Session, Sink
+from topics.accounts import Account
 from topics.local.spools import SpoolConsumers
 from topics.local.writer import LocalTopic
 from topics.topic import Message

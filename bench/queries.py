@@ -21,7 +21,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 from support.minidruid.tables import RunningMinidruid, an_event, clickstream_rows, fill_clickstream, open_store, serve
 
 from minidruid.storage.store import Store
-from streams.sink import Account, Batch, Session
+from streams.sink import Batch, Session
+from topics.accounts import Account
 
 BOUND_MS = 300
 ROUNDS = 7

@@ -18,7 +18,7 @@ from collector.endpoints.script import Script
 from collector.errors import MappingError
 from collector.events.duplicates import DuplicateMemory
 from collector.events.identifiers import partition_key_function
-from collector.ledger import LedgerParts, Minute
+from collector.ledger import LedgerParts
 from collector.metrics import Metrics
 from collector.peers import NoPeers, Peers
 from collector.pipeline import DAY_MS
@@ -33,7 +33,7 @@ from collector.source_factory import TRUSTED, Encoders, EventSources, Use, kinds
 from collector.sources import Source, warnings
 from mapping.operations.registry import FindPlace
 from startup.port_guard import PortGuard
-from topics.ledger import Received
+from topics.ledger import Minute, Received
 from topics.topic import TopicWriter
 
 

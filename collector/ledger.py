@@ -2,17 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import msgspec
 
-from topics.accounts import COUNTS, OUTCOMES
-from topics.ledger import Received
-from topics.local.consumers import Accounts
-from topics.local.spools import add_accounts
+from topics.accounts import COUNTS, DUPLICATE, OUTCOMES, Accounts, add_accounts
+from topics.ledger import Minute, Received
 
-Minute: TypeAlias = tuple[int, str]  # (milliseconds since 1970, source)
-DUPLICATE = "duplicate"  # a rejection in the topic, but a duplicate in the ledger
 # Both parts of the ledger forget minutes after 48 hours, but not at the same moment: only the younger ones are exact.
 SHOWN_MS = 24 * 60 * 60 * 1000
 

@@ -34,7 +34,8 @@ from streams.dead_letters import NEVER_REPLAYED
 from streams.errors import StreamsError
 from streams.local.worker import Worker
 from streams.settings import Settings as ConverterSettings
-from streams.sink import Account, Session
+from streams.sink import Session
+from topics.accounts import Account
 from topics.local.spools import SpoolConsumers
 from topics.topic import TopicError
 

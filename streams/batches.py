@@ -16,11 +16,10 @@ from streams.sessions.party import Identity, Parties, needs_salt
 from streams.sessions.salts import DAY_MS, Salts
 from streams.sessions.session_cache import SessionCache
 from streams.settings import Settings
-from streams.sink import Account, Batch, CommittedState, Session, StoredEvent
+from streams.sink import Batch, CommittedState, Session, StoredEvent
+from topics.accounts import DUPLICATE_KEY, Account
+from topics.ledger import MINUTE_MS
 from topics.topic import Damage, Entry, Kind, Message
-
-MINUTE_MS = 60_000
-REJECTED_AS_DUPLICATE = b"duplicate"
 
 
 @dataclass(slots=True)
@@ -99,7 +98,7 @@ class BatchMaker:
                 _account(batch, now - now % MINUTE_MS, "").dead_letters += 1
             elif entry.message.kind is Kind.REJECTION:
                 account = _account_of(batch, entry.message)
-                if entry.message.key == REJECTED_AS_DUPLICATE:
+                if entry.message.key == DUPLICATE_KEY:
                     account.duplicates += 1
                 else:
                     account.rejected += 1

@@ -7,6 +7,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from streams.sink import Batch
+from topics.accounts import DEAD_LETTERS, DUPLICATES, REJECTED, STORED
 
 
 class Metrics:
@@ -33,9 +34,9 @@ class Metrics:
 
     def committed(self, batch: Batch, seconds: float) -> None:
         """Count a committed batch."""
-        for outcome in ("stored", "duplicates", "rejected"):
+        for outcome in (STORED, DUPLICATES, REJECTED):
             self._messages.labels(outcome).inc(sum(getattr(account, outcome) for account in batch.ledger.values()))
-        self._messages.labels("dead_letters").inc(len(batch.dead_letters))  # a replay takes them from the accounts; a counter only grows
+        self._messages.labels(DEAD_LETTERS).inc(len(batch.dead_letters))  # a replay takes them from the accounts; a counter only grows
         for letter in batch.dead_letters:
             self._dead_letters.labels(letter.reason).inc()
         self._without_session.inc(batch.rows_without_session)

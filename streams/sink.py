@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
-from topics.accounts import COUNTS
+from topics.accounts import Account
 
 # Keys are the columns of schemas.contract; __time is milliseconds since 1970, a nested column is JSON text.
 Row: TypeAlias = dict[str, str | int | float | None]
@@ -73,22 +73,6 @@ class Session:
     landing_page_path: str | None
     channel: str
     source: str | None
-
-
-@dataclass(slots=True)
-class Account:
-    """What became of the messages of one minute and one source."""
-
-    stored: int = 0
-    duplicates: int = 0
-    rejected: int = 0
-    dead_letters: int = 0
-    deleted: int = 0  # of what was stored, later
-
-    def add(self, other: "Account") -> None:
-        """Add the counts of another one."""
-        for name in COUNTS:
-            setattr(self, name, getattr(self, name) + getattr(other, name))
 
 
 # (minute as milliseconds since 1970, source; on Kafka the source's spool before it: spool/source)

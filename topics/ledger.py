@@ -32,10 +32,10 @@ class Received:
 
 
 Minute: TypeAlias = tuple[int, str]  # (milliseconds since 1970, source)
-Counts: TypeAlias = dict[Minute, Received]
+ReceivedCounts: TypeAlias = dict[Minute, Received]
 
 
-def count(counts: Counts, message: Message) -> None:
+def count(counts: ReceivedCounts, message: Message) -> None:
     """Add one message to the counts."""
     minute = message.received_at - message.received_at % MINUTE_MS
     received = counts.get((minute, message.source))
@@ -51,16 +51,16 @@ class Ledger:
     """The counts of the last 48 hours of minutes, and totals by source that never reset."""
 
     def __init__(self) -> None:
-        self.minutes: Counts = {}
+        self.minutes: ReceivedCounts = {}
         self.totals: dict[str, Received] = {}
 
-    def add(self, counts: Counts) -> None:
+    def add(self, counts: ReceivedCounts) -> None:
         for (minute, source), received in counts.items():
             self.minutes.setdefault((minute, source), Received()).add(received)
             self.totals.setdefault(source, Received()).add(received)
 
     def add_messages(self, messages: Iterable[Message]) -> None:
-        counts: Counts = {}
+        counts: ReceivedCounts = {}
         for message in messages:
             count(counts, message)
         self.add(counts)

@@ -10,13 +10,13 @@ import structlog
 
 from collector.app import CountingTopic
 from collector.errors import StartError
-from collector.ledger import Minute
 from collector.settings import PREFIX, Settings
 from collector.sources import Source
 from schemas.codec import fingerprint
 from schemas.contract import load_schema
 from topics.kafka.settings import KafkaSettings
 from topics.kafka.writer import KafkaTopic
+from topics.ledger import Minute
 from topics.local.forwarded import ForwardedTopic
 from topics.local.log import NoSpace
 from topics.local.recovery import Recovered

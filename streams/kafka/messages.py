@@ -9,8 +9,8 @@ from schemas.codec import MARKER, PREFIX_BYTES
 from schemas.contract import Column
 from streams.dead_letters import Reason
 from streams.kafka.partition import AccountKey, event_header
-from streams.sink import Account, Batch, DeadLetter, Row
-from topics.accounts import ACCOUNT
+from streams.sink import Batch, DeadLetter, Row
+from topics.accounts import ACCOUNT, DEAD_LETTERS, DUPLICATES, STORED, Account
 from topics.kafka.messages import CONFLUENT_BYTES, ORIGIN, Headers
 from topics.kafka.transactions import Fetched, Output
 from topics.topic import Entry, Kind, Message
@@ -130,7 +130,7 @@ def ledger_outputs(topic: str, partition: int, accounts: Mapping[AccountKey, Acc
     """Give the messages that carry accounts, whole sums, and the positions that spools were read up to."""
     told: list[tuple[Any, Any]] = []
     for (spool, minute, source), account in accounts.items():
-        counts = {"stored": account.stored, "duplicates": account.duplicates, "dead_letters": account.dead_letters}
+        counts = {name: getattr(account, name) for name in (STORED, DUPLICATES, DEAD_LETTERS)}
         told.append(([ACCOUNT, spool, minute, source], counts))
     told += [(["position", spool], position) for spool, position in spools.items()]
     return [Output(topic, partition, msgspec.json.encode(key), msgspec.json.encode(value)) for key, value in told]

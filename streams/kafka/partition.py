@@ -7,17 +7,17 @@ import copy
 import struct
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 import msgspec
 import structlog
 
-from streams.batches import MINUTE_MS
 from streams.sessions.assignment import PAGE_VIEW
 from streams.sessions.timeline import PartySessions
-from streams.sink import Account, Batch, Party, Session, StoredEvent
-from topics.accounts import ACCOUNT
+from streams.sink import Batch, Party, Session, StoredEvent
+from topics.accounts import ACCOUNT, Account
+from topics.ledger import MINUTE_MS
 
 HOUR_MS: Final = 60 * MINUTE_MS
 ACCOUNTS_KEPT_MS: Final = 48 * HOUR_MS
@@ -129,8 +129,8 @@ class PartitionState:
         for (minute, source), more in batch.ledger.items():
             spool, _, name = source.partition("/") if "/" in source else ("", "", source)
             key = (spool, minute, name)
-            before = self.accounts.get(key) or Account()
-            changed[key] = Account(**{field: value + getattr(more, field) for field, value in asdict(before).items()})
+            changed[key] = account = copy.copy(self.accounts.get(key)) or Account()
+            account.add(more)
         return changed
 
     def restore_row(self, event: bytes, value: bytes, at: int) -> None:

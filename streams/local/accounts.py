@@ -2,7 +2,8 @@
 
 from dataclasses import asdict
 
-from streams.sink import Account, Ledger
+from streams.sink import Ledger
+from topics.accounts import Account
 
 
 class Accounts:

@@ -23,6 +23,7 @@ from streams.reports import Reports
 from streams.sessions.salts import DAY_MS, Salts
 from streams.settings import Settings
 from streams.sink import Batch, RowKey, RowLocation, Sink
+from topics.ledger import Minute
 from topics.topic import Damage, Entry
 
 log = structlog.get_logger()
@@ -41,7 +42,7 @@ class Consumer(Protocol):
 
     def high_watermark(self) -> int: ...
 
-    def release(self, position: int, account: Mapping[tuple[int, str], Mapping[str, int]]) -> None: ...
+    def release(self, position: int, account: Mapping[Minute, Mapping[str, int]]) -> None: ...
 
 
 # By its number each spool of the topic, and by the name "" its own directory; asked again, those that have come since too.

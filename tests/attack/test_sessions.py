@@ -11,7 +11,8 @@ from support.streams.in_memory import NOON, Converting, a_message, a_record
 from support.streams.reference import MINUTE
 
 from minidruid.storage.store import Store
-from streams.sink import Account, Batch, Session
+from streams.sink import Batch, Session
+from topics.accounts import Account
 from topics.topic import Message
 
 PARTIES, SESSIONS, BATCHES = 30, 5000, 10

@@ -9,6 +9,7 @@ import typer.core
 import typer.main
 
 from headrace.cli import app
+from topics.accounts import OUTCOMES
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [*ROOT.glob("*.md"), *(path for path in ROOT.glob("*/*.md") if "node_modules" not in path.parts)]
@@ -31,6 +32,12 @@ def anchors(document: Path) -> set[str]:
 def test_a_link_leads_to_a_heading_that_exists(document: Path) -> None:
     links = re.findall(r"\]\((?!https?://)([^)#]*)#([^)]+)\)", document.read_text())
     assert [link for link in links if link[1] not in anchors(document.parent / link[0] if link[0] else document)] == []
+
+
+@pytest.mark.parametrize("document", ["README.md", "ARCHITECTURE.md", "docs/compose.md"])
+def test_the_equation_of_the_ledger_has_each_outcome(document: str) -> None:
+    equation = "received = " + " + ".join(name.replace("_", " ") for name in OUTCOMES)
+    assert equation in (ROOT / document).read_text()
 
 
 def test_the_readme_names_only_commands_that_exist() -> None:

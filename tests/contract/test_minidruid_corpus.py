@@ -11,7 +11,8 @@ from support.minidruid.tables import ask, engine_over, open_store, write_events
 from minidruid.engine import Engine
 from minidruid.errors import QueryError
 from minidruid.storage.store import Store
-from streams.sink import Account, Session
+from streams.sink import Session
+from topics.accounts import Account
 
 HERE = Path(__file__).parent
 STATEMENTS: list[str] = [json.loads(line)["sql"] for line in (HERE / "superset-sql-corpus.jsonl").read_text("utf-8").splitlines()]

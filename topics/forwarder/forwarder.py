@@ -9,7 +9,7 @@ from pathlib import Path
 
 import structlog
 
-from topics.accounts import STORED, Accounts, account_of, minute_of
+from topics.accounts import DEAD_LETTERS, STORED, MergedAccounts, account_of, minute_of
 from topics.forwarder.in_flight import Chunk, InFlight
 from topics.forwarder.metrics import Metrics, Progress
 from topics.forwarder.settings import ForwarderSettings
@@ -59,7 +59,7 @@ class Forwarder:
         self._window = InFlight(settings.window)
         self._directory = settings.topic_directory
         self._forwarded = HighWatermark(self._directory, FORWARDED, create=True)
-        self._accounts = Accounts(reader.accounts())
+        self._accounts = MergedAccounts(reader.accounts())
         self._position = self._done = reader.position
         self._released_at = 0.0
         self._progress_at = time.monotonic()
@@ -136,7 +136,7 @@ class Forwarder:
         chunk.left += 1
         chunk.sent += 1
         if isinstance(entry, Damage):
-            chunk.accounts[now - now % MINUTE_MS, "", "dead_letters"] += 1
+            chunk.accounts[now - now % MINUTE_MS, "", DEAD_LETTERS] += 1
         elif self._feed is None:
             chunk.accounts[minute_of(entry.message), entry.message.source, STORED] += 1
         return True
@@ -165,7 +165,7 @@ class Forwarder:
         except OSError as error:  # no room on the disk, as a rule: forwarding is what makes some
             log.warning("release not written, tried again", error=str(error))
             return
-        self._accounts.told(oldest)
+        self._accounts.mark_released(oldest)
 
     def _requeue(self, reason: str, pause_seconds: float) -> None:
         """Go back to what Kafka has for certain; what is behind it is sent again."""

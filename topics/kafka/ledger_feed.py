@@ -1,17 +1,15 @@
 """What the converters account for a spool, read from the ledger on Kafka as they commit it."""
 
 import threading
-from typing import Final, TypeAlias
+from typing import Final
 
 import msgspec
 import structlog
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from topics.accounts import ACCOUNT, DELETED
+from topics.accounts import ACCOUNT, DELETED, Accounts, Counts
 from topics.kafka.settings import CLIENT_LOG, KafkaSettings
 from topics.ledger import Minute
-
-Counts: TypeAlias = dict[str, int]
 
 LOOK_SECONDS = 0.25
 REACHED_SECONDS = 2.0
@@ -48,7 +46,7 @@ class LedgerFeed:
         """Whether all that was there at the start has been read: before that, older values would be told again."""
         return self._ahead is not None and not self._ahead
 
-    def take_news(self, oldest_minute: int) -> dict[Minute, Counts]:
+    def take_news(self, oldest_minute: int) -> Accounts:
         """Give the sums of the minutes that changed since the last call; forget those before `oldest_minute`."""
         if not self.is_caught_up or not self._changed:
             return {}

@@ -12,12 +12,12 @@ from typing import TypeAlias
 import structlog
 from confluent_kafka import KafkaException, Producer
 
-from topics.accounts import Accounts, account_of
+from topics.accounts import MergedAccounts, account_of
 from topics.kafka.ledger_feed import LedgerFeed
 from topics.kafka.message_formatter import IdMissing, MessageFormatter
 from topics.kafka.producer import IDEMPOTENT, TUNED, SessionEnded, ask, drop, poll, reach
 from topics.kafka.settings import CLIENT_LOG, KafkaSettings
-from topics.ledger import KEPT_MS, Counts, Ledger, Minute
+from topics.ledger import KEPT_MS, Ledger, Minute, ReceivedCounts
 from topics.topic import Kind, Message, TopicFailed, TopicFull
 
 MOST_BYTES = 64 << 20
@@ -63,7 +63,7 @@ class KafkaTopic:
             self._records.want(fingerprint)
         self._most_bytes, self._timeout = min(max_unread_bytes, MOST_BYTES), {"message.timeout.ms": int(answer_seconds * 1000)}
         self._spool, self._position = secrets.token_bytes(8), 0
-        self._ledger, self._accounts, self._now = Ledger(), Accounts({}), now
+        self._ledger, self._accounts, self._now = Ledger(), MergedAccounts({}), now
         self._told: dict[Minute, dict[str, int]] = {}
         self._feed = LedgerFeed(settings, self._spool)
         self._groups: dict[_Group, None] = {}
@@ -95,7 +95,7 @@ class KafkaTopic:
             self._end(group, _full(str(error)))
         return group.durable
 
-    def ledger(self) -> Counts:
+    def ledger(self) -> ReceivedCounts:
         """Give what came in and is on Kafka, by minute and source, since this process began."""
         self._ledger.forget_before(self._oldest())
         return {minute: received.copy() for minute, received in self._ledger.minutes.items()}
@@ -105,7 +105,7 @@ class KafkaTopic:
         oldest = self._oldest()
         self._accounts.put_converted(self._feed.take_news(oldest))
         self._told = {minute: counts for minute, counts in (self._told | self._accounts.changed()).items() if minute[0] >= oldest}
-        self._accounts.told(oldest)
+        self._accounts.mark_released(oldest)
         return {"kafka": self._told}
 
     def unread_bytes(self) -> int:

@@ -9,9 +9,9 @@ from typing import TypeAlias, TypeVar
 import msgspec
 
 from startup.atomic_files import write_whole
+from topics.accounts import Accounts
+from topics.ledger import Minute
 from topics.topic import TopicError
-
-Accounts: TypeAlias = dict[tuple[int, str], dict[str, int]]  # (minute as milliseconds since 1970, source) to counts by name
 
 _Content = TypeVar("_Content")
 
@@ -65,9 +65,7 @@ def save_consumer(path: Path, state: ConsumerState) -> None:
     write_whole(path, msgspec.json.encode(_File(state.position, _to_list(state.recent))), is_durable=False)
 
 
-def with_release(
-    path: Path, state: ConsumerState, position: int, news: Mapping[tuple[int, str], Mapping[str, int]], oldest: int
-) -> ConsumerState:
+def with_release(path: Path, state: ConsumerState, position: int, news: Mapping[Minute, Mapping[str, int]], oldest: int) -> ConsumerState:
     """Put the new counts of each minute in place of the old ones, and forget the minutes before `oldest`."""
     recent, past = state.recent, state.past
     if len(recent) + len(news) > RECENT:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from topics import ledger as ledgers
-from topics.ledger import KEPT_MS, MINUTE_MS, Counts, Ledger, Received
+from topics.ledger import KEPT_MS, MINUTE_MS, Ledger, Received, ReceivedCounts
 from topics.local.consumers import released_positions
 from topics.local.high_watermark import HighWatermark
 from topics.local.recovery import Recovered, recover
@@ -68,7 +68,7 @@ class Log:
         self._durable_end.write(self.end)
         self.delete_released()
 
-    def store(self, frames: list[bytes], counts: Counts) -> None:
+    def store(self, frames: list[bytes], counts: ReceivedCounts) -> None:
         """Make a group durable, visible and counted; raises NoSpace (nothing happened) or OSError (nothing may be written any more)."""
         content = b"".join(frames)
         if self._fd >= 0 and self._size > 0 and self._is_done(self._size + len(content)):
@@ -114,7 +114,7 @@ class Log:
         """Give the position of the first byte that some reader still needs; without readers, of the first one kept."""
         return max(min(released_positions(self._directory).values(), default=0), self._first_kept)
 
-    def counts(self) -> tuple[Counts, dict[str, Received]]:
+    def counts(self) -> tuple[ReceivedCounts, dict[str, Received]]:
         """Give a copy of the ledger's minutes, and of its totals by source."""
         with self._ledger_lock:
             self._forget()

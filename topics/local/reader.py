@@ -4,13 +4,14 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from topics.ledger import KEPT_MS, MINUTE_MS
-from topics.local.consumers import Accounts, ConsumerState, consumer_path, load_consumer, save_consumer, with_release
+from topics.accounts import Accounts
+from topics.ledger import KEPT_MS, MINUTE_MS, Minute
+from topics.local.consumers import ConsumerState, consumer_path, load_consumer, save_consumer, with_release
 from topics.local.high_watermark import HighWatermark
 from topics.local.segments import SegmentReader, set_aside
 from topics.topic import Damage, Entry, TopicError
 
-_NO_ACCOUNT: Mapping[tuple[int, str], Mapping[str, int]] = {}
+_NO_ACCOUNT: Mapping[Minute, Mapping[str, int]] = {}
 
 
 class LocalReader:
@@ -53,7 +54,7 @@ class LocalReader:
             return 0
         return self._end.read()
 
-    def release(self, position: int, account: Mapping[tuple[int, str], Mapping[str, int]] = _NO_ACCOUNT) -> None:
+    def release(self, position: int, account: Mapping[Minute, Mapping[str, int]] = _NO_ACCOUNT) -> None:
         """Say that everything before `position` is dealt with; `account` has the whole counts of the minutes that changed."""
         if self._state_path is None:
             raise TopicError("this reader is not registered: it has nothing to release")

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from topics.ledger import Counts, Ledger, Minute, load
-from topics.local.consumers import Accounts, consumer_accounts
+from topics.accounts import Accounts, add_accounts
+from topics.ledger import Ledger, ReceivedCounts, load
+from topics.local.consumers import consumer_accounts
 from topics.local.lock import lock, unlock
 from topics.local.log import REAL_DISK, SEGMENT_BYTES, Log
 from topics.local.reader import LocalReader, tail
@@ -54,15 +55,7 @@ def spool_accounts(directory: Path) -> dict[str, Accounts]:
     return found
 
 
-def add_accounts(total: Accounts, more: Mapping[Minute, Mapping[str, int]]) -> None:
-    """Add accounts to others, minute by minute and name by name."""
-    for minute, counts in more.items():
-        sums = total.setdefault(minute, {})
-        for name, count in counts.items():
-            sums[name] = sums.get(name, 0) + count
-
-
-def received(path: Path) -> Counts:
+def received(path: Path) -> ReceivedCounts:
     """Read from a topic's files what came in and is durable, by minute and source, whoever writes to it."""
     ledger, position = load(path / "ledger.json") or (Ledger(), 0)
     reader = tail(path)

@@ -12,7 +12,7 @@ from queue import Empty, SimpleQueue
 import structlog
 
 from startup.atomic_files import close_folder
-from topics.ledger import Counts, Received, count
+from topics.ledger import Received, ReceivedCounts, count
 from topics.local.disk_space import DiskSpace
 from topics.local.frame import encode
 from topics.local.lock import lock, unlock
@@ -44,7 +44,7 @@ class _Group:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.frames: list[bytes] = []
-        self.counts: Counts = {}
+        self.counts: ReceivedCounts = {}
         self.size = 0
         self.durable = _Durable(loop=loop)
         self.error: TopicError | None = None

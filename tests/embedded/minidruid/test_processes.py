@@ -23,7 +23,8 @@ from startup.logs import configure
 from support.minidruid.tables import an_event, clickstream_rows, open_store
 from minidruid.storage import seen_keys
 from minidruid.errors import StoreFailed
-from streams.sink import Account, Batch
+from topics.accounts import Account
+from streams.sink import Batch
 
 configure(sys.stderr)
 path, rows, limit = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])

@@ -25,6 +25,7 @@ from support.topics.kafka import (
 from support.waiting import wait_until
 
 from headrace.processes.supervisor import responds
+from topics.accounts import OUTCOMES
 from topics.forwarder.__main__ import forward
 from topics.forwarder.forwarder import READER, Forwarder, Forwarders
 from topics.forwarder.metrics import Metrics
@@ -302,7 +303,7 @@ def test_rows_deleted_since_are_reported_with_what_was_stored(spool: Path, kafka
 
 def outcome(path: Path) -> dict[str, int]:
     accounts = consumer_accounts(path)[READER][MINUTE, "browser"]
-    return {name: accounts[name] for name in ("stored", "duplicates", "rejected", "dead_letters")}
+    return {name: accounts[name] for name in OUTCOMES}
 
 
 def account_key(spool: bytes, kind: str = "account") -> bytes:

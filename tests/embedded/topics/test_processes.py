@@ -12,7 +12,7 @@ from support.topics import writer_process
 from support.topics.in_memory import MINUTE, no_failure, read_from, stored
 from support.waiting import wait_until
 
-from topics.ledger import Counts, count
+from topics.ledger import ReceivedCounts, count
 from topics.local.reader import LocalReader
 from topics.local.writer import LocalTopic
 from topics.topic import Damage, Entry, Message, TopicInUse
@@ -82,7 +82,7 @@ def test_whatever_was_acknowledged_outlives_kills_and_the_ledger_stays_exact(tmp
     assert set(acknowledged) <= set(kept)
     assert len(kept) == len(set(kept))
     assert read == kept
-    expected: Counts = {}
+    expected: ReceivedCounts = {}
     for number in kept:
         count(expected, writer_process.numbered(number))
     assert ledger == expected

@@ -18,14 +18,13 @@ from support.topics.in_memory import MemoryTopic
 from support.waiting import wait_until
 
 from collector.app import Application, Paths, create_app, load_encoders
-from collector.ledger import Minute
 from collector.requests import http_types
 from collector.settings import Settings
 from collector.source_factory import Encoders
 from collector.sources import Source, load_sources
 from schemas.codec import Decoder, Record
 from schemas.contract import load_schema
-from topics.ledger import Counts, Received, count
+from topics.ledger import Minute, Received, ReceivedCounts, count
 from topics.topic import Kind, Message, TopicFull
 
 NOW = 1_767_225_600_000
@@ -68,7 +67,7 @@ class CountingTopic(MemoryTopic):
     def __init__(self) -> None:
         super().__init__()
         self.is_full = False
-        self._damaged: Counts = {}
+        self._damaged: ReceivedCounts = {}
 
     def damage(self, minute: int) -> None:
         """Set up one frame of an unnamed source that the start found damaged."""

@@ -21,7 +21,8 @@ from minidruid.settings import Settings
 from minidruid.storage.store import Store
 from minidruid.storage.tables import arrow_table
 from schemas.contract import columns, load_schema
-from streams.sink import Account, Batch, Row, Session, StoredEvent
+from streams.sink import Batch, Row, Session, StoredEvent
+from topics.accounts import Account
 
 CLOCK = datetime(2026, 11, 22, 6, 0, tzinfo=UTC).replace(tzinfo=None)  # minidruid's instants are UTC and carry no zone
 DAY_MS = 86_400_000

@@ -13,13 +13,14 @@ from msgspec.structs import replace
 
 from schemas.codec import Record, encode, message_prefix
 from schemas.contract import load_schema
-from streams.batches import MINUTE_MS
 from streams.conversion.decoding import CompiledDecoder
 from streams.conversion.enricher import NO_CHANNEL, Channel, Lookups
 from streams.local.worker import Worker
 from streams.sessions.salts import Salts
 from streams.settings import Settings
-from streams.sink import Account, Batch, DeadLetter, DeadLetterFilter, Ledger, Party, Row, RowKey, RowLocation, Session
+from streams.sink import Batch, DeadLetter, DeadLetterFilter, Ledger, Party, Row, RowKey, RowLocation, Session
+from topics.accounts import Account
+from topics.ledger import MINUTE_MS
 from topics.topic import Damage, Entry, Kind, Message
 
 TOPIC = "clickstream-avro"

@@ -15,7 +15,8 @@ from minidruid.storage.store import Store
 from schemas.contract import columns, load_schema
 from streams.build import build_worker
 from streams.settings import Settings
-from streams.sink import Account, Session
+from streams.sink import Session
+from topics.accounts import Account
 from topics.local.reader import LocalReader
 
 POINTS = ("session_counts", "commit", "committed", "release")

@@ -15,7 +15,7 @@ from starlette.applications import Starlette
 from support.collector.collectors import NOW, LocalCollector, a_body, an_event
 
 from collector.endpoints.internal import Internal
-from collector.ledger import LedgerParts, Minute
+from collector.ledger import LedgerParts
 from collector.metrics import Metrics
 from collector.peers import UNRESPONSIVE, NoPeers
 from collector.processes.spools import tell_recovered
@@ -24,6 +24,7 @@ from collector.settings import Settings
 from collector.sources import Source
 from mapping.avro import BoundedCache, Instants, varint
 from startup import logs
+from topics.ledger import Minute
 from topics.local.recovery import Recovered
 from topics.topic import TopicFailed
 

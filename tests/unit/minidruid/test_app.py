@@ -18,7 +18,8 @@ from minidruid.engine import Running, refusal_of
 from minidruid.errors import QueryError
 from minidruid.settings import Settings
 from minidruid.storage.store import Store
-from streams.sink import Account, Batch, Session
+from streams.sink import Batch, Session
+from topics.accounts import Account
 
 TWO = 'SELECT "__time", country, load_time FROM events WHERE country = \'Japan\' ORDER BY "__time" LIMIT 2'
 ENDLESS = "SELECT COUNT(*) AS n FROM events a, events b, events c"

@@ -13,7 +13,8 @@ from minidruid.errors import StoreError
 from minidruid.storage.store import LETTERS_KEPT_MS, Store
 from schemas.contract import Column, columns, load_schema
 from streams.dead_letters import NEVER_REPLAYED
-from streams.sink import Account, Batch, DeadLetter, DeadLetterFilter, Session, Sink, StoredEvent
+from streams.sink import Batch, DeadLetter, DeadLetterFilter, Session, Sink, StoredEvent
+from topics.accounts import Account
 
 TOPIC = "clickstream-avro"
 

@@ -19,7 +19,8 @@ from streams.kafka.partition import HOUR_MS, PartitionState
 from streams.metrics import Metrics
 from streams.sessions.salts import Salts
 from streams.settings import Settings
-from streams.sink import Account, Batch, Row
+from streams.sink import Batch, Row
+from topics.accounts import Account
 from topics.kafka.transactions import Output
 from topics.topic import Entry, Message
 

@@ -16,7 +16,8 @@ from streams.sessions.assignment import extend_session, find_session
 from streams.sessions.party import Identity
 from streams.sessions.session_cache import SessionCache
 from streams.sessions.timeline import MAX_SCANNED, PartySessions
-from streams.sink import Account, Batch, CommittedState, Session
+from streams.sink import Batch, CommittedState, Session
+from topics.accounts import Account
 
 TIMEOUT = 10
 instants = st.integers(0, 120)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from support.topics.in_memory import MINUTE, a_rejection
 
-from topics.accounts import Accounts, account_of
+from topics.accounts import OUTCOMES, MergedAccounts, account_of
 from topics.forwarder.in_flight import MOST_BYTES, Chunk, InFlight
 from topics.local.spool_id import spool_id
 from topics.topic import TopicError
@@ -64,25 +64,25 @@ def test_a_rejection_counts_as_rejected_but_a_duplicate_as_one() -> None:
 
 
 def test_accounts_are_sums_of_both_sides_and_reported_once() -> None:
-    accounts = Accounts({})
+    accounts = MergedAccounts({})
     accounts.add({(*BROWSER, "rejected"): 2, (*BROWSER, "duplicates"): 1})
     accounts.put_converted({BROWSER: {"stored": 7, "duplicates": 1, "dead_letters": 0}})
     changed = accounts.changed()[BROWSER]
-    assert {name: changed[name] for name in ("stored", "duplicates", "rejected", "dead_letters")} == {
+    assert {name: changed[name] for name in OUTCOMES} == {
         "stored": 7,
         "duplicates": 2,
         "rejected": 2,
         "dead_letters": 0,
     }
-    accounts.told(MINUTE)
+    accounts.mark_released(MINUTE)
     assert accounts.changed() == {}
 
 
 def test_accounts_continue_where_an_earlier_run_ended() -> None:
-    earlier = Accounts({})
+    earlier = MergedAccounts({})
     earlier.add({(*BROWSER, "duplicates"): 3})
     earlier.put_converted({BROWSER: {"stored": 5, "duplicates": 2}})
-    accounts = Accounts(earlier.changed())
+    accounts = MergedAccounts(earlier.changed())
     accounts.put_converted({BROWSER: {"stored": 6, "duplicates": 4}})
     assert accounts.changed()[BROWSER]["duplicates"] == 7
     accounts.add({(*BROWSER, "duplicates"): 1})
@@ -90,8 +90,8 @@ def test_accounts_continue_where_an_earlier_run_ended() -> None:
 
 
 def test_accounts_forget_old_minutes() -> None:
-    accounts = Accounts({(MINUTE - 60_000, "browser"): {"stored": 1}})
-    accounts.told(MINUTE)
+    accounts = MergedAccounts({(MINUTE - 60_000, "browser"): {"stored": 1}})
+    accounts.mark_released(MINUTE)
     accounts.add({(MINUTE - 60_000, "browser", "rejected"): 1})
     assert accounts.changed()[MINUTE - 60_000, "browser"]["stored"] == 0
 

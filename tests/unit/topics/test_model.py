@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from support.topics.in_memory import MINUTE, read_from, stored
 
-from topics.ledger import Counts, count
+from topics.ledger import ReceivedCounts, count
 from topics.local.log import Disk
 from topics.local.reader import LocalReader
 from topics.local.segments import segment_bases, segment_path
@@ -58,7 +58,7 @@ class TopicMachine(RuleBasedStateMachine):
         self.disk = ChangingDisk()
         self.loop = asyncio.new_event_loop()
         self.acknowledged: list[Message] = []
-        self.counts: Counts = {}
+        self.counts: ReceivedCounts = {}
         self.read: dict[str, int] = {}  # how many messages each reader has read, and released
         self.released: dict[str, int] = {}
         self.readers: dict[str, LocalReader] = {}
