@@ -1,0 +1,116 @@
+"""Lines of Python for the generated functions, and the variables that hold values in each block."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+
+from mapping import avro
+from mapping.compilation.targets import WHOLE, Target
+from mapping.dsl.expressions import Call, Expression, Input, Literal
+from mapping.dsl.input_specs import Access
+from mapping.operations.registry import INLINE, RANGED
+
+
+class CodeWriter:
+    """The body of one generated function. Each value is computed once per block and kept in a variable."""
+
+    def __init__(self, accesses: Mapping[str, Access], parameters: Mapping[str, str] | None = None, *, has_ranges: bool) -> None:
+        self.lines: list[str] = []
+        self.finds_implausible = False  # whether a number can be out of its range
+        self.tables: dict[str, Mapping[int, bytes]] = {}  # the encoded small numbers of a field, by the variable in the code
+        self.field = ""  # the field of the current rule
+        self._accesses, self._has_ranges = accesses, has_ranges
+        self._parameters = parameters or {}  # inputs that are parameters of this function
+        self._indent = 1
+        self._scopes: list[dict[Expression, str]] = [{}]  # of the open blocks
+        self._present = [""]  # for each open block, the variable that it has tested for None
+        self._count = 0
+
+    def emit(self, line: str) -> None:
+        self.lines.append("    " * self._indent + line)
+
+    @contextmanager
+    def block(self, header: str, present: str = "") -> Iterator[None]:
+        """Write a block. Its variables are forgotten afterwards, because it may not run; `present` is a variable that its header tests."""
+        self.emit(header)
+        self._indent += 1
+        self._scopes.append({})
+        self._present.append(present)
+        yield
+        self._indent -= 1
+        self._scopes.pop()
+        self._present.pop()
+
+    def guard(self, value: Expression, variable: str) -> str:
+        """Return the test for None that a use of the variable needs; empty if it cannot be None here."""
+        return "" if value.never_null or variable in self._present else f"if {variable} is not None: "
+
+    def variable(self, expression: Expression) -> str:
+        """Return the variable of a value; write its computation unless an open block has done it."""
+        if isinstance(expression, Literal):
+            return repr(expression.value)
+        if isinstance(expression, Call) and expression.operation == "plausible" and not self._has_ranges:
+            number, *_, is_whole = expression.arguments
+            return self._argument(Call("whole", (number,), expression.type) if is_whole else number)
+        for scope in self._scopes:
+            if expression in scope:
+                return scope[expression]
+        source = self._input(expression.name) if isinstance(expression, Input) else self._call(expression)
+        if source.isidentifier():
+            return source
+        self._count += 1
+        variable = f"v{self._count}"
+        self.emit(f"{variable} = {source}")
+        if isinstance(expression, Call) and expression.operation in RANGED:
+            self._check_range(expression, variable)
+        self._scopes[-1][expression] = variable
+        return variable
+
+    def assign_in_range(self, target: Target, call: Call) -> None:
+        """Write a number into its field if it is in its range. Most whole numbers are in a table, which needs no comparison."""
+        number, low, high, field, is_whole = call.arguments
+        assert isinstance(number, Input | Call)  # a literal has no range
+        variable = self.variable(number)
+        guard = self.guard(number, variable)
+        self.finds_implausible = True
+        with self.block(guard.rstrip()) if guard else nullcontext():
+            test = "if"
+            if is_whole and target.kind in WHOLE:
+                self.tables[f"small_{target.name}"] = avro.encoded_integers(target.branch, low, high)
+                self.emit(f"encoded = small_{target.name}.get({variable})")
+                self.emit(f"if encoded is not None: f_{target.name} = encoded")
+                test = "elif"
+            self.emit(f"{test} {low!r} <= {variable} <= {high!r}:")
+            if is_whole:
+                self.emit(f"    whole = int({variable})")
+            self.emit(f"    f_{target.name} = {target.encoder(call, 'whole' if is_whole else variable)}")
+            self.emit(f"else: is_implausible = True; implausible += ({field or target.name!r},)")
+
+    def _check_range(self, call: Call, variable: str) -> None:
+        """Set a number that is out of its range to None."""
+        _, low, high, field, is_whole = call.arguments
+        self.finds_implausible = True
+        self.emit(f"if {variable} is not None:")
+        self.emit(f"    if not {low!r} <= {variable} <= {high!r}:")
+        self.emit(f"        {variable} = None; is_implausible = True; implausible += ({field or self.field!r},)")
+        if is_whole:
+            self.emit(f"    elif {variable}.__class__ is not int: {variable} = int({variable})")
+
+    def _input(self, name: str) -> str:
+        return self._accesses[name].code(self._parameters.get(name, ""))
+
+    def _call(self, call: Call) -> str:
+        if call.operation in RANGED:  # a variable of its own: the number may be in the range of another field
+            number = call.arguments[0]
+            return self._input(number.name) if isinstance(number, Input) else f"({self._argument(number)})"
+        names = [self._argument(argument) for argument in call.arguments]
+        if call.operation in INLINE:
+            return INLINE[call.operation].format(*names)
+        code = f"{call.operation}({', '.join(names)})"
+        first = call.arguments[0]
+        never_null = not isinstance(first, Input | Call) or first.never_null or names[0] in self._present
+        return code if never_null else f"None if {names[0]} is None else {code}"
+
+    def _argument(self, argument: object) -> str:
+        if isinstance(argument, Input | Literal | Call):
+            return self.variable(argument)
+        return ", ".join(map(repr, argument)) if isinstance(argument, tuple) else repr(argument)
