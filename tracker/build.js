@@ -1,4 +1,4 @@
-/** Writes the built files. */
+/** Build script: writes the built files. */
 
 import { writeFileSync } from "node:fs";
 import { BUILDS, builtFile, makeBuild } from "./minify.js";

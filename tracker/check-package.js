@@ -1,4 +1,4 @@
-/** Fails if the package would not hold exactly what it promises. */
+/** Check: fails unless the package contains exactly the expected files. */
 
 import { execFileSync } from "node:child_process";
 

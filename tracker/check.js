@@ -1,4 +1,4 @@
-/** Fails if a built file is not what the sources give, or too large. */
+/** Check: fails if a built file differs from a fresh build or is too large. */
 
 import { readFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";

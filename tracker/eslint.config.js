@@ -1,4 +1,4 @@
-/** Only rules that find mistakes: the formatting follows the sources around it. */
+/** Only rules that find bugs, none for formatting. */
 
 import js from "@eslint/js";
 
@@ -7,9 +7,9 @@ export default [
   js.configs.recommended,
   {
     rules: {
-      eqeqeq: "off", // == is a byte less, and what it compares is known
+      eqeqeq: "off", // == is a byte shorter, and the operand types are known
       "no-empty": ["error", { allowEmptyCatch: true }],
-      "no-undef": "off", // tsc knows the browser's names
+      "no-undef": "off", // tsc checks names
       "no-var": "error",
       "prefer-const": "error",
     },

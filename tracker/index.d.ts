@@ -1,9 +1,9 @@
-/** What pages may call: `window.headrace`, `window.divolte`, and the same as a module. */
+/** The API of pages: `window.headrace`, `window.divolte`, and the module. */
 
 export type Answer = "granted" | "denied";
 export type Feature = "vitals" | "errors" | "forms" | "commerce" | "clicks";
 
-/** The page's own keys and values. They travel as JSON, at most 47 KB an event. */
+/** The page's own keys and values, sent as JSON; at most 47 KB per event. */
 export type Parameters = { readonly [name: string]: unknown };
 
 export interface Product extends Parameters {
@@ -15,13 +15,13 @@ export interface Product extends Parameters {
 
 export interface Order extends Parameters {
   readonly order_id?: string;
-  /** What the order is worth; by default the full build adds its items up. */
+  /** The revenue of the order; by default the full build adds up its items. */
   readonly revenue?: number;
   readonly currency?: string;
   readonly items?: readonly Product[];
 }
 
-/** Events whose parameters are known; others have any. */
+/** Events with typed parameters; others may have any. */
 export interface KnownEvents {
   pageView: Parameters;
   viewProduct: Product;
@@ -33,21 +33,21 @@ export interface KnownEvents {
 export interface Headrace {
   <T extends string>(type: T, parameters?: T extends keyof KnownEvents ? KnownEvents[T] : Parameters): void;
   consent(answer: Answer): void;
-  /** Calls that wait for the script. */
+  /** Calls that are queued until the script has loaded. */
   q?: unknown[];
 }
 
 export interface Divolte {
   readonly partyId: string;
   readonly sessionId: string;
-  /** Nothing until the page is shown. */
+  /** Undefined until the page is visible. */
   readonly pageViewId: string | null;
   readonly isNewPartyId: boolean;
   readonly isFirstInSession: boolean;
   readonly isServerPageView: boolean;
-  /** Gives the event's identifier; nothing happens without a type. */
+  /** Returns the event's identifier; without a type it does nothing. */
   signal(type: string, parameters?: unknown): string | null;
-  /** Calls back once all events so far are delivered, or kept for the next page. */
+  /** Calls back once all events so far are delivered, or stored for the next page. */
   whenCommitted(callback: () => void, timeoutMs?: number): void;
 }
 
@@ -59,14 +59,14 @@ declare global {
 }
 
 export interface Tag {
-  /** The script's address on the collector. */
+  /** The URL of the script on the collector. */
   src: string;
   site: string;
-  /** Where events go, if not beside the script. */
+  /** The URL for events, if it is not next to the script. */
   endpoint?: string;
-  /** Of the full build; all by default. */
+  /** Features of the full build; all by default. */
   features?: readonly Feature[];
-  /** Of the full build: whether the collector's own cookie goes with events that the visitor agreed to. */
+  /** In the full build: whether requests send the collector's cookie with consented events. */
   cookie?: boolean;
 }
 

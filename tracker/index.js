@@ -1,6 +1,6 @@
-/** The tracker for pages that are built from modules: loads it from the collector, and gives its calls names with types. */
+/** The tracker as a module: loads the script from the collector and exports typed functions for its calls. */
 
-/** Calls before the script has come wait in `q`. */
+/** Calls before the script has loaded are queued in `q`. */
 const tracker = () => {
   if (!window.headrace?.consent) {
     const stub = (...call) => stub.q.push(call);
@@ -11,7 +11,7 @@ const tracker = () => {
   return window.headrace;
 };
 
-/** Puts the tag into the page; `src` is the script's address on the collector. */
+/** Adds the script tag to the page; `src` is the script's URL on the collector. */
 export const load = ({ src, site, endpoint, features, cookie }) => {
   tracker();
   const script = document.createElement("script");

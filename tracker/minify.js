@@ -1,11 +1,11 @@
-/** Bundles src/ and makes it small: the same sources always give the same bytes. */
+/** Bundles and minifies src/, reproducibly: the same sources produce the same bytes. */
 
 import { build } from "esbuild";
 import { minify } from "terser";
 
 const root = new URL(".", import.meta.url).pathname;
 
-/** The builds: what of src/ they begin with, which files of package.json's imports they take, how many bytes they may have gzipped. */
+/** The builds: entry file in src/, condition for package.json's imports, and maximum gzipped size in bytes. */
 export const BUILDS = {
   "headrace.js": { entry: "src/main.js", condition: "core", limitBytes: 2150 },
   "headrace-full.js": { entry: "src/main.js", condition: "full", limitBytes: 3700 },
@@ -15,13 +15,13 @@ export const BUILDS = {
 /** @typedef {keyof typeof BUILDS} BuildName */
 
 /**
- * Where the collector serves a build from.
+ * Returns the file from which the collector serves a build.
  * @param {string} name
  */
 export const builtFile = (name) => new URL("../collector/static/" + name, import.meta.url);
 
 /**
- * The text of a build.
+ * Returns the text of a build.
  * @param {{ entry: string, condition: string }} build
  */
 export const makeBuild = async ({ entry, condition }) => {

@@ -1,4 +1,4 @@
-/** Puts beside the package what it has from elsewhere: the builds that a site may serve itself, and the licence. */
+/** Copies the builds, for sites that serve them themselves, and the licence into the package. */
 
 import { copyFileSync, mkdirSync } from "node:fs";
 import { builtFile } from "./minify.js";

@@ -1,4 +1,4 @@
-/** Clicks that leave the site or fetch a file: the primary and the middle button, and the keyboard. */
+/** Outbound clicks and downloads, by primary or middle button or by keyboard. */
 
 import { on } from "#page";
 import { report } from "./transport.js";
@@ -7,7 +7,7 @@ const FILES = /\.(pdf|zip|t?gz|rar|7z|dmg|exe|msi|apk|(doc|xls|ppt)x?|csv|txt|mp
 
 /** @param {MouseEvent} event */
 const reportClick = (event) => {
-  // The path as composed also shows a link inside a shadow root.
+  // The composed path includes links inside a shadow root.
   const link = /** @type {HTMLAnchorElement | undefined} */ (event.composedPath().find((node) => /^http/.test(/** @type {any} */ (node).href)));
   if (event.button < 2 && link) {
     const fields = { target: link.href };
@@ -16,7 +16,7 @@ const reportClick = (event) => {
   }
 };
 
-/** Follows clicks from now on. */
+/** Starts tracking clicks. */
 export const watchClicks = () => {
   on("click", reportClick);
   on("auxclick", reportClick);

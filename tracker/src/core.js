@@ -1,16 +1,16 @@
-/** What the core build leaves to the others: nothing more is watched, no request carries a cookie. */
+/** The hooks of the core build, all empty: it tracks nothing more, and its requests have no cookies. */
 
 /** @type {() => RequestCredentials} */
 export const credentials = () => "omit";
 
-/** What the build adds to an event's parameters. @type {((type: string, parameters: any) => any) | null} */
+/** Adds the build's own parameters to an event. @type {((type: string, parameters: any) => any) | null} */
 export const enrich = null;
 
-/** A request has ended. @type {(answer: unknown) => void} */
+/** Called after each request. @type {(answer: unknown) => void} */
 export const afterRequest = () => {};
 
-/** A page view ends. */
+/** Called at the end of a page view. */
 export const beforeView = () => {};
 
-/** The page is shown and its first view has begun. */
+/** Called when the page is visible and its first view has begun. */
 export const watchMore = () => {};

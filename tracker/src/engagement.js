@@ -1,4 +1,4 @@
-/** How long a page view was looked at and how far it was scrolled; told in a pageLeave whenever the page is left. */
+/** Engaged time and scroll depth of a page view, sent in a pageLeave whenever the page is left. */
 
 import { d, on } from "#page";
 import { report } from "./transport.js";
@@ -7,17 +7,17 @@ const LEAST_MS = 100;
 
 let engagedMs = 0;
 /** @type {number | boolean | undefined} */
-let since; // nothing while the page is hidden or another window has the focus
+let since; // undefined while the page is hidden or another window has the focus
 let depth = 0;
 
-/** Adds the time since the last look, and goes on counting if the page is visible and focused. */
+/** Adds the time since the last call, and keeps counting if the page is visible and focused. */
 export const count = () => {
   const now = performance.now();
   if (since) engagedMs += now - /** @type {number} */ (since);
   since = !d.hidden && d.hasFocus() && now;
 };
 
-/** Stops counting: a page in the back/forward cache ages without being looked at. */
+/** Stops counting, because a page in the back/forward cache is not visible. */
 export const pause = () => {
   since = 0;
 };
@@ -26,7 +26,7 @@ const measureDepth = () => {
   depth = Math.max(depth, Math.min(100, Math.round(((scrollY + innerHeight) * 100) / d.documentElement.scrollHeight)));
 };
 
-/** Reports what was not reported yet: the time is that since the last report, so that a sum is right. */
+/** Reports the engaged time since the last report, so that the sum is correct. */
 export const leave = () => {
   count();
   measureDepth();
@@ -36,12 +36,12 @@ export const leave = () => {
   }
 };
 
-/** Begins anew for another page view. */
+/** Resets the counters for another page view. */
 export const restart = () => {
   depth = 0;
 };
 
-/** Follows focus and scrolling. */
+/** Starts tracking focus and scrolling. */
 export const watchEngagement = () => {
   on("focus", count);
   on("blur", count);

@@ -1,20 +1,20 @@
-/** What an event carries of its page and its window. */
+/** The fields of an event that describe its page and window. */
 
 import { d, n, newId } from "#page";
 
 /** @typedef {Record<string, any>} TrackedEvent */
 
-/** Whether a party is made, and anything kept, only where the visitor agreed; else the events bring theirs. */
+/** Whether a party exists and data is stored only with consent; otherwise the events have their own party. */
 export const needsConsent = true;
 
-/** What the events of the current page view carry. @type {TrackedEvent} */
+/** The fields of all events of the current page view. @type {TrackedEvent} */
 export const view = {};
 
-/** Reads the title anew for the current page view. */
+/** Updates the title of the current page view. */
 export const readTitle = () => (view.title = d.title);
 
 /**
- * What every event carries.
+ * Returns the fields of every event.
  * @param {string} type
  * @param {TrackedEvent} fields
  * @returns {TrackedEvent}

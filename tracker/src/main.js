@@ -1,4 +1,4 @@
-/** Puts the parts together: what the page may call, what calls came before, what the browser tells. */
+/** The entry point: the page's API, the queued calls, and the browser's events. */
 
 import { enrich, watchMore } from "#build";
 import { asksForPrivacy, d, on } from "#page";
@@ -10,7 +10,7 @@ import { flush, report } from "./transport.js";
 import { beginView, watchRoutes } from "./views.js";
 
 /**
- * What the page may call.
+ * The API of the page.
  * @param {string} type
  * @param {any} [parameters]
  */
@@ -20,7 +20,7 @@ const headrace = (type, parameters) => {
     else if (type == "pageView") beginView(parameters);
     else report(type, { parameters: enrich?.(type, parameters) || parameters });
   } catch {
-    countDropped(); // what has no JSON is the page's mistake, not its visitor's
+    countDropped(); // parameters that cannot be JSON are a bug of the page
   }
 };
 headrace.consent = consent;
@@ -38,13 +38,13 @@ const resume = () => {
 
 const start = () => {
   const stub = window.headrace;
-  if (stub?.consent && !stub.q) return; // the script is in the page twice
+  if (stub?.consent && !stub.q) return; // the script is already in the page
   window.headrace = headrace;
   if (asksForPrivacy) consent();
   beginView();
-  // What they say of consent holds for this first view too: it is decided when an event is written.
+  // A queued consent applies to the first view too, because it is read when an event is written.
   stub?.q?.map((call) => headrace(...call));
-  watchMore(); // before what sends at leaving: its last words go with that
+  watchMore(); // before the listener that sends at page leave, so that its last events are included
   on("pagehide", leavePage);
   on("visibilitychange", () => (d.hidden ? leavePage() : resume()));
   on("online", resume);

@@ -1,19 +1,19 @@
-/** What the tracker knows of its page: the script tag with its settings, and what the browser asks for. */
+/** The page: the script tag with its settings, and the browser's privacy signals. */
 
 export const d = document;
 export const n = navigator;
 
-/** The tag that this came with. */
+/** The tag of this script. */
 export const script = /** @type {HTMLScriptElement} */ (d.currentScript);
 
 export const { site } = script.dataset;
 export const endpoint = script.dataset.endpoint || new URL("h", script.src);
 
-/** True when the browser itself asks not to be followed: Global Privacy Control or Do Not Track. */
+/** Whether the browser sends Global Privacy Control or Do Not Track. */
 export const asksForPrivacy = n.globalPrivacyControl || /** @type {any} */ (n.doNotTrack) == 1;
 
 /**
- * Listens on the window before anything of the page does.
+ * Adds a listener to the window that runs before those of the page.
  * @param {string} type
  * @param {(event: any) => void} listener
  */

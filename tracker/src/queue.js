@@ -1,4 +1,4 @@
-/** Events from the moment they happen until an answer names them: bounded, and what is dropped is counted and reported. */
+/** The queue of events until they are acknowledged: bounded; dropped events are counted and reported. */
 
 import { describe, needsConsent, view } from "#event";
 import { newId } from "#page";
@@ -9,38 +9,38 @@ const QUEUE_BYTES = 5e5;
 const FRESH_EVENTS = 50;
 const PARTY_MS = 395 * 864e5; // 13 months
 const SESSION_MS = 18e5;
-export const BATCH_BYTES = 47e3; // leaves 1 KB of the 48 KB for what surrounds the events
+export const BATCH_BYTES = 47e3; // leaves 1 KB of the 48 KB for the envelope
 
 /** @typedef {import("./event.js").TrackedEvent} TrackedEvent */
 
 /** @type {TrackedEvent[]} */
-const fresh = []; // not written yet: the title of a new route comes after its address
+const fresh = []; // not written yet: the title of a new route is set after its URL
 let dropped = 0;
 
-/** The events that requests are under way with. @type {string[]} */
+/** The events of requests in flight. @type {string[]} */
 export let inFlight = [];
 
 /** @param {string} text */
 export const bytesOf = (text) => new Blob([text]).size;
 
-/** Counts one event that can not go. */
+/** Counts one dropped event. */
 export const countDropped = () => {
   dropped++;
 };
 
-/** True while an event of the current page view is not written yet. */
+/** Whether an event of the current page view is not written yet. */
 export const isFresh = () => fresh[0];
 
 /**
- * Takes one event, as a copy: the page may go on to change its object.
+ * Adds a copy of an event, because the page may change its object later.
  * @param {string} type
  * @param {TrackedEvent} fields
  */
 export const add = (type, fields) => fresh.push(JSON.parse(JSON.stringify(describe(type, fields)))) < FRESH_EVENTS || settle();
 
 /**
- * Writes the fresh events behind those that wait, and gives all that wait.
- * @param {unknown} [reports] whether to report here what was dropped
+ * Writes the fresh events to the end of the queue, and returns the queue.
+ * @param {unknown} [reports] whether to report dropped events here
  */
 export const settle = (reports) => {
   const [line, ...queue] = load();
@@ -52,7 +52,7 @@ export const settle = (reports) => {
     event.title = view.title;
     event.is_private = isDenied;
     if (needsConsent && party) {
-      // Written as "not within" so that a line without times counts as run out.
+      // Negated so that a line without times counts as expired.
       if ((event.is_new_party = !(at - madeAt < PARTY_MS))) {
         party = newId();
         madeAt = at;
@@ -71,7 +71,7 @@ export const settle = (reports) => {
   };
   fresh.splice(0).map(write);
   while (queue.length > QUEUE_EVENTS || bytesOf("" + queue) > QUEUE_BYTES) {
-    // Oldest first, but page views last: a session without its views is worth little.
+    // Oldest first, but page views last: without them a session has little value.
     queue.splice(Math.max(0, queue.findIndex((text) => !inFlight.includes(text) && !/"pageV|"queueO/.test(text))), 1);
     dropped++;
   }
@@ -84,18 +84,18 @@ export const settle = (reports) => {
 };
 
 /**
- * The first events that are not under way and fit beside those that are.
+ * Returns the first events that are not in flight and fit next to those in flight.
  * @param {string[]} queue
  * @param {number} limit
  */
 export const takeBatch = (queue, limit) =>
   without(queue, inFlight)
     .slice(0, limit)
-    // Together with what is under way: browsers allow 64 KB of keepalive bodies in all, for all scripts of the page.
+    // Together with those in flight: browsers allow 64 KB of keepalive bodies for all scripts of the page.
     .filter((text) => bytesOf(inFlight + "," + text) <= BATCH_BYTES && inFlight.push(text));
 
 /**
- * Ends a batch's way: these events wait again, or wait no more.
+ * Ends the flight of a batch: its events return to the queue or leave it.
  * @param {string[]} batch
  */
 export const endBatch = (batch) => (inFlight = without(inFlight, batch));

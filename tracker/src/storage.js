@@ -1,4 +1,4 @@
-/** The one item the tracker keeps: who the party is (first line) and the events waiting (a line each); in localStorage with consent, else in memory. */
+/** The single item that the tracker stores: the party (first line) and the queued events (a line each); in localStorage with consent, else in memory. */
 
 import { needsConsent } from "#event";
 import { asksForPrivacy, site } from "#page";
@@ -6,10 +6,10 @@ import { asksForPrivacy, site } from "#page";
 const key = "headrace." + site;
 
 let party = ""; // the first line; empty without consent
-/** The events of this page that wait, wherever the item is: another tab that writes at the same moment can not lose them. @type {string[]} */
+/** The queued events of this page, wherever the item is, so that a concurrent write of another tab cannot lose them. @type {string[]} */
 export let own = [];
 /** @type {boolean | undefined} */
-let isShared; // the item is, or was a moment ago, in localStorage
+let isShared; // the item is, or recently was, in localStorage
 /** @type {boolean | undefined} */
 export let isDenied;
 
@@ -19,10 +19,10 @@ const deny = () => {
   isDenied = true;
   try {
     delete localStorage[key];
-  } catch {} // blocked: then nothing is there
+  } catch {} // blocked: there is no item
 };
 
-/** The lines as they are now: another tab may have sent, added, consented or denied since the last look. */
+/** Returns the current lines: another tab may have sent, added, consented or denied since the last call. */
 export const load = () => {
   /** @type {string[]} */
   let others = [];
@@ -38,7 +38,7 @@ export const load = () => {
 };
 
 /**
- * Keeps these lines; without a party line they never leave memory.
+ * Stores these lines; without a party line they stay in memory.
  * @param {string[]} lines
  */
 export const save = (lines) => {
@@ -54,14 +54,14 @@ export const save = (lines) => {
 };
 
 /**
- * The visitor's word: "granted" keeps a party and the queue in localStorage, anything else deletes them in every tab.
+ * Sets the consent: "granted" stores a party and the queue in localStorage, anything else deletes them in every tab.
  * @param {string} [answer]
  */
 export const consent = (answer) => {
   if (asksForPrivacy || answer != "granted") deny();
   else {
     const lines = load();
-    lines[0] ||= "0"; // the next event makes the party
+    lines[0] ||= "0"; // the next event creates the party
     save(lines);
   }
 };

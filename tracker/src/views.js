@@ -1,4 +1,4 @@
-/** Page views: the first, each change of route, each return from the back/forward cache; nothing twice. */
+/** Page views: the first one, each change of route, each return from the back/forward cache; none twice. */
 
 import { beforeView } from "#build";
 import { readTitle, view } from "#event";
@@ -8,11 +8,11 @@ import { isFresh, settle } from "./queue.js";
 import { report } from "./transport.js";
 
 /**
- * Ends the page view there was and begins one.
+ * Ends the current page view and begins a new one.
  * @param {object} [parameters] the page author's own
  */
 export const beginView = (parameters) => {
-  // A view that is not a second old: its title may have come since. An older one's is known, and this may be the next one's.
+  // Update the title of a view younger than a second. After that, a new title may already be that of the next view.
   if (isFresh()) readTitle();
   beforeView();
   leave();
@@ -29,7 +29,7 @@ const followRoute = () => {
   if (location.href != view.url) beginView();
 };
 
-/** Follows the routes of the page from now on. */
+/** Starts tracking the routes of the page. */
 export const watchRoutes = () => {
   /** @type {const} */ (["pushState", "replaceState"]).map((name) => {
     const original = history[name];

@@ -1,4 +1,4 @@
-/** What the types allow and what they do not; compiled by `npm run check`, never run. */
+/** Examples that the types allow or reject; compiled by `npm run check`, never run. */
 
 import { addToCart, consent, load, pageView, purchase, track, viewProduct, type Divolte, type Order } from "headrace-tracker";
 

@@ -1,23 +1,23 @@
-/** What Divolte's tag makes of the core: identifiers of its own, and word of what is delivered. */
+/** The hooks of Divolte's tag: its own identifiers, and callbacks after delivery. */
 
 import { asksForPrivacy, script } from "#page";
 import { inFlight, settle } from "../queue.js";
 import { own } from "../storage.js";
 import { flush } from "../transport.js";
 
-const COMMIT_MS = 1e3; // a page waits for this before it goes on
+const COMMIT_MS = 1e3; // the time that a page waits for delivery
 
-/** Who waits for which events. @type {[events: string[], commit: () => void][]} */
+/** The callbacks, with the events that they wait for. @type {[events: string[], commit: () => void][]} */
 let commits = [];
 
-/** The server knows of the browser's no. @type {boolean | undefined} */
+/** Whether the server knows of the browser's opt-out. @type {boolean | undefined} */
 let isTold;
 
-/** The server's cookie goes with all requests, or once after the browser's no, so that the server deletes it. @type {() => RequestCredentials} */
+/** Sends the server's cookie with all requests, or once after the browser's opt-out so that the server deletes it. @type {() => RequestCredentials} */
 export const credentials = () => ("cookie" in script.dataset && !isTold ? "include" : "omit");
 
 /**
- * What could not go now is kept for the next page: nobody need wait for it.
+ * Ends the wait for events that could not be sent: they are stored for the next page.
  * @param {Response | void} answer
  */
 export const afterRequest = (answer) => {
@@ -28,7 +28,7 @@ export const afterRequest = (answer) => {
 };
 
 /**
- * Calls back once all events so far are delivered, or kept where that fails or takes too long.
+ * Calls back once all events so far are delivered, or stored if delivery fails or takes too long.
  * @param {() => void} callback
  * @param {number} timeoutMs
  */
@@ -39,9 +39,9 @@ export const whenCommitted = (callback, timeoutMs = COMMIT_MS) => {
   let commit = () => {
     commit = () => {};
     clearTimeout(timer);
-    setTimeout(callback); // one that throws holds up no other
+    setTimeout(callback); // so that an exception does not block the others
   };
   commits.push([[...own], () => commit()]);
   flush();
-  if (!inFlight[0]) afterRequest(); // nothing may go now
+  if (!inFlight[0]) afterRequest(); // nothing can be sent now
 };

@@ -1,17 +1,17 @@
-/** What an event of Divolte carries. */
+/** The fields of an event of Divolte's tag. */
 
 import { d, script } from "#page";
 import { isFirstInSession, isNewPartyId, partyId, sessionId } from "./identity.js";
 
 /** @typedef {Record<string, any>} TrackedEvent */
 
-/** Events bring their party and session from the cookies. */
+/** Events have their party and session from the cookies. */
 export const needsConsent = false;
 
-/** The server's own identifier of the page view, which the script's address may have. */
+/** The server's identifier of the page view, which the URL of the script may contain. */
 export const serverPageView = new URL(script.src).hash.slice(1);
 
-/** The title is that of the moment. @type {TrackedEvent} */
+/** Has the current title. @type {TrackedEvent} */
 export const view = {
   get title() {
     return d.title;
@@ -22,7 +22,7 @@ export const readTitle = () => {};
 let count = 0;
 let isFirst = true;
 
-/** The identifier of the next event of the current page view. */
+/** Returns the identifier of the next event of the current page view. */
 export const nextId = () => view.page_view_id + (count++).toString(16);
 
 /**
@@ -35,7 +35,7 @@ export const begin = (id) => {
 };
 
 /**
- * What every event carries.
+ * Returns the fields of every event.
  * @param {string} type
  * @param {TrackedEvent} fields
  * @returns {TrackedEvent}

@@ -1,4 +1,4 @@
-/** Who the party is, as Divolte's cookies tell it: read once, written again at each event. */
+/** The party and session in Divolte's cookies: read once, written again at each event. */
 
 import { asksForPrivacy, d, newId, settings } from "#page";
 
@@ -12,7 +12,7 @@ const readCookie = (name) =>
         .split("; ")
         .filter((cookie) => cookie.startsWith(name + "="))
         .map((cookie) => cookie.slice(name.length + 1))
-        .filter((id) => /^0:-?[\da-z]+:[^:]*$/i.test(id)) // every event with another one would be refused
+        .filter((id) => /^0:-?[\da-z]+:[^:]*$/i.test(id)) // events with any other id would be rejected
         .pop();
 
 const party = readCookie(settings.partyCookie);
@@ -36,7 +36,7 @@ const writeCookie = (name, value, seconds) => {
   d.cookie = `${name}=${value}; path=/; max-age=${seconds}; samesite=lax${domain}${secure}`;
 };
 
-/** Lets both cookies begin their time anew. */
+/** Renews the lifetime of both cookies. */
 export const rollCookies = () => {
   if (asksForPrivacy) return;
   writeCookie(settings.sessionCookie, sessionId, settings.sessionTimeout);

@@ -1,4 +1,4 @@
-/** `window.divolte`, as pages with Divolte's tag know it; its events go the tracker's way. */
+/** The API `window.divolte` of pages with Divolte's tag, on top of the tracker. */
 
 import { whenCommitted } from "#build";
 import { begin, nextId, serverPageView } from "#event";
@@ -9,7 +9,7 @@ import { flush, report } from "../transport.js";
 import { isFirstInSession, isNewPartyId, partyId, rollCookies, sessionId } from "./identity.js";
 
 /**
- * Reports one event and gives its identifier.
+ * Sends one event and returns its identifier.
  * @param {string} type
  * @param {unknown} [parameters]
  */
@@ -21,7 +21,7 @@ const signal = (type, parameters) => {
   const id = nextId();
   rollCookies();
   report("" + type, { id, parameters: isNamed ? parameters : { value: parameters } });
-  settle(); // kept before the page can be gone
+  settle(); // stored before the page can be left
   return id;
 };
 
@@ -50,7 +50,7 @@ const resume = () => {
   flush();
 };
 
-/** Shows the page what it may call, where it looks for it. */
+/** Publishes the API where the page expects it. */
 const expose = () => {
   const page = /** @type {any} */ (window);
   if (page.define?.amd) page.define(() => divolte);
@@ -60,7 +60,7 @@ const expose = () => {
 
 if (typeof (/** @type {any} */ (window).divolte) != "object") {
   expose();
-  consent("granted"); // Divolte's tag asks nobody but the browser
+  consent("granted"); // Divolte's tag respects the browser's signals only
   if (!d.hidden) beginView();
   on("visibilitychange", () => (d.hidden ? leavePage() : resume()));
   on("pagehide", leavePage);

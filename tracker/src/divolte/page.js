@@ -1,11 +1,11 @@
-/** What Divolte's tag knows of its page: the script's address, its settings, and what the browser asks for. */
+/** The page of Divolte's tag: the URL of the script, its settings, and the browser's privacy signals. */
 
 export const d = document;
 export const n = navigator;
 
 export const settings = DIVOLTE_SETTINGS;
 
-/** The tag that this came with: the one that runs, or else the only one with the script's name. */
+/** The tag of this script: the running one, or else the only one with the script's name. */
 const findScript = () => {
   const current = /** @type {HTMLScriptElement | null} */ (d.currentScript);
   if (current?.src) return current;
@@ -16,15 +16,15 @@ const findScript = () => {
 
 export const script = findScript();
 
-/** The name that the queue is kept under; the collector knows the source by the address. */
+/** The key of the queue in the storage; the collector identifies the source by the URL. */
 export const site = settings.source;
 export const endpoint = new URL(settings.eventSuffix, script.src);
 
-/** True when the browser itself asks not to be followed: Global Privacy Control or Do Not Track. */
+/** Whether the browser sends Global Privacy Control or Do Not Track. */
 export const asksForPrivacy = n.globalPrivacyControl || /** @type {any} */ (n.doNotTrack) == 1;
 
 /**
- * Listens on the window before anything of the page does.
+ * Adds a listener to the window that runs before those of the page.
  * @param {string} type
  * @param {(event: any) => void} listener
  */

@@ -1,4 +1,4 @@
-/** What the full build adds to the core: features that the tag switches, and a cookie that the server sets. */
+/** The hooks of the full build: features that the tag can switch off, and a server cookie. */
 
 import { script } from "#page";
 import { isDenied, load } from "../storage.js";
@@ -13,10 +13,10 @@ const { features } = script.dataset;
 /** @param {string} name */
 const isOn = (name) => features?.includes(name) ?? true;
 
-/** The server knows of the denial. @type {boolean | undefined} */
+/** Whether the server knows of the denial. @type {boolean | undefined} */
 let isTold;
 
-/** The server's cookie goes with what the visitor agreed to, and once after a denial, so that the server deletes it. @type {() => RequestCredentials} */
+/** Sends the server's cookie with consented events, and once after a denial so that the server deletes it. @type {() => RequestCredentials} */
 export const credentials = () => ("cookie" in script.dataset && (load()[0] || (isDenied && !isTold)) ? "include" : "omit");
 
 /** @param {Response | void} answer */

@@ -1,4 +1,4 @@
-/** Where is clicked, in the page and in the element; clicks in anger, and clicks on what looks alive and does nothing. */
+/** Click positions in the page and the element, rage clicks and dead clicks. */
 
 import { d, on } from "#page";
 import { report } from "../transport.js";
@@ -9,13 +9,13 @@ const RAGE_PIXELS = 30;
 const DEAD_MS = 1e3;
 const PATH_LENGTH = 5;
 
-/** The last clicks that were near each other. @type {{ at: number, pageX: number, pageY: number }[]} */
+/** The latest clicks at nearly the same position. @type {{ at: number, pageX: number, pageY: number }[]} */
 let near = [];
 let clickedAt = 0;
 let aliveAt = 0;
 
 /**
- * Says which element it is, by the nearest id above it or else by its place among its siblings.
+ * Describes an element by the nearest id above it, or else by its place among its siblings.
  * @param {Element} element
  * @param {number} steps
  * @returns {string}
@@ -27,7 +27,7 @@ const pathOf = (element, steps = PATH_LENGTH) => {
   return `${pathOf(parentElement, steps - 1)}>${localName}:nth-child(${[...parentElement.children].indexOf(element) + 1})`;
 };
 
-/** Something changes, moves or is sent: what was clicked is not dead. */
+/** Clears the pending dead click, because something changes, scrolls or is sent. */
 const live = () => {
   aliveAt = performance.now();
   observer.disconnect();
@@ -38,7 +38,7 @@ const observer = new MutationObserver(live);
 /** @param {MouseEvent} event */
 const takeClick = (event) => {
   const { pageX, pageY, timeStamp } = event;
-  // Not of a script or the keyboard, and not that of a label once more for its field.
+  // Ignore clicks of scripts and the keyboard, and the second click of a label on its field.
   if (!event.detail || timeStamp == clickedAt) return;
   clickedAt = timeStamp;
   const element = /** @type {Element} */ (event.composedPath()[0]);
@@ -57,20 +57,20 @@ const takeClick = (event) => {
   near = near.filter((other) => at - other.at < RAGE_MS && Math.hypot(pageX - other.pageX, pageY - other.pageY) < RAGE_PIXELS);
   if (near.push({ at, pageX, pageY }) == RAGE_CLICKS) {
     report("rageClick", fields);
-    near = []; // the fourth is not the next rage
+    near = []; // the fourth click does not count as another rage click
   }
   if (element.closest("button,[role=button]") || getComputedStyle(element).cursor == "pointer") {
     observer.observe(d, { subtree: true, childList: true, attributes: true, characterData: true });
     const link = /** @type {HTMLAnchorElement | null} */ (element.closest("a[href]"));
     setTimeout(() => {
-      // A link to another page is not dead: that page may be slow.
+      // A link to another page is not dead, that page may be slow.
       const isLeaving = link && !event.defaultPrevented && link.href.split("#")[0] != location.href.split("#")[0];
       if (aliveAt < at && href == location.href && d.hasFocus() && !isLeaving) report("deadClick", fields);
     }, DEAD_MS);
   }
 };
 
-/** Follows clicks from now on. */
+/** Starts tracking clicks. */
 export const watchClicks = () => {
   ["scroll", "input", "submit", "pagehide"].map((sign) => on(sign, live));
   on("click", takeClick);

@@ -1,4 +1,4 @@
-/** Purchases: what an order is worth, from its items, where the page did not say. */
+/** Purchases: the revenue of an order, computed from its items if the page does not send it. */
 
 /** @typedef {{ price?: number, quantity?: number }} Item */
 

@@ -1,4 +1,4 @@
-/** Errors of the page's scripts: each once, the first few of a page, without the stack, which may hold what a visitor typed. */
+/** Script errors of the page: each once, a few per page, without the stack, which may contain input of the visitor. */
 
 import { on } from "#page";
 import { report } from "../transport.js";
@@ -15,7 +15,7 @@ const seen = new Set();
  * @param {number} [line]
  */
 const reportError = (message, address, line) => {
-  if (!message?.slice) return; // a picture that did not come, or a reason that is no error
+  if (!message?.slice) return; // a failed image, or a rejection without an error
   const key = message + address + line;
   if (seen.size < ERRORS_PER_PAGE && !seen.has(key)) {
     seen.add(key);
@@ -23,7 +23,7 @@ const reportError = (message, address, line) => {
   }
 };
 
-/** Follows errors from now on. */
+/** Starts tracking errors. */
 export const watchErrors = () => {
   on("error", ({ message, filename, lineno }) => reportError(message, filename, lineno));
   on("unhandledrejection", ({ reason }) => reportError(reason?.message ?? reason));

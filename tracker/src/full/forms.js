@@ -1,9 +1,9 @@
-/** Forms that were sent, or begun and left; how many fields they have, never what is in them. */
+/** Submitted and abandoned forms, with the number of their fields, never their content. */
 
 import { on } from "#page";
 import { report } from "../transport.js";
 
-/** The forms in which something was typed or chosen. @type {Set<HTMLFormElement>} */
+/** The forms with input. @type {Set<HTMLFormElement>} */
 const begun = new Set();
 
 /**
@@ -20,14 +20,14 @@ const reportForm = (type, form) => {
   report(type, { parameters });
 };
 
-/** The page or its route is left: what was begun is not sent any more. */
+/** Reports forms with input as abandoned, because the page or its route is left. */
 export const abandon = () => begun.forEach((form) => reportForm("formAbandon", form));
 
-/** Follows forms from now on. */
+/** Starts tracking forms. */
 export const watchForms = () => {
   on("input", ({ target: { form } }) => form && begun.add(form));
   on("submit", ({ target }) => reportForm("formSubmit", target));
-  // form.submit() in a script fires no submit.
+  // form.submit() in a script does not fire "submit".
   on("formdata", ({ target }) => begun.has(target) && reportForm("formSubmit", target));
-  on("pagehide", abandon); // not at a change of tab: the visitor comes back and goes on
+  on("pagehide", abandon); // not at a change of tab, because the visitor may return
 };

@@ -1,18 +1,18 @@
-/** Web vitals of the page, as the web-vitals project defines them; told once, when the page is first hidden or left. */
+/** Web vitals as the web-vitals project defines them, sent once, when the page is first hidden or left. */
 
 import { view } from "#event";
 import { d, on } from "#page";
 import { report } from "../transport.js";
 
-const WINDOW_MS = 5e3; // of layout shifts that count together,
-const GAP_MS = 1e3; // and the pause that ends it
+const WINDOW_MS = 5e3; // maximum duration of a session window of layout shifts
+const GAP_MS = 1e3; // pause that ends the window
 const SLOW_MS = 40;
 const INTERACTIONS_PER_OUTLIER = 50; // the 98th percentile
 
 /** @type {any} */
 const measures = performance;
 
-/** What was measured, and the view it belongs to; nothing once it is told. @type {any} */
+/** The measurements with their view; empty once they are sent. @type {any} */
 let values;
 /** @type {Record<string, any>} */
 let landing;
@@ -25,7 +25,7 @@ let interactions;
 /** @type {number} */
 let countBefore;
 
-/** What observers hold back. @type {(() => void)[]} */
+/** Functions that flush the observers. @type {(() => void)[]} */
 const drains = [];
 
 /**
@@ -68,23 +68,23 @@ const takeInteraction = ({ interactionId, duration }) => {
 
 const interactionToNextPaint = () => {
   const longest = Object.values(interactions).sort((a, b) => b - a);
-  // A browser without the count gives the longest.
+  // Without the count, use the longest duration.
   return longest[Math.min(longest.length - 1, ((measures.interactionCount - countBefore) / INTERACTIONS_PER_OUTLIER) | 0)];
 };
 
-const tell = () => {
+const send = () => {
   drains.map((drain) => drain());
   if (values) report("webVitals", { ...landing, parameters: { ...values, inp: interactionToNextPaint() } });
   values = undefined;
 };
 
-/** Measures from now on, and what the browser kept of before. */
+/** Starts measuring, including entries that the browser has buffered. */
 export const watchVitals = () => {
   const [load = {}] = measures.getEntriesByType("navigation");
-  const start = load.activationStart || 0; // a prerendered page begins when it is shown
+  const start = load.activationStart || 0; // a prerendered page begins when it is activated
   /** @param {number} at */
   const since = (at) => Math.max(0, at - start);
-  const wasHidden = d.hidden; // nobody sees what is painted then
+  const wasHidden = d.hidden; // paints are invisible then
   /** @param {string} name */
   const takePaint = (name) => (/** @type {any} */ entry) => {
     if (!wasHidden && entry.name != "first-paint") values[name] = since(entry.startTime);
@@ -104,6 +104,6 @@ export const watchVitals = () => {
         }),
       );
   });
-  on("visibilitychange", () => d.hidden && tell());
-  on("pagehide", tell);
+  on("visibilitychange", () => d.hidden && send());
+  on("pagehide", send);
 };
