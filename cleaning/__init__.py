@@ -1,1 +1,1 @@
-"""What is removed from visitors' texts before they are stored: invisible characters, e-mail addresses, click ids, parameters of URLs."""
+"""Cleaning of visitors' texts before they are stored: invisible characters, e-mail addresses, click ids, query parameters."""

@@ -1,9 +1,9 @@
-"""Identifiers that others put into the address of a landing page: which are kept, and how their values are left out for who says no."""
+"""Click ids in the URL of a landing page: the names that are kept, and the removal of values for visitors who opt out."""
 
 import re
 from typing import Final
 
-# Of advertisers, for one click each: none names a person to anyone but the advertiser.
+# Ids of advertisers for single clicks: only the advertiser can link them to a person.
 CLICK_IDS: Final = (
     "gclid",
     "gbraid",
@@ -32,8 +32,8 @@ CLICK_IDS: Final = (
     "mc_cid",
     "_kx",
 )
-CLICK_MARKS: Final = ("gad_source", "gclsrc")  # the same for all clicks of a kind; they stand in for an id that was left out
-# Of who received a letter, or of a browser: they stand for one person to the site itself. No address of a page or link keeps their values.
+CLICK_MARKS: Final = ("gad_source", "gclsrc")  # the same for all clicks of a kind; they replace an id that was removed
+# Ids of the recipient of a newsletter, or of a browser: they identify a person to the site itself. No stored URL has their values.
 PERSONAL_IDS: Final = (
     *("mc_eid", "_kx", "mkt_tok", "_hsenc", "_hsmi", "__hssc", "__hstc", "__hsfp", "hsctatracking", "vero_id", "oly_enc_id", "oly_anon_id"),
     *("__s", "ml_subscriber", "ml_subscriber_hash", "vgo_ee", "wickedid", "_bta_tid", "_gl", "_ga", "_gac", "fbc", "fbp", "_fbc", "_fbp"),
@@ -41,21 +41,21 @@ PERSONAL_IDS: Final = (
 )
 
 KEPT: Final = frozenset((*CLICK_IDS, *CLICK_MARKS))
-NAME_ONLY: Final = frozenset(CLICK_IDS) & frozenset(PERSONAL_IDS)  # whose name tells the channel
+NAME_ONLY: Final = frozenset(CLICK_IDS) & frozenset(PERSONAL_IDS)  # the name alone determines the channel
 _NAMES: Final = frozenset((*CLICK_IDS, *PERSONAL_IDS))
-_END: Final = "%(?:25)*(?:26|23)"  # an & or #, encoded however often
-_BEFORE: Final = "(?:(?<![A-Za-z0-9_-])|(?<=3F)|(?<=26)|(?<=2F)|(?<=23)|(?<=3B))"  # a sign, which may be encoded too
+_END: Final = "%(?:25)*(?:26|23)"  # an & or #, encoded any number of times
+_BEFORE: Final = "(?:(?<![A-Za-z0-9_-])|(?<=3F)|(?<=26)|(?<=2F)|(?<=23)|(?<=3B))"  # a delimiter, which may be encoded too
 _NAME: Final = "|".join(sorted(_NAMES, key=len, reverse=True))
 _VALUE: Final = re.compile(rf"{_BEFORE}({_NAME})(?:=|%(?:25)*3D)(?:(?!{_END})[^&#;\s\"'<>])+", re.IGNORECASE)
 
 
 def without_values(text: str) -> str:
-    """Leave out the values of identifiers in an address, also in one that stands encoded within it; their names stay."""
+    """Remove the values of identifiers from a URL, including URLs that are encoded within it; the names stay."""
     return _VALUE.sub(r"\1=", text) if "=" in text or "%" in text else text
 
 
 def without_values_json(value: object) -> object:
-    """Leave out the values of identifiers in a JSON value: those of members named so, and those in addresses."""
+    """Remove the values of identifiers from a JSON value: from members with such names, and from URLs."""
     if isinstance(value, str):
         return without_values(value)
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""E-mail addresses in texts of visitors, however they are written, give way to a mask: they say who somebody is."""
+"""Masking of e-mail addresses in visitors' texts, in any encoding, because they identify a person."""
 
 import re
 import sys
@@ -8,11 +8,11 @@ from urllib.parse import unquote
 
 MASK: Final = "(email)"
 
-MAX_SUSPECTS: Final = 100  # words of one text that are looked at one by one
+MAX_SUSPECTS: Final = 100  # maximum words of one text that are checked one by one
 _BLANKS = re.compile(r"(\s+)")
-_MAX_LAYERS: Final = 8  # of different encodings around each other; how often one of them repeats does not matter
+_MAX_LAYERS: Final = 8  # nested different encodings; repetitions of one encoding count once
 _is_escape = re.compile(r"%(?:[0-9A-Fa-f]{2}|u[0-9A-Fa-f])|&(?:#|amp;|commat|period|percnt|num|lowbar|plus)|\\[ux][0-9A-Fa-f]").search
-_REPEATED = re.compile("%(?:25)+")  # %252540 is %40, encoded twice more
+_NESTED_PERCENT = re.compile("%(?:25)+")  # %252540 is %40, encoded two more times
 _AMPERSANDS = re.compile("&(?:amp;)+")
 _ENTITY = re.compile("&(?:#0*([0-9]{1,7})(?![0-9])|#[xX]0*([0-9A-Fa-f]{1,6})(?![0-9A-Fa-f])|(commat|period|percnt|num|lowbar|plus));?")
 _NAMED: Final = {"commat": "@", "period": ".", "percnt": "%", "num": "#", "lowbar": "_", "plus": "+"}
@@ -21,30 +21,30 @@ _QUOTED_PRINTABLE = re.compile("=40(?=[^\\s.]{1,63}\\.)")
 _UNSEEN = re.compile(
     "[\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\U000e0000-\U000e0fff]"
 )
-# Full-width and small signs are those of ASCII to whoever reads them; the dots are those of RFC 3490, section 3.1.
+# Full-width and small characters read as ASCII; the dots are those of RFC 3490, section 3.1.
 _AS_ASCII: Final = {0xFF01 + number: 0x21 + number for number in range(94)} | str.maketrans("\u3002\uff61\ufe52\ufe6b\ufe63", "...@-")
 
-# A host has no sign that stands around addresses in texts; what may stand in front of the sign is all but what parts a text.
+# A host contains no character that surrounds addresses in texts; the part before the @ contains anything but separators.
 _HOST = re.compile(r"@(?:\[(?:IPv6:)?[0-9A-Fa-f:.]+\]|([^\s@<>()\[\]{},;:\"'!?/\\&=|*#%^~`+$]+))")
 _ENDS: Final = frozenset(" \t\n\r\f\v<>()[]{},;:/?&=|")
 _is_quad = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}").fullmatch
 
 
 def mask(text: str) -> str:
-    """Return the text with a mask in the place of each e-mail address; a word that hides one in an encoding goes whole."""
+    """Mask each e-mail address in a text; a word that hides one in an encoding is replaced completely."""
     return _mask_words(text, _BLANKS, _masked_word)
 
 
 def mask_parts(text: str, separators: re.Pattern[str]) -> str:
-    """Return a path or a query with a mask in the place of each part that holds an e-mail address."""
+    """Mask each part of a path or a query that contains an e-mail address."""
     return _mask_words(text, separators, lambda part: MASK if holds_email(part) else part)
 
 
 def _mask_words(text: str, separators: re.Pattern[str], masked: Callable[[str], str]) -> str:
-    """Mask words one by one. A text of very many that may hide an address goes whole: to look at each is work that a visitor chooses."""
+    """Mask words one by one. A text with too many suspects is replaced completely, to bound the work that a visitor can cause."""
     if not may_hold(text) or "@" not in _plain(text):
         return text
-    words = separators.split(text)  # each with what parts it from the next behind it
+    words = separators.split(text)  # each followed by its separator
     suspects = [number for number in range(0, len(words), 2) if may_hold(words[number])]
     if len(suspects) > MAX_SUSPECTS:
         return MASK
@@ -54,7 +54,7 @@ def _mask_words(text: str, separators: re.Pattern[str], masked: Callable[[str], 
 
 
 def holds_email(text: str) -> bool:
-    """Whether an e-mail address stands in a text, in whatever encoding."""
+    """Whether a text contains an e-mail address, in any encoding."""
     if not may_hold(text):
         return False
     plain = _plain(text)
@@ -62,20 +62,20 @@ def holds_email(text: str) -> bool:
 
 
 def may_hold(text: str) -> bool:
-    """Whether it is worth a look: most texts have neither the sign nor an escape that it could be written with."""
+    """Whether a text may contain an e-mail address: most have neither an @ nor an escape for it."""
     if "@" in text or "\uff20" in text or "\ufe6b" in text or "=40" in text:
         return True
     return ("%" in text or "&" in text or "\\" in text) and _is_escape(text) is not None
 
 
 def may_hold_in_json(content: bytes) -> bool:
-    """Whether the texts of a JSON value are worth a look."""
+    """Whether the texts of a JSON value may contain an e-mail address."""
     text = content.decode()
     return may_hold(text) and "@" in _plain(text)
 
 
 def masked_json(value: object) -> object:
-    """Return a JSON value with a mask in the place of each e-mail address in its texts and names."""
+    """Mask each e-mail address in the texts and names of a JSON value."""
     if isinstance(value, str):
         return mask(value)
     if isinstance(value, dict):
@@ -91,11 +91,11 @@ def _masked_word(word: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """Take encodings off a text: percent signs, HTML's and scripts' escapes, full-width and unseen characters."""
+    """Decode a text: percent encoding, escapes of HTML and scripts, full-width and invisible characters."""
     for _ in range(_MAX_LAYERS):
         before = text
         if "%" in text:
-            text = unquote(_REPEATED.sub("%", text), errors="replace")
+            text = unquote(_NESTED_PERCENT.sub("%", text), errors="replace")
         if "&" in text:
             text = _ENTITY.sub(_character, _AMPERSANDS.sub("&", text))
         if "%" in text or "\\" in text:
@@ -114,7 +114,7 @@ def _character(found: re.Match[str]) -> str:
 
 
 def _masked(text: str) -> str:
-    """Mask the addresses of a text without encodings; each character is looked at a bounded number of times."""
+    """Mask the addresses in a decoded text; each character is visited a bounded number of times."""
     parts: list[str] = []
     end = 0
     for found in _HOST.finditer(text):
@@ -123,7 +123,7 @@ def _masked(text: str) -> str:
         if host is not None and not _is_host(host[:length]):
             continue
         start = found.start()
-        if parts and start == end:  # one sign more behind an address: it was part of the name in front
+        if parts and start == end:  # another @ after an address: the address was part of the name before it
             end += 1 + length
             continue
         while start > end and text[start - 1] not in _ENDS and not text[start - 1].isspace():
@@ -135,7 +135,7 @@ def _masked(text: str) -> str:
 
 
 def _is_host(name: str) -> bool:
-    """Whether a name can be that of a mail server: its last label has letters only, or it is an address of IPv4."""
+    """Whether a name can be a mail server: its last label has letters only, or it is an IPv4 address."""
     rest, dot, last = name.rpartition(".")
     is_last = len(last) > 1 and (last.startswith("xn--") or not any(sign.isdigit() or sign in "-_" for sign in last))
     return bool(rest.strip(".") and dot and is_last) or _is_quad(name) is not None

@@ -1,4 +1,4 @@
-"""The page's own parameters of an event: how large they may be, and the one form in which they are kept."""
+"""Event parameters: their size limits, and the normal form in which they are stored."""
 
 from collections.abc import Iterable
 
@@ -13,22 +13,22 @@ _encode = msgspec.json.Encoder().encode
 
 
 def parameters_text(parameters: object) -> bytes:
-    """Give the JSON text: no blanks, each key once."""
+    """Return the JSON text, without whitespace and duplicate keys."""
     return _encode(parameters)
 
 
 def problem_of(parameters: object, text: bytes) -> str | None:
-    """Say what is too large about parameters; None if nothing is."""
+    """Return the problem with the size or nesting of parameters; None if there is none."""
     return size_problem(text) or nesting_problem(parameters)
 
 
 def size_problem(text: bytes) -> str | None:
-    """Say that the text of parameters is too large."""
-    return f"parameters have {len(text)} bytes; at most {MAX_BYTES} are taken" if len(text) > MAX_BYTES else None
+    """Return the problem with the size of parameters; None if there is none."""
+    return f"parameters have {len(text)} bytes; at most {MAX_BYTES} are allowed" if len(text) > MAX_BYTES else None
 
 
 def nesting_problem(parameters: object) -> str | None:
-    """Say what is too much about nested parameters, without recursion: what passes can be walked with it."""
+    """Return the problem with the nesting of parameters; None if there is none. Valid parameters can be walked recursively."""
     keys, depth = 0, 0
     level = [parameters] if type(parameters) in _CONTAINERS else []
     while level:
@@ -44,11 +44,11 @@ def nesting_problem(parameters: object) -> str | None:
             elif isinstance(one, list):
                 values = one
             level += [value for value in values if type(value) in _CONTAINERS]
-    return f"parameters have {keys} keys; at most {MAX_KEYS} are taken" if keys > MAX_KEYS else None
+    return f"parameters have {keys} keys; at most {MAX_KEYS} are allowed" if keys > MAX_KEYS else None
 
 
 def has_nul(value: object) -> bool:
-    """Tell whether a text in a JSON value holds NUL."""
+    """Whether a text in a JSON value contains NUL."""
     if isinstance(value, str):
         return "\0" in value
     if isinstance(value, dict):

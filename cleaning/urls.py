@@ -1,4 +1,4 @@
-"""What of an address on the web may be kept: http(s) only, no fragment, no user, a query reduced to an allow-list, no e-mail address."""
+"""Cleaning of URLs: http(s) only, without fragment, user and e-mail addresses; the query is reduced to an allow-list."""
 
 import re
 from collections.abc import Iterable
@@ -13,8 +13,8 @@ MAX_LENGTH = 2048
 _plain = re.compile(r"(https?)://([a-z0-9.-]+)(/[^?#\s]*)?(?:\?([^#\s]*))?").fullmatch
 _BETWEEN_SEGMENTS, _BETWEEN_PARTS = re.compile(r"([/\s]+)"), re.compile(r"([/?&=\s]+)")
 
-# Secrets of sessions that servers write into paths for browsers without cookies: of servlets (;jsessionid=…), ASP.NET (/(S(…))/), PHP,
-# ColdFusion and their like. A name and its value may be encoded; a value ends where the next part begins.
+# Session secrets that servers write into paths for browsers without cookies: of servlets (;jsessionid=…), ASP.NET (/(S(…))/), PHP,
+# ColdFusion and similar. Name and value may be encoded; a value ends where the next part begins.
 _NAME = r"(?:[\w.-]{0,32}sess[\w.-]{0,32}|[\w.-]{0,32}(?:sid|zenid|token)|cfid)"
 _ENDING = r"(?:(?!%(?:25)*(?:3B|2F|3F|23))[^;/?#])*"
 _SESSION = re.compile(
@@ -22,7 +22,7 @@ _SESSION = re.compile(
     rf"|(?:[,&!]|%(?:25)*(?:2C|26)){_NAME}(?:=|%(?:25)*3D)[^;,&!/?#]*"
     rf"|/{_NAME}(?:=|%(?:25)*3D)[^/]*"
     r"|/(?:jsessionid|phpsessid|cfid|cftoken)/[^/]+"
-    r"|/(?:[\w.-]{0,32}sid|session_?id|zenid)/(?=[^/]*[0-9])[A-Za-z0-9]{20,}(?=/|$)"  # names no page
+    r"|/(?:[\w.-]{0,32}sid|session_?id|zenid)/(?=[^/]*[0-9])[A-Za-z0-9]{20,}(?=/|$)"  # not the name of a page
     r"|/(?:\(|%28)(?:(?:[ASFX](?:\(|%28)(?:(?!%29)[^()/])*(?:\)|%29))+|[a-z0-5]{24})(?:\)|%29)(?=/|$)"
     r"|(?<=/sap)\((?:[^()/]*)\)",
     re.IGNORECASE,
@@ -31,19 +31,19 @@ _is_plain = re.compile("[A-Za-z0-9/._~+-]*").fullmatch
 
 
 class UrlRules:
-    """Cleans addresses on the web by one list of query parameters that may stay; knows what else is masked."""
+    """The rules for URLs of a source: the allowed query parameters, and whether titles and parameters are masked."""
 
     def __init__(self, allowed: Iterable[str] = (), *, mask_titles: bool = True, mask_parameters: bool = True) -> None:
         self._allowed = frozenset(name.lower() for name in (*KEPT, *allowed))
         self.mask_titles, self.mask_parameters = mask_titles, mask_parameters
 
     def page(self, text: str) -> str | None:
-        """Clean the address of a page or of a link; None if it is no http(s) address."""
+        """Clean the URL of a page or link; return None if it is not an http(s) URL."""
         parts = _split(text)
         return None if parts is None else _rebuild(parts, self._kept(parts.query))
 
     def referrer(self, text: str) -> str | None:
-        """Reduce the address of a referring page to origin and path."""
+        """Reduce the URL of a referring page to origin and path."""
         parts = _split(text)
         return None if parts is None else _rebuild(parts, "")
 
@@ -59,7 +59,7 @@ class UrlRules:
 
 
 def split_plain(text: str) -> SplitResult | None:
-    """Take an address apart as `urlsplit` does, in a third of the time; None for one with a port, a user, a fragment, or what is rare."""
+    """Split a URL like `urlsplit`, in a third of the time; return None for one with a port, a user, a fragment or anything rare."""
     found = _plain(text)
     if found is None:
         return None
@@ -72,7 +72,7 @@ def _split(text: str) -> SplitResult | None:
         return plain
     try:
         parts = urlsplit(text.strip()[: 4 * MAX_LENGTH])
-        has_host = bool(parts.hostname) and parts.port != 0  # .port raises for what is no port
+        has_host = bool(parts.hostname) and parts.port != 0  # .port raises if it is not a number
     except ValueError:
         return None
     return parts if has_host and parts.scheme in ("http", "https") else None
@@ -91,7 +91,7 @@ def _rebuild(parts: SplitResult, query: str) -> str:
 
 
 def decode_percent(text: str) -> str:
-    """Resolve percent escapes; a text that would then be no clean UTF-8 stays as it is written."""
+    """Decode percent escapes; return the text unchanged if the result is not clean UTF-8."""
     if "%" not in text:
         return text
     try:
@@ -102,6 +102,6 @@ def decode_percent(text: str) -> str:
 
 
 def query_pairs(query: str) -> list[tuple[str, str]]:
-    """Give the names and values of a query, form-decoded, in order; a name alone has the empty text."""
+    """Return the names and values of a query, form-decoded, in order; a name without a value has an empty text."""
     pairs = (pair.partition("=") for pair in query.replace("+", " ").split("&") if pair)
     return [(decode_percent(name), decode_percent(value)) for name, _, value in pairs]
