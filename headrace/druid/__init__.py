@@ -1,1 +1,1 @@
-"""The table in Druid: its files, its supervisor, its state."""
+"""The table in Druid: its files, its supervisor, its status."""

@@ -9,21 +9,23 @@ import typer
 
 from headrace.options import DATASOURCE, DRUID, DatasourceOption, DruidOption, JsonOption, console
 
-druid_app = typer.Typer(help="Bring Druid to what the files of druid/ say, and look at it.", no_args_is_help=True)
+druid_app = typer.Typer(help="Create, inspect, suspend and resume the table in Druid.", no_args_is_help=True)
 
 
 @druid_app.command("apply")
 def druid_apply(
     url: DruidOption = DRUID,
     datasource: DatasourceOption = DATASOURCE,
-    files: Annotated[Path | None, typer.Option(help="Folder of the files; druid/ if left out.")] = None,
-    tasks: Annotated[int | None, typer.Option(min=1, help="How many tasks share the topic's partitions.")] = None,
-    replicas: Annotated[int | None, typer.Option(min=1, help="How many hold each row, while it is new and later.")] = None,
-    task_duration: Annotated[str | None, typer.Option(help="After how long a task publishes what it has read, as PT1H.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")] = False,
+    files: Annotated[Path | None, typer.Option(help="Folder of the files; default: druid/.")] = None,
+    tasks: Annotated[int | None, typer.Option(min=1, help="Number of tasks that share the partitions of the topic.")] = None,
+    replicas: Annotated[int | None, typer.Option(min=1, help="Number of copies of each row, in tasks and on historicals.")] = None,
+    task_duration: Annotated[
+        str | None, typer.Option(help="Time after which a task publishes the rows that it has read, such as PT1H.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the changes without making them.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Submit what differs in Druid and wait until it reads. It can be run again: nothing changes."""
+    """Make Druid match the files and wait until it ingests. Safe to run again: nothing changes."""
     from headrace.druid.apply import apply_table
     from headrace.druid.spec import FOLDER, Options
     from headrace.kafka import read_settings
@@ -34,7 +36,7 @@ def druid_apply(
 
 @druid_app.command("status")
 def druid_status(url: DruidOption = DRUID, datasource: DatasourceOption = DATASOURCE, as_json: JsonOption = False) -> None:
-    """Show whether Druid reads, how far behind it is and what fails; exit status 1 if it is not healthy."""
+    """Show whether Druid ingests, its lag, its tasks and failures; exit status 1 if it is not healthy."""
     from headrace.druid.status import print_status, status
 
     content = status(url, datasource)
@@ -47,7 +49,7 @@ def druid_status(url: DruidOption = DRUID, datasource: DatasourceOption = DATASO
 
 @druid_app.command("suspend")
 def druid_suspend(url: DruidOption = DRUID, datasource: DatasourceOption = DATASOURCE) -> None:
-    """Stop reading, publish what was read and wait until it is; Kafka keeps what comes meanwhile."""
+    """Suspend ingestion and wait until all rows that were read are published; Kafka keeps new rows."""
     from headrace.druid.supervisor import suspend
 
     suspend(url, datasource, console)
@@ -55,7 +57,7 @@ def druid_suspend(url: DruidOption = DRUID, datasource: DatasourceOption = DATAS
 
 @druid_app.command("resume")
 def druid_resume(url: DruidOption = DRUID, datasource: DatasourceOption = DATASOURCE) -> None:
-    """Go on reading where it was suspended, and wait until it does."""
+    """Resume ingestion where it was suspended, and wait until it runs."""
     from headrace.druid.supervisor import resume
 
     resume(url, datasource, console)

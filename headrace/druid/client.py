@@ -1,4 +1,4 @@
-"""Druid's HTTP API, as far as a datasource's supervisor, rules and compaction go."""
+"""Client of Druid's HTTP API for the supervisor, rules, compaction and tasks of a datasource."""
 
 from types import TracebackType
 from typing import Any, Final, Self
@@ -7,7 +7,7 @@ import httpx
 
 from headrace.errors import CommandError
 
-TIMEOUT_SECONDS: Final = 180  # a new spec is answered once the old supervisor has stopped, which can take long while Kafka is away
+TIMEOUT_SECONDS: Final = 180  # Druid responds to a new spec when the old supervisor has stopped, which takes long while Kafka is down
 SUPERVISORS: Final = "/druid/indexer/v1/supervisor"
 COMPACTION: Final = "/druid/coordinator/v1/config/compaction"
 RULES: Final = "/druid/coordinator/v1/rules"
@@ -16,7 +16,7 @@ TASK: Final = "/druid/indexer/v1/task"
 
 
 class Druid:
-    """Coordinator and overlord at one address: one process, or a router with its management proxy."""
+    """Coordinator and overlord at one URL: one process, or a router with its management proxy."""
 
     def __init__(self, url: str) -> None:
         self.url = url if "//" in url else f"http://{url}"
@@ -24,7 +24,7 @@ class Druid:
             base_url=self.url,
             timeout=TIMEOUT_SECONDS,
             trust_env=False,
-            follow_redirects=True,  # whoever does not lead sends on to who does
+            follow_redirects=True,  # a process that is not the leader redirects to the leader
             headers={"X-Druid-Author": "headrace"},
         )
 
@@ -35,33 +35,35 @@ class Druid:
         self._client.close()
 
     def get(self, path: str, **parameters: str | int) -> Any:
-        """Give what is there, or None if nothing is."""
-        answer = self._ask("GET", path, params=parameters)
-        return None if answer.status_code == httpx.codes.NOT_FOUND else self._content(answer)
+        """Return the content at a path; None for 404."""
+        response = self._send("GET", path, params=parameters)
+        return None if response.status_code == httpx.codes.NOT_FOUND else self._content(response)
 
     def post(self, path: str, content: Any = None) -> Any:
-        """Send an object; raises CommandError with Druid's own reason if it is refused."""
-        return self._content(self._ask("POST", path, json=content))
+        """Send an object and return the response; raises CommandError with Druid's reason if Druid rejects it."""
+        return self._content(self._send("POST", path, json=content))
 
-    def _ask(self, method: str, path: str, **request: Any) -> httpx.Response:
+    def _send(self, method: str, path: str, **request: Any) -> httpx.Response:
         try:
             return self._client.request(method, path, **request)
         except (httpx.TransportError, httpx.InvalidURL) as error:
             raise CommandError(
-                f"no Druid answers at {self.url} ({error}); give the address of its coordinator and overlord with --url"
+                f"Druid does not respond at {self.url} ({error}); set the URL of its coordinator and overlord with --url"
             ) from error
 
-    def _content(self, answer: httpx.Response) -> Any:
-        if answer.is_success and answer.content and "json" in answer.headers.get("content-type", ""):
-            return answer.json()
-        if answer.is_success:
+    def _content(self, response: httpx.Response) -> Any:
+        if response.is_success and response.content and "json" in response.headers.get("content-type", ""):
+            return response.json()
+        if response.is_success:
             return None
-        raise CommandError(f"Druid refuses {answer.request.method} {answer.url.path} with {answer.status_code}: {_reason(answer)}")
+        raise CommandError(
+            f"Druid responds to {response.request.method} {response.url.path} with {response.status_code}: {_reason(response)}"
+        )
 
 
-def _reason(answer: httpx.Response) -> str:
+def _reason(response: httpx.Response) -> str:
     try:
-        content = answer.json()
+        content = response.json()
         return str(content.get("errorMessage") or content["error"])
     except (ValueError, KeyError, AttributeError):
-        return answer.text.strip() or answer.reason_phrase
+        return response.text.strip() or response.reason_phrase

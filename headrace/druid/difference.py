@@ -1,4 +1,4 @@
-"""What of a wanted object is not in the one that Druid gives back: it fills in defaults and writes durations its own way."""
+"""Differences between a spec and the one that Druid returns, which has defaults filled in and durations in another form."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,20 +11,20 @@ _SECRET = re.compile(r"password|secret|jaas|key", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One value that Druid has otherwise, by its path; None is nothing."""
+    """A value that differs in Druid, by its path; None if there is no value."""
 
     path: str
     old: Any
     new: Any
 
     def shown(self) -> dict[str, Any]:
-        """Give path, old and new for a reader; secrets are not among them."""
+        """Return path, old and new value for display, with secrets masked."""
         is_secret = "/consumerProperties/" in self.path and _SECRET.search(self.path)
         return {"path": self.path, "old": "***" if is_secret and self.old else self.old, "new": "***" if is_secret else self.new}
 
 
 def differences(old: Any, new: Any, path: str) -> Iterator[Difference]:
-    """Compare value by value what `new` has; what only `old` has is Druid's own."""
+    """Compare each value in `new`; values that are only in `old` are Druid's defaults."""
     if isinstance(new, Mapping) and new and (old is None or isinstance(old, Mapping)):
         for key, value in new.items():
             yield from differences((old or {}).get(key), value, f"{path}/{key}")
@@ -60,7 +60,7 @@ def _is_same(old: Any, new: Any) -> bool:
 
 
 def _seconds(text: str) -> float | None:
-    """Give the length of an ISO 8601 duration, or None: PT1H comes back as PT3600S."""
+    """Return the length of an ISO 8601 duration, or None for other texts: Druid returns PT1H as PT3600S."""
     if (found := _DURATION.fullmatch(text)) is None or text[-1] in "PT":
         return None
     days, hours, minutes, seconds = (float(part or 0) for part in found.groups())

@@ -1,4 +1,4 @@
-"""`headrace druid status`: does Druid read the topic, how far behind is it, what keeps it from it."""
+"""`headrace druid status`: whether Druid ingests the topic, its lag, and the reasons if it does not."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -11,21 +11,21 @@ from headrace.consoles import cell
 from headrace.druid.client import TASK, Druid
 from headrace.druid.supervisor import SupervisorStatus, supervisor_status, tasks
 
-# A task that cannot go on is followed by the next at once: one that failed longer ago is past.
+# Druid replaces a failed task at once, so an earlier failure no longer matters.
 RECENT: Final = timedelta(minutes=5)
 
 
 def status(url: str, datasource: str) -> dict[str, Any]:
-    """Look at a supervisor and its tasks.
+    """Return the status of a supervisor and its tasks.
 
-    Gives {"healthy", "reasons", "state", "lag": {"total", "partitions"}, "tasks": [{"id", "state", "offsets", "error"}]};
-    the lag is null while Druid does not know it.
+    The result is {"healthy", "reasons", "state", "lag": {"total", "partitions"}, "tasks": [{"id", "state", "offsets", "error"}]};
+    `lag` is null while Druid does not know it.
     """
     with Druid(url) as druid:
         now = supervisor_status(druid, datasource)
-        failed = [task for task in tasks(druid, datasource, "complete") if _has_failed_lately(task)]
+        failed = [task for task in tasks(druid, datasource, "complete") if _has_failed_recently(task)]
         waiting = [task["id"] for state in ("pending", "waiting") for task in tasks(druid, datasource, state)]
-        reasons = [*_reasons(now), *(f"task {task} waits for a free place on a worker" for task in waiting), *_failure(druid, failed)]
+        reasons = [*_reasons(now), *(f"task {task} waits for a free slot on a worker" for task in waiting), *_failure(druid, failed)]
     return {
         "healthy": not reasons,
         "reasons": reasons,
@@ -39,7 +39,7 @@ def status(url: str, datasource: str) -> dict[str, Any]:
 
 
 def print_status(content: dict[str, Any], datasource: str, console: Console) -> None:
-    """Show a status to a person."""
+    """Print a status for people."""
     lag = content["lag"]
     console.print(f"{datasource} is {content['state']}, lag {'unknown' if lag['total'] is None else lag['total']}", highlight=False)
     table = Table("partition", "lag", box=None, padding=(0, 2))
@@ -58,36 +58,36 @@ def print_status(content: dict[str, Any], datasource: str, console: Console) -> 
 
 def _reasons(now: SupervisorStatus) -> list[str]:
     if now["suspended"]:
-        return ["it is suspended; `headrace druid resume` lets it go on"]
+        return ["it is suspended; `headrace druid resume` resumes it"]
     reasons = [f"Druid: {error['message']}" for error in now["recentErrors"][-1:]] if not now["healthy"] else []
     if not now["healthy"] or now["state"] != "RUNNING":
         reasons.insert(0, f"the supervisor is {now.get('detailedState') or now['state']}")
-    return reasons or ([] if now["activeTasks"] else ["no task reads"])
+    return reasons or ([] if now["activeTasks"] else ["no task is reading"])
 
 
 def _failure(druid: Druid, failed: list[dict[str, Any]]) -> list[str]:
     if not failed:
         return []
     newest = max(failed, key=lambda task: str(task["createdTime"]))
-    rows = _rows_that_do_not_fit(druid, newest["id"])
+    rows = _invalid_rows(druid, newest["id"])
     count = f"{len(failed)} task{'' if len(failed) == 1 else 's'}"
-    return [f"{count} failed in the last {RECENT.seconds // 60} minutes, the last one with: {_error(newest)}", *rows]
+    return [f"{count} failed in the last {RECENT.seconds // 60} minutes, the last one with {_error(newest)}", *rows]
 
 
-def _rows_that_do_not_fit(druid: Druid, task: str) -> list[str]:
-    """Give what is wrong with them, from the task's report; the rows themselves are of people and stay there."""
+def _invalid_rows(druid: Druid, task: str) -> list[str]:
+    """Return the errors in rows, from the report of a task; the rows themselves are personal data and stay there."""
     report = druid.get(f"{TASK}/{task}/reports") or {}
     events = report.get("ingestionStatsAndErrors", {}).get("payload", {}).get("unparseableEvents") or {}
-    return [f"a row does not fit: {'; '.join(event['details'])}" for event in events.get("buildSegments") or ()]
+    return [f"invalid row: {'; '.join(event['details'])}" for event in events.get("buildSegments") or ()]
 
 
-def _has_failed_lately(task: dict[str, Any]) -> bool:
+def _has_failed_recently(task: dict[str, Any]) -> bool:
     ended_at = datetime.fromisoformat(task["createdTime"]) + timedelta(milliseconds=task["duration"])
     return task["statusCode"] == "FAILED" and datetime.now(UTC) - ended_at < RECENT
 
 
 def _error(task: dict[str, Any]) -> str:
-    """Give the first line of a task's stack trace, without the exception's package."""
+    """Return the first line of a task's stack trace, without the package of the exception."""
     kind, colon, text = str(task.get("errorMsg") or "").partition("\n")[0].partition(": ")
     return f"{kind.rpartition('.')[2]}: {text}" if colon and " " not in kind else kind + colon + text
 

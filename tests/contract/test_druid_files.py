@@ -2,16 +2,18 @@
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
-from headrace.druid import keys
+from headrace.druid.models import Compaction, Forbidden, Part, Required, Supervisor
 from headrace.druid.spec import COMPACTION, RULES, SUPERVISOR, Options, fill_in, read_files
 from schemas.contract import columns, load_schema
 from topics.kafka.settings import KafkaSettings
 
+Check = TypeVar("Check", Required, Forbidden)
 FOLDER = Path(__file__).resolve().parents[2] / "druid"
 README = (FOLDER / "README.md").read_text()
 SPEC = fill_in(read_files(), columns(load_schema()), KafkaSettings(), Options())
@@ -60,19 +62,28 @@ def rows(header: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]]
 
 
+def checks(part: type[Part], kind: type[Check], path: str = "") -> Iterator[tuple[str, Check]]:
+    """The checks of this kind in a file, each with the path of its key."""
+    parts = part.parts()
+    for field in part.model_fields.values():
+        if field.alias in parts:
+            yield from checks(parts[field.alias], kind, f"{path}{field.alias}/")
+        yield from ((f"{path}{field.alias}", check) for check in field.metadata if isinstance(check, kind))
+
+
 def test_the_readme_has_every_value_that_the_files_must_have() -> None:
-    musts = [(SUPERVISOR, keys.SUPERVISOR_MUST), (COMPACTION, keys.COMPACTION_MUST)]
     meant = [
-        [f"`{path}`" if file == SUPERVISOR else f"`{path}` ({file})", f"`{json.dumps(value)}`", otherwise]
-        for file, must in musts
-        for path, (value, otherwise) in must.items()
+        [f"`{path}`{suffix}", f"`{json.dumps(required.value)}`", required.otherwise]
+        for model, suffix in ((Supervisor, ""), (Compaction, f" ({COMPACTION})"))
+        for path, required in checks(model, Required)
     ]
     assert rows("path | value | otherwise") == meant
 
 
 def test_the_readme_names_every_key_that_the_files_must_not_have() -> None:
     documented = re.findall(r"`([^`]+)`", README.partition("Keys that must not be in the files: ")[2].partition("\n")[0])
-    assert set(documented) == {path.rpartition("/")[2] for path in keys.SUPERVISOR_NEVER.keys() | keys.COMPACTION_NEVER.keys()}
+    forbidden = (path for model in (Supervisor, Compaction) for path, _ in checks(model, Forbidden))
+    assert set(documented) == {path.rpartition("/")[2] for path in forbidden}
 
 
 def test_the_readme_has_the_defaults_of_what_is_filled_in() -> None:

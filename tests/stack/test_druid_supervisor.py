@@ -35,7 +35,7 @@ def test_a_spec_with_a_mistake_is_refused_with_the_reason_and_nothing_is_changed
     with pytest.raises(CommandError, match='Invalid format: "1 hour"'):
         table.apply(task_duration="1 hour")
     spec.write_text(spec.read_text().replace("useEarliestOffset", "useEarliestOfset"))
-    with pytest.raises(CommandError, match="useEarliestOfset: Druid knows no such key and would ignore it; did you mean useEarliestOffset"):
+    with pytest.raises(CommandError, match="useEarliestOfset: unknown key, which Druid would ignore; did you mean useEarliestOffset"):
         table.apply()
     assert table.configuration() == configuration
 
@@ -96,7 +96,7 @@ def test_suspend_and_resume_lose_no_row(table: DruidTable) -> None:
     table.write(rows_of(500, at_ms=now_ms()))
     table.wait_for_rows(500)
     table.suspend()
-    assert table.status()["reasons"] == ["it is suspended; `headrace druid resume` lets it go on"]
+    assert table.status()["reasons"] == ["it is suspended; `headrace druid resume` resumes it"]
     table.write(rows_of(500, at_ms=now_ms(), first=500))
     table.wait_for_rows(500)
     assert table.apply() == []  # it stays suspended
@@ -123,7 +123,7 @@ def test_a_row_that_does_not_fit_stops_the_reading_until_it_is_let_pass(table: D
     table.wait_for_rows(10)
     table.write([a_row(10, at_ms=now_ms(), page_path=["/a", "/b"])])
     table.write(rows_of(10, at_ms=now_ms(), first=11))
-    reason = "a row does not fit: Cannot coerce column [page_path] input to requested type [STRING]"
+    reason = "invalid row: Cannot coerce column [page_path] input to requested type [STRING]"
     wait_until(lambda: reason in table.status()["reasons"], within_seconds=60, every_seconds=0.5)
     table.let_pass(1)
     table.wait_for_rows(21)

@@ -49,9 +49,9 @@ def a_schema(folder: Path, *fields: dict[str, Any], without: str = "") -> Path:
 
 
 def test_the_first_apply_submits_all_and_the_second_nothing(druid: DruidStandIn) -> None:
-    assert "supervisor/spec/ioConfig/useEarliestOffset: (nothing) -> true\n" in applied(druid)
+    assert "supervisor/spec/ioConfig/useEarliestOffset: (none) -> true\n" in applied(druid)
     assert druid.posts == EVERYTHING
-    assert applied(druid) == "nothing to change\nclickstream runs\n"
+    assert applied(druid) == "nothing to change\nclickstream is running\n"
     assert druid.posts == EVERYTHING
 
 
@@ -86,7 +86,7 @@ def test_a_new_field_is_a_new_column(druid: DruidStandIn, tmp_path: Path) -> Non
     applied(druid)
     output = applied(druid, schema=a_schema(tmp_path, {"name": "colour", "type": ["null", "string"], "default": None}))
     column = '{"type": "auto", "castToType": "STRING", "name": "colour"}'
-    assert output == f"supervisor/spec/dataSchema/dimensionsSpec/dimensions/colour: (nothing) -> {column}\nclickstream runs\n"
+    assert output == f"supervisor/spec/dataSchema/dimensionsSpec/dimensions/colour: (none) -> {column}\nclickstream is running\n"
 
 
 def test_a_column_that_the_schema_no_longer_has_stays(druid: DruidStandIn, tmp_path: Path) -> None:
@@ -99,7 +99,9 @@ def test_a_column_that_the_schema_no_longer_has_stays(druid: DruidStandIn, tmp_p
 def test_a_column_of_another_type_is_refused(druid: DruidStandIn, tmp_path: Path) -> None:
     applied(druid)
     druid.posts.clear()
-    with pytest.raises(CommandError, match="column page_title is string in Druid, long in the schema: give the field another name"):
+    with pytest.raises(
+        CommandError, match="column page_title is string in Druid, but long in the schema: choose another name for the field"
+    ):
         applied(druid, schema=a_schema(tmp_path, {"name": "page_title", "type": "long"}, without="page_title"))
     assert druid.posts == []
 
@@ -133,7 +135,7 @@ def test_a_supervisor_that_does_not_come_to_run_is_reported_after_a_bounded_time
     with pytest.raises(CommandError, match=r"clickstream is UNABLE_TO_CONNECT_TO_STREAM with 0 active tasks after 0.05 s; no broker"):
         applied(druid)
     druid.said, druid.pending = {}, [{"id": "index_kafka_clickstream_0"}]
-    with pytest.raises(CommandError, match=r"clickstream is RUNNING with 1 active task after .* `headrace druid status` says more"):
+    with pytest.raises(CommandError, match=r"clickstream is RUNNING with 1 active task after .* `headrace druid status` shows more"):
         applied(druid)
 
 
@@ -159,13 +161,13 @@ def test_a_task_that_failed_lately_is_reported_with_what_did_not_fit_and_without
     druid.fail_task("org.apache.druid.java.util.common.RE: Max parse exceptions[0] exceeded", detail="Cannot coerce column [page_path]")
     content = status(druid.url, "clickstream")
     assert content["reasons"] == [
-        "1 task failed in the last 5 minutes, the last one with: RE: Max parse exceptions[0] exceeded",
-        "a row does not fit: Cannot coerce column [page_path]",
+        "1 task failed in the last 5 minutes, the last one with RE: Max parse exceptions[0] exceeded",
+        "invalid row: Cannot coerce column [page_path]",
     ]
     assert content["tasks"][1]["error"] == "RE: Max parse exceptions[0] exceeded"
     out = StringIO()
     print_status(content, "clickstream", Console(file=out, width=200))
-    assert "a row does not fit: Cannot coerce column [page_path]\nnot healthy\n" in out.getvalue()
+    assert "invalid row: Cannot coerce column [page_path]\nnot healthy\n" in out.getvalue()
     assert "secret" not in out.getvalue()
 
 
@@ -175,14 +177,14 @@ def test_a_task_that_failed_long_ago_is_past(druid: DruidStandIn) -> None:
     assert status(druid.url, "clickstream")["healthy"]
     druid.fail_task("")
     druid.fail_task("task was lost")
-    assert status(druid.url, "clickstream")["reasons"] == ["2 tasks failed in the last 5 minutes, the last one with: task was lost"]
+    assert status(druid.url, "clickstream")["reasons"] == ["2 tasks failed in the last 5 minutes, the last one with task was lost"]
 
 
 @pytest.mark.parametrize(
     ("said", "reasons"),
     [
-        ({"activeTasks": []}, ["no task reads"]),
-        ({"suspended": True, "state": "SUSPENDED"}, ["it is suspended; `headrace druid resume` lets it go on"]),
+        ({"activeTasks": []}, ["no task is reading"]),
+        ({"suspended": True, "state": "SUSPENDED"}, ["it is suspended; `headrace druid resume` resumes it"]),
         ({"state": "PENDING", "detailedState": None}, ["the supervisor is PENDING"]),
         (
             {"healthy": False, "state": "UNHEALTHY_TASKS", "recentErrors": [{"message": "older"}, {"message": "no broker"}]},
@@ -202,20 +204,20 @@ def test_tasks_wait_read_and_publish(druid: DruidStandIn) -> None:
     druid.said = {"publishingTasks": [{"id": "old", "currentOffsets": {"1": 5}}]}
     content = status(druid.url, "clickstream")
     assert [task["state"] for task in content["tasks"]] == ["READING", "WAITING", "PUBLISHING"]
-    assert content["reasons"] == ["task index_kafka_clickstream_1 waits for a free place on a worker"]
+    assert content["reasons"] == ["task index_kafka_clickstream_1 waits for a free slot on a worker"]
 
 
 def test_the_commands_say_what_they_do_and_how_it_ended(druid: DruidStandIn) -> None:
     where = ("--url", druid.url, "--datasource", "shop")
-    assert "has no supervisor shop; `headrace druid apply` makes it" in run_command("druid", "status", *where, status=2)
+    assert "has no supervisor shop; `headrace druid apply` creates it" in run_command("druid", "status", *where, status=2)
     content = json.loads(run_command("druid", "apply", *where, "--json", "--replicas", "2"))
     assert content["applied"] is True
     assert {"path": "supervisor/spec/ioConfig/replicas", "old": None, "new": 2} in content["changes"]
     assert json.loads(run_command("druid", "apply", *where, "--json", "--replicas", "2")) == {"applied": False, "changes": []}
     assert json.loads(run_command("druid", "status", *where, "--json"))["healthy"] is True
-    assert "is suspended; Kafka keeps what comes" in run_command("druid", "suspend", *where)
+    assert "is suspended; Kafka keeps new rows" in run_command("druid", "suspend", *where)
     assert "not healthy" in run_command("druid", "status", *where, status=1)
-    assert "shop runs\n" in run_command("druid", "resume", *where)
+    assert "shop is running\n" in run_command("druid", "resume", *where)
     assert "shop is RUNNING, lag 7" in run_command("druid", "status", *where)
 
 
@@ -224,8 +226,8 @@ def test_files_with_a_mistake_are_refused_before_druid_is_asked(druid: DruidStan
     spec = folder / "supervisors" / "clickstream.json"
     spec.write_text(spec.read_text().replace("useEarliestOffset", "useEarliestOfset"))
     output = run_command("druid", "apply", "--url", druid.url, "--files", str(folder), status=2)
-    assert "2 faults; nothing was changed" in output
-    assert "spec/ioConfig/useEarliestOfset: Druid knows no such key and would ignore it; did you mean useEarliestOffset?" in output
+    assert "2 errors; nothing was changed" in output
+    assert "spec/ioConfig/useEarliestOfset: unknown key, which Druid would ignore; did you mean useEarliestOffset?" in output
     assert druid.posts == []
 
 
@@ -233,14 +235,14 @@ def test_a_key_that_druid_took_and_does_not_keep_is_reported(druid: DruidStandIn
     folder = Path(shutil.copytree(FOLDER, tmp_path / "druid"))
     spec = folder / "supervisors" / "clickstream.json"
     spec.write_text(spec.read_text().replace('{"type": "json"}', '{"type": "json", "keepNulColumns": true}'))
-    with pytest.raises(CommandError, match="does not keep supervisor/spec/ioConfig/inputFormat/keepNulColumns: it knows no such key"):
+    with pytest.raises(CommandError, match="ignores supervisor/spec/ioConfig/inputFormat/keepNulColumns: it does not know these keys"):
         applied(druid, folder=folder)
 
 
 def test_nothing_at_the_url_is_reported(tmp_path: Path) -> None:
     url = f"127.0.0.1:{free_ports(1)[0]}"
     output = run_command("druid", "apply", "--url", url, status=2)
-    assert f"no Druid answers at http://{url}" in output
+    assert f"Druid does not respond at http://{url}" in output
     assert "--url" in output
 
 
