@@ -1,4 +1,4 @@
-"""The heaviest statements known: what each of them tries, and its text.
+"""The heaviest known statements, with their purpose and their SQL.
 
 Each is answered or refused within the memory and time limits of the store. `python -m bench.heavy_statements` runs them against a store
 that takes events meanwhile.

@@ -1,4 +1,4 @@
-"""Requests of other shapes than a browser's, on every port of ours: none is answered as if it were sound, none leads elsewhere."""
+"""Requests in other shapes than a browser's, on every port: none gets the response of a valid one, and none redirects elsewhere."""
 
 import re
 import socket
@@ -69,7 +69,7 @@ def test_no_answer_leads_to_the_host_that_a_caller_named(port: Port, path: str) 
 
 
 def dates(port: Port) -> set[bytes]:
-    """Return the dates of an answer of each kind: found, not found, refused for its shape, to what is sent."""
+    """Return the Date headers of each kind of response to a request: found, not found, malformed."""
     requests = [f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n" for path in (*port.paths, "/nowhere")]
     requests += [f"GET {port.paths[0]}\r\n\r\n", f"GET {port.paths[0]} HTTP/1.1\r\nHost: a/b\r\n\r\n"]
     requests += [f"POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 0\r\n\r\n" for path in port.posts]

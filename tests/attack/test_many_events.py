@@ -13,7 +13,7 @@ NEW = 500
 
 
 def fill(path: Path) -> None:
-    """Put twelve million ids behind those that are there, and take away what 0.3.0 did not have."""
+    """Append twelve million ids to the existing ones, and remove the tables that 0.3.0 did not have."""
     signed = "(hash({})::HUGEINT - 9223372036854775808)::BIGINT"
     with duckdb.connect(str(path)) as database:
         database.execute("DROP TABLE IF EXISTS state.event_runs")

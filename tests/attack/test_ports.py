@@ -98,7 +98,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def evil_page(browser: Browser) -> Iterator[Page]:
-    """A page that somebody opened, at http://evil.example on a port of its own."""
+    """An open page at http://evil.example, on its own port."""
 
     class Site(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:

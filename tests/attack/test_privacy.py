@@ -1,4 +1,4 @@
-"""Personal data in what a page sends: addresses of people, ids of clicks, secrets of sessions, however they are written."""
+"""Personal data in a page's events: e-mail addresses, click ids, session secrets, in any encoding."""
 
 import json
 import time

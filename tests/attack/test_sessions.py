@@ -1,4 +1,4 @@
-"""Parties that name thousands of sessions: what an event costs does not follow from what its party named before."""
+"""Parties with thousands of sessions: the cost of an event does not depend on the earlier sessions of its party."""
 
 import time
 from collections.abc import Iterator

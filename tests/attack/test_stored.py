@@ -1,4 +1,4 @@
-"""docs/privacy.md against what is stored: unique marks in every field and header, under each consent, looked for in everything on disk."""
+"""docs/privacy.md against the stored data: unique marks in every field and header, for each consent, searched in everything on disk."""
 
 import json
 import os
@@ -59,13 +59,13 @@ FIELDS = [(re.findall(r"`(\w+)`", row["fields"]), row) for row in table_of("Fiel
 
 @dataclass
 class Marks:
-    """The marks of one request, by what of the page they stand for."""
+    """The marks of one request, by the line of the page that they represent."""
 
     of: str  # the state
     made: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
 
     def __call__(self, what: str, mark: str = "") -> str:
-        """Make a mark of something that the page has a line for."""
+        """Create a mark for a line of the page."""
         assert what in HELD, what
         made = mark or f"mark{secrets.token_hex(6)}"
         self.made[what].append(made)
@@ -99,7 +99,7 @@ def a_header(marks: Marks) -> dict[str, str]:
 
 
 def a_client_ip(marks: Marks) -> str:
-    """The address of a page with all that one can hold."""
+    """The URL of a page with every possible part."""
     secret, email = f"{marks(PATH)};jsessionid={marks(SECRET)}", f"{marks(EMAIL)}%2540mail.example"
     user = f"{marks('user and password in a URL')}:{marks('user and password in a URL')}"
     query = f"utm_content={marks('`utm_*` in a URL')}&gclid={marks('value of a click id in a URL')}"
@@ -198,7 +198,7 @@ def send(url: str, marks: Marks, path: str, headers: Mapping[str, str], changes:
 
 
 def send_refused(url: str, marks: Marks) -> None:
-    """Send what is refused, in several ways."""
+    """Send rejected events in several forms."""
     bad = Marks("private")
     texts = [an_event(type=f"no type {marks(REFUSED)}", title=marks(REFUSED), url=f"https://a.example/{marks(REFUSED)}")]
     texts += [

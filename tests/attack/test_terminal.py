@@ -1,4 +1,4 @@
-"""Texts of visitors on a terminal: they are shown, and do nothing there; what programs read means what was stored."""
+"""Visitors' texts on a terminal: they are shown without an effect on it, and machine-readable output has the stored values."""
 
 import io
 import json

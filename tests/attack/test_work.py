@@ -1,4 +1,4 @@
-"""Work and memory that follow from what a visitor chooses: long agents, hosts of a thousand labels, header lines without end."""
+"""Work and memory that a visitor can cause: long agents, hosts of a thousand labels, endless header lines."""
 
 import sys
 import time
@@ -21,7 +21,7 @@ MIB = 1 << 20
 
 
 def milliseconds(work: Callable[[], object]) -> float:
-    """The least time of a processor that some runs take."""
+    """The minimum CPU time of some runs."""
     return min(_once(work) for _ in range(5)) * 1000
 
 

@@ -30,7 +30,7 @@ def visitor(chromium: Browser, recorder: Recorder) -> Iterator[Visitor]:
 
 @pytest.fixture
 def page(chromium: Browser) -> Iterator[Page]:
-    """A page whose clock is the machine's: what the browser itself measures cannot be moved."""
+    """A page with the machine's clock, because the browser's own measurements cannot be advanced."""
     context = chromium.new_context()
     yield context.new_page()
     context.close()

@@ -1,4 +1,4 @@
-"""`/divolte.js`: what pages with Divolte's tag call, and what then goes out."""
+"""`/divolte.js`: the API of pages with Divolte's tag, and the requests that it sends."""
 
 import re
 import threading

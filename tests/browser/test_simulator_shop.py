@@ -16,7 +16,7 @@ from simulator.shop.products import load_catalogue
 
 @dataclass
 class Customer:
-    """A browser profile in the shop, and what the collector wrote of it."""
+    """A browser profile in the shop, and the records of the collector."""
 
     context: BrowserContext
     page: Page
@@ -27,7 +27,7 @@ class Customer:
         return records(self.collector.topic_directory, "shop")[self.seen_before :]
 
     def wait_for(self, event_type: str, count: int = 1) -> list[dict[str, Any]]:
-        """Wait until that many events of a type are written; gives them."""
+        """Wait until that many events of a type are written, and return them."""
 
         def found() -> list[dict[str, Any]]:
             return [record for record in self.records() if record["event_type"] == event_type]

@@ -88,7 +88,7 @@ def session(superset: RunningSuperset) -> Iterator[httpx.Client]:
 
 @dataclass
 class Visit:
-    """The dashboard, opened once, and what its page asked of the network."""
+    """The dashboard, opened once, with the requests of its page."""
 
     page: Page
     charts: list[ShownChart]
@@ -282,7 +282,7 @@ def test_a_second_start_with_another_database_updates_and_doubles_nothing(
 
 
 def test_behind_tls_the_cookie_of_the_session_is_for_tls_only(superset: RunningSuperset) -> None:
-    """The second start was one behind TLS."""
+    """The second start is with TLS."""
     cookie = httpx.get(f"{superset.url}/login/", trust_env=False).headers["set-cookie"].split("; ")
     assert {"Secure", "HttpOnly", "SameSite=Lax"} <= set(cookie)
 

@@ -39,7 +39,7 @@ CASES = {
 
 
 class Crowd:
-    """Visitors who go from page to page, and leave when they like."""
+    """Visitors who go from page to page and leave at random."""
 
     def __init__(self, chromium: Browser, recorder: Recorder, case: Case, chance: random.Random) -> None:
         self.recorder, self.case, self.chance = recorder, case, chance
@@ -76,7 +76,7 @@ class Crowd:
 
 
 def read(recorder: Recorder) -> set[int]:
-    """The events in the requests that a collector would have taken, whether the page heard of it or not."""
+    """The events in the requests that a collector would have accepted, whether the page got the response or not."""
     batches = [batch for batch in list(recorder.batches) if batch.status != 503]
     return {event["parameters"]["n"] for batch in batches for event in batch.events if event["type"] == "tick"}
 

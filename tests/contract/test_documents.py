@@ -1,4 +1,4 @@
-"""The documents say what is there."""
+"""The documents match the repository."""
 
 import re
 from collections.abc import Iterator

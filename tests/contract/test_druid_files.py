@@ -1,4 +1,4 @@
-"""The files for Druid: their semantics, their columns, and what their README says of them."""
+"""The files for Druid: their semantics, their columns, and their README."""
 
 import json
 import re

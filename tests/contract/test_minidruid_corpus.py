@@ -223,7 +223,7 @@ def test_each_family_gives_the_values_of_plain_sql(number: int, by_hand: str, en
 
 
 def _comparable(rows: list[list[Any]]) -> list[str]:
-    """Order belongs to the answer only where the statement says so; the counts of rows and these values are compared without it."""
+    """The order of rows matters only if the statement defines it; row counts and these values are compared without it."""
     return sorted(json.dumps([round(value, 6) if isinstance(value, float) else value for value in row]) for row in rows)
 
 

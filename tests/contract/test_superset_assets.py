@@ -1,4 +1,4 @@
-"""The bundle of dashboards against the contract: what it names is there, and what it asks Druid can answer."""
+"""The bundle of dashboards against the contract: its columns exist, and Druid can answer its queries."""
 
 import re
 import uuid

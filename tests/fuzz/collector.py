@@ -133,7 +133,7 @@ CASES: Sequence[tuple[str, Callable[[bytes], Request]]] = (
 
 
 def check(outcome: Outcome) -> None:
-    """Hold an outcome against what is promised."""
+    """Check an outcome against the guarantees."""
     assert outcome.response.status < 500, outcome.response
     for message in outcome.messages:
         frame(message)
@@ -144,7 +144,7 @@ def check(outcome: Outcome) -> None:
 
 
 class Fuzzing:
-    """Counts what was tried, and looks at the memory."""
+    """Counts the inputs, and checks the memory."""
 
     def __init__(self) -> None:
         self._sources = made_sources()
@@ -153,7 +153,7 @@ class Fuzzing:
         self._rss_bytes = 0
 
     def try_input(self, content: bytes) -> None:
-        """Take one input: its first byte says for which source and in which place."""
+        """Run one input; its first byte selects the source and the place."""
         name, build = CASES[(content[0] if content else 0) % len(CASES)]
         outcome = self._sources[name].handle(build(content[1:]), NOW)
         check(outcome)

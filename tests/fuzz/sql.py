@@ -294,7 +294,7 @@ class Grammar:
 
 @dataclass
 class Fuzzer:
-    """Puts statements to a server in this process and measures what they take."""
+    """Runs statements on a server in this process and measures their cost."""
 
     url: str
     client: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=60, trust_env=False))

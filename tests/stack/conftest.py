@@ -24,7 +24,7 @@ def findings(request: pytest.FixtureRequest) -> list[str]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Show what the tests found."""
+    """Print the results of the tests."""
     for line in terminalreporter.config.stash.get(FINDINGS, []):
         terminalreporter.write_line(line)
 

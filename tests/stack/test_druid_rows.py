@@ -1,4 +1,4 @@
-"""`headrace rows delete` on a real Druid: the rows are gone, no other is, and the ledger says so, while rows arrive."""
+"""`headrace rows delete` on a real Druid: exactly these rows are deleted, also in the ledger, while rows arrive."""
 
 import itertools
 import time

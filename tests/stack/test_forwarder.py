@@ -1,4 +1,4 @@
-"""The forwarder and a real Kafka, either of them killed, frozen or away: every frame arrives, in order, and none is let go of before."""
+"""The forwarder and a real Kafka, either of them killed, frozen or away: every frame arrives in order, and none is released before."""
 
 import asyncio
 import itertools
@@ -46,7 +46,7 @@ class Spool:
         self.stop()
 
     def stop(self) -> int:
-        """Stop writing; give the end."""
+        """Stop writing; return the end."""
         self._stop.set()
         self._thread.join()
         return read_entries(self.path)[-1].next_position

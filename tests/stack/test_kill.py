@@ -74,7 +74,7 @@ class Disaster:
         self.drained_at = time.monotonic()
 
     def _wait_until(self, condition: Callable[[], bool], *, within_seconds: float) -> None:
-        """Wait as an installation does: what ends by itself is started again."""
+        """Wait as an installation does: crashed processes are restarted."""
 
         def is_met() -> bool:
             self.ended += self._stack.engines.supervisor.restart_dead()

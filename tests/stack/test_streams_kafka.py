@@ -36,7 +36,7 @@ def only_warnings() -> Iterator[None]:
 
 @pytest.fixture
 def converting(kafka: RunningEngines, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[KafkaConverting]:
-    """A converter on topics of its own; what happens to it happens at one moment, so that salts and hours stay."""
+    """A converter with its own topics; its clock is fixed, so that salts and hours stay the same."""
     settings = KafkaSettings(bootstrap_servers=kafka.kafka, prefix=request.node.name.replace("[", "-").replace("]", ""))
     apply_topics(settings, Console())
     with ExitStack() as stack:

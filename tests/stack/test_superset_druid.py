@@ -1,4 +1,4 @@
-"""Superset with its bundle on a real Druid: every chart draws, and minidruid gives the same figures for what Superset asks."""
+"""Superset with its bundle on a real Druid: every chart draws, and minidruid returns the same figures for Superset's queries."""
 
 import re
 import uuid

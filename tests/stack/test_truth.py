@@ -29,7 +29,7 @@ FLAG_IS_TRUE = 89  # refused as it was recorded
 
 @dataclass(frozen=True)
 class Both:
-    """Druid and minidruid with the same table `events`, each with other tables beside it."""
+    """Druid and minidruid with the same table `events`, each with other tables as well."""
 
     druid: Datasource
     engine: Engine

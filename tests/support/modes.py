@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def open_to_others(folder: Path) -> list[str]:
-    """Name what anybody but the owner has a right to, with its mode."""
+    """Return the paths that others have permissions for, with their modes."""
     found: list[str] = []
     for path in (folder, *folder.rglob("*")):
         with suppress(FileNotFoundError):  # a file is replaced while it is looked at

@@ -1,4 +1,4 @@
-"""Ports for what a test starts."""
+"""Ports for the processes of a test."""
 
 import random
 import socket
@@ -10,7 +10,7 @@ BELOW_OUTGOING = range(10_000, 32_000)  # from 32768 on, the system gives ports 
 
 
 def free_ports(count: int, *, in_a_row: int = 2) -> list[int]:
-    """Find ports that nobody listens on, each with free ones right behind it."""
+    """Find unused ports, each followed by other unused ones."""
     ports: list[int] = []
     taken: set[int] = set()
     while len(ports) < count:

@@ -1,4 +1,4 @@
-"""The simulator's programs as child processes, and a collector's stand-in that writes down what is handed on to it."""
+"""The simulator's programs as child processes, and a stand-in for the collector that records requests."""
 
 import os
 import re
@@ -40,7 +40,7 @@ class Received:
 
 @dataclass
 class StandIn:
-    """Takes whatever comes; answers with what `answers` has left, then that every event is ok."""
+    """Accepts everything; its responses are those left in `answers`, then ok for every event."""
 
     url: str = ""
     requests: list[Received] = field(default_factory=list)
@@ -115,7 +115,7 @@ def start(module: str, **settings: object) -> subprocess.Popen[str]:
 
 
 def end(process: subprocess.Popen[str]) -> tuple[int, str]:
-    """Ask a program to end; gives its exit status and what it said on stderr."""
+    """Stop a program; return its exit status and stderr."""
     process.terminate()
     _, said = process.communicate(timeout=30)
     return process.returncode, said

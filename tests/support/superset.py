@@ -76,7 +76,7 @@ class RunningSuperset:
 
     @classmethod
     def start(cls, home: Path, druid_uri: str, port: int, variables: Mapping[str, str] = NOTHING, *, within_seconds: float = 120) -> Self:
-        """Start it the way its README says and wait until it is healthy."""
+        """Start it as in its README and wait until it is healthy."""
         home.mkdir(parents=True, exist_ok=True)
         environment = {"SUPERSET_HOME": str(home), "DRUID_URI": druid_uri, "TZ": "UTC", **variables}
         command = (GUNICORN, "-b", f"127.0.0.1:{port}")
@@ -97,7 +97,7 @@ class RunningSuperset:
         return float(sum(process.memory_info().rss for process in processes)) / 1e6
 
     def stop(self) -> int:
-        """Ask it to end and wait; gives the exit status."""
+        """Stop it and wait; return the exit status."""
         self.process.terminate()
         return self.process.wait(30)
 
@@ -146,7 +146,7 @@ class Dashboards:
         return {each["id"]: each.get("uuid") or self.get(f"{kind}/{each['id']}")["result"]["uuid"] for each in found}
 
     def figure(self, chart: str, **filters: list[str]) -> float:
-        """Ask the data endpoint for the one figure of a chart, with the chart's own filters and what a dashboard would add."""
+        """Query the data endpoint for the single figure of a chart, with the filters of the chart and of a dashboard."""
         params = chart_file(chart)["params"]
         rows = self.chart_data([params["metric"]], params["adhoc_filters"], filters)
         return float(rows[0][params["metric"]])
@@ -154,7 +154,7 @@ class Dashboards:
     def chart_data(
         self, metrics: list[str], adhoc_filters: list[dict[str, Any]], filters: Mapping[str, list[str]], columns: tuple[str, ...] = ()
     ) -> list[dict[str, Any]]:
-        """Ask `/api/v1/chart/data` as the page does; gives the rows."""
+        """Query `/api/v1/chart/data` as the page does; return the rows."""
         simple = [each for each in adhoc_filters if each["expressionType"] == "SIMPLE"]
         where = " AND ".join(f"({each['sqlExpression']})" for each in adhoc_filters if each["expressionType"] == "SQL")
         query = {
@@ -211,14 +211,14 @@ def with_range(body: str | None, time_range: str) -> str | None:
 
 
 def open_dashboard(page: Page, url: str, *, within_seconds: float = 120) -> list[ShownChart]:
-    """Open the dashboard in a viewport that holds it all, wait until every chart has ended loading, and give the charts."""
+    """Open the dashboard in a viewport for all of it, wait until every chart has loaded, and return the charts."""
     page.set_viewport_size({"width": 1600, "height": 4000})
     page.goto(f"{url}{DASHBOARD}")
     return wait_for_charts(page, within_seconds=within_seconds)
 
 
 def wait_for_charts(page: Page, *, within_seconds: float = 120) -> list[ShownChart]:
-    """Wait until every chart of the bundle has drawn or failed, and give them."""
+    """Wait until every chart of the bundle has drawn or failed, and return them."""
     count = len(list((ASSETS / "charts").glob("*.yaml")))
 
     def have_settled() -> bool:

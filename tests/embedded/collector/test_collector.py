@@ -1,4 +1,4 @@
-"""The collector as a process: what it acknowledged is in its topic, and it starts and stops as it should."""
+"""The collector as a process: acknowledged events are in its topic, and it starts and stops properly."""
 
 import concurrent.futures
 import resource

@@ -1,4 +1,4 @@
-"""Divolte's wire to a collector as a process: over real sockets, what is answered is in the topic."""
+"""Divolte's protocol with a collector process: over real sockets, acknowledged events are in the topic."""
 
 import random
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Requests to the original, as recorded, sent to a strict collector: the records of a mapping file hold what it makes of them."""
+"""Recorded requests to the original, sent to a strict collector: its records have the values that the original wrote."""
 
 import http.client
 from collections.abc import Iterator

@@ -47,7 +47,7 @@ def collector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningColle
 
 
 def exchanged(collector: RunningCollector, method: str, path: str, content: bytes | None = None) -> tuple[httpx.Response, Any]:
-    """Send a request; give the answer, and the record or the reason that came of it."""
+    """Send a request; return the response, and the resulting record or reason."""
     before = len(read_all(collector.topic_directory))
     headers = {"Content-Type": "application/json"} if content else {}
     answer = httpx.request(method, collector.url + path, content=content, headers=headers, trust_env=False, timeout=20)

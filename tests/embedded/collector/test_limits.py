@@ -47,7 +47,7 @@ def refused(collector: RunningCollector, reason: str) -> int:
 
 
 def drip(wire: Wire, text: bytes) -> float:
-    """Send a byte every twentieth of a second until the other side has something to say; give the seconds until then."""
+    """Send a byte every twentieth of a second until the other side responds; return the seconds."""
     began = time.monotonic()
     wire.socket.settimeout(0.05)
     for byte in text:

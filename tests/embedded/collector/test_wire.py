@@ -259,7 +259,7 @@ def test_an_event_whose_sender_does_not_wait_for_the_answer_is_stored(collector:
 
 
 def send_until_stuck(wire: Wire, request: bytes) -> int:
-    """Send a request again and again until nothing is taken any more; gives how many went out whole."""
+    """Send a request repeatedly until none is accepted any more; return the number of complete ones."""
     wire.socket.settimeout(1)
     stream, sent = request * 2000, 0
     try:

@@ -1,4 +1,4 @@
-"""Several workers behind one address: they are changed one by one under load, die and come back, and are accounted for as one."""
+"""Several workers behind one port: they are restarted one by one under load, crash and recover, and have one ledger."""
 
 import os
 import signal
@@ -30,7 +30,7 @@ RESTARTS = 20
 
 
 class Running:
-    """A collector with workers, and what it logs."""
+    """A collector with workers, and its log."""
 
     def __init__(self, directory: Path, **settings: object) -> None:
         self.collector = start_collector(directory, **settings)
@@ -52,7 +52,7 @@ class Running:
         return sum(line["event"] == event for line in self.logged)
 
     def wait_for(self, event: str, times: int = 1) -> None:
-        """Wait until it was logged so often."""
+        """Wait until an event has been logged a number of times."""
         wait_until(lambda: self.count(event) >= times, within_seconds=30)
 
     def workers(self) -> list[int]:
@@ -60,7 +60,7 @@ class Running:
         return sorted(child.pid for child in psutil.Process(self.collector.process.pid).children())
 
     def restart(self) -> None:
-        """Change all workers, and wait until that has ended."""
+        """Restart all workers, and wait until the restart has ended."""
         before = self.count("rolling restart done")
         self.collector.process.send_signal(signal.SIGHUP)
         self.wait_for("rolling restart done", before + 1)
@@ -238,7 +238,7 @@ def test_a_worker_that_does_not_answer_is_named_and_its_part_of_the_ledger_read_
 
 
 def until_answered(found: Running, path: str) -> httpx.Response:
-    """Ask until a worker has the connection that is not suspended."""
+    """Connect until the connection belongs to a worker that is not suspended."""
     answers: list[httpx.Response] = []
 
     def ask() -> bool:

@@ -1,4 +1,4 @@
-"""Dead letters after a fix, on one machine and on Kafka: `headrace dead-letters replay` brings each in once, and says what it cannot."""
+"""Dead letters after a fix, on one machine and on Kafka: `headrace dead-letters replay` converts each once, or reports it."""
 
 import json
 import shutil
@@ -41,7 +41,7 @@ def add_the_schema(schemas: Path) -> None:
 
 
 def some_messages() -> list[Message]:
-    """Two good ones, two of an unknown schema, one of it that lacks a field, one that is nothing."""
+    """Two valid messages, two of an unknown schema, one of it without a field, and garbage."""
     now = time.time_ns() // 1_000_000
     good = [a_message(at=now), a_message(at=now)]
     unknown = [of_an_unknown_schema(at=now), of_an_unknown_schema(at=now), of_an_unknown_schema(at=now, event_type="")]

@@ -34,7 +34,7 @@ def druid() -> Iterator[DruidStandIn]:
 
 
 def applied(druid: DruidStandIn, **options: Any) -> str:
-    """Apply, and give what was printed."""
+    """Apply, and return the output."""
     out = StringIO()
     apply_table(druid.url, KAFKA, Console(file=out, width=400), **options)
     return out.getvalue()

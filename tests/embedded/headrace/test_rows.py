@@ -1,4 +1,4 @@
-"""Rows deleted in Druid, before a stand-in of it and librdkafka's broker: what it is asked for, what is accounted for, what fails."""
+"""Deletion of rows in Druid, with a stand-in and librdkafka's broker: requests to Druid, the ledger, and failures."""
 
 import json
 from collections.abc import Iterator

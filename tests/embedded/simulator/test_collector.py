@@ -1,4 +1,4 @@
-"""The simulator against the real collector: what it sends is taken, whole, with the right places and times."""
+"""The simulator with the real collector: its events are stored completely, with the right places and times."""
 
 import subprocess
 from collections import Counter

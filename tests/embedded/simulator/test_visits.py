@@ -23,7 +23,7 @@ def site() -> Iterator[StandIn]:
 
 
 def visits_of(site: StandIn, **settings: object) -> dict[str, object]:
-    """Run visits to their end; gives the last line of their log."""
+    """Run visits to their end; return the last line of their log."""
     given = {"SHOP_URL": site.url, "PACE": 0, "RATE": 60_000} | settings
     process = start("simulator.visits", **{f"HEADRACE_VISITS_{name}": value for name, value in given.items()})
     said, faults = process.communicate(timeout=60)

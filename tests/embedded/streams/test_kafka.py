@@ -1,4 +1,4 @@
-"""The converter over librdkafka's in-process broker: what one pass over the messages gives. Restarts are shown on a real Kafka."""
+"""The converter with librdkafka's in-process broker: the results of one pass over the messages. Restarts are tested on a real Kafka."""
 
 import os
 import signal

@@ -64,7 +64,7 @@ def settings(kafka: MockKafka, **given: Any) -> KafkaSettings:
 
 @contextmanager
 def forwarding(path: Path, kafka: KafkaSettings, topic: str | None = None) -> Iterator[str]:
-    """A forwarder put together as its process does, in a thread; gives the address of its health."""
+    """A forwarder as in its process, in a thread; yields the URL of its health check."""
     stop, [port] = threading.Event(), free_ports(1)
 
     def run() -> None:
@@ -218,7 +218,7 @@ def test_what_no_converter_reads_counts_as_stored_when_kafka_has_it(kafka: MockK
 
 
 def straight(kafka: KafkaSettings, message: Message, *fingerprints: bytes) -> set[str]:
-    """Send a message without a local topic, until it is taken; give what it was refused for before."""
+    """Send a message without a local topic until it is accepted; return the earlier errors."""
     refused: set[str] = set()
 
     async def main() -> None:

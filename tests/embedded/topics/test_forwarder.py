@@ -1,4 +1,4 @@
-"""The forwarder against librdkafka's in-process broker: what is in the spool is on Kafka, and nothing is let go of before."""
+"""The forwarder against librdkafka's in-process broker: the content of the spool is on Kafka, and nothing is released before."""
 
 import json
 import threading
@@ -57,7 +57,7 @@ def kafka() -> Iterator[MockKafka]:
 
 @pytest.fixture
 def spool(tmp_path: Path) -> Path:
-    """A topic that keeps everything, because of a reader that is done with nothing."""
+    """A topic that keeps everything, because a consumer releases nothing."""
     path = tmp_path / "spool"
     LocalReader.open(path, "keeper").close()
     return path

@@ -1,4 +1,4 @@
-"""Debian's Chromium, driven by Playwright, and what a test says to a page that carries the tracker."""
+"""Debian's Chromium, driven by Playwright, and the actions of a test on a page with the tracker."""
 
 import os
 from collections.abc import Iterator
@@ -55,7 +55,7 @@ class Visitor:
     """A browser profile on the recorded site, with a clock that runs and can be advanced."""
 
     def __init__(self, context: BrowserContext, recorder: Recorder) -> None:
-        """Start with the clock in hand: it reaches Date, timers and performance.now of every page."""
+        """Start with a controlled clock, which applies to Date, timers and performance.now of every page."""
         context.clock.install()
         # The page's clock jumps, the network does not: a request would run out of time while it is answered.
         context.add_init_script(

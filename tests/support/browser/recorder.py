@@ -78,7 +78,7 @@ class Recorder:
         return [event for event in self.events if event["type"] == event_type]
 
     def page(self, path: str, *, head: str = "", body: str = "", tag: str | None = None, headers: dict[str, str] | None = None) -> str:
-        """Put up a page that carries the tracker; gives its address."""
+        """Add a page with the tracker; return its URL."""
         script = tag if tag is not None else f'<script async src="{self.collector}/headrace.js" data-site="shop"></script>'
         html = (
             f"<!doctype html><html><head><title>{path}</title>{head}{script}</head><body>{body}<p style='height:3000px'></p></body></html>"
@@ -88,7 +88,7 @@ class Recorder:
 
 
 class _Endpoint(BaseHTTPRequestHandler):
-    """Both origins; the pages' host has no /h of its own unless a page says so."""
+    """Both origins; the host of the pages has no /h unless a page requests it."""
 
     recorder: Recorder
     protocol_version = "HTTP/1.1"

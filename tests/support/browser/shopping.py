@@ -32,7 +32,7 @@ def go_shopping(context: BrowserContext, shop: str) -> None:
 
 
 def shop_with(browser: Browser, installation: Installation) -> Front:
-    """Go shopping; an agent is the browser's own: what a page sends while it goes away is not of the page any more."""
+    """Go shopping; the user agent is set for the whole browser, because requests at page leave no longer belong to the page."""
     with front_running(f"http://127.0.0.1:{installation.shop_port}", FROM_AUSTRALIA) as front:
         context = browser.new_context()
         go_shopping(context, front.url)
@@ -43,7 +43,7 @@ def shop_with(browser: Browser, installation: Installation) -> Front:
 
 
 def shop_as_a_person(chromium: Browser, installation: Installation) -> Front:
-    """Go shopping in a browser that does not say that it is headless."""
+    """Go shopping in a browser that hides that it is headless."""
     browser = chromium.browser_type.launch(
         executable_path=CHROMIUM, args=[*ARGUMENTS, f"--user-agent={ORDINARY}"], ignore_default_args=WITH_CACHE
     )

@@ -31,7 +31,7 @@ class Tagged:
         return page
 
     def signal(self, *values: Any, page: Page | None = None) -> Any:
-        """Signal an event and wait until it has come; gives what the page got."""
+        """Signal an event and wait until it has arrived; return the result in the page."""
         return (page or self.page).evaluate(
             "values => { const id = divolte.signal(...values); return new Promise(done => divolte.whenCommitted(() => done(id), 9000)) }",
             list(values),

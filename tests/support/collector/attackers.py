@@ -1,4 +1,4 @@
-"""Two networks that send all they may, beside an ordinary visitor: the collector and the store as child processes."""
+"""Two networks at their rate limits and an ordinary visitor, with the collector and the store as child processes."""
 
 import itertools
 import secrets
@@ -108,7 +108,7 @@ class Installation:
                 answers[self.send(client, network, "shop", attack(number, self.parties))] += 1
 
     def cpu_seconds(self) -> dict[str, float]:
-        """Return what each process has used of a processor."""
+        """Return the CPU share of each process."""
         times = {name: process.cpu_times() for name, process in self.processes.items()}
         return {name: used.user + used.system for name, used in times.items()}
 

@@ -210,7 +210,7 @@ class RunningCollector:
         return self.directory / "topic"
 
     def stop(self, number: int = signal.SIGTERM) -> int:
-        """Send a signal, wait for the end, give the exit status."""
+        """Send a signal, wait for the end, and return the exit status."""
         if self.process.poll() is None:
             self.process.send_signal(number)
         try:
@@ -237,7 +237,7 @@ def environment(directory: Path, *, kafka_at: object = "127.0.0.1:1", **settings
 
 
 def start_process(directory: Path, **settings: object) -> subprocess.Popen[str]:
-    """Start `python -m collector`; what it writes to stdout and stderr can be read."""
+    """Start `python -m collector`; its stdout and stderr can be read."""
     command = [sys.executable, "-m", "collector"]
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     return subprocess.Popen(command, env=environment(directory, **settings), cwd=ROOT, text=True, **pipes)

@@ -112,7 +112,7 @@ def a_json_event(**changes: Any) -> dict[str, Any]:
 
 
 class Page:
-    """A page with Divolte's tag: what the tag would ask for at each signal."""
+    """A page with Divolte's tag: the request of the tag for each signal."""
 
     def __init__(self, random: Random) -> None:
         self._random, self._count = random, 0

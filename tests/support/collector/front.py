@@ -1,4 +1,4 @@
-"""A web server in front of a site, as production has one: it says whom it speaks for, and here notes what the tracker sends."""
+"""A reverse proxy in front of a site, as in production: it sets X-Forwarded-For, and records the requests of the tracker."""
 
 import json
 from collections.abc import Iterator

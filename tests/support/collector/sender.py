@@ -28,7 +28,7 @@ def an_event_of_many_parties(event_id: str) -> dict[str, Any]:
 
 
 class Sender:
-    """One sender; `may_send(share)` says whether it is time for the batch that follows this share of them."""
+    """One sender; `may_send(share)` returns whether it is time for the batch after this share."""
 
     def __init__(
         self,
@@ -90,7 +90,7 @@ class Senders:
         self._futures = [self._pool.submit(one.send_all, self._batches[number::SENDERS]) for number, one in enumerate(self._senders)]
 
     def finish(self) -> None:
-        """Wait until all is sent and answered; raises what went wrong."""
+        """Wait until everything is sent and acknowledged; raises the exception of the sender."""
         for future in self._futures:
             future.result()
         self._pool.shutdown()

@@ -24,7 +24,7 @@ def a_request(
 
 
 def a_chunked_request(*chunks: bytes, headers: Iterable[bytes] = (), end: bytes = b"0\r\n\r\n") -> bytes:
-    """A request that does not say how long it is."""
+    """A request without a length."""
     head = b"\r\n".join((b"POST /h HTTP/1.1", b"Host: a", b"Transfer-Encoding: chunked", *headers, b"", b""))
     return head + b"".join(b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks) + end
 

@@ -30,7 +30,7 @@ def environment() -> Iterator[tuple[str, str, str]]:
 
 
 def imported(package: str, packages: frozenset[str]) -> set[str]:
-    """Find which of the packages one of them imports, itself and what those import included."""
+    """Return a package and the packages that it imports, directly or indirectly."""
     found, waiting = set[str](), {package}
     while waiting:
         found.add(name := waiting.pop())

@@ -28,7 +28,7 @@ class Datasource:
     context: Mapping[str, Any] = field(default_factory=dict)
 
     def ask(self, sql: str, **context: Any) -> list[dict[str, Any]]:
-        """Put a statement to Druid and give its rows; raises RefusedError."""
+        """Run a statement on Druid and return its rows; raises RefusedError."""
         body = {"query": sql, "context": {**self.context, **context}}
         answer = httpx.post(f"{self.broker_url}/druid/v2/sql", json=body, timeout=120, trust_env=False)
         content = answer.json()
@@ -49,7 +49,7 @@ class Datasource:
 def datasource(
     engines: RunningEngines, table: str, dimensions: Sequence[Mapping[str, str]], rows: Iterable[Mapping[str, Any]], **context: Any
 ) -> Iterator[Datasource]:
-    """Bring rows into a new datasource named after a table, give it once Druid shows them all, and take it away in the end."""
+    """Load rows into a new datasource named after a table, yield it once Druid shows them all, and delete it in the end."""
     made = Datasource(f"{table}_{uuid.uuid4().hex[:8]}", engines.broker_url, context)
     supervisors = f"{engines.overlord_url}/druid/indexer/v1/supervisor"
     written = _produce(engines.kafka, made.name, rows)

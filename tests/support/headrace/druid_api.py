@@ -1,4 +1,4 @@
-"""A stand-in of Druid's coordinator and overlord: keeps specs as Druid does, on a real port, for rules that need no rows."""
+"""A stand-in for Druid's coordinator and overlord on a real port: it stores specs as Druid does, for tests without rows."""
 
 import threading
 from collections.abc import Iterator
@@ -147,7 +147,7 @@ def _supervisor_routes(druid: DruidStandIn) -> list[Route]:
 
 
 def _row_routes(druid: DruidStandIn) -> list[Route]:
-    """Return what the deletion of rows needs: tasks, hand-offs, native counts, and the one question of SQL, for segments not published."""
+    """Return the routes for the deletion of rows: tasks, hand-offs, native counts, and the SQL query for unpublished segments."""
 
     async def submit(request: Request) -> Response:
         druid.rewritten.append(await request.json())

@@ -73,14 +73,14 @@ class DruidTable:
         self.client.post(f"{self.engines.overlord_url}/druid/coordinator/v1/compaction/compact").raise_for_status()
 
     def delete_from_topic(self) -> dict[str, int]:
-        """Delete all that is on the topic; gives the first offset of each partition that is left."""
+        """Delete everything on the topic; return the new first offset of each partition."""
         topic = self.kafka.topic("json")
         admin = AdminClient({"bootstrap.servers": self.engines.kafka})
         everything = [TopicPartition(topic, number, OFFSET_END) for number in admin.list_topics(topic).topics[topic].partitions]
         return {str(part.partition): deleted.result(30).low_watermark for part, deleted in admin.delete_records(everything).items()}
 
     def resume_at(self, offsets: dict[str, int]) -> None:
-        """Reset the offsets of partitions by hand, as the README says."""
+        """Reset the offsets of partitions manually, as in the README."""
         partitions = {"type": "end", "stream": self.kafka.topic("json"), "partitionOffsetMap": offsets}
         url = f"{self.engines.overlord_url}{SUPERVISORS}/{self.name}/resetOffsets"
         self.client.post(url, json={"type": "kafka", "partitions": partitions}).raise_for_status()
@@ -105,7 +105,7 @@ class DruidTable:
 
     @contextmanager
     def writing(self, rows: Iterator[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-        """Write a row every few milliseconds until the block ends; gives what was written so far."""
+        """Write a row every few milliseconds until the block ends; yields the ids written so far."""
         written: list[dict[str, Any]] = []
         ending = threading.Event()
         producer = Producer({"bootstrap.servers": self.engines.kafka, "enable.idempotence": True, "linger.ms": 0})

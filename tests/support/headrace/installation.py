@@ -18,7 +18,7 @@ HEADRACE = Path(sys.executable).with_name("headrace")
 
 
 def run_command(*arguments: str | Path, status: int = 0, timeout: float = 60) -> str:
-    """Run `headrace` with arguments, check its exit status, and give what it said."""
+    """Run `headrace` with arguments, check its exit status, and return its output."""
     done = subprocess.run(
         (HEADRACE, *arguments), capture_output=True, text=True, timeout=timeout, check=False, env=os.environ | {"COLUMNS": "200"}
     )
@@ -40,7 +40,7 @@ class Installation:
 
     @classmethod
     def start(cls, state: Path, *options: str, within_seconds: float = 60, ports: list[int] | None = None) -> Self:
-        """Start and wait until it says that it is ready."""
+        """Start it and wait until it reports that it is ready."""
         collector, sql, dashboards, shop = ports or free_ports(4, in_a_row=4)
         command: tuple[str | Path, ...] = (HEADRACE, "up", "--state", state, "--collector-port", str(collector), "--sql-port", str(sql))
         command += ("--dashboards-port", str(dashboards), "--shop-port", str(shop), *options)
@@ -98,7 +98,7 @@ class Installation:
             process.kill()
 
     def stop(self, within_seconds: float = 60) -> int:
-        """Press Ctrl-C and wait; gives the exit status."""
+        """Press Ctrl-C and wait; return the exit status."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
         status = self.process.wait(within_seconds)

@@ -19,7 +19,7 @@ from startup.probes import Probes
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """A port, and what can be read or done there."""
+    """A port, and its paths to read or write."""
 
     number: int
     paths: tuple[str, ...]

@@ -32,7 +32,7 @@ EXACT = {"useApproximateCountDistinct": False}
 
 @dataclass(frozen=True)
 class Stack:
-    """The services of ours on real engines; `name` is what topics and table are called."""
+    """The project's services on real engines; `name` is that of the topics and the table."""
 
     engines: RunningEngines
     folder: Path
@@ -42,7 +42,7 @@ class Stack:
 
     @classmethod
     def start(cls, engines: RunningEngines, folder: Path, *, name: str = "clickstream", task_duration: str | None = None) -> "Stack":
-        """Make the topics, start what reads and writes them, and have Druid read; the second converter is not started."""
+        """Create the topics, start the services, and let Druid ingest; the second converter is not started."""
         ports = dict(zip(SERVICES, free_ports(len(SERVICES)), strict=True))
         stack = cls(engines, folder, name, ports, httpx.Client(trust_env=False, timeout=60))
         folder.mkdir(parents=True, exist_ok=True)
@@ -62,7 +62,7 @@ class Stack:
         return f"http://127.0.0.1:{self.ports['collector']}"
 
     def start_services(self, *names: str, wait: bool = True) -> None:
-        """Start services of ours, and wait until they do their work."""
+        """Start some services, and wait until they are ready."""
         for name in names:
             self.engines.supervisor.start(self._service(name))
         for name in names if wait else ():
@@ -81,7 +81,7 @@ class Stack:
             self.start_services(name, wait=wait)
 
     def stop_services(self, *names: str) -> None:
-        """Stop services of ours, all by default, each asked to finish."""
+        """Stop some services gracefully, by default all."""
         self.engines.supervisor.stop(*((name,) for name in names or SERVICES))
 
     def stop(self) -> None:

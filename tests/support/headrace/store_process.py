@@ -42,7 +42,7 @@ def write_topic(folder: Path, numbers: range) -> None:
 
 @contextmanager
 def a_store(folder: Path, **variables: str) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    """Run it with state in a folder; gives the process and the address of its SQL."""
+    """Run it with state in a folder; yields the process and the URL of its SQL port."""
     (port,) = free_ports(1)
     environment = os.environ | {
         "HEADRACE_STORE_TOPICS": str(folder / "topics"),
@@ -61,7 +61,7 @@ def a_store(folder: Path, **variables: str) -> Iterator[tuple[subprocess.Popen[b
 
 
 def count(url: str) -> int:
-    """Return the number of rows; 0 while nobody answers."""
+    """Return the number of rows; 0 while the port does not respond."""
     try:
         answer = httpx.post(url, json={"query": "SELECT COUNT(*) AS n FROM clickstream"}, timeout=10, trust_env=False)
     except httpx.TransportError:

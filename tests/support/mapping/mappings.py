@@ -1,4 +1,4 @@
-"""A small schema, mappings for it written to a file, and what they make of events."""
+"""A small schema, mappings for it in a file, and their results for events."""
 
 from collections.abc import Mapping
 from pathlib import Path

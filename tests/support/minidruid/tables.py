@@ -263,7 +263,7 @@ def serve(
 
 
 def ask(engine: Engine, sql: str, **request: Any) -> list[dict[str, Any]]:
-    """Put a statement to an engine and give its rows; raises QueryError."""
+    """Run a statement on an engine and return its rows; raises QueryError."""
     body = json.dumps({"query": sql, **request}).encode()
     rows: list[dict[str, Any]] = json.loads(engine.answer(read_request(body), Running()).content())
     return rows

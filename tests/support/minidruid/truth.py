@@ -1,4 +1,4 @@
-"""Two answers to one statement: whether they say the same, and where minidruid is known to differ from Druid."""
+"""Comparison of two answers to a statement, and the known differences of minidruid from Druid."""
 
 import json
 import math
@@ -79,7 +79,7 @@ class Tally:
         self.found[verdict].append(name)
 
     def lines(self) -> list[str]:
-        """One for each verdict; what is not simply equal is named."""
+        """Return a line for each verdict, with the names of statements that are not simply equal."""
         suffixes = {
             verdict: "" if verdict is Verdict.EQUAL or not names else f" ({', '.join(names)})" for verdict, names in self.found.items()
         }
@@ -87,7 +87,7 @@ class Tally:
 
 
 def compare(sql: str, druid: Answer, minidruid: Answer) -> Verdict:
-    """Compare two answers; the order of rows belongs to them where the statement gives one."""
+    """Compare two answers; the order of rows matters only if the statement defines it."""
     if isinstance(druid, str) or isinstance(minidruid, str):
         return Verdict.REFUSED if isinstance(druid, str) and isinstance(minidruid, str) else Verdict.DIFFERENT
     if not is_ordered(sql):

@@ -181,7 +181,7 @@ def a_message(record: Record | None = None, **fields: Any) -> Message:
 
 
 def of_an_unknown_schema(record: Record | None = None, **fields: Any) -> Message:
-    """A message that nobody can read who does not know OLDER."""
+    """A message that is only readable with the schema OLDER."""
     record = a_record(**fields) if record is None else record
     return replace(a_message(record), value=encode(OLDER, record))
 

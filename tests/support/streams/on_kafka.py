@@ -1,4 +1,4 @@
-"""The converter between topics of a Kafka, real or in this process, and a forwarder's hand that writes to it."""
+"""The converter between topics of a Kafka, real or in-process, and a producer that writes as the forwarder does."""
 
 import json
 import threading
@@ -64,7 +64,7 @@ class KafkaConverting:
         self.position = max(self.position, at + len(messages))
 
     def write(self, *messages: tuple[bytes | None, bytes | None, Headers], partition: int = 0, name: str = "avro") -> None:
-        """Write messages as anybody may."""
+        """Write messages as any producer may."""
         producer = Producer(self.settings.client())
         for key, value, found in messages:
             producer.produce(self.settings.topic(name), value, key, partition, headers=found)

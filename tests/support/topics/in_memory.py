@@ -52,7 +52,7 @@ def fill(path: Path, taken: Iterable[Message], *, segment_bytes: int = 1 << 26) 
 
 
 def read_from(reader: LocalReader, position: int, *, at_once: int = 1000) -> list[Entry | Damage]:
-    """Everything that a reader gives from a position to the end."""
+    """Return everything that a reader returns from a position to the end."""
     found: list[Entry | Damage] = []
     while more := reader.read(position, at_once):
         found += more
@@ -116,14 +116,14 @@ def with_topic(topic: LocalTopic, work: Callable[[LocalTopic], Awaitable[None]])
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Wait in an event loop for what a thread or another process does."""
+    """Wait in an event loop for a thread or another process."""
     async with asyncio.timeout(10):
         while not condition():  # noqa: ASYNC110  (what is waited for happens in a thread, or in the kernel)
             await asyncio.sleep(0.001)
 
 
 class MemoryTopic:
-    """A topic without files: what is appended is durable at once, positions count messages."""
+    """A topic without files: appended messages are durable at once, and positions count messages."""
 
     def __init__(self) -> None:
         self.messages: list[Message] = []

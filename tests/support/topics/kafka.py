@@ -45,7 +45,7 @@ class MockKafka:
         self.settings = KafkaSettings(bootstrap_servers=self.bootstrap_servers, prefix=prefix)
 
     def make_topics(self, *, partitions: int | None = None) -> None:
-        """Make the topics of topics.toml, with as many partitions as it says or as are given."""
+        """Create the topics of topics.toml, with its number of partitions or the given one."""
         for one in topic_specs(self.settings):
             self.make_topic(one.topic, partitions or one.partitions)
 
@@ -59,7 +59,7 @@ class MockKafka:
         self._library.rd_kafka_mock_push_request_errors_array(self._cluster, ctypes.c_int16(request), ctypes.c_size_t(len(codes)), errors)
 
     def delay(self, milliseconds: int) -> None:
-        """Answer everything so much later; a time that nobody waits for is a frozen broker."""
+        """Delay all responses; a very long delay is a frozen broker."""
         self._library.rd_kafka_mock_broker_set_rtt(self._cluster, ctypes.c_int32(BROKER), milliseconds)
 
     def stop(self) -> None:

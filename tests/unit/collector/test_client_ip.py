@@ -1,4 +1,4 @@
-"""Whose a request is, and what of addresses is kept: network addresses and those on the web."""
+"""The client IP of a request, and the cleaning of URLs."""
 
 import time
 from ipaddress import ip_network

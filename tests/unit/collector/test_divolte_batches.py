@@ -1,4 +1,4 @@
-"""Batches on the path of Divolte's tag: what our script in its place sends."""
+"""Batches on the path of Divolte's tag, as the tracker's version of the tag sends them."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The source of Divolte's tag: each rule of what is taken, flagged, dropped and answered."""
+"""The source of Divolte's tag: each rule for accepting, flagging, dropping and responding."""
 
 from typing import Any
 

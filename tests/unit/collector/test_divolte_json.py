@@ -1,4 +1,4 @@
-"""The source of servers in Divolte's JSON form: each rule of what is taken, flagged, dropped and answered."""
+"""The source of servers in Divolte's JSON format: each rule for accepting, flagging, dropping and responding."""
 
 from typing import Any
 

@@ -221,7 +221,7 @@ def test_instants_of_any_time_are_encoded_as_longs() -> None:
 
 
 class Neighbours(NoPeers):
-    """Other workers that give these reasons."""
+    """Peers with these not-ready reasons."""
 
     def __init__(self, *reasons: str) -> None:
         super().__init__()

@@ -16,7 +16,7 @@ FEW = DEFAULTS.model_copy(update={"rate_per_second": 0.5, "rate_burst": 2})
 
 
 def taken(buckets: RateLimiter, *moments: float, networks: Sequence[str] = ("a",)) -> list[int]:
-    """Seconds to wait; 0 for what is taken."""
+    """Return the seconds to wait; 0 if the request is accepted."""
     return [wait.seconds if (wait := buckets.admit(networks, 1000 + moment)) else 0 for moment in moments]
 
 

@@ -1,4 +1,4 @@
-"""The scripts that the collector serves, and what is put into them."""
+"""The scripts that the collector serves, and their embedded configuration."""
 
 import gzip
 import hashlib

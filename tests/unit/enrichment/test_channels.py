@@ -1,4 +1,4 @@
-"""Channels and sources: the rules in their order, and what counts as coming from the site itself."""
+"""Channels and sources: the rules in their order, and internal referrers."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""Places: both layouts, what has no place, and a database that changes while it is read."""
+"""Places: both layouts, IPs without a place, and a database that is replaced while it is read."""
 
 import csv
 import shutil
@@ -27,7 +27,7 @@ OSAKA_FLAT = {"country_code": "JP", "state1": "Osaka", "city": "Osaka", "latitud
 
 
 class Clock:
-    """A clock that stands until it is moved."""
+    """A clock that a test advances."""
 
     def __init__(self) -> None:
         self.now = 0.0

@@ -21,7 +21,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def edit(path: Path, pointer: str, value: Any) -> None:
-    """Set what a path leads to, or take it out when the value is None."""
+    """Set the value at a path, or remove it if the value is None."""
     content = json.loads(path.read_text())
     *way, last = pointer.split("/")
     part = content

@@ -13,7 +13,7 @@ from headrace.errors import CommandError
 
 @dataclass
 class Machine:
-    """A machine whose programs are scripts of ours."""
+    """A machine on which the programs are scripts of the test."""
 
     programs: Path
     store: Path

@@ -1,4 +1,4 @@
-"""JSON values in Avro fields of every type: what Divolte's collector made of them, as recorded."""
+"""JSON values in Avro fields of every type, compared with recorded results of Divolte's collector."""
 
 import json
 from typing import Any

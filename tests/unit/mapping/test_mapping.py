@@ -1,4 +1,4 @@
-"""The mapping language: what its statements and values do to an event, and that its code writes what fastavro writes."""
+"""The mapping language: its statements and values, and generated code that writes the same as fastavro."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -35,7 +35,7 @@ Run = Callable[..., dict[str, Any]]
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
-    """Evaluates the rules for an event and gives the fields that are not at their default."""
+    """Evaluates the rules for an event and returns the fields that are not at their default."""
 
     def run(rules: str, event: Event | None = None, **inputs: object) -> dict[str, Any]:
         event = event or Event(id=ID, type="pageView")

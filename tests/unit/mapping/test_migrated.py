@@ -43,7 +43,7 @@ def a_schema(fields: Mapping[str, Any]) -> dict[str, Any]:
 def records(
     directory: Path, name: str, events: Sequence[dict[str, Any]], fields: Mapping[str, Any], places: Places
 ) -> list[dict[str, Any]]:
-    """Migrate a mapping, send it events as Divolte's tag does, and give what is not null of their records."""
+    """Migrate a mapping, send it events as Divolte's tag does, and return the fields of their records that are not null."""
     migration = migrate((MAPPINGS / f"{name}.groovy").read_text("utf-8"), f"{name}.groovy")
     assert migration.faults == ()
     (directory / "mapping.py").write_text(migration.text, "utf-8")

@@ -1,4 +1,4 @@
-"""Each value of an event: what it is for events of browsers, pages and servers, strictly as Divolte has it and corrected."""
+"""Each value of an event, for events of browsers, pages and servers, strictly as in Divolte and corrected."""
 
 import pytest
 from support.collector.divolte import PAGE_VIEW, PARTY, SESSION

@@ -1,4 +1,4 @@
-"""In which order groups come, what a LIMIT leaves of them, and what aggregates make of NULL: as a real Druid was seen to do it."""
+"""The order of groups, the effect of LIMIT on them, and aggregates of NULL, as observed on a real Druid."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Messages of every format, and of other producers, become what stood in the local topic."""
+"""Messages of every format, and of other producers, become the message of the local topic."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The memory of a partition: the same whether it lived through everything or was rebuilt from what was written."""
+"""The memory of a partition is the same whether it was kept or rebuilt from the topics."""
 
 import json
 import random
@@ -65,7 +65,7 @@ class Partition:
         return batch
 
     def restart(self) -> None:
-        """Begin again with nothing but what was written."""
+        """Start again with the written topics only."""
         self.memory = PartitionState(self.window_hours, self.max_bytes)
         for output, at in self.rows:
             headers = dict(output.headers)

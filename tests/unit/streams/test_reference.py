@@ -26,7 +26,7 @@ def only_warnings() -> Iterator[None]:
 
 
 def compare(seed: int, folder: Path, most_in_batch: int, remembered: int) -> Counter[str]:
-    """Run one stream through both, with restarts; give what the stream contained."""
+    """Run one stream through both, with restarts; return the content of the stream."""
     visits = Visits(seed)
     reference, converting = Reference(), Converting(folder, settings={"remembered_sessions": remembered})
     sizes = random.Random(seed)
@@ -50,7 +50,7 @@ def compare(seed: int, folder: Path, most_in_batch: int, remembered: int) -> Cou
 
 
 def contents(visits: Visits, reference: Reference) -> Counter[str]:
-    """Count what a stream claims to contain."""
+    """Count the features of a stream."""
     spans = [{event["occurred_at"] // DAY for event in session.events} for session in reference.sessions if session.party[0] == "private"]
     times = [record["occurred_at"] for record in reference.taken]
     return Counter(

@@ -75,7 +75,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def sinks(folder: Path) -> Iterator[tuple[CommittedState, Callable[[Batch], None]]]:
-    """Each that keeps sessions, and what stores a batch in it."""
+    """Each implementation of the session store, with a function that stores a batch in it."""
     memory = MemorySink()
     yield memory, memory.commit
     partition = PartitionState(24, 1 << 30)

@@ -1,4 +1,4 @@
-"""A disk that is full makes the topic wait; one that fails ends it; neither takes what was acknowledged."""
+"""A disk that is full makes the topic wait; one that fails ends it; neither loses what was acknowledged."""
 
 import asyncio
 import errno
@@ -17,7 +17,7 @@ from topics.topic import TopicFailed, TopicFull
 
 
 class FullDisk:
-    """A disk that the kernel says is full, until room is made."""
+    """A disk that the kernel reports as full until space is freed."""
 
     def __init__(self) -> None:
         self.is_full = True

@@ -17,7 +17,7 @@ BLOCK, GIB = 4096, 1 << 30
 
 
 def a_disk(free: Callable[[], int], whole: int = 100 * GIB) -> Callable[[Path], os.statvfs_result]:
-    """A disk that says how much of it is free."""
+    """A disk that reports its free space."""
     return lambda _: os.statvfs_result((BLOCK, BLOCK, whole // BLOCK, 0, free() // BLOCK, 0, 0, 0, 0, 255))
 
 

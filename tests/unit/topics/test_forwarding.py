@@ -1,4 +1,4 @@
-"""The parts of forwarding that know no Kafka: what is under way, what is accounted for, who a spool is."""
+"""The parts of forwarding without Kafka: messages in flight, accounts, and the id of a spool."""
 
 from pathlib import Path
 

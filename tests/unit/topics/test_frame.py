@@ -1,4 +1,4 @@
-"""Frames: what goes in comes out, what is damaged does not."""
+"""Frames are decoded as they were encoded, unless they are damaged."""
 
 import pytest
 from google_crc32c import value as crc32c

@@ -31,7 +31,7 @@ from topics.topic import TopicFailed, TopicFull, TopicInUse
 
 
 class SlowDisk:
-    """A real disk whose sync waits until it is let go."""
+    """A real disk whose sync waits until the test releases it."""
 
     def __init__(self) -> None:
         self.syncs = 0

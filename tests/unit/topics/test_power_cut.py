@@ -1,4 +1,4 @@
-"""A power cut during any sync, with any part of what was not synced lost: nothing that was acknowledged goes with it."""
+"""A power cut during any sync, which loses any part of the unsynced data, loses nothing that was acknowledged."""
 
 import asyncio
 import os
@@ -21,7 +21,7 @@ SECTOR = 512
 
 
 class PoweredDisk:
-    """A disk that loses power during its last sync: of what was not synced, any sectors may have been kept."""
+    """A disk that loses power during its last sync: any unsynced sectors may have been written."""
 
     def __init__(self, topic: Path, remains: Path, syncs: int, chance: random.Random) -> None:
         self.topic, self.remains, self.syncs, self.chance = topic, remains, syncs, chance

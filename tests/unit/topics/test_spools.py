@@ -1,4 +1,4 @@
-"""The spools of a topic: found as they come, read by one name, counted from their files, tidied where nobody writes."""
+"""The spools of a topic: discovered as they appear, read under one name, counted from their files, cleaned up without a writer."""
 
 import time
 from pathlib import Path
