@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 from support.waiting import wait_until
 
 from bench.collector_requests import BATCH, DISTINCT, JSON_BATCH, divolte_get, json_batch, tracker_batch, tracker_post, write_requests
-from collector.endpoints.divolte_browser import GIF, HEADERS
+from collector.endpoints.divolte_tag import GIF, HEADERS
 from collector.sources import FILE
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -85,7 +85,7 @@ async def run(directory: Path, passes: int) -> None:
         return canonical(query.first["p"]), canonical(query.first["s"]), number36(query.first["c"])
 
     def remember(query: Any) -> object:
-        return memory.is_repeat(event_digest(query.first["p"], query.first["s"], query.first["e"]))
+        return memory.check_and_add(event_digest(query.first["p"], query.first["s"], query.first["e"]))
 
     def send(request: Request) -> object:
         fields = header_fields(request.headers)  # an intake has the client IP before its source needs it

@@ -14,7 +14,7 @@ from collector.endpoints.tracker import TrackerSource
 from collector.errors import MappingError
 from collector.events.duplicates import DuplicateMemory
 from collector.pipeline import Pipeline
-from collector.requests.client_ip import truncate_ip
+from collector.records import RecordWriter
 from collector.requests.http_types import JSON, EventSource, Request
 from collector.source_factory import EventSources, Use, kinds_of
 from collector.sources import Source, current_kind
@@ -68,8 +68,8 @@ def _source(mapping: Path, schema: Path, kind: str) -> EventSource:
     source = Source.model_validate({"name": NAME, "site": NAME, "kind": kind, "event_path": "/"})
     encoders = {Use(NAME, one): load(mapping, schema, UrlRules(), kind=one) for one in kinds_of(source)}
     if kind == "tracker":
-        pipeline = Pipeline(encoders[Use(NAME, kind)], lambda _: b"", source=NAME, is_trusted=True, truncate_ip=truncate_ip)
-        return TrackerSource(NAME, pipeline)
+        writer = RecordWriter(NAME, encoders[Use(NAME, kind)], None, lambda _: b"", DuplicateMemory(1))
+        return TrackerSource(NAME, Pipeline(writer, is_trusted=True))
     return EventSources(encoders, lambda _: b"", DuplicateMemory(REMEMBERED)).make(source)
 
 

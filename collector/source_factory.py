@@ -6,15 +6,14 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from collector.divolte.identifiers import BATCHES
-from collector.divolte.writer import EventWriter
-from collector.endpoints.divolte_browser import BrowserSource
-from collector.endpoints.divolte_json import JsonSource
+from collector.endpoints.divolte_json import DivolteJsonSource
+from collector.endpoints.divolte_tag import DivolteTagSource
 from collector.endpoints.tracker import TrackerSource
 from collector.events.duplicates import DuplicateMemory
 from collector.events.event import LATEST
 from collector.events.identifiers import PLAIN, IdentifierRules
-from collector.pipeline import PartitionKey, Pipeline
-from collector.requests.client_ip import truncate_ip
+from collector.pipeline import Pipeline
+from collector.records import PartitionKey, RecordWriter
 from collector.requests.cookies import PartyCookie
 from collector.requests.http_types import EventSource
 from collector.sources import Source
@@ -62,42 +61,32 @@ class EventSources(NamedTuple):
         """Make a source of the public port."""
         if source.kind == "tracker":
             return self._tracker(source)
-        writer = self._writer(source)
+        writer = self._writer(source, source.kind)
         if source.kind == "divolte_json":
-            return JsonSource(source, writer, mask_parameters=self.mask_parameters)
-        return BrowserSource(source, writer, self._tracker(source), _cookie(source))
+            return DivolteJsonSource(source, writer, mask_parameters=self.mask_parameters)
+        return DivolteTagSource(source, writer, self._tracker(source), _cookie(source))
 
     def make_trusted(self) -> EventSource:
         """Make the source of the internal port."""
-        encode = self.encoders[Use(TRUSTED, "tracker")]
-        pipeline = Pipeline(
-            encode, self.partition_key, source=TRUSTED, is_trusted=True, truncate_ip=truncate_ip, mask_parameters=self.mask_parameters
-        )
-        return TrackerSource(TRUSTED, pipeline)
+        writer = RecordWriter(TRUSTED, self.encoders[Use(TRUSTED, "tracker")], None, self.partition_key, self.memory)
+        return TrackerSource(TRUSTED, Pipeline(writer, is_trusted=True, mask_parameters=self.mask_parameters))
 
     def _tracker(self, source: Source) -> TrackerSource:
         is_divolte = source.kind == "divolte_tag"
         pipeline = Pipeline(
-            self.encoders[Use(source.name, "tracker")],
-            self.partition_key,
-            source=source.name,
-            is_trusted=False,
-            truncate_ip=truncate_ip,
-            encode_copy=self.encoders.get(Use(source.name, "tracker", is_copy=True)),
+            self._writer(source, "tracker"),
             rules=_rules(source),
             site=source.site if is_divolte else None,
             sites=frozenset() if is_divolte else frozenset(source.sites or self.sites),
             max_age_ms=self.max_age_ms,
             event_prefix=source.event_prefix,
-            memory=self.memory if is_divolte else None,
-            drops_duplicates=source.drop_duplicates,
             mask_parameters=self.mask_parameters and not source.is_strict,
         )
         return TrackerSource(source.name, pipeline, honors_opt_out=not source.is_strict, cookie=_cookie(source))
 
-    def _writer(self, source: Source) -> EventWriter:
-        encode, encode_copy = self.encoders[Use(source.name, source.kind)], self.encoders.get(Use(source.name, source.kind, is_copy=True))
-        return EventWriter(source, encode, encode_copy, self.partition_key, self.memory)
+    def _writer(self, source: Source, kind: str) -> RecordWriter:
+        encode, encode_copy = self.encoders[Use(source.name, kind)], self.encoders.get(Use(source.name, kind, is_copy=True))
+        return RecordWriter(source.name, encode, encode_copy, self.partition_key, self.memory, drops_duplicates=source.drop_duplicates)
 
 
 def _rules(source: Source) -> IdentifierRules:

@@ -5,10 +5,10 @@ import re
 from cleaning.texts import CONTROL
 from collector.events.duplicates import event_digest
 from collector.events.event import Event
-from collector.events.identifiers import IdentifierRules
+from collector.events.identifiers import IdentifierRules, is_identifier
 from mapping.operations.base36 import number36, text36
 
-MAX_BYTES = 255  # a partition key can have no more
+MAX_BYTES = 255  # of a partition key
 
 _is_canonical = re.compile("0:(?:0|-?[1-9a-z][0-9a-z]{0,11}):[A-Za-z0-9~_!-]{0,200}").fullmatch
 
@@ -16,7 +16,7 @@ _is_text = re.compile("[^\x00-\x1f\x7f-\x9f]{1,255}").fullmatch
 
 
 def canonical(text: str) -> str | None:
-    """Give the form that everything behind the collector knows an identifier by; None if it is none."""
+    """Return the canonical form of an identifier, which everything behind the collector uses; None if it is not valid."""
     if _is_canonical(text):
         return text
     parts = text.split(":", 3)
@@ -33,9 +33,11 @@ def _is_text_of_a_message(text: str) -> bool:
     return _is_text(text) is not None and len(text.encode()) <= MAX_BYTES
 
 
-def _event_key(event: Event) -> str:
-    """Give the key that the same event has if it comes as a GET."""
-    return event_digest(event.party_id or "", event.session_id or "", event.id).hex()
+def _digest(event: Event) -> bytes:
+    """Return the digest of an event: the same that it has if it comes as a pixel."""
+    if is_identifier(event.id):
+        return bytes.fromhex(event.id)
+    return event_digest(event.party_id or "", event.session_id or "", event.id)
 
 
 BATCHES = IdentifierRules(
@@ -43,7 +45,7 @@ BATCHES = IdentifierRules(
     is_page_view_id=_is_text_of_a_message,
     is_event_type=_is_text_of_a_message,
     canonical=canonical,
-    event_key=_event_key,
-    told="up to 255 bytes; of a party and a session 0:time:unique",
+    description="up to 255 bytes; of a party and a session 0:time:unique",
     parameters=object,
+    digest=_digest,
 )

@@ -1,4 +1,4 @@
-"""Reads the bodies of servers that send events as Divolte's JSON source has them: one, or a list of up to 100."""
+"""Parser of bodies in the form of Divolte's JSON source: one event, or a list of up to 100."""
 
 import re
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ Flag: TypeAlias = bool | int | str | None
 
 
 class JsonEvent(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    """One event. What is mandatory has a default, so that its absence gets the reason of its own."""
+    """One event. Mandatory properties have a default, so that each gets its own reject reason when it is missing."""
 
     session_id: str | None = None
     event_id: Text = None
@@ -31,16 +31,16 @@ class JsonEvent(msgspec.Struct, forbid_unknown_fields=True, gc=False):
 
 
 class PartyEvent(JsonEvent, forbid_unknown_fields=True, gc=False):
-    """One event that may say whose it is."""
+    """One event that may name its party."""
 
     party_id: str | None = None
 
 
-class LenientEvent(PartyEvent, forbid_unknown_fields=False, gc=False):
+class LenientPartyEvent(PartyEvent, forbid_unknown_fields=False, gc=False):
     """An event with keys that this version does not know."""
 
 
-# Reasons of the fields that have one of their own; a wrong type elsewhere is an invalid field.
+# Reject reasons by property; a wrong type of any other property is an invalid field.
 _REASONS: Final = {
     "session_id": RejectReason.INVALID_SESSION,
     "party_id": RejectReason.INVALID_PARTY,
@@ -57,89 +57,89 @@ _ERRORS: Final = (msgspec.DecodeError, ValueError, RecursionError)
 
 _strict: Final = Decoder(JsonEvent)
 _known: Final = Decoder(PartyEvent)
-_lenient: Final = Decoder(LenientEvent)
+_lenient: Final = Decoder(LenientPartyEvent)
 _many: Final = Decoder(list[PartyEvent])
 _raw: Final = Decoder(list[msgspec.Raw])
 _keys: Final = Decoder(dict[str, msgspec.Raw])
 
 
 @dataclass(slots=True)
-class Reading:
-    """What a body says; an event that cannot be read is the refusal of it."""
+class ParsedBody:
+    """The events of a body; an event that cannot be parsed is its rejection."""
 
     events: list[PartyEvent | Rejection]
     is_list: bool = False
     unknown_keys: int = 0
 
 
-def read_one(body: bytes) -> JsonEvent | Rejection:
-    """Read one event as the original does: a property that it does not know is the end of it."""
+def parse_one(body: bytes) -> JsonEvent | Rejection:
+    """Parse one event as the original does, which rejects unknown properties."""
     try:
         return _strict.decode(mark_lone_surrogates(body) if b"\\u" in body else body)
     except _ERRORS as error:
-        return _refusal(error)
+        return _rejection(error)
 
 
-def read_all(body: bytes) -> Reading | Rejection:
-    """Read one event or a list of them; properties that are not known are counted."""
+def parse_all(body: bytes) -> ParsedBody | Rejection:
+    """Parse one event or a list of events; unknown properties are counted."""
     is_list = body.lstrip(_BLANKS).startswith(b"[")
     if is_list:
         try:
-            return _sized(Reading([*_many.decode(body)], is_list))
-        except _ERRORS:  # one of them is wrong: which is?
+            return _sized(ParsedBody([*_many.decode(body)], is_list))
+        except _ERRORS:  # parse one by one to find those that are wrong
             pass
     if b"\\u" in body:
         body = mark_lone_surrogates(body)
-    return _read_each(body) if is_list else _read_single(body)
+    return _parse_each(body) if is_list else _parse_single(body)
 
 
-def _read_single(body: bytes) -> Reading | Rejection:
-    reading = Reading([])
-    event = _read_into(reading, body)
-    return event if isinstance(event, Rejection) and event.reason in _UNREADABLE else reading
+def _parse_single(body: bytes) -> ParsedBody | Rejection:
+    parsed = ParsedBody([])
+    event = _parse_into(parsed, body)
+    return event if isinstance(event, Rejection) and event.reason in _UNREADABLE else parsed
 
 
-def _read_each(body: bytes) -> Reading | Rejection:
+def _parse_each(body: bytes) -> ParsedBody | Rejection:
     try:
         parts = _raw.decode(body)
     except _ERRORS as error:
-        return _refusal(error)
-    reading = Reading([], is_list=True)
+        return _rejection(error)
+    parsed = ParsedBody([], is_list=True)
     for part in parts[: MAX_EVENTS + 1]:
-        _read_into(reading, part)
-    return _sized(reading)
+        _parse_into(parsed, part)
+    return _sized(parsed)
 
 
-def _sized(reading: Reading) -> Reading | Rejection:
-    if len(reading.events) > MAX_EVENTS:
-        return Rejection(RejectReason.TOO_MANY_EVENTS, f"at most {MAX_EVENTS} events are taken in a body")
-    return reading if reading.events else Rejection(RejectReason.NO_EVENTS, "a list has at least one event")
+def _sized(parsed: ParsedBody) -> ParsedBody | Rejection:
+    if len(parsed.events) > MAX_EVENTS:
+        return Rejection(RejectReason.TOO_MANY_EVENTS, f"a body has at most {MAX_EVENTS} events")
+    return parsed if parsed.events else Rejection(RejectReason.NO_EVENTS, "a list has at least one event")
 
 
-def _read_into(reading: Reading, body: bytes | msgspec.Raw) -> JsonEvent | Rejection:
+def _parse_into(parsed: ParsedBody, body: bytes | msgspec.Raw) -> JsonEvent | Rejection:
     event: PartyEvent | Rejection
     try:
         event = _known.decode(body)
     except _ERRORS as error:
         if OUT_OF_RANGE in str(error) and (clamped := clamp_numbers(bytes(body))) != body:
-            return _read_into(reading, clamped)
-        event = _refusal(error)
+            return _parse_into(parsed, clamped)
+        event = _rejection(error)
         if _UNKNOWN in event.message:
-            event = _read_leniently(reading, body)
-    reading.events.append(event)
+            event = _parse_leniently(parsed, body)
+    parsed.events.append(event)
     return event
 
 
-def _read_leniently(reading: Reading, body: bytes | msgspec.Raw) -> PartyEvent | Rejection:
+def _parse_leniently(parsed: ParsedBody, body: bytes | msgspec.Raw) -> PartyEvent | Rejection:
     try:
         event = _lenient.decode(body)
-        reading.unknown_keys += len(_keys.decode(body).keys() - set(PartyEvent.__struct_fields__))
+        parsed.unknown_keys += len(_keys.decode(body).keys() - set(PartyEvent.__struct_fields__))
     except _ERRORS as error:
-        return _refusal(error)
+        return _rejection(error)
     return event
 
 
-def _refusal(error: Exception) -> Rejection:
+def _rejection(error: Exception) -> Rejection:
     text = str(error)[:_MAX_MESSAGE]
     if isinstance(error, RecursionError):
         return Rejection(RejectReason.INVALID_PARAMETERS, "an event must not be nested that deep")

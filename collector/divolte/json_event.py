@@ -1,4 +1,4 @@
-"""Checks an event of Divolte's JSON form: what is mandatory, identifiers, the time, texts, the page's own parameters."""
+"""Validation of an event in Divolte's JSON form: mandatory properties, identifiers, time, texts, event parameters."""
 
 import re
 from datetime import UTC, datetime
@@ -11,7 +11,6 @@ from cleaning.parameters import cleaned, has_nul, nesting_problem, parameters_te
 from cleaning.texts import UNWANTED
 from collector.divolte.identifiers import canonical
 from collector.divolte.json_body import Flag, JsonEvent, PartyEvent
-from collector.divolte.writer import Identity
 from collector.events.event import LATEST, Rejection, RejectReason
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -20,24 +19,28 @@ _TEXTS: Final = ("event_id", "event_type")
 _is_instant = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?([Zz]|[+-]\d\d:\d\d(?::\d\d)?)?", re.ASCII).fullmatch
 
 
-class Checked(msgspec.Struct, frozen=True, gc=False):
-    """What is known of an event that is in order."""
+class ValidEvent(msgspec.Struct, frozen=True, gc=False):
+    """The result of a successful validation; identifiers are in canonical form."""
 
-    identity: Identity
+    party_id: str
+    session_id: str
+    event_id: str
     created_at: int
     is_cleaned: bool
     parameters_text: bytes | None
 
 
-def check(event: JsonEvent, party_id: str | None, *, has_controls: bool, is_strict: bool, mask_parameters: bool) -> Checked | Rejection:
-    """Check an event and put its values in their canonical form; `party_id` is that of the request."""
+def validate(
+    event: JsonEvent, party_id: str | None, *, has_controls: bool, is_strict: bool, mask_parameters: bool
+) -> ValidEvent | Rejection:
+    """Validate an event and write its values in their canonical form; `party_id` is that of the request."""
     if isinstance(event, PartyEvent) and event.party_id is not None:
         party_id = canonical(event.party_id)
     session_id = event.session_id and canonical(event.session_id)
     created_at = milliseconds(event.client_timestamp_iso or "", needs_offset=is_strict)
     event.is_new_party, event.is_new_session = flag(event.is_new_party), flag(event.is_new_session)
     if not (party_id and session_id) or created_at is None or None in (event.event_id, event.is_new_party, event.is_new_session):
-        return _fault(event, party_id, session_id, created_at)
+        return _first_fault(event, party_id, session_id, created_at)
     problem = None if event.parameters is None else nesting_problem(event.parameters)
     is_cleaned = False
     if has_controls and problem is None:
@@ -54,15 +57,14 @@ def check(event: JsonEvent, party_id: str | None, *, has_controls: bool, is_stri
     if problem is not None:
         return Rejection(RejectReason.INVALID_PARAMETERS, problem)
     event.session_id = session_id
-    return Checked(Identity(party_id, session_id, event.event_id or ""), created_at, is_cleaned, text)
+    return ValidEvent(party_id, session_id, event.event_id or "", created_at, is_cleaned, text)
 
 
-def _fault(event: JsonEvent, party_id: str | None, session_id: str | None, created_at: int | None) -> Rejection:
-    """Say what is wrong first."""
+def _first_fault(event: JsonEvent, party_id: str | None, session_id: str | None, created_at: int | None) -> Rejection:
     has_own_party = isinstance(event, PartyEvent) and event.party_id is not None
     faults = (
         (not party_id and has_own_party, RejectReason.INVALID_PARTY, "party_id must be 0:time:unique, the time in base 36"),
-        (not party_id, RejectReason.MISSING_PARTY, "neither the query nor the event says whose it is"),
+        (not party_id, RejectReason.MISSING_PARTY, "neither the query nor the event names the party"),
         (event.session_id is None, RejectReason.MISSING_SESSION, "session_id is missing"),
         (not session_id, RejectReason.INVALID_SESSION, "session_id must be 0:time:unique, the time in base 36"),
         (event.event_id is None, RejectReason.MISSING_EVENT_ID, "event_id is missing"),
@@ -77,14 +79,14 @@ def _fault(event: JsonEvent, party_id: str | None, session_id: str | None, creat
 
 
 def flag(value: Flag) -> bool | None:
-    """Read a truth as Jackson does; None if it is none."""
+    """Read a boolean as Jackson does; None if it is not valid."""
     if isinstance(value, str):
         return _FLAGS.get(value.strip())
     return None if value is None else bool(value)
 
 
 def milliseconds(text: str, *, needs_offset: bool) -> int | None:
-    """Read an ISO 8601 instant, cut to milliseconds since 1970; without an offset it is UTC, if it may be."""
+    """Return the milliseconds since 1970 of an ISO 8601 instant, UTC where it has no offset and needs none; None if it is not valid."""
     matched = _is_instant(text)
     if matched is None or (needs_offset and matched[1] is None):
         return None
@@ -102,7 +104,7 @@ def _holds_nul(event: JsonEvent) -> bool:
 
 
 def _clean(event: JsonEvent) -> bool:
-    """Remove unwanted characters from the texts of an event; return whether there were any."""
+    """Remove control characters from the texts of an event; return whether there were any."""
     before = (event.event_id, event.event_type, event.parameters)
     event.event_id = UNWANTED.sub("", event.event_id or "")
     event.event_type = event.event_type and UNWANTED.sub("", event.event_type)

@@ -1,4 +1,4 @@
-"""The source of the tracker, and of what is trusted: `POST` of a batch."""
+"""The source of the tracker, and the trusted one of the internal port: `POST` of a batch."""
 
 from collector.events.event import Rejection
 from collector.pipeline import Pipeline
@@ -22,8 +22,8 @@ class TrackerSource:
         return outcome if client.visitor is None else client.visitor.with_cookie(outcome)
 
     def reject(self, rejection: Rejection, received_at: int) -> Outcome:
-        """Refuse a request whose body could not be had."""
+        """Reject a request whose body is not available."""
         return self._pipeline.reject(rejection, received_at)
 
     def forget(self, outcome: Outcome) -> None:
-        """Take back nothing: the converter knows repeats of this source."""
+        """Nothing to forget: only the converter detects duplicates of this source."""

@@ -1,4 +1,4 @@
-"""From the bytes of a body to the events in it: at once where all is well, one by one where something is not."""
+"""Parser of a batch: all events at once if the body is valid, one by one otherwise."""
 
 import re
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ from collector.events.event import (
 from collector.events.identifiers import is_identifier
 from collector.events.json_numbers import OUT_OF_RANGE, clamp_numbers
 
-# Reasons of the fields that have one of their own; a wrong type elsewhere is an invalid field.
+# Reject reasons by field; a wrong type of any other field is an invalid field.
 _REASONS: Final = {
     "id": RejectReason.INVALID_EVENT_ID,
     "type": RejectReason.INVALID_EVENT_TYPE,
@@ -49,8 +49,8 @@ class _OnlyId(msgspec.Struct):
 
 
 @dataclass(slots=True)
-class Reading:
-    """What a body says; an event that cannot be read is the refusal of it."""
+class ParsedBatch:
+    """The content of a body that was parsed one by one; an event that cannot be parsed is its rejection."""
 
     version: int
     site: str
@@ -59,8 +59,8 @@ class Reading:
     unknown_keys: int = 0
 
 
-class BodyReader:
-    """Reads the bodies of one source."""
+class BatchParser:
+    """Parses the bodies of one source."""
 
     def __init__(self, *, is_trusted: bool) -> None:
         event: type[Event] = TrustedEvent if is_trusted else Event
@@ -69,8 +69,8 @@ class BodyReader:
         self._lenient: Decoder[Event] = Decoder(LenientTrustedEvent if is_trusted else LenientEvent)
         self._event_keys = frozenset(event.__struct_fields__)
 
-    def read(self, body: bytes) -> Batch | TrustedBatch | Reading | Rejection:
-        """Give the batch, or why nothing of it can be read."""
+    def parse(self, body: bytes) -> Batch | TrustedBatch | ParsedBatch | Rejection:
+        """Return the batch, or the reason why none of it can be parsed."""
         if not body.isascii():
             try:
                 body.decode()
@@ -79,39 +79,39 @@ class BodyReader:
         try:
             return self._whole.decode(body)
         except _ERRORS:
-            return self._read_slowly(body)
+            return self._parse_each(body)
 
-    def _read_slowly(self, body: bytes) -> Reading | Rejection:
-        envelope = _open(body)
+    def _parse_each(self, body: bytes) -> ParsedBatch | Rejection:
+        envelope = _parse_envelope(body)
         if isinstance(envelope, Rejection) and envelope.reason is RejectReason.INVALID_JSON and b"\\u" in body:
-            envelope = _open(mark_lone_surrogates(body))
+            envelope = _parse_envelope(mark_lone_surrogates(body))
         if isinstance(envelope, Rejection):
             return envelope
         if len(envelope.events) > MAX_EVENTS:
-            return Rejection(RejectReason.TOO_MANY_EVENTS, f"{len(envelope.events)} events in a batch; at most {MAX_EVENTS} are taken")
+            return Rejection(RejectReason.TOO_MANY_EVENTS, f"a batch has at most {MAX_EVENTS} events; this one has {len(envelope.events)}")
         if not envelope.events:
             return Rejection(RejectReason.NO_EVENTS, "a batch has at least one event")
-        reading = Reading(envelope.version, envelope.site, envelope.sent_at, unknown_keys=_unknown_batch_keys(body))
-        reading.events = [self._read_event(raw, reading) for raw in envelope.events]
-        return reading
+        parsed = ParsedBatch(envelope.version, envelope.site, envelope.sent_at, unknown_keys=_count_unknown_keys(body, _BATCH_KEYS))
+        parsed.events = [self._parse_event(raw, parsed) for raw in envelope.events]
+        return parsed
 
-    def _read_event(self, raw: msgspec.Raw | bytes, reading: Reading) -> Event | Rejection:
+    def _parse_event(self, raw: msgspec.Raw | bytes, parsed: ParsedBatch) -> Event | Rejection:
         try:
             return self._event.decode(raw)
         except _ERRORS as error:
             if OUT_OF_RANGE in str(error) and (clamped := clamp_numbers(bytes(raw))) != raw:
-                return self._read_event(clamped, reading)
+                return self._parse_event(clamped, parsed)
             if "unknown field" not in str(error):
-                return _refusal(error, raw)
+                return _rejection(error, raw)
         try:
             event = self._lenient.decode(raw)
         except _ERRORS as error:
-            return _refusal(error, raw)
-        reading.unknown_keys += _keys_beside(raw, self._event_keys)
+            return _rejection(error, raw)
+        parsed.unknown_keys += _count_unknown_keys(raw, self._event_keys)
         return event
 
 
-def _open(body: bytes) -> Envelope | Rejection:
+def _parse_envelope(body: bytes) -> Envelope | Rejection:
     try:
         return _ENVELOPE.decode(body)
     except msgspec.ValidationError as error:
@@ -124,7 +124,7 @@ def _open(body: bytes) -> Envelope | Rejection:
         return Rejection(RejectReason.INVALID_JSON, f"the body must be JSON: {error}"[:_MAX_MESSAGE])
 
 
-def _refusal(error: Exception, raw: msgspec.Raw | bytes) -> Rejection:
+def _rejection(error: Exception, raw: msgspec.Raw | bytes) -> Rejection:
     if isinstance(error, RecursionError):
         return Rejection(RejectReason.INVALID_PARAMETERS, "an event must not be nested that deep", _id_of(raw))
     text = str(error)
@@ -144,15 +144,11 @@ def _id_of(raw: msgspec.Raw | bytes) -> str:
     return event_id if is_identifier(event_id) else ""
 
 
-def _keys_beside(raw: bytes | msgspec.Raw, known: frozenset[str]) -> int:
+def _count_unknown_keys(raw: bytes | msgspec.Raw, known: frozenset[str]) -> int:
     try:
         return len(_KEYS.decode(raw).keys() - known)
     except _ERRORS:
         return 0
-
-
-def _unknown_batch_keys(body: bytes) -> int:
-    return _keys_beside(body, _BATCH_KEYS)
 
 
 _ENVELOPE: Final = Decoder(Envelope)

@@ -7,6 +7,7 @@ from typing import Annotated, TypeAlias
 from msgspec import Meta, Raw, Struct
 
 from cleaning.texts import MAX_TEXT
+from topics import accounts
 
 MAX_EVENTS = 50
 LATEST = 253_402_300_799_999  # the last millisecond of the year 9999
@@ -55,7 +56,7 @@ class RejectReason(StrEnum):
     INVALID_CLIENT_TIME = "invalid_client_time"
     MISSING_FLAG = "missing_flag"
     CORRUPT = "corrupt"
-    DUPLICATE = "duplicate"
+    DUPLICATE = accounts.DUPLICATE
 
 
 @dataclass(frozen=True, slots=True)

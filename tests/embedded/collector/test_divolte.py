@@ -11,7 +11,7 @@ from support.collector.collectors import DECODER, DEFAULTS, RunningCollector, a_
 from support.collector.divolte import PAGE_VIEW, PARTY, SESSION, Page, a_json_event, a_query
 from support.topics.in_memory import read_all
 
-from collector.endpoints.divolte_browser import GIF, TAG
+from collector.endpoints.divolte_tag import GIF, TAG
 from mapping.operations.base36 import text36
 from schemas.codec import Record
 from topics.topic import Kind

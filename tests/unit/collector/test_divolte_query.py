@@ -159,16 +159,16 @@ def test_slot_and_signature_of_an_event_are_those_of_the_original(vector: dict[s
 
 def test_a_duplicate_is_known_until_another_event_takes_its_slot() -> None:
     memory, first, other = DuplicateMemory(1), event_digest("p", "s", "1"), event_digest("p", "s", "2")
-    assert [memory.is_repeat(event) for event in (first, first, other, first)] == [False, True, False, False]
+    assert [memory.check_and_add(event) for event in (first, first, other, first)] == [False, True, False, False]
 
 
 def test_an_event_that_was_forgotten_is_not_a_duplicate() -> None:
     memory, event, other = DuplicateMemory(1), event_digest("p", "s", "1"), event_digest("p", "s", "2")
-    memory.is_repeat(event)
+    memory.check_and_add(event)
     memory.forget(other)
-    assert memory.is_repeat(event)
+    assert memory.check_and_add(event)
     memory.forget(event)
-    assert not memory.is_repeat(event)
+    assert not memory.check_and_add(event)
 
 
 @pytest.mark.parametrize("control", ["\0", "\x01", "\n", "\x1e", "\x1f", "\x7f", "\x80", "\x9f"])

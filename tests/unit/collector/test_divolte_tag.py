@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from support.collector.collectors import NOW
 from support.collector.divolte import PARTY, SESSION, DivolteCollector, a_query
 
-from collector.endpoints.divolte_browser import GIF, HEADERS, TAG
+from collector.endpoints.divolte_tag import GIF, HEADERS, TAG
 from collector.requests.http_types import CORS
 from mapping.operations.base36 import text36
 from topics.topic import Kind

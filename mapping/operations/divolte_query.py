@@ -1,0 +1,21 @@
+"""The names of the query parameters of Divolte's tag."""
+
+from typing import Final
+
+PARTY_ID: Final = "p"
+IS_NEW_PARTY: Final = "n"
+SESSION_ID: Final = "s"
+IS_FIRST_IN_SESSION: Final = "f"
+PAGE_VIEW_ID: Final = "v"
+EVENT_ID: Final = "e"
+EVENT_TYPE: Final = "t"
+CLIENT_TIMESTAMP: Final = "c"
+URL: Final = "l"
+REFERRER: Final = "r"
+VIEWPORT_WIDTH: Final = "w"
+VIEWPORT_HEIGHT: Final = "h"
+SCREEN_WIDTH: Final = "i"
+SCREEN_HEIGHT: Final = "j"
+DEVICE_PIXEL_RATIO: Final = "k"
+PARAMETERS: Final = "u"
+CHECKSUM: Final = "x"
