@@ -31,6 +31,7 @@ log = structlog.get_logger()
 WAIT_SECONDS: Final = 0.25  # for the first message; the sooner the stop is seen
 LONGEST_PAUSE_SECONDS: Final = 5.0
 SECONDS_BETWEEN_LOOKS: Final = 1.0
+SILENCE_SECONDS: Final = 15.0  # after so long without a message, the brokers are asked whether there are more
 SETTLED_SECONDS: Final = 1.0  # after an assignment: whoever then has fetched nothing has nothing to fetch
 SECONDS_BETWEEN_QUESTIONS: Final = 1.0  # to a registry that does not answer
 
@@ -83,7 +84,8 @@ class KafkaWorker:
         self._memory_bytes = memory_bytes() // 2 if settings.memory_bytes is None else settings.memory_bytes
         self._held: Sequence[Fetched] = ()  # what waits for the registry of schemas
         self._looked_at = 0.0
-        self._assigned_at = math.inf
+        self._assigned_at, self._heard_at = math.inf, 0.0
+        self._empty_until: dict[int, int] = {}  # offsets up to which a partition was found to have no more messages
         self._reports = Reports()
         self.metrics = metrics
         self._counts = metrics.watch_kafka(lambda: {self._topic(number): lag for number, lag in self._lags.items()})
@@ -101,8 +103,7 @@ class KafkaWorker:
             try:
                 with closing(self.join()) as transactions:
                     while not stop.is_set():
-                        self.step(transactions)
-                        pause = 0.0
+                        pause = 0.0 if self.step(transactions) else pause
                         if self._held:
                             stop.wait(SECONDS_BETWEEN_QUESTIONS)
             except TransactionFailed as error:
@@ -121,6 +122,10 @@ class KafkaWorker:
         now = self._clock()
         if found:
             self._commit_or_hold(transactions, found, now, started)
+            self._heard_at = started
+        elif started - self._heard_at >= SILENCE_SECONDS:
+            self._heard_at = started
+            self._check_silence(transactions)
         elif started - self._assigned_at >= SETTLED_SECONDS:
             self._fault = ""  # nothing waits
         self._tools.salts.renew((), now)
@@ -130,9 +135,20 @@ class KafkaWorker:
             self._lags = {number: max(0, end - self._partitions[number].offset) for number, end in transactions.ends().items()}
         return len(found)
 
+    def _check_silence(self, transactions: Transactions) -> None:
+        """Raise TransactionFailed if nothing was fetched for a while though the brokers have more: a new client fetches it.
+
+        What even a new client does not fetch is no message, but marks the end of somebody's transaction.
+        """
+        offsets = {number: partition.offset for number, partition in self._partitions.items()}
+        unread = transactions.unread({number: max(offset, self._empty_until.get(number, 0)) for number, offset in offsets.items()})
+        self._empty_until |= unread
+        if unread:
+            raise TransactionFailed(f"nothing of {self._source} was fetched for {SILENCE_SECONDS:.0f} s, though there is more to read")
+
     def join(self) -> Transactions:
         self._held = ()  # it is fetched again
-        self._assigned_at = math.inf
+        self._assigned_at, self._heard_at = math.inf, time.perf_counter()
         group = f"{self._kafka.prefix}-converter"
         return Transactions.open(
             self._kafka, topic=self._source, group=group, instance=self._settings.instance, on_assigned=self._take_over

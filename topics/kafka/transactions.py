@@ -24,6 +24,7 @@ START_SECONDS: Final = 30.0  # for the coordinator to end what an earlier produc
 COMMIT_SECONDS: Final = 10.0
 STUCK_SECONDS: Final = 2.5 * COMMIT_SECONDS  # offsets, commit, abort
 CLOSE_SECONDS: Final = 10.0
+ANSWER_SECONDS: Final = 5.0
 COMMITTED_SECONDS: Final = 30.0
 QUIET_SECONDS: Final = 10.0  # without a message or an end, a partition that is being read counts as unreachable
 AT_ONCE: Final = 10_000
@@ -164,15 +165,36 @@ class Transactions:
                 ends[place.partition] = end
         return ends
 
+    def unread(self, offsets: Mapping[int, int]) -> dict[int, int]:
+        """Ask the brokers for the end of each of our partitions, and return those beyond these offsets; raises TransactionFailed.
+
+        A client can fall silent though its brokers answer (librdkafka's issues 3082 and 5301): nothing that it says by itself shows that.
+        """
+        unread = {}
+        try:
+            for place in self._consumer.assignment():
+                _, end = self._consumer.get_watermark_offsets(place, ANSWER_SECONDS)
+                if end > offsets.get(place.partition, 0):
+                    unread[place.partition] = end
+        except KafkaException as error:
+            raise TransactionFailed(f"Kafka does not say where {self._topic} ends: {error}") from error
+        return unread
+
     def close(self) -> None:
         """Leave; what is not committed did not happen. A static member keeps its partitions until its session ends or it comes back.
 
         Raises ClientStuck as `commit` does: the client ends the transaction that is open, and waits for its coordinator without end.
         """
+        if self._is_stuck:  # it never comes back: it ends with the process
+            with suppress(KafkaException, RuntimeError):
+                self._consumer.close()
+            return
+        self._within(CLOSE_SECONDS, self._close_consumer, "closed its consumer")
+        self._within(CLOSE_SECONDS, self._close_producer, "closed its producer")
+
+    def _close_consumer(self) -> None:
         with suppress(KafkaException, RuntimeError):
             self._consumer.close()
-        if not self._is_stuck:  # that one never comes back: it ends with the process
-            self._within(CLOSE_SECONDS, self._close_producer, "closed its producer")
 
     def _close_producer(self) -> None:
         with suppress(KafkaException):

@@ -12,14 +12,16 @@ from typing import Any
 
 import httpx
 import pytest
+from confluent_kafka import Consumer, TopicPartition
 from support.ports import free_ports
 from support.streams.in_memory import a_message, a_record, minute_of
 from support.streams.on_kafka import SPOOL, KafkaConverting
 from support.topics.kafka import MockKafka, a_kafka
 from support.waiting import wait_until
 
+from streams.kafka import worker
 from streams.kafka.messages import to_dead_letter
-from topics.kafka.transactions import fetched
+from topics.kafka.transactions import Transactions, fetched
 from topics.topic import Message
 
 END_TRANSACTION = 26  # the API key of Kafka's protocol
@@ -64,6 +66,43 @@ def test_what_a_forwarder_sends_again_is_in_no_account(converting: KafkaConverti
     wait_until(lambda: converting.accounts() == {"stored": 3, "duplicates": 1, "dead_letters": 0})
     assert converting.ledger()[f'["position","{SPOOL.hex()}"]'] == 3
     assert worker.metrics.registry.get_sample_value("clickstream_streams_redelivered_messages_total") == 2
+
+
+def test_a_client_that_falls_silent_is_followed_by_a_new_one(converting: KafkaConverting, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "SILENCE_SECONDS", 0.5)
+    take_over = Transactions._assigned
+    silenced: list[list[TopicPartition]] = []
+
+    def fall_silent(self: Transactions, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        take_over(self, consumer, partitions)
+        if not silenced:
+            silenced.append(partitions)
+            consumer.pause(partitions)
+
+    monkeypatch.setattr(Transactions, "_assigned", fall_silent)
+    running = converting.start()
+    converting.forward(an_event(event_id="e1"))
+    converting.wait_for_rows(1)
+    assert silenced
+    assert running.metrics.registry.get_sample_value("clickstream_streams_failed_transactions_total") == 1
+    wait_until(lambda: running.not_ready_reason() == "")
+
+
+def test_an_end_that_no_message_stands_before_is_no_silence(converting: KafkaConverting, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "SILENCE_SECONDS", 0.5)
+    asked: list[dict[int, int]] = []
+
+    def unread(_: Transactions, offsets: dict[int, int]) -> dict[int, int]:
+        if not offsets:  # nothing is assigned yet
+            return {}
+        asked.append(offsets)
+        return {0: 7} if offsets[0] < 7 else {}  # the mark of a transaction
+
+    monkeypatch.setattr(Transactions, "unread", unread)
+    running = converting.start()
+    wait_until(lambda: len(asked) >= 3)
+    assert [offsets[0] for offsets in asked[:3]] == [0, 7, 7]
+    assert running.metrics.registry.get_sample_value("clickstream_streams_failed_transactions_total") == 1
 
 
 def test_broken_messages_are_dead_letters_and_the_others_flow(converting: KafkaConverting) -> None:

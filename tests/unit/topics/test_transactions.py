@@ -53,6 +53,15 @@ def test_a_producer_that_does_not_close_ends_the_wait_too(monkeypatch: pytest.Mo
     producer.comes_back.set()
 
 
+def test_a_consumer_that_does_not_close_ends_the_wait_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transactions, "CLOSE_SECONDS", 0.05)
+    consumer = Unclosing()
+    transaction = Transactions(consumer, Client(), "clickstream-avro", lambda _: None)  # type: ignore[arg-type]
+    with pytest.raises(ClientStuck, match="closed its consumer over clickstream-avro within"):
+        transaction.close()
+    consumer.comes_back.set()
+
+
 class Unclosing(Client):
     """A producer with an open transaction, whose coordinator was away: librdkafka ends that transaction first, and never comes back."""
 
