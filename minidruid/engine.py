@@ -1,4 +1,4 @@
-"""Answers a statement from the store: translated, run on a cursor of its own, bounded in rows, bytes and time."""
+"""Runs statements on the store: each is translated, runs on its own cursor, and is limited in rows, bytes and time."""
 
 import math
 import threading
@@ -10,24 +10,25 @@ from typing import Protocol
 
 import duckdb
 
-from minidruid.errors import LIMIT, RUNTIME, TIMEOUT, QueryError
+from minidruid.errors import LIMIT, NOT_PLANNED, RUNTIME, TIMEOUT, QueryError, first_line
 from minidruid.requests import QueryRequest
-from minidruid.results import Answer, Room, hand_out
+from minidruid.results import QueryResult, ResultMemory
 from minidruid.settings import Settings
 from minidruid.sql.catalog import Catalog
-from minidruid.sql.limits import TOO_LONG, allowance
+from minidruid.sql.limits import TOO_LONG, max_row_text_bytes
+from minidruid.sql.output import select_output
 from minidruid.sql.queries import Query
 from minidruid.sql.translate import translate
 
-ROWS_AT_A_TIME = 128  # as Python's values: the bytes of a row are bounded
+FETCH_ROWS = 128  # as Python's values; the bytes of a row are limited
 
-MAX_TIMES = 3  # that a query is begun, when it is ended for want of memory
-NO_MEMORY = "Not enough memory for the query beside others: ask for less, or raise HEADRACE_MINIDRUID_MEMORY_LIMIT"
-STREAMING_BUFFER = "1MB"  # of rows that DuckDB is ahead of its reader
+MAX_ATTEMPTS = 3  # of a query that is interrupted because memory is short
+NO_MEMORY = "Not enough memory for this query beside others: select less, or raise HEADRACE_MINIDRUID_MEMORY_LIMIT"
+STREAMING_BUFFER = "1MB"  # of rows that DuckDB computes ahead
 
 
-class CursorsProtocol(Protocol):
-    """The side of the store that queries need."""
+class QueryableStore(Protocol):
+    """The part of the store that queries use."""
 
     def cursor(self) -> duckdb.DuckDBPyConnection: ...
     def reading(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]: ...
@@ -35,22 +36,22 @@ class CursorsProtocol(Protocol):
 
 
 @dataclass
-class Running:
-    """A statement on its way; it may be interrupted from another thread, before it has begun too."""
+class Execution:
+    """The execution of a statement, which other threads can interrupt, even before it starts."""
 
-    times: int = 0
+    attempts: int = 0
     is_interrupted: bool = False
     _cursor: duckdb.DuckDBPyConnection | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @contextmanager
-    def on(self, cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
-        """Run on this cursor; raises QueryError if it was interrupted before."""
+    def attempt(self, cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
+        """Run on this cursor; raises QueryError if the execution is already interrupted."""
         with self._lock:
             if self.is_interrupted:
-                raise QueryError("Query was interrupted before it began", TIMEOUT)
+                raise QueryError("Query was interrupted before it started", TIMEOUT)
             self._cursor = cursor
-            self.times += 1
+            self.attempts += 1
         try:
             yield
         finally:
@@ -65,22 +66,22 @@ class Running:
 
 
 class Engine:
-    """Turns requests into answers; safe to use from several threads."""
+    """Answers requests; safe to use from several threads."""
 
-    def __init__(self, store: CursorsProtocol, settings: Settings, clock: Callable[[], datetime]) -> None:
+    def __init__(self, store: QueryableStore, settings: Settings, clock: Callable[[], datetime]) -> None:
         self._store = store
         self._settings = settings
         self._clock = clock
-        self._row_text_bytes = allowance(settings.memory_bytes)
-        self._room = Room(settings.max_result_bytes)
+        self._row_text_bytes = max_row_text_bytes(settings.memory_bytes)
+        self._result_memory = ResultMemory(settings.max_result_bytes)
         cursor = store.cursor()
         zones = [name for (name,) in cursor.execute("SELECT name FROM pg_timezone_names()").fetchall()]
         cursor.close()
-        self._catalog = Catalog.of_duckdb(store.catalog(), zones)
+        self._catalog = Catalog.from_duckdb(store.catalog(), zones)
 
-    def answer(self, request: QueryRequest, running: Running) -> Answer:
+    def query(self, request: QueryRequest, execution: Execution) -> QueryResult:
         """Translate and run a statement; raises QueryError."""
-        return self.run(request, self.translate(request), running)
+        return self.run(request, self.translate(request), execution)
 
     def translate(self, request: QueryRequest) -> Query:
         """Translate a statement; raises QueryError."""
@@ -88,50 +89,50 @@ class Engine:
             request.query, self._catalog, now=self._clock(), parameters=request.parameters, row_text_bytes=self._row_text_bytes
         )
 
-    def run(self, request: QueryRequest, query: Query, running: Running) -> Answer:
+    def run(self, request: QueryRequest, query: Query, execution: Execution) -> QueryResult:
         """Run a translated statement; raises QueryError."""
-        sql = hand_out(query, 2 * self._row_text_bytes)
+        sql = select_output(query, 2 * self._row_text_bytes)
         while True:
-            answer = Answer(query.columns, request.format(), request.headers(), self._room)
+            result = QueryResult(query.columns, request.format(), request.header_options(), self._result_memory)
             try:
-                self._fetch(sql, answer, running)
+                self._fetch(sql, result, execution)
             except BaseException as error:
-                answer.release()
-                if isinstance(error, duckdb.InterruptException) and not running.is_interrupted:
-                    if running.times < MAX_TIMES:
-                        continue  # memory was needed for a moment
+                result.release()
+                if isinstance(error, duckdb.InterruptException) and not execution.is_interrupted:
+                    if execution.attempts < MAX_ATTEMPTS:
+                        continue  # the writer or the memory guard interrupted it
                     raise QueryError(NO_MEMORY, LIMIT) from None
                 if isinstance(error, duckdb.Error):
-                    raise refusal_of(error) from None
+                    raise to_query_error(error) from None
                 raise
-            return answer
+            return result
 
-    def _fetch(self, sql: str, answer: Answer, running: Running) -> None:
-        with self._store.reading() as cursor, running.on(cursor):
-            # An interrupt is lost if it comes too early, so there is a limit in DuckDB too.
+    def _fetch(self, sql: str, result: QueryResult, execution: Execution) -> None:
+        with self._store.reading() as cursor, execution.attempt(cursor):
+            # DuckDB loses an interrupt that comes too early, so it gets a time limit too.
             cursor.execute(f"SET max_execution_time = {math.ceil(1000 * self._settings.query_timeout_seconds)}")
             cursor.execute(f"SET streaming_buffer_size = '{STREAMING_BUFFER}'")
             cursor.execute(sql)
             count = 0
-            while rows := cursor.fetchmany(ROWS_AT_A_TIME):
+            while rows := cursor.fetchmany(FETCH_ROWS):
                 count += len(rows)
-                answer.add(rows)
+                result.add(rows)
                 if count > self._settings.max_rows:
-                    raise QueryError(f"The answer has more than {self._settings.max_rows} rows: add a LIMIT, or group.", LIMIT)
-            answer.end()
+                    raise QueryError(f"The result has more than {self._settings.max_rows} rows: add a LIMIT, or group.", LIMIT)
+            result.end()
 
 
-def refusal_of(error: duckdb.Error) -> QueryError:
-    """What Druid would call an error of DuckDB; the text without DuckDB's copy of a statement that the client never wrote."""
-    text = str(error).split("\n")[0]
+def to_query_error(error: duckdb.Error) -> QueryError:
+    """Map an error of DuckDB to Druid's, without the DuckDB SQL that its further lines quote."""
+    message = first_line(error)
     if isinstance(error, duckdb.InterruptException):
         return QueryError("Query was interrupted", TIMEOUT)
     if isinstance(error, duckdb.OutOfMemoryException):
-        return QueryError(f"Not enough memory for the query, raise HEADRACE_MINIDRUID_MEMORY_LIMIT: {text}", LIMIT)
-    if isinstance(error, duckdb.InvalidInputException) and TOO_LONG in text:
-        return QueryError(text[text.index(TOO_LONG) :], LIMIT)
+        return QueryError(f"Not enough memory for the query, raise HEADRACE_MINIDRUID_MEMORY_LIMIT: {message}", LIMIT)
+    if isinstance(error, duckdb.InvalidInputException) and TOO_LONG in message:
+        return QueryError(message[message.index(TOO_LONG) :], LIMIT)
     if isinstance(error, duckdb.BinderException | duckdb.ParserException | duckdb.CatalogException):
-        return QueryError(f"Query could not be planned. A possible reason is [{text}]")
+        return QueryError(NOT_PLANNED.format(message))
     if isinstance(error, duckdb.ConversionException):
-        return QueryError(text)
-    return QueryError(text, RUNTIME)
+        return QueryError(message)
+    return QueryError(message, RUNTIME)

@@ -1,16 +1,20 @@
-"""What can go wrong in minidruid.
+"""The errors of minidruid.
 
 MinidruidError
-├── StoreError        the file of rows cannot be used as it is
-│   └── StoreFailed   a commit failed: nothing of that batch is stored and the process must end
-└── QueryError        a statement is refused or failed; becomes Druid's error object
+├── StoreError        the DuckDB file cannot be used
+│   └── StoreFailed   a commit failed: nothing of the batch is stored, and the process must exit
+└── QueryError        a statement is rejected or failed; becomes Druid's error object
 """
 
 from dataclasses import dataclass
 
+import msgspec
+
+NOT_PLANNED = "Query could not be planned. A possible reason is [{}]"
+
 
 def first_line(error: Exception) -> str:
-    """Return what happened, without DuckDB's advice about settings that are not to be had here."""
+    """Return the first line of an error; the others are DuckDB's advice about settings that are not available here."""
     return str(error).partition("\n")[0]
 
 
@@ -19,16 +23,16 @@ class MinidruidError(Exception):
 
 
 class StoreError(MinidruidError):
-    """The file of rows cannot be used as it is."""
+    """The DuckDB file cannot be used."""
 
 
 class StoreFailed(StoreError):
-    """A commit failed: nothing of that batch is stored and the process must end."""
+    """A commit failed: nothing of the batch is stored, and the process must exit."""
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
-    """Druid's way of classing an error: code, whom it concerns, category, HTTP status."""
+class ErrorType:
+    """Druid's classification of an error: code, target persona, category and HTTP status."""
 
     code: str
     persona: str
@@ -36,18 +40,32 @@ class Refusal:
     status: int
 
 
-INVALID = Refusal("invalidInput", "USER", "INVALID_INPUT", 400)
-UNSUPPORTED = Refusal("general", "USER", "UNSUPPORTED", 501)
-RUNTIME = Refusal("general", "OPERATOR", "RUNTIME_FAILURE", 500)
-TIMEOUT = Refusal("legacyQueryException", "OPERATOR", "TIMEOUT", 504)
-LIMIT = Refusal("general", "OPERATOR", "RESOURCE_LIMIT_EXCEEDED", 400)
-CANCELED = Refusal("legacyQueryException", "OPERATOR", "CANCELED", 500)
-CAPACITY = Refusal("legacyQueryException", "OPERATOR", "CAPACITY_EXCEEDED", 429)
+INVALID = ErrorType("invalidInput", "USER", "INVALID_INPUT", 400)
+UNSUPPORTED = ErrorType("general", "USER", "UNSUPPORTED", 501)
+RUNTIME = ErrorType("general", "OPERATOR", "RUNTIME_FAILURE", 500)
+TIMEOUT = ErrorType("legacyQueryException", "OPERATOR", "TIMEOUT", 504)
+LIMIT = ErrorType("general", "OPERATOR", "RESOURCE_LIMIT_EXCEEDED", 400)
+CANCELED = ErrorType("legacyQueryException", "OPERATOR", "CANCELED", 500)
+CAPACITY = ErrorType("legacyQueryException", "OPERATOR", "CAPACITY_EXCEEDED", 429)
 
 
 class QueryError(MinidruidError):
-    """A statement is refused or failed; the text is Druid's where Druid has one."""
+    """A statement is rejected or failed; the message is Druid's if Druid has one."""
 
-    def __init__(self, message: str, refusal: Refusal = INVALID) -> None:
+    def __init__(self, message: str, error_type: ErrorType = INVALID) -> None:
         super().__init__(message)
-        self.refusal = refusal
+        self.error_type = error_type
+
+
+def error_body(error: QueryError) -> bytes:
+    """Encode Druid's error object."""
+    return msgspec.json.encode(
+        {
+            "error": "druidException",
+            "errorCode": error.error_type.code,
+            "persona": error.error_type.persona,
+            "category": error.error_type.category,
+            "errorMessage": str(error),
+            "context": {},
+        }
+    )

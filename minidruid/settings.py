@@ -1,4 +1,4 @@
-"""Every HEADRACE_MINIDRUID_* variable: type, default, meaning."""
+"""All HEADRACE_MINIDRUID_* variables: type, default, description."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +14,7 @@ PREFIX = "HEADRACE_MINIDRUID_"
 
 
 class Settings(ServiceSettings):
-    """What the operator may decide about minidruid."""
+    """Settings of minidruid."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX)
 
@@ -47,5 +47,5 @@ class Settings(ServiceSettings):
 
     @property
     def memory_bytes(self) -> int:
-        """What DuckDB may use, as a number."""
+        """Return the memory limit of DuckDB in bytes."""
         return parse_size(self.memory_limit)

@@ -1,1 +1,1 @@
-"""Druid's SQL in, DuckDB's SQL out: what is not on a list here is refused by name."""
+"""Translates Druid's SQL to DuckDB's. Everything that is not on an allow-list is rejected."""

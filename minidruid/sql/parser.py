@@ -1,4 +1,4 @@
-"""Reads Druid's SQL into a tree in which every function still has the name that was written."""
+"""Parses Druid's SQL into sqlglot's syntax tree, in which every function keeps the name that the statement uses."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -11,28 +11,28 @@ from sqlglot.parsers.druid import DruidParser
 from sqlglot.tokenizer_core import TokenType
 
 from minidruid.errors import QueryError
-from minidruid.sql.limits import MAX_TOKENS, within
+from minidruid.sql.limits import MAX_TOKENS, check_limit
 
-# Functions with a syntax of their own; all others are read as name and arguments.
-WITH_OWN_SYNTAX = ("CAST", "CEIL", "EXTRACT", "FLOOR", "JSON_VALUE", "POSITION", "SUBSTRING", "TRIM", "TRY_CAST")
+# Functions with special syntax; all others are parsed as a name and arguments.
+SPECIAL_SYNTAX = ("CAST", "CEIL", "EXTRACT", "FLOOR", "JSON_VALUE", "POSITION", "SUBSTRING", "TRIM", "TRY_CAST")
 
 EXPLAIN = re.compile(r"\s*EXPLAIN\s+PLAN\s+FOR\b", re.IGNORECASE)
 
 
 class DruidSql(Druid):
-    """sqlglot's Druid, without its knowledge of other engines' functions: they would be renamed in reading."""
+    """sqlglot's Druid dialect without its functions of other engines, which the parser would rename."""
 
     class Tokenizer(tokens.Tokenizer):
-        """DIV is a function in Druid."""
+        """A tokenizer for which DIV is a function, as in Druid."""
 
-        KEYWORDS: ClassVar[dict[str, TokenType]] = {word: kind for word, kind in tokens.Tokenizer.KEYWORDS.items() if word != "DIV"}
+        KEYWORDS: ClassVar[dict[str, TokenType]] = {word: token for word, token in tokens.Tokenizer.KEYWORDS.items() if word != "DIV"}
 
     class Parser(DruidParser):
-        """A parameter remembers where it stands, because the tree is not in the order of the text."""
+        """A parser that gives each parameter its index in the statement, because the tree has another order."""
 
         FUNCTIONS: ClassVar[dict[str, Callable[..., Any]]] = {}
         FUNCTION_PARSERS: ClassVar[dict[str, Callable[..., Any]]] = {
-            name: parser for name, parser in DruidParser.FUNCTION_PARSERS.items() if name in WITH_OWN_SYNTAX
+            name: parser for name, parser in DruidParser.FUNCTION_PARSERS.items() if name in SPECIAL_SYNTAX
         }
         PLACEHOLDER_PARSERS: ClassVar[dict[TokenType, Callable[..., Any]]] = {
             TokenType.PLACEHOLDER: lambda self: exp.Placeholder(this=str(self._index)),
@@ -42,8 +42,8 @@ class DruidSql(Druid):
 DIALECT = DruidSql()
 
 
-def place(node: exp.Expr) -> str:
-    """Where in the text a node stands, as Druid says it; empty where it is not known."""
+def location(node: exp.Expr) -> str:
+    """Return the line and column of a node in Druid's notation; empty if unknown."""
     meta: Mapping[str, Any] = next((found.meta for found in node.walk() if "line" in found.meta), {})
     if "line" not in meta:
         return ""
@@ -51,10 +51,10 @@ def place(node: exp.Expr) -> str:
 
 
 def parse(sql: str) -> exp.Expr:
-    """Read one statement; raises QueryError for what cannot be read, for several statements and for a semicolon."""
+    """Parse one statement; raises QueryError for a syntax error, for several statements and for a semicolon."""
     try:
         found = DIALECT.tokenize(sql)
-        within(len(found), MAX_TOKENS, "words and signs")
+        check_limit(len(found), MAX_TOKENS, "words and symbols")
         for token in found:
             if token.token_type == TokenType.SEMICOLON:
                 raise QueryError(

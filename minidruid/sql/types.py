@@ -1,4 +1,4 @@
-"""Types of values, and pieces of DuckDB's SQL that know theirs."""
+"""SQL types, and fragments of DuckDB SQL that carry one."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,8 +7,8 @@ from enum import StrEnum
 from minidruid.errors import QueryError
 
 
-class Kind(StrEnum):
-    """A type as Druid's SQL names it."""
+class SqlType(StrEnum):
+    """A type by its name in Druid's SQL."""
 
     BIGINT = "BIGINT"
     DOUBLE = "DOUBLE"
@@ -22,106 +22,106 @@ class Kind(StrEnum):
     NULL = "NULL"
 
 
-NUMBERS = frozenset({Kind.BIGINT, Kind.DOUBLE})
-INSTANTS = frozenset({Kind.TIMESTAMP, Kind.DATE})
+NUMERIC_TYPES = frozenset({SqlType.BIGINT, SqlType.DOUBLE})
+TEMPORAL_TYPES = frozenset({SqlType.TIMESTAMP, SqlType.DATE})
 
-# DuckDB type of a column -> kind. Anything else is handed out as text.
-OF_DUCKDB = {
-    "BIGINT": Kind.BIGINT,
-    "INTEGER": Kind.BIGINT,
-    "HUGEINT": Kind.BIGINT,
-    "DOUBLE": Kind.DOUBLE,
-    "FLOAT": Kind.DOUBLE,
-    "BOOLEAN": Kind.BOOLEAN,
-    "TIMESTAMP": Kind.TIMESTAMP,
-    "DATE": Kind.DATE,
-    "JSON": Kind.JSON,
+# DuckDB type of a column -> SQL type; all other types are VARCHAR.
+FROM_DUCKDB = {
+    "BIGINT": SqlType.BIGINT,
+    "INTEGER": SqlType.BIGINT,
+    "HUGEINT": SqlType.BIGINT,
+    "DOUBLE": SqlType.DOUBLE,
+    "FLOAT": SqlType.DOUBLE,
+    "BOOLEAN": SqlType.BOOLEAN,
+    "TIMESTAMP": SqlType.TIMESTAMP,
+    "DATE": SqlType.DATE,
+    "JSON": SqlType.JSON,
 }
 
-# Kind -> DuckDB type to cast to.
-IN_DUCKDB = {
-    Kind.BIGINT: "BIGINT",
-    Kind.DOUBLE: "DOUBLE",
-    Kind.VARCHAR: "VARCHAR",
-    Kind.BOOLEAN: "BOOLEAN",
-    Kind.TIMESTAMP: "TIMESTAMP",
-    Kind.DATE: "DATE",
-    Kind.JSON: "JSON",
+# SQL type -> DuckDB type to cast to.
+DUCKDB_TYPES = {
+    SqlType.BIGINT: "BIGINT",
+    SqlType.DOUBLE: "DOUBLE",
+    SqlType.VARCHAR: "VARCHAR",
+    SqlType.BOOLEAN: "BOOLEAN",
+    SqlType.TIMESTAMP: "TIMESTAMP",
+    SqlType.DATE: "DATE",
+    SqlType.JSON: "JSON",
 }
 
-# java.sql.Types
+# SQL type -> constant of java.sql.Types.
 JDBC_TYPES = {
-    Kind.BIGINT: -5,
-    Kind.DOUBLE: 8,
-    Kind.VARCHAR: 12,
-    Kind.BOOLEAN: 16,
-    Kind.TIMESTAMP: 93,
-    Kind.DATE: 91,
-    Kind.JSON: 1111,
-    Kind.ARRAY: 2003,
-    Kind.NULL: 0,
+    SqlType.BIGINT: -5,
+    SqlType.DOUBLE: 8,
+    SqlType.VARCHAR: 12,
+    SqlType.BOOLEAN: 16,
+    SqlType.TIMESTAMP: 93,
+    SqlType.DATE: 91,
+    SqlType.JSON: 1111,
+    SqlType.ARRAY: 2003,
+    SqlType.NULL: 0,
 }
 
-# Druid's native type, as it stands in a types header.
+# SQL type -> Druid's native type, for the types header; all others are STRING.
 NATIVE_TYPES = {
-    Kind.BIGINT: "LONG",
-    Kind.DOUBLE: "DOUBLE",
-    Kind.BOOLEAN: "LONG",
-    Kind.TIMESTAMP: "LONG",
-    Kind.DATE: "LONG",
-    Kind.JSON: "COMPLEX<json>",
-    Kind.ARRAY: "ARRAY<STRING>",
+    SqlType.BIGINT: "LONG",
+    SqlType.DOUBLE: "DOUBLE",
+    SqlType.BOOLEAN: "LONG",
+    SqlType.TIMESTAMP: "LONG",
+    SqlType.DATE: "LONG",
+    SqlType.JSON: "COMPLEX<json>",
+    SqlType.ARRAY: "ARRAY<STRING>",
 }
 
-# The family that Druid names in "No match found for function signature".
-FAMILIES = {
-    Kind.BIGINT: "<NUMERIC>",
-    Kind.DOUBLE: "<NUMERIC>",
-    Kind.VARCHAR: "<CHARACTER>",
-    Kind.BOOLEAN: "<BOOLEAN>",
-    Kind.TIMESTAMP: "<TIMESTAMP>",
-    Kind.DATE: "<DATE>",
-    Kind.JSON: "<COMPLEX<json>>",
-    Kind.ARRAY: "<ARRAY>",
-    Kind.INTERVAL: "<INTERVAL>",
-    Kind.NULL: "<NULL>",
+# SQL type -> its family in Druid's error "No match found for function signature".
+TYPE_FAMILIES = {
+    SqlType.BIGINT: "<NUMERIC>",
+    SqlType.DOUBLE: "<NUMERIC>",
+    SqlType.VARCHAR: "<CHARACTER>",
+    SqlType.BOOLEAN: "<BOOLEAN>",
+    SqlType.TIMESTAMP: "<TIMESTAMP>",
+    SqlType.DATE: "<DATE>",
+    SqlType.JSON: "<COMPLEX<json>>",
+    SqlType.ARRAY: "<ARRAY>",
+    SqlType.INTERVAL: "<INTERVAL>",
+    SqlType.NULL: "<NULL>",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Fragment:
-    """A piece of DuckDB's SQL that stands for one value; `literal` is the value itself where the statement spells it out."""
+    """DuckDB SQL for one value: `literal` is set if the statement spells the value out, `column` if the value is a plain column."""
 
     text: str
-    kind: Kind
+    type: SqlType
     literal: str | None = None
-    column: str | None = None  # the name, where it is nothing but a column
+    column: str | None = None
 
 
-def quote(name: str) -> str:
-    """Write an identifier."""
+def quote_name(name: str) -> str:
+    """Return a quoted identifier."""
     if "\0" in name:
         raise QueryError("A name must not contain the character NUL.")
     return '"' + name.replace('"', '""') + '"'
 
 
-def text(value: str) -> str:
-    """Write a string literal; DuckDB gives a backslash in it no meaning, but ends it at NUL."""
+def quote_text(value: str) -> str:
+    """Return a string literal; DuckDB takes a backslash literally but ends the literal at NUL."""
     if "\0" in value:
         raise QueryError("A string literal must not contain the character NUL.")
     return "'" + value.replace("'", "''") + "'"
 
 
-def string(value: str) -> Fragment:
-    """A text that the statement spells out."""
-    return Fragment(text(value), Kind.VARCHAR, literal=value)
+def text_fragment(value: str) -> Fragment:
+    """Return a string literal with its value."""
+    return Fragment(quote_text(value), SqlType.VARCHAR, literal=value)
 
 
-def instant(at: datetime) -> Fragment:
-    """Write an instant; it carries no zone and means UTC."""
-    return Fragment(f"TIMESTAMP '{at.isoformat(sep=' ', timespec='milliseconds')}'", Kind.TIMESTAMP)
+def timestamp_fragment(at: datetime) -> Fragment:
+    """Return a timestamp literal for a UTC time without a zone."""
+    return Fragment(f"TIMESTAMP '{at.isoformat(sep=' ', timespec='milliseconds')}'", SqlType.TIMESTAMP)
 
 
-def null(kind: Kind = Kind.NULL) -> Fragment:
-    """NULL of a kind."""
-    return Fragment(f"CAST(NULL AS {IN_DUCKDB[kind]})" if kind in IN_DUCKDB else "NULL", kind)
+def null_fragment(sql_type: SqlType = SqlType.NULL) -> Fragment:
+    """Return NULL of a type."""
+    return Fragment(f"CAST(NULL AS {DUCKDB_TYPES[sql_type]})" if sql_type in DUCKDB_TYPES else "NULL", sql_type)

@@ -1,4 +1,4 @@
-"""The memory that queries may take, of the store and of the process."""
+"""Limits the memory of queries, in the store and in the process."""
 
 import math
 import threading
@@ -9,34 +9,34 @@ import psutil
 
 from minidruid.storage.readers import Readers
 
-LOOK_SECONDS = 0.025
-LOWEST_SECONDS = 60.0
-ROOM_BYTES = 100_000_000  # of the process beside twice DuckDB's limit
+CHECK_INTERVAL_SECONDS = 0.025
+MINIMUM_WINDOW_SECONDS = 60.0
+PROCESS_OVERHEAD_BYTES = 100_000_000  # beyond twice DuckDB's limit
 IN_USE = """SELECT coalesce(sum(memory_usage_bytes) FILTER (WHERE tag = 'ALLOCATOR'), 0), coalesce(sum(temporary_storage_bytes), 0)
 FROM duckdb_memory()"""
 
 
-class Lowest:
-    """The least of what was measured within the last so many seconds, or up to twice as many."""
+class RecentMinimum:
+    """The minimum of the measurements in a window of time; a measurement counts for one to two windows."""
 
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._until = self._least = self._before = -math.inf
+    def __init__(self, window_seconds: float) -> None:
+        self._window_seconds = window_seconds
+        self._window_end = self._minimum = self._previous_minimum = -math.inf
 
-    def of(self, value: float, now: float) -> float:
-        """Return the least, this value included."""
-        if now >= self._until:
-            self._before = self._least if now < self._until + self._seconds else value
-            self._least, self._until = value, now + self._seconds
-        self._least = min(self._least, value)
-        return min(self._least, self._before)
+    def update(self, value: float, now: float) -> float:
+        """Add a measurement and return the minimum."""
+        if now >= self._window_end:
+            self._previous_minimum = self._minimum if now < self._window_end + self._window_seconds else value
+            self._minimum, self._window_end = value, now + self._window_seconds
+        self._minimum = min(self._minimum, value)
+        return min(self._minimum, self._previous_minimum)
 
 
 class MemoryGuard:
-    """Ends queries before the memory that they take is missed by the writer, or by the machine.
+    """Interrupts queries before the writer or the machine runs out of memory.
 
-    DuckDB writes what it sorts, joins and groups to disk when its limit is reached. But what lists and joined texts hold stays in memory,
-    the disk for the rest has a bound, and the texts of the rows at hand are not counted at all: these three are looked at here.
+    At its limit, DuckDB spills sorts, joins and groups to disk. But it cannot spill lists and joined texts, the disk space is limited, and
+    DuckDB does not count the texts of the rows that it evaluates. The guard watches these three.
     """
 
     def __init__(self, database: duckdb.DuckDBPyConnection, readers: Readers, memory_bytes: int, spill_bytes: int) -> None:
@@ -44,6 +44,8 @@ class MemoryGuard:
         self._readers = readers
         self._memory_bytes, self._spill_bytes = memory_bytes, spill_bytes
         self._process = psutil.Process()
+        # Before any query: the size of the process at its start does not count as memory of queries.
+        self._max_process_bytes = max(2 * memory_bytes + PROCESS_OVERHEAD_BYTES, self._process_bytes() + memory_bytes)
         self._is_closed = False
         self._thread = threading.Thread(target=self._watch, name="memory", daemon=True)
         self._thread.start()
@@ -55,24 +57,26 @@ class MemoryGuard:
         self._cursor.close()
 
     def _watch(self) -> None:
-        # What the process has when it opens is not of queries, nor is most of the least that it has within a minute: what one query
-        # leaves behind, though, must not be added to what the next one may take.
-        most = max(2 * self._memory_bytes + ROOM_BYTES, self._size() + self._memory_bytes)
-        lowest = Lowest(LOWEST_SECONDS)
+        # Most of the recent minimum is not memory of queries either. But what one query leaves behind must not add to the limit of the next
+        # one, so the minimum allows only half of the memory limit more.
+        minimum = RecentMinimum(MINIMUM_WINDOW_SECONDS)
         while not self._is_closed:
             self._readers.wait_until_busy(lambda: self._is_closed)
             while self._readers.are_busy and not self._is_closed:
-                size = self._size()
-                if size > max(most, lowest.of(size, time.monotonic()) + self._memory_bytes // 2) or self._is_short():
+                size = self._process_bytes()
+                if (
+                    size > max(self._max_process_bytes, minimum.update(size, time.monotonic()) + self._memory_bytes // 2)
+                    or self._is_database_short()
+                ):
                     self._readers.interrupt()
-                time.sleep(LOOK_SECONDS)  # DuckDB tells nobody how much its queries hold
+                time.sleep(CHECK_INTERVAL_SECONDS)  # DuckDB has no event for it
 
-    def _size(self) -> int:
+    def _process_bytes(self) -> int:
         return int(self._process.memory_info().rss)
 
-    def _is_short(self) -> bool:
+    def _is_database_short(self) -> bool:
         try:
             ((held, spilled),) = self._cursor.execute(IN_USE).fetchall()
         except duckdb.Error:
-            return True  # not even for this question there is memory
+            return True  # there is not even memory for this query
         return bool(held > self._memory_bytes // 2 or spilled > self._spill_bytes // 4 * 3)

@@ -1,11 +1,11 @@
-"""What the store takes from the converter and the contract, without knowing either."""
+"""Types of the converter and the contract that the store uses, without importing either."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 
 class ColumnProtocol(Protocol):
-    """A column of the contract, as far as the store cares."""
+    """A column of the contract."""
 
     @property
     def name(self) -> str: ...
@@ -14,7 +14,7 @@ class ColumnProtocol(Protocol):
 
 
 class LetterFilterProtocol(Protocol):
-    """Which dead letters are meant; what is empty excludes none."""
+    """A filter of dead letters; an empty field matches all."""
 
     @property
     def reason(self) -> str: ...
@@ -23,7 +23,7 @@ class LetterFilterProtocol(Protocol):
 
 
 class BatchProtocol(Protocol):
-    """All that follows from the messages of a topic up to a position; the fields are those of the converter's batch."""
+    """A batch of the converter: the results of all messages of a topic up to a position."""
 
     @property
     def topic(self) -> str: ...

@@ -1,4 +1,4 @@
-"""The queries that read the store, which the writer may end where it needs the memory that they hold."""
+"""The queries that read the store, which the writer can interrupt to get their memory."""
 
 import threading
 import time
@@ -7,11 +7,11 @@ from contextlib import contextmanager, suppress
 
 import duckdb
 
-LOOK_AGAIN_SECONDS = 0.02
+INTERRUPT_INTERVAL_SECONDS = 0.02
 
 
 class Readers:
-    """Cursors in use, and a gate that the writer may close for a moment."""
+    """The cursors in use, and a gate that the writer closes to pause queries."""
 
     def __init__(self, connect: Callable[[], duckdb.DuckDBPyConnection]) -> None:
         self._connect = connect
@@ -21,7 +21,7 @@ class Readers:
 
     @contextmanager
     def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A cursor for one query; waits while the gate is closed."""
+        """Open a cursor for one query; waits while the gate is closed."""
         with self._changed:
             self._changed.wait_for(lambda: not self._is_closed)
             cursor = self._connect()
@@ -39,38 +39,39 @@ class Readers:
     def are_busy(self) -> bool:
         return bool(self._cursors)
 
-    def wait_until_busy(self, is_over: Callable[[], bool]) -> None:
-        """Return when a query runs, or when it is over and somebody called `wake`."""
+    def wait_until_busy(self, is_closed: Callable[[], bool]) -> None:
+        """Return when a query runs, or when `is_closed` is true after a call of `wake`."""
         with self._changed:
-            self._changed.wait_for(lambda: self._cursors or is_over())
+            self._changed.wait_for(lambda: self._cursors or is_closed())
 
     def wake(self) -> None:
         with self._changed:
             self._changed.notify_all()
 
     def interrupt(self) -> None:
-        """End all queries; they may be asked again."""
+        """Interrupt all queries; the engine retries them."""
         with self._changed:
             for cursor in self._cursors:
-                with suppress(duckdb.ConnectionException):  # it has just been closed
+                with suppress(duckdb.ConnectionException):  # already closed
                     cursor.interrupt()
 
     @contextmanager
-    def paused(self, grace_seconds: float, seconds: float) -> Iterator[bool]:
-        """Close the gate, end what still runs after the grace, and open it again afterwards; False if something runs on regardless."""
+    def paused(self, grace_seconds: float, timeout_seconds: float) -> Iterator[bool]:
+        """Close the gate for the block and interrupt the queries that still run after the grace; False if one runs after the timeout."""
         with self._changed:
             self._is_closed = True
         try:
-            yield self._wait(time.monotonic() + grace_seconds, time.monotonic() + seconds)
+            now = time.monotonic()
+            yield self._drain(now + grace_seconds, now + timeout_seconds)
         finally:
             with self._changed:
                 self._is_closed = False
                 self._changed.notify_all()
 
-    def _wait(self, interrupt_at: float, until: float) -> bool:
-        while self._cursors and time.monotonic() < until:
+    def _drain(self, interrupt_at: float, deadline: float) -> bool:
+        while self._cursors and time.monotonic() < deadline:
             if time.monotonic() >= interrupt_at:
                 self.interrupt()
             with self._changed:
-                self._changed.wait_for(lambda: not self._cursors, LOOK_AGAIN_SECONDS)
+                self._changed.wait_for(lambda: not self._cursors, INTERRUPT_INTERVAL_SECONDS)
         return not self._cursors

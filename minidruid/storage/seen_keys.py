@@ -1,8 +1,8 @@
-"""The keys of all events ever stored: exact at any number, in bounded memory, with bounded work per batch.
+"""The keys of all stored events: exact at any number, in bounded memory, with bounded work per batch.
 
-New keys go to `state.events`, in order of arrival. Whenever that table holds RUN_KEYS, they move to `state.event_runs` as one immutable
-run sorted by key, of which DuckDB reads only the segment where a key would be. Each run has a Bloom filter, stored with it and kept in
-memory; the filters name the few runs in which a key must be looked up.
+New keys are appended to `state.events`. When that table has RUN_KEYS rows, they move to `state.event_runs` as an immutable run, sorted by
+key: to look up a key, DuckDB reads only one segment of it. Each run has a Bloom filter, stored with it and held in memory. The filters
+select the few runs in which a key must be looked up.
 """
 
 import struct
@@ -14,18 +14,19 @@ from typing import Any
 import duckdb
 import structlog
 
-from minidruid.storage.bloom import BITS_PER_KEY, EVERYTHING, add, fold, matches, select_filter
+from minidruid.errors import first_line
+from minidruid.storage.bloom import BITS_PER_KEY, MATCHES_ALL, add, fold, might_contain, select_filter
 from minidruid.storage.tables import EVENT_FILTERS
 from minidruid.storage.writer import Writer
 
 RUN_KEYS = 1 << 22  # sorted in 0.8 s and 100 MB
 FILTER_BYTES = RUN_KEYS * BITS_PER_KEY // 8
-PAGE_BYTES = 4096  # of a filter in a row of its own: what DuckDB still keeps in line; of longer ones it reads all to find one
-MAX_FILTERS = 32  # of full size: 256 MB, reached at 134,217,728 keys; with more runs those of the oldest are halved
+PAGE_BYTES = 4096  # of a filter, one row each: DuckDB stores longer values in overflow blocks and reads all of them to find one
+MAX_FILTERS = 32  # of full size: 256 MB, reached at 134,217,728 keys; beyond it, the filters of the oldest runs are halved
 RETRY_SECONDS = 60
-MAX_POINT_LOOKUPS = 50  # in one run, 0.4 ms each; more keys are looked up by one scan of it, 30 ms
+MAX_POINT_LOOKUPS = 50  # in one run, 0.4 ms each; more keys are looked up in one scan, 30 ms
 
-RECENT = 0  # the number of the filter of `state.events`; runs are numbered from 1
+RECENT = 0  # index of the filter of `state.events`; runs are numbered from 1
 SCAN_RECENT = "SELECT high, low, payload FROM state.events WHERE high IN (SELECT unnest(?::BIGINT[]))"
 SCAN_RUN = "SELECT high, low, payload FROM state.event_runs WHERE run = ? AND high IN (SELECT unnest(?::BIGINT[]))"
 LOOK_UP = "SELECT high, low, payload FROM state.event_runs WHERE run = ? AND high = ?"
@@ -35,42 +36,42 @@ log = structlog.get_logger()
 _halves = struct.Struct(">qq").unpack
 
 
-def split(key: bytes) -> tuple[int, int]:
-    """Return a key of 16 bytes as the two signed 64 bit numbers that the tables hold."""
+def split_key(key: bytes) -> tuple[int, int]:
+    """Split a key of 16 bytes into two signed 64-bit numbers, as in the tables."""
     high, low = _halves(key)
     return high, low
 
 
 class SeenKeys:
-    """Looks keys up and keeps their tables in order; for the one writer, under its lock."""
+    """Looks up keys and maintains their tables; only the writer uses it, under its lock."""
 
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
-        self._step_at = 0.0
+        self._maintain_at = 0.0
         (self._recent_count,) = self._row("SELECT count(*) FROM state.events")
         (runs,) = self._row("SELECT count(DISTINCT run) FROM state.event_filters")
-        # What a start finds in `state.events` has no filter until it is read, and until then every key is looked up there.
+        # At the start, `state.events` has no filter until `_maintain` reads it; until then, every key is looked up there.
         self._recent = None if self._recent_count else bytearray(FILTER_BYTES)
         self._runs: list[bytes] = []
         for number in range(1, runs + 1):
             self._keep(self._stored_filter(number))
 
     def payloads(self, keys: Iterable[bytes]) -> Mapping[bytes, int]:
-        """Return the payload hash of each of the keys that was ever stored."""
+        """Return the payload hashes of those keys that are stored."""
         self._maintain()
-        suspects: defaultdict[int, dict[int, None]] = defaultdict(dict)
+        candidates: defaultdict[int, dict[int, None]] = defaultdict(dict)
         wanted: dict[tuple[int, int], bytes] = {}
-        filters = [EVERYTHING if self._recent is None else self._recent, *self._runs]
+        filters = [MATCHES_ALL if self._recent is None else self._recent, *self._runs]
         for key in keys:
             high, low = _halves(key)
-            for number in matches(filters, high):
+            for number in might_contain(filters, high):
                 wanted[high, low] = key
-                suspects[number][high] = None
-        found = [row for number, highs in suspects.items() for row in self._look_up(number, list(highs))]
+                candidates[number][high] = None
+        found = [row for number, highs in candidates.items() for row in self._look_up(number, list(highs))]
         return {wanted[high, low]: payload for high, low, payload in found if (high, low) in wanted}
 
     def add(self, pairs: Sequence[tuple[int, int, int]]) -> None:
-        """Remember what a commit has put into `state.events`."""
+        """Add the keys that a commit has added to `state.events`."""
         self._recent_count += len(pairs)
         if self._recent is not None:
             for high, _, _ in pairs:
@@ -84,11 +85,11 @@ class SeenKeys:
         return [row for high in highs for row in self._writer.execute(LOOK_UP, [number, high]).fetchall()]
 
     def _maintain(self) -> None:
-        """Take one step, bounded in time and memory; lookups are exact before and after it.
+        """Sort one run or read one filter, in bounded time and memory; lookups are exact before and after it.
 
-        A step for which there is no memory is put off: a limit below 128 MB never has enough to sort a run.
+        If memory is short, this is retried later: a limit below 128 MB never suffices to sort a run.
         """
-        if time.monotonic() < self._step_at:
+        if time.monotonic() < self._maintain_at:
             return
         try:
             if self._recent_count >= RUN_KEYS:
@@ -96,11 +97,11 @@ class SeenKeys:
             elif self._recent is None:
                 self._recent = bytearray(self._read_filter("state.events"))
         except duckdb.OutOfMemoryException as error:
-            self._step_at = time.monotonic() + RETRY_SECONDS
-            log.warning("event ids not sorted, tried again", reason=str(error).partition("\n")[0], unsorted=self._recent_count)
+            self._maintain_at = time.monotonic() + RETRY_SECONDS
+            log.warning("event ids not sorted, will retry", reason=first_line(error), unsorted=self._recent_count)
 
     def _sort_run(self) -> None:
-        """Move the recent keys to a run of their own; if there are far more than one run holds (files of 0.3.0), the oldest of them."""
+        """Move the recent keys to a new run; if there are more than a run holds (files of 0.3.0), the oldest of them."""
         number = len(self._runs) + 1
         first, last = self._row("SELECT min(rowid), max(rowid) FROM state.events")
         if self._recent is None:
@@ -112,7 +113,7 @@ class SeenKeys:
             self._write_filter(number, bits)
             self._writer.execute(f"INSERT INTO state.event_runs SELECT {number}, high, low, payload {oldest} ORDER BY high")
             self._writer.execute(f"DELETE {oldest}")
-            return int(self._row("SELECT count(*) FROM state.events")[0])  # here, so that what follows the commit cannot fail
+            return int(self._row("SELECT count(*) FROM state.events")[0])  # in the transaction: nothing after the commit may fail
 
         self._recent_count = self._writer.transact(move)
         self._keep(bits)
@@ -121,7 +122,7 @@ class SeenKeys:
         log.info("event ids sorted", run=number, unsorted=self._recent_count)
 
     def _keep(self, bits: bytes) -> None:
-        """Keep the filter of the next run; if they exceed their bound, halve the first of the largest, those of the oldest runs."""
+        """Add the filter of a new run; if the filters exceed their limit, halve the oldest of the largest."""
         self._runs.append(bits)
         while sum(map(len, self._runs)) > MAX_FILTERS * FILTER_BYTES:
             largest = max(range(len(self._runs)), key=lambda at: len(self._runs[at]))

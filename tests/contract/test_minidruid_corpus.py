@@ -50,7 +50,7 @@ def test_each_statement_gives_its_columns_and_rows(number: int, engine: Engine) 
         with pytest.raises(QueryError) as refused:
             ask(engine, STATEMENTS[number])
         assert str(refused.value) == expected["refused"]
-        assert refused.value.refusal.status == 400
+        assert refused.value.error_type.status == 400
         return
     header, *rows = ask(engine, STATEMENTS[number], header=True)
     assert list(header) == expected["columns"]

@@ -252,13 +252,13 @@ class Grammar:
     def call(self) -> str:
         """Any function, with arguments of any kind."""
         name = self.dice.choice(list(FUNCTIONS))
-        count = self.dice.randint(FUNCTIONS[name].least, min(FUNCTIONS[name].most, 5))
+        count = self.dice.randint(FUNCTIONS[name].min_arguments, min(FUNCTIONS[name].max_arguments, 5))
         unit = [self.dice.choice(list(UNITS))] if name in ("TIMESTAMPADD", "TIMESTAMPDIFF") else []
         return self.inside(lambda: f"{name}({', '.join([*unit, *(self.any() for _ in range(count - len(unit)))])})")
 
     def aggregate(self) -> str:
-        name = self.dice.choice([name for name, aggregate in AGGREGATES.items() if not aggregate.is_window])
-        count = self.dice.randint(AGGREGATES[name].least, min(AGGREGATES[name].most, 3))
+        name = self.dice.choice([name for name, aggregate in AGGREGATES.items() if not aggregate.needs_window])
+        count = self.dice.randint(AGGREGATES[name].min_arguments, min(AGGREGATES[name].max_arguments, 3))
         if name == "COUNT" and self.dice.random() < 0.5:
             return "COUNT(*)"
         arguments = [
@@ -270,7 +270,7 @@ class Grammar:
 
     def window(self) -> str:
         name = self.dice.choice(list(AGGREGATES))
-        arguments = [self.any() for _ in range(self.dice.randint(AGGREGATES[name].least, min(AGGREGATES[name].most, 2)))]
+        arguments = [self.any() for _ in range(self.dice.randint(AGGREGATES[name].min_arguments, min(AGGREGATES[name].max_arguments, 2)))]
         frame = self.dice.choice(
             ["", " ROWS BETWEEN 5 PRECEDING AND CURRENT ROW", " ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING"]
         )

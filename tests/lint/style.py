@@ -58,7 +58,7 @@ NAMES = {
 }
 
 # Names that sites use: an input of their mapping, a key of their JSON.
-PUBLISHED_NAMES = {("event", "address"), ("inputs", "address"), ("geography", "address")}
+PUBLISHED_NAMES = {("event", "address"), ("inputs", "address"), ("geography", "address"), ("strings", "repeat")}
 
 FIRST_WORDS = {
     "give gives hand hands": "Return, Pass",

@@ -1,1 +1,1 @@
-"""Druid's functions as DuckDB SQL: an allow-list of scalar functions and one of aggregates."""
+"""Druid's functions in DuckDB's SQL: allow-lists of scalar functions and of aggregates."""

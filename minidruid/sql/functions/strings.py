@@ -1,15 +1,14 @@
-"""Druid's functions that make or search texts, each written so that no text of it is longer than the statement's allowance."""
+"""Druid's functions that produce or search strings; every string they produce counts against the statement's allowance."""
 
 import re
 from collections.abc import Sequence
 
 from minidruid.errors import LIMIT, UNSUPPORTED, QueryError
 from minidruid.sql import limits
-from minidruid.sql.functions.patterns import checked, like_size, regex_size
-from minidruid.sql.limits import copied, first_within, guarded, guarded_argument, guarded_match
-from minidruid.sql.types import Fragment, Kind, string, text
-
-Arguments = Sequence[Fragment]
+from minidruid.sql.functions.casts import Arguments, as_text, require_literal, require_number
+from minidruid.sql.functions.patterns import check_size, like_size, regex_size
+from minidruid.sql.limits import counted, exact_if_needed, limited, limited_argument, limited_match_input
+from minidruid.sql.types import Fragment, SqlType, quote_text, text_fragment
 
 MAX_FORMAT_WIDTH = 1000
 MAX_DIGITS = 19
@@ -17,231 +16,215 @@ MAX_GROUP = 99
 MAX_SEPARATOR_BYTES = 1000
 _EMPTY, _BACKSLASH = "''", "\\"
 
-# Kinds whose texts are never longer.
-_BYTES_OF = {Kind.BIGINT: 40, Kind.DOUBLE: 40, Kind.BOOLEAN: 8, Kind.TIMESTAMP: 40, Kind.DATE: 40, Kind.INTERVAL: 80, Kind.NULL: 0}
-_FORMATTED_NUMBER_BYTES = 330  # 1e308 with %f
+# Types whose values are short as text.
+_MAX_TEXT_BYTES = {
+    SqlType.BIGINT: 40,
+    SqlType.DOUBLE: 40,
+    SqlType.BOOLEAN: 8,
+    SqlType.TIMESTAMP: 40,
+    SqlType.DATE: 40,
+    SqlType.INTERVAL: 80,
+    SqlType.NULL: 0,
+}
+_MAX_FORMATTED_NUMBER_BYTES = 330  # 1e308 with %f
 
-# A part of a format: flags, width, precision, type. `%%` is a percent sign.
-_FORMAT_PART = re.compile(r"%(?:%|[-+ 0#,(]*(\d{0,6})(?:\.(\d{1,6}))?[A-Za-z])")
-
-
-def constant(argument: Fragment, function: str) -> str:
-    """Return the value of an argument that must be spelled out."""
-    if argument.literal is None:
-        raise QueryError(f"{function}: an argument must be a literal.")
-    return argument.literal
-
-
-def constant_number(argument: Fragment, function: str) -> float:
-    """Return a number that must be spelled out."""
-    try:
-        return float(constant(argument, function))
-    except ValueError:
-        raise QueryError(f"{function}: [{argument.literal}] is not a valid number.") from None
+# A conversion of a format: flags, width, precision, type. `%%` is a percent sign.
+_CONVERSION = re.compile(r"%(?:%|[-+ 0#,(]*(\d{0,6})(?:\.(\d{1,6}))?[A-Za-z])")
 
 
-def as_text(value: Fragment) -> str:
-    """Write a value as Druid shows it in a text."""
-    if value.kind is Kind.TIMESTAMP:
-        return f"strftime({value.text}, '%Y-%m-%d %H:%M:%S')"
-    if value.kind is Kind.ARRAY:
-        return copied(f"CAST({value.text} AS VARCHAR)")
-    return value.text if value.kind is Kind.VARCHAR else f"CAST({value.text} AS VARCHAR)"
+def require_text(argument: Fragment) -> None:
+    """Raise QueryError for a type that no string function of Druid accepts."""
+    if argument.type in (SqlType.JSON, SqlType.ARRAY, SqlType.INTERVAL):
+        raise QueryError(f"A text is expected, [{limits.for_message(argument.text)}] is {argument.type}.")
 
 
-def is_text(argument: Fragment) -> None:
-    """Raise if a value is of a kind that no text function of Druid takes."""
-    if argument.kind in (Kind.JSON, Kind.ARRAY, Kind.INTERVAL):
-        raise QueryError(f"A text is expected, [{limits.shown(argument.text)}] is {argument.kind}.")
-
-
-def no_array(argument: Fragment) -> None:
-    """Raise for an array that would stand in an array."""
-    if argument.kind is Kind.ARRAY:
+def reject_array(argument: Fragment) -> None:
+    """Raise QueryError for an array as an element of an array."""
+    if argument.type is SqlType.ARRAY:
         raise QueryError("An array of arrays is not supported.", UNSUPPORTED)
 
 
-def _known_bytes(value: Fragment) -> int | None:
-    """Return how long the text of a value can be, where that is known."""
-    return len(value.literal.encode()) if value.literal is not None else _BYTES_OF.get(value.kind)
+def _max_bytes(value: Fragment) -> int | None:
+    """Return the maximum length of a value as text; None if it has none."""
+    return len(value.literal.encode()) if value.literal is not None else _MAX_TEXT_BYTES.get(value.type)
 
 
-def _is_small(values: Arguments) -> bool:
-    """Whether the texts of values are never long together."""
-    known = [_known_bytes(value) for value in values]
-    return None not in known and sum(filter(None, known)) <= limits.SMALL_BYTES
+def _are_small(values: Arguments) -> bool:
+    """Whether the values, concatenated as text, are always small."""
+    sizes = [_max_bytes(value) for value in values]
+    return None not in sizes and sum(filter(None, sizes)) <= limits.SMALL_BYTES
 
 
 def _literal_count(argument: Fragment, function: str) -> int | None:
-    """Return a length that the statement spells out; raises QueryError if it is beyond all limits."""
+    """Return a literal length, or None for an expression; raises QueryError for a length that exceeds the limit."""
     if argument.literal is None or not re.fullmatch(r"-?[0-9]+", argument.literal):
         return None
     if len(argument.literal.lstrip("-")) > MAX_DIGITS or int(argument.literal) > limits.MAX_LITERAL_BYTES:
-        raise QueryError(f"{function}: {argument.literal[:40]} is too many, at most {limits.MAX_LITERAL_BYTES} are allowed.", LIMIT)
+        raise QueryError(f"{function}: {argument.literal[:40]} is too large, at most {limits.MAX_LITERAL_BYTES} is allowed.", LIMIT)
     return int(argument.literal)
 
 
 def concatenate(arguments: Arguments) -> Fragment:
-    """Write a concatenation; NULL if one of the values is."""
-    literals = [value.literal if value.kind is Kind.VARCHAR else None for value in arguments]
+    """Concatenate values as text; NULL if one of them is NULL."""
+    literals = [value.literal if value.type is SqlType.VARCHAR else None for value in arguments]
     if None not in literals:
-        return string("".join(filter(None, literals)))
+        return text_fragment("".join(filter(None, literals)))
     texts = list(map(as_text, arguments))
-    if _is_small(arguments):
-        return Fragment(f"({' || '.join(texts)})", Kind.VARCHAR)
-    # `concat` takes NULL for an empty text, but the size is NULL then, and so is what it guards.
-    return Fragment(guarded(" + ".join(f"strlen({one})" for one in texts), f"concat({', '.join(texts)})"), Kind.VARCHAR)
+    if _are_small(arguments):
+        return Fragment(f"({' || '.join(texts)})", SqlType.VARCHAR)
+    # `concat` skips NULL; but then the size is NULL, and so is the limited value.
+    return Fragment(limited(" + ".join(f"strlen({text})" for text in texts), f"concat({', '.join(texts)})"), SqlType.VARCHAR)
 
 
 def repeat(arguments: Arguments) -> Fragment:
-    """Write a text so many times."""
+    """Repeat a string n times."""
     value, times = arguments
-    is_text(value)
+    require_text(value)
     count = _literal_count(times, "REPEAT")
-    known = _known_bytes(value)
+    value_bytes = _max_bytes(value)
     argument = times.text
-    if count is None or known is None or count * known > limits.SMALL_BYTES:
-        argument = guarded_argument(f"strlen({as_text(value)}) * CAST({times.text} AS DOUBLE)", times.text)
-    return Fragment(f"repeat({as_text(value)}, {argument})", Kind.VARCHAR)
+    if count is None or value_bytes is None or count * value_bytes > limits.SMALL_BYTES:
+        argument = limited_argument(f"strlen({as_text(value)}) * CAST({times.text} AS DOUBLE)", times.text)
+    return Fragment(f"repeat({as_text(value)}, {argument})", SqlType.VARCHAR)
 
 
 def pad(name: str, arguments: Arguments) -> Fragment:
-    """Write a text filled up, or cut, to a length."""
+    """Pad or truncate a string to a length."""
     value, length = arguments[:2]
-    is_text(value)
+    require_text(value)
     filler = arguments[2].text if len(arguments) > 2 else "' '"
     count = _literal_count(length, name)
     argument = length.text
     if count is None or 4 * count > limits.SMALL_BYTES:
-        argument = guarded_argument(f"4 * CAST({length.text} AS DOUBLE)", length.text)
-    return Fragment(f"{name.lower()}({as_text(value)}, {argument}, {filler})", Kind.VARCHAR)
+        argument = limited_argument(f"4 * CAST({length.text} AS DOUBLE)", length.text)
+    return Fragment(f"{name.lower()}({as_text(value)}, {argument}, {filler})", SqlType.VARCHAR)
 
 
 def replace(arguments: Arguments) -> Fragment:
-    """Write a text with all that is equal to a second one replaced by a third one."""
+    """Replace all occurrences of a string in another."""
     for argument in arguments:
-        is_text(argument)
+        require_text(argument)
     value, old, new = map(as_text, arguments)
-    of_old, of_new = _known_bytes(arguments[1]), _known_bytes(arguments[2])
-    if of_old is not None and of_new is not None and of_new <= of_old:
-        return Fragment(copied(f"replace({value}, {old}, {new})"), Kind.VARCHAR)
-    removed = f"(strlen({value}) - strlen({copied(f'replace({value}, {old}, {_EMPTY})')}))"
+    old_bytes, new_bytes = _max_bytes(arguments[1]), _max_bytes(arguments[2])
+    if old_bytes is not None and new_bytes is not None and new_bytes <= old_bytes:
+        return Fragment(counted(f"replace({value}, {old}, {new})"), SqlType.VARCHAR)
+    removed = f"(strlen({value}) - strlen({counted(f'replace({value}, {old}, {_EMPTY})')}))"
     size = f"strlen({value}) + {removed} // greatest(1, strlen({old})) * strlen({new})"
-    return Fragment(f"replace({value}, {old}, {guarded_argument(size, new)})", Kind.VARCHAR)
+    return Fragment(f"replace({value}, {old}, {limited_argument(size, new)})", SqlType.VARCHAR)
 
 
 def format_text(arguments: Arguments) -> Fragment:
-    """Write values in the places of a format, as printf does."""
-    pattern = constant(arguments[0], "STRING_FORMAT")
-    rest = _FORMAT_PART.sub("", pattern)
-    if "%" in rest:
+    """Format values like printf."""
+    pattern = require_literal(arguments[0], "STRING_FORMAT")
+    if "%" in _CONVERSION.sub("", pattern):
         raise QueryError(f"STRING_FORMAT: [{pattern[:100]}] is not a valid format: flags, width, precision and a letter follow '%'.")
-    parts = [part for part in _FORMAT_PART.finditer(pattern) if part[0] != "%%"]
-    widths = sum(int(number) for part in parts for number in part.groups() if number)
+    conversions = [conversion for conversion in _CONVERSION.finditer(pattern) if conversion[0] != "%%"]
+    widths = sum(int(number) for conversion in conversions for number in conversion.groups() if number)
     if widths > MAX_FORMAT_WIDTH:
         raise QueryError(f"STRING_FORMAT: the widths and precisions sum up to {widths}, at most {MAX_FORMAT_WIDTH} are allowed.", LIMIT)
-    values = arguments[1:]
-    written = f"printf({', '.join(argument.text for argument in arguments)})"
-    texts = [value for value in values if value.kind is Kind.VARCHAR]
-    fixed = len(pattern.encode()) + widths + len(parts) * _FORMATTED_NUMBER_BYTES
-    if not texts and fixed <= limits.SMALL_BYTES:
-        return Fragment(written, Kind.VARCHAR)
-    longest = " + ".join([*(f"strlen({value.text})" for value in texts), "0"])
-    return Fragment(guarded(f"{fixed} + {max(1, len(parts))} * ({longest})", written), Kind.VARCHAR)
+    formatted = f"printf({', '.join(argument.text for argument in arguments)})"
+    texts = [value for value in arguments[1:] if value.type is SqlType.VARCHAR]
+    fixed_bytes = len(pattern.encode()) + widths + len(conversions) * _MAX_FORMATTED_NUMBER_BYTES
+    if not texts and fixed_bytes <= limits.SMALL_BYTES:
+        return Fragment(formatted, SqlType.VARCHAR)
+    text_bytes = " + ".join([*(f"strlen({value.text})" for value in texts), "0"])
+    return Fragment(limited(f"{fixed_bytes} + {max(1, len(conversions))} * ({text_bytes})", formatted), SqlType.VARCHAR)
 
 
-def match(function: str, value: Fragment, pattern: Fragment) -> tuple[str, str]:
-    """Write a text and the regular expression that it is matched against, which must be a literal, as in Druid."""
-    is_text(value)
-    found = constant(pattern, function)
-    size = checked(regex_size(found), found, function)
-    return guarded_match(as_text(value), size, function), text(found)
+def _match(function: str, value: Fragment, pattern: Fragment) -> tuple[str, str]:
+    """Return a string and the regular expression to match it against, which must be a literal, as in Druid."""
+    require_text(value)
+    regex = require_literal(pattern, function)
+    size = check_size(regex_size(regex), regex, function)
+    return limited_match_input(as_text(value), size, function), quote_text(regex)
 
 
 def regexp_like(arguments: Arguments) -> Fragment:
-    """Write whether a text has a part that matches."""
-    return Fragment(f"regexp_matches({', '.join(match('REGEXP_LIKE', *arguments))})", Kind.BOOLEAN)
+    """Search a string for a regular expression."""
+    return Fragment(f"regexp_matches({', '.join(_match('REGEXP_LIKE', *arguments))})", SqlType.BOOLEAN)
 
 
 def regexp_extract(arguments: Arguments) -> Fragment:
-    """Write the part of a text that matches, or one group of it."""
-    value, pattern = match("REGEXP_EXTRACT", *arguments[:2])
-    group = constant_number(arguments[2], "REGEXP_EXTRACT") if len(arguments) > 2 else 0
+    """Return the first match of a regular expression, or one of its groups."""
+    value, pattern = _match("REGEXP_EXTRACT", *arguments[:2])
+    group = require_number(arguments[2], "REGEXP_EXTRACT") if len(arguments) > 2 else 0
     if group not in range(MAX_GROUP + 1):
-        raise QueryError(f"REGEXP_EXTRACT: a group is a whole number up to {MAX_GROUP}, [{group:g}] is not.")
-    found = copied(f"regexp_extract({value}, {pattern}, {int(group)})")
-    return Fragment(f"CASE WHEN regexp_matches({value}, {pattern}) THEN {found} END", Kind.VARCHAR)
+        raise QueryError(f"REGEXP_EXTRACT: [{group:g}] is not a valid group: a whole number up to {MAX_GROUP} is expected.")
+    found = counted(f"regexp_extract({value}, {pattern}, {int(group)})")
+    return Fragment(f"CASE WHEN regexp_matches({value}, {pattern}) THEN {found} END", SqlType.VARCHAR)
 
 
 def regexp_replace(arguments: Arguments) -> Fragment:
-    """Write a text with all parts that match replaced; `\\1` in the new text stands for a group."""
-    is_text(arguments[2])
-    value, pattern = match("REGEXP_REPLACE", *arguments[:2])
+    """Replace all matches of a regular expression; `\\1` in the replacement is a group."""
+    require_text(arguments[2])
+    value, pattern = _match("REGEXP_REPLACE", *arguments[:2])
     plain, new = as_text(arguments[0]), as_text(arguments[2])
     if arguments[2].literal == "":
-        return Fragment(copied(f"regexp_replace({value}, {pattern}, '', 'g')"), Kind.VARCHAR)
-    # So often it can match at all; where that is too often, the exact number: replacing by one byte and by none differ by it.
+        return Fragment(counted(f"regexp_replace({value}, {pattern}, '', 'g')"), SqlType.VARCHAR)
+    # There is at most one match per byte. If that estimate exceeds the allowance, the matches are counted: the lengths after replacing
+    # them by one byte and by none differ by their number.
     groups = f"(1 + {arguments[2].literal.count(_BACKSLASH) if arguments[2].literal else f'strlen({new}) // 2'}) * strlen({plain})"
     at_most = f"{groups} + (strlen({plain}) + 1) * strlen({new})"
-    one, none = (copied(f"regexp_replace({value}, {pattern}, {with_}, 'g')") for with_ in ("'.'", _EMPTY))
-    exact = f"{groups} + (strlen({one}) - strlen({none})) * strlen({new})"
-    return Fragment(f"regexp_replace({value}, {pattern}, {guarded_argument(first_within(at_most, exact), new)}, 'g')", Kind.VARCHAR)
+    by_one_byte, by_nothing = (counted(f"regexp_replace({value}, {pattern}, {with_}, 'g')") for with_ in ("'.'", _EMPTY))
+    exact = f"{groups} + (strlen({by_one_byte}) - strlen({by_nothing})) * strlen({new})"
+    replacement = limited_argument(exact_if_needed(at_most, exact), new)
+    return Fragment(f"regexp_replace({value}, {pattern}, {replacement}, 'g')", SqlType.VARCHAR)
 
 
 def like(value: Fragment, pattern: Fragment, escape: str) -> str:
-    """Write LIKE; the pattern must be a literal, as in Druid."""
-    found = constant(pattern, "LIKE") if pattern.kind is not Kind.NULL else ""
-    size = checked(like_size(found), found, "LIKE")
-    searched = guarded_match(as_text(value), size, "LIKE") if size else as_text(value)
+    """Return LIKE as a condition; the pattern must be a literal, as in Druid."""
+    literal = require_literal(pattern, "LIKE") if pattern.type is not SqlType.NULL else ""
+    size = check_size(like_size(literal), literal, "LIKE")
+    searched = limited_match_input(as_text(value), size, "LIKE") if size else as_text(value)
     return f"({searched} LIKE {as_text(pattern)}{escape})"
 
 
-def make_array(values: Arguments, texts: Sequence[str]) -> Fragment:
-    """Write an array of values that are already of one kind."""
+def make_array(values: Arguments, converted: Sequence[str]) -> Fragment:
+    """Make an array of values, already converted to their common type."""
     for value in values:
-        no_array(value)
-    written = f"[{', '.join(texts)}]"
-    if _is_small(values):
-        return Fragment(written, Kind.ARRAY)
+        reject_array(value)
+    array = f"[{', '.join(converted)}]"
+    if _are_small(values):
+        return Fragment(array, SqlType.ARRAY)
     size = " + ".join(f"coalesce(strlen({as_text(value)}), 0)" for value in values)
-    return Fragment(guarded(f"{size} + {16 * len(values)}", written), Kind.ARRAY)
+    return Fragment(limited(f"{size} + {16 * len(values)}", array), SqlType.ARRAY)
 
 
 def split(arguments: Arguments) -> Fragment:
-    """Write the parts of a text between separators."""
+    """Split a string at a separator into an array."""
     for argument in arguments:
-        is_text(argument)
+        require_text(argument)
     value, separator = map(as_text, arguments)
     parts = f"strlen({value})"
     if arguments[1].literal:
-        parts = f"(strlen({value}) - strlen({copied(f'replace({value}, {separator}, {_EMPTY})')}))"
-    return Fragment(guarded(f"strlen({value}) + 16 * (1 + {parts})", f"string_split({value}, {separator})"), Kind.ARRAY)
+        parts = f"(strlen({value}) - strlen({counted(f'replace({value}, {separator}, {_EMPTY})')}))"
+    return Fragment(limited(f"strlen({value}) + 16 * (1 + {parts})", f"string_split({value}, {separator})"), SqlType.ARRAY)
 
 
 def join(arguments: Arguments) -> Fragment:
-    """Write the values of an array as one text."""
+    """Join the elements of an array by a separator."""
     values, separator = arguments
-    if values.kind is not Kind.ARRAY:
-        raise QueryError(f"ARRAY_TO_STRING: an array is expected, [{limits.shown(values.text)}] is {values.kind}.")
-    between = len(constant(separator, "ARRAY_TO_STRING").encode())
-    if between > MAX_SEPARATOR_BYTES:  # DuckDB computes constants before it looks at the guard
-        raise QueryError(f"ARRAY_TO_STRING: the separator has {between} bytes, at most {MAX_SEPARATOR_BYTES} are allowed.", LIMIT)
-    size = f"{array_bytes(values.text)} + {between} * len({values.text})"
-    return Fragment(guarded(size, f"array_to_string({values.text}, {as_text(separator)})"), Kind.VARCHAR)
+    if values.type is not SqlType.ARRAY:
+        raise QueryError(f"ARRAY_TO_STRING: an array is expected, [{limits.for_message(values.text)}] is {values.type}.")
+    separator_bytes = len(require_literal(separator, "ARRAY_TO_STRING").encode())
+    if separator_bytes > MAX_SEPARATOR_BYTES:  # DuckDB folds constants before it checks the limit of the result
+        raise QueryError(f"ARRAY_TO_STRING: the separator has {separator_bytes} bytes, at most {MAX_SEPARATOR_BYTES} are allowed.", LIMIT)
+    size = f"{array_bytes(values.text)} + {separator_bytes} * len({values.text})"
+    return Fragment(limited(size, f"array_to_string({values.text}, {as_text(separator)})"), SqlType.VARCHAR)
 
 
 def array_bytes(array: str) -> str:
-    """Write how many bytes an array takes."""
-    return f"(16 * len({array}) + strlen({copied(f'array_to_string({array}, {_EMPTY})')}))"
+    """Return the size of an array in bytes."""
+    return f"(16 * len({array}) + strlen({counted(f'array_to_string({array}, {_EMPTY})')}))"
 
 
 def to_json(arguments: Arguments) -> Fragment:
-    """Write a value as JSON text; one character of it may take six."""
+    """Encode a value as JSON; a character may take six."""
     value = arguments[0]
-    written = f"CAST(to_json({value.text}) AS VARCHAR)"
-    if value.kind is Kind.ARRAY:
-        return Fragment(guarded(f"6 * {array_bytes(value.text)}", written), Kind.VARCHAR)
-    known = _known_bytes(value)
-    if known is not None and known <= limits.SMALL_BYTES:
-        return Fragment(written, Kind.VARCHAR)
-    return Fragment(guarded(f"{1 if value.kind is Kind.JSON else 6} * strlen({as_text(value)}) + 2", written), Kind.VARCHAR)
+    encoded = f"CAST(to_json({value.text}) AS VARCHAR)"
+    if value.type is SqlType.ARRAY:
+        return Fragment(limited(f"6 * {array_bytes(value.text)}", encoded), SqlType.VARCHAR)
+    max_bytes = _max_bytes(value)
+    if max_bytes is not None and max_bytes <= limits.SMALL_BYTES:
+        return Fragment(encoded, SqlType.VARCHAR)
+    return Fragment(limited(f"{1 if value.type is SqlType.JSON else 6} * strlen({as_text(value)}) + 2", encoded), SqlType.VARCHAR)

@@ -15,8 +15,8 @@ import uvicorn
 from support.waiting import wait_until
 
 from minidruid.app import create_app, utc_now
-from minidruid.engine import Engine, Running
-from minidruid.requests import read_request
+from minidruid.engine import Engine, Execution
+from minidruid.requests import parse_request
 from minidruid.settings import Settings
 from minidruid.storage.store import Store
 from minidruid.storage.tables import arrow_table
@@ -265,7 +265,7 @@ def serve(
 def ask(engine: Engine, sql: str, **request: Any) -> list[dict[str, Any]]:
     """Run a statement on an engine and return its rows; raises QueryError."""
     body = json.dumps({"query": sql, **request}).encode()
-    rows: list[dict[str, Any]] = json.loads(engine.answer(read_request(body), Running()).content())
+    rows: list[dict[str, Any]] = json.loads(engine.query(parse_request(body), Execution()).content())
     return rows
 
 

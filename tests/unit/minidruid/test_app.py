@@ -14,7 +14,7 @@ from support.minidruid.tables import CLOCK, RunningMinidruid, ask, clickstream_r
 from support.waiting import wait_until
 
 from minidruid.app import create_app, utc_now
-from minidruid.engine import Running, refusal_of
+from minidruid.engine import Execution, to_query_error
 from minidruid.errors import QueryError
 from minidruid.settings import Settings
 from minidruid.storage.store import Store
@@ -179,9 +179,9 @@ def test_a_query_is_interrupted_at_whatever_moment(milliseconds: int, server: Ru
 
 
 def test_a_query_interrupted_before_its_turn_never_begins(small_store: Store[Session, Account]) -> None:
-    running = Running()
+    running = Execution()
     running.interrupt()
-    with pytest.raises(QueryError, match="before it began"), running.on(small_store.cursor()):
+    with pytest.raises(QueryError, match="before it started"), running.attempt(small_store.cursor()):
         pass
 
 
@@ -250,8 +250,8 @@ def test_queries_run_while_rows_arrive(small_store: Store[Session, Account]) -> 
     ],
 )
 def test_an_error_of_duckdb_is_reported_without_its_sql(error: duckdb.Error, status: int) -> None:
-    refused = refusal_of(error)
-    assert refused.refusal.status == status
+    refused = to_query_error(error)
+    assert refused.error_type.status == status
     assert "secret" not in str(refused)
 
 

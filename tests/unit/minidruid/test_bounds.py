@@ -6,15 +6,15 @@ from support.minidruid.tables import ask
 
 from minidruid.engine import Engine
 from minidruid.errors import CAPACITY, LIMIT, QueryError
-from minidruid.results import SMALL_ANSWER_BYTES, Room
+from minidruid.results import SMALL_RESULT_BYTES, ResultMemory
 from minidruid.sizes import parse_size
 from minidruid.sql.functions.patterns import regex_size
 from minidruid.sql.functions.times import strftime
-from minidruid.sql.limits import ROW_TEXT_BYTES, allowance
+from minidruid.sql.limits import DEFAULT_ROW_TEXT_BYTES, max_row_text_bytes
 
 __all__ = ["engine"]  # the fixture
 
-FULL = ROW_TEXT_BYTES
+FULL = DEFAULT_ROW_TEXT_BYTES
 
 WITHIN = (
     (f"LENGTH(REPEAT('x', {FULL}))", FULL),
@@ -42,8 +42,8 @@ BEYOND = (
     (f"REPEAT('x', {FULL + 1})", "Text too long"),
     ("REPEAT(country, 100000)", "Text too long"),
     ("REPEAT('x', 2000 * 1000000)", "Text too long"),
-    ("REPEAT('x', 2000000000)", "REPEAT: 2000000000 is too many, at most 1048576"),
-    ("LPAD('x', 2000000000, 'y')", "LPAD: 2000000000 is too many"),
+    ("REPEAT('x', 2000000000)", "REPEAT: 2000000000 is too large, at most 1048576"),
+    ("LPAD('x', 2000000000, 'y')", "LPAD: 2000000000 is too large"),
     ("RPAD(country, 40000)", "Text too long"),
     ("REPLACE(REPEAT(country, 100), 'a', REPEAT('b', 100))", "Text too long"),
     ("REGEXP_REPLACE(REPEAT(country, 100), '', REPEAT('b', 100))", "Text too long"),
@@ -60,16 +60,16 @@ BEYOND = (
     (f"TO_JSON_STRING(REPEAT(country, {FULL // 15}))", "Text too long"),
     ("REGEXP_LIKE(country, '(a{0,200}){0,200}')", "is too large"),
     ("REGEXP_LIKE(REPEAT(country, 500), '(a{0,30}){0,9}b')", "matches this pattern against at most"),
-    ("REGEXP_EXTRACT(country, 'a', 1e-308)", "a group is a whole number up to 99"),
+    ("REGEXP_EXTRACT(country, 'a', 1e-308)", "[1e-308] is not a valid group: a whole number up to 99"),
     ("REGEXP_EXTRACT(country, 'a', 'b')", "[b] is not a valid number"),
     ("APPROX_QUANTILE_DS(load_time, ',')", "[,] is not a valid number"),
     ("REGEXP_LIKE(country, country)", "REGEXP_LIKE: an argument must be a literal"),
     ("CASE WHEN country LIKE country THEN 1 END", "LIKE: an argument must be a literal"),
     ("STRING_AGG(country, ',') OVER ()", "STRING_AGG with OVER is not supported"),
     (f"TIME_FORMAT(__time, '{'y' * 101}')", "has 101 characters, at most 100"),
-    (", ".join(f"UPPER(country || '{number}')" for number in range(101)), "expressions that make a text; at most 100"),
+    (", ".join(f"UPPER(country || '{number}')" for number in range(101)), "expressions that produce text; at most 100"),
     (", ".join(["1"] * 1001), "1001 select items; at most 1000"),
-    (", ".join(["1"] * 5001), "10004 words and signs; at most 10000"),
+    (", ".join(["1"] * 5001), "10004 words and symbols; at most 10000"),
     (" OR ".join(["country = 'a'"] * 2001), "2001 conditions; at most 2000"),
 )
 
@@ -112,14 +112,14 @@ def test_a_chain_of_queries_counts_each_of_them_once_for_every_use(engine: Engin
     ],
 )
 def test_sets_of_groups_are_bounded(groups: str, count: int, engine: Engine) -> None:
-    with pytest.raises(QueryError, match=f"{count} sets of groups; at most 64"):
+    with pytest.raises(QueryError, match=f"{count} grouping sets; at most 64"):
         ask(engine, f"SELECT COUNT(*) FROM events GROUP BY {groups}")
 
 
 def test_a_wide_row_is_refused_before_it_is_read(engine: Engine) -> None:
-    with pytest.raises(QueryError, match="a row of the answer may have") as refused:
+    with pytest.raises(QueryError, match="a row of the result may have at most") as refused:
         ask(engine, f"SELECT {', '.join(['t'] * 900)} FROM (SELECT REPEAT(country, 100) AS t FROM events)")
-    assert refused.value.refusal is LIMIT
+    assert refused.value.error_type is LIMIT
 
 
 @pytest.mark.parametrize(
@@ -140,24 +140,24 @@ def test_the_size_of_a_pattern_counts_repetitions_written_out(pattern: str, size
 
 
 def test_the_allowance_follows_the_memory_limit() -> None:
-    assert allowance(parse_size("256MB")) == ROW_TEXT_BYTES
-    assert allowance(parse_size("1.5 GiB")) == 98_304
-    assert (allowance(0), allowance(10**12)) == (1024, 1 << 20)
+    assert max_row_text_bytes(parse_size("256MB")) == DEFAULT_ROW_TEXT_BYTES
+    assert max_row_text_bytes(parse_size("1.5 GiB")) == 98_304
+    assert (max_row_text_bytes(0), max_row_text_bytes(10**12)) == (1024, 1 << 20)
     with pytest.raises(ValueError, match="not a valid size"):
         parse_size("much")
 
 
 def test_answers_share_their_room_and_give_it_back() -> None:
-    room = Room(1_000_000)
-    room.grow(0, 900_000)
-    room.grow(0, SMALL_ANSWER_BYTES)  # small ones always have some
-    with pytest.raises(QueryError, match="answers under way") as refused:
-        room.grow(0, 900_000)
-    assert refused.value.refusal is CAPACITY
-    room.grow(900_000, 0)
-    room.grow(0, 900_000)
+    memory = ResultMemory(1_000_000)
+    memory.resize(0, 900_000)
+    memory.resize(0, SMALL_RESULT_BYTES)  # small ones always have some
+    with pytest.raises(QueryError, match="results in flight") as refused:
+        memory.resize(0, 900_000)
+    assert refused.value.error_type is CAPACITY
+    memory.resize(900_000, 0)
+    memory.resize(0, 900_000)
     with pytest.raises(QueryError, match="more than 1000000 bytes"):
-        room.grow(0, 1_000_001)
+        memory.resize(0, 1_000_001)
 
 
 def test_a_pattern_of_time_is_short() -> None:

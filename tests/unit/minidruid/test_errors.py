@@ -70,7 +70,7 @@ REFUSED = (
     ("SELECT (SELECT 1)", "scalar subquery"),
     ("SELECT 1 FROM UNNEST(ARRAY[1])", "Unnest in FROM is not supported"),
     ("SELECT 1 FROM events AS e(a)", "Column names for a table are not supported"),
-    ("SELECT 1 FROM (SELECT 1 AS x) AS e(a, b)", "2 column names are given to 1 columns"),
+    ("SELECT 1 FROM (SELECT 1 AS x) AS e(a, b)", "2 column names do not match 1 columns"),
     ("SELECT 1 FROM events NATURAL JOIN nested", "is not supported"),
     ("SELECT 1 FROM events SEMI JOIN nested ON 1 = 1", "SEMI"),
     ("WITH RECURSIVE a AS (SELECT 1) SELECT * FROM a", "RECURSIVE is not supported"),
@@ -78,21 +78,24 @@ REFUSED = (
     ("SELECT TIME_FLOOR(__time, 'hourly') FROM events", "Invalid period [hourly]"),
     ("SELECT TIME_FLOOR(__time, country) FROM events", "must be a literal"),
     ("SELECT TIME_FLOOR(__time, 'P1MT1H') FROM events", "cannot be mixed"),
-    ("SELECT TIME_FLOOR(__time, 'PT0S') FROM events", "longer than nothing"),
+    ("SELECT TIME_FLOOR(__time, 'PT0S') FROM events", "longer than zero"),
     ("SELECT TIME_EXTRACT(__time, 'FORTNIGHT') FROM events", "Cannot extract [FORTNIGHT]"),
     ("SELECT TIMESTAMPADD(FORTNIGHT, 1, __time) FROM events", "'FORTNIGHT' is not a valid time unit"),
     ("SELECT TIME_FORMAT(__time, 'qq') FROM events", "the letter q is not supported"),
     ("SELECT TIME_FORMAT(__time, '''x') FROM events", "a quote is not closed"),
-    ("SELECT TIME_IN_INTERVAL(__time, 'today') FROM events", "is no interval"),
+    ("SELECT TIME_IN_INTERVAL(__time, 'today') FROM events", "is not a valid interval"),
     ("SELECT JSON_VALUE(properties, '$.a[*]') FROM nested", "Invalid JSON path"),
     ("SELECT JSON_VALUE(properties, country) FROM nested", "JSON"),
     ("SELECT JSON_QUERY(properties, 'a') FROM nested", "must begin with '$'"),
-    ("SELECT APPROX_QUANTILE_DS(load_time, 2) FROM events", "fraction must be from 0 to 1"),
+    ("SELECT APPROX_QUANTILE_DS(load_time, 2) FROM events", "[2.0] is not a valid fraction: a number from 0 to 1"),
     ("SELECT CAST(1 AS UUID)", "Unknown identifier 'UUID'"),
-    ("SELECT INTERVAL '1-2' YEAR TO MONTH", "An interval is written as"),
+    ("SELECT INTERVAL '1-2' YEAR TO MONTH", "Not a valid interval"),
     ("SELECT 1 LIMIT country", "LIMIT and OFFSET take a whole number"),
     ("SELECT UPPER(properties) FROM nested", "A text is expected"),
-    ("SELECT FIRST_VALUE(country) OVER (ORDER BY __time ROWS BETWEEN country PRECEDING AND CURRENT ROW) FROM events", "A window frame"),
+    (
+        "SELECT FIRST_VALUE(country) OVER (ORDER BY __time ROWS BETWEEN country PRECEDING AND CURRENT ROW) FROM events",
+        "[COUNTRY] is not a valid window frame",
+    ),
     ("SELECT 1 FILTER (WHERE 1 = 1)", ""),
     ("SELECT " + "TIME_CEIL(" * 9 + "__time" + ", 'P1D')" * 9 + " FROM events", "too large"),
     ("SELECT JSON_QUERY(properties, '$[''a\"b'']') FROM nested", "must not contain a double quote"),
@@ -144,7 +147,7 @@ def test_a_rejection_says_why(sql: str, message: str, engine: Engine) -> None:
     with pytest.raises(QueryError) as refused:
         ask(engine, sql)
     assert message in str(refused.value)
-    assert refused.value.refusal.status in (400, 501)
+    assert refused.value.error_type.status in (400, 501)
 
 
 QUICK = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -6,7 +6,7 @@ import duckdb
 import psutil
 import pytest
 
-from minidruid.storage.memory import ROOM_BYTES, Lowest, MemoryGuard
+from minidruid.storage.memory import PROCESS_OVERHEAD_BYTES, MemoryGuard, RecentMinimum
 from minidruid.storage.readers import Readers
 
 MEMORY_BYTES = 60_000_000
@@ -17,7 +17,7 @@ SECONDS_OF_WORK = "SELECT count(*) FROM range(3_000_000) a, range(700) b WHERE a
 @pytest.fixture
 def readers() -> Iterator[Readers]:
     # As large as a process that may take more than twice the limit.
-    filling = b"x" * max(0, MEMORY_BYTES + ROOM_BYTES - psutil.Process().memory_info().rss)
+    filling = b"x" * max(0, MEMORY_BYTES + PROCESS_OVERHEAD_BYTES - psutil.Process().memory_info().rss)
     with duckdb.connect() as database:
         readers = Readers(database.cursor)
         guard = MemoryGuard(database, readers, MEMORY_BYTES, 1_000_000_000)
@@ -38,10 +38,10 @@ def test_what_one_query_leaves_behind_is_not_added_to_what_the_next_one_may_take
 
 
 def test_the_lowest_is_that_of_the_last_time() -> None:
-    lowest = Lowest(60)
-    assert [lowest.of(value, now) for value, now in ((5, 0), (9, 59), (9, 61), (7, 100), (8, 121), (9, 181))] == [5, 5, 5, 5, 7, 8]
+    minimum = RecentMinimum(60)
+    assert [minimum.update(value, now) for value, now in ((5, 0), (9, 59), (9, 61), (7, 100), (8, 121), (9, 181))] == [5, 5, 5, 5, 7, 8]
 
 
 def test_the_lowest_forgets_what_was_long_ago() -> None:
-    lowest = Lowest(60)
-    assert [lowest.of(5, 0), lowest.of(9, 1000)] == [5, 9]
+    minimum = RecentMinimum(60)
+    assert [minimum.update(5, 0), minimum.update(9, 1000)] == [5, 9]

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minidruid.storage import seen_keys
-from minidruid.storage.bloom import BITS_PER_KEY, add, fold, matches, select_filter
+from minidruid.storage.bloom import BITS_PER_KEY, add, fold, might_contain, select_filter
 from minidruid.storage.readers import Readers
-from minidruid.storage.seen_keys import SeenKeys, split
+from minidruid.storage.seen_keys import SeenKeys, split_key
 from minidruid.storage.tables import EVENT_FILTERS, EVENT_RUNS, EVENTS
 from minidruid.storage.writer import Writer
 
@@ -51,7 +51,7 @@ def key(number: int) -> bytes:
 
 
 def insert(database: duckdb.DuckDBPyConnection, numbers: range) -> list[tuple[int, int, int]]:
-    pairs = [(*split(key(number)), number) for number in numbers]
+    pairs = [(*split_key(key(number)), number) for number in numbers]
     if pairs:
         database.executemany("INSERT INTO state.events VALUES (?, ?, ?)", pairs)
     return pairs
@@ -113,7 +113,7 @@ def test_a_step_for_which_there_is_no_memory_is_put_off_and_lookups_stay_exact(d
     database.execute("SET memory_limit = '256MB'")
     assert seen.payloads([key(1), key(100)]) == {key(1): 1}
     assert seen._recent is None
-    seen._step_at = 0  # so much time has passed
+    seen._maintain_at = 0  # so much time has passed
     assert seen.payloads([key(1), key(100)]) == {key(1): 1}
     assert seen._recent is not None
 
@@ -134,7 +134,7 @@ def test_keys_that_share_a_half_are_distinct(database: duckdb.DuckDBPyConnection
     with limits(2, 16, 2):
         first, second = b"a" * 8 + b"b" * 8, b"a" * 8 + b"c" * 8
         seen = keys_seen_by(database)
-        pairs = [(*split(first), 1), (*split(b"z" * 16), 2)]
+        pairs = [(*split_key(first), 1), (*split_key(b"z" * 16), 2)]
         database.executemany("INSERT INTO state.events VALUES (?, ?, ?)", pairs)
         seen.add(pairs)
         assert seen.payloads([first, second]) == {first: 1}
@@ -160,15 +160,15 @@ def test_a_key_stays_in_a_filter_however_often_it_is_halved(highs: list[int], ti
     for _ in range(times):
         folded = fold(folded)
     assert len(folded) == 16 >> times
-    assert all(matches([bytes(16), folded], high) == [1] for high in highs)
+    assert all(might_contain([bytes(16), folded], high) == [1] for high in highs)
 
 
 def test_one_key_in_a_thousand_is_looked_up_for_nothing_in_a_full_filter() -> None:
     dice = random.Random(3)
     bits = bytearray(1 << 14)
     for _ in range(len(bits) * 8 // BITS_PER_KEY):
-        add(bits, split(dice.randbytes(16))[0])
-    assert sum(bool(matches([bits], split(dice.randbytes(16))[0])) for _ in range(20_000)) < 40
+        add(bits, split_key(dice.randbytes(16))[0])
+    assert sum(bool(might_contain([bits], split_key(dice.randbytes(16))[0])) for _ in range(20_000)) < 40
 
 
 def test_a_filter_read_from_a_table_is_the_one_that_was_built(database: duckdb.DuckDBPyConnection) -> None:

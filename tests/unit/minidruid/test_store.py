@@ -10,7 +10,8 @@ import pytest
 from support.minidruid.tables import an_event, clickstream_rows, open_store
 
 from minidruid.errors import StoreError
-from minidruid.storage.store import LETTERS_KEPT_MS, Store
+from minidruid.storage.dead_letters import RETENTION_MS
+from minidruid.storage.store import Store
 from schemas.contract import Column, columns, load_schema
 from streams.dead_letters import NEVER_REPLAYED
 from streams.sink import Batch, DeadLetter, DeadLetterFilter, Session, Sink, StoredEvent
@@ -148,9 +149,9 @@ def test_dead_letters_that_no_replay_brings_in_are_kept_for_14_days(path: Path) 
     store = Store.open(path, columns(load_schema()), session=Session, account=Account, never_replayed=NEVER_REPLAYED)
     old = [*letters(1, reason="id_conflict"), *letters(2, reason="damaged_frame"), *letters(3, reason="missing_field")]
     store.commit(Batch(TOPIC, 9, dead_letters=old))
-    store.commit(Batch(TOPIC, 9, 1000 + LETTERS_KEPT_MS, dead_letters=letters(4, reason="id_conflict", failed_at=1000 + LETTERS_KEPT_MS)))
+    store.commit(Batch(TOPIC, 9, 1000 + RETENTION_MS, dead_letters=letters(4, reason="id_conflict", failed_at=1000 + RETENTION_MS)))
     assert [letter["position"] for letter in store.dead_letters(10, DeadLetterFilter())[1]] == [4, 3, 2, 1]
-    store.commit(Batch(TOPIC, 10, 1000 + 2 * LETTERS_KEPT_MS))  # without a dead letter of its own
+    store.commit(Batch(TOPIC, 10, 1000 + 2 * RETENTION_MS))  # without a dead letter of its own
     assert [letter["position"] for letter in store.dead_letters(10, DeadLetterFilter())[1]] == [4, 3]
     store.close()
 
@@ -319,7 +320,7 @@ def test_a_session_goes_with_the_last_of_its_rows(store: Store[Session, Account]
 
 def test_of_a_deletion_that_fails_nothing_is_done(store: Store[Session, Account], monkeypatch: pytest.MonkeyPatch) -> None:
     rows_of(store, ("shop", "a"))
-    monkeypatch.setattr("minidruid.storage.store.SESSIONS_WITHOUT_ROWS", "SELECT * FROM nowhere")
+    monkeypatch.setattr("minidruid.storage.store.DELETE_SESSIONS_WITHOUT_ROWS", "SELECT * FROM nowhere")
     store.commit(Batch(TOPIC, 2, sessions=[a_session()]))
     rows_of(store, ("shop", "b"), party_id="p1", session_id="s1")
     with pytest.raises(duckdb.CatalogException):

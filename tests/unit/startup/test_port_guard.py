@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minidruid.access import denial_content
+from minidruid.access import denial_body
 from minidruid.settings import Settings
 from startup.port_guard import REASONS, PortGuard, RequestHead
 from startup.settings import SettingsError
@@ -180,7 +180,7 @@ def test_a_port_with_a_token_takes_none_without_it(values: tuple[str, ...], expe
 )
 def test_whatever_comes_has_an_answer_of_the_closed_set(headers: list[tuple[str, str]], target: str) -> None:
     found = SQL.check(RequestHead("POST", target, "1.1", [(name.lower().encode(), value.encode("latin-1")) for name, value in headers]))
-    assert found is None or (found.reason in REASONS and found.to_json() and denial_content(found))
+    assert found is None or (found.reason in REASONS and found.to_json() and denial_body(found))
 
 
 def test_the_names_in_settings_are_names() -> None:
