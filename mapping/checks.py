@@ -1,4 +1,4 @@
-"""Compares a mapping with a schema, all of it, before a port opens."""
+"""The check of a mapping against a schema, before any port opens."""
 
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
@@ -8,7 +8,7 @@ from mapping.compilation.specialization import specialize
 from mapping.compilation.targets import Target, targets
 from mapping.dsl.expressions import Expression, Type
 from mapping.dsl.statements import Plan, Statement, assignments, has_jumps
-from mapping.dsl.values import a
+from mapping.dsl.values import with_article
 
 _PARTS = {
     Type.URI: "map one of its parts, such as .path() or .query().value('name')",
@@ -28,15 +28,15 @@ _CONVERSIONS = {
 
 
 def faults(plan: Plan, schema: Mapping[str, Any], kind: str = "tracker") -> list[str]:
-    """Name everything that does not fit, one line each, with the place in the mapping."""
+    """Return everything that does not fit, one line each, with its line in the mapping."""
     fields = {target.name: target for target in targets(schema)}
     placed = sorted([*plan.faults, *_assignment_faults(plan, fields), *_unset_faults(plan, fields, kind)])
-    nowhere = [f"{plan.name}: field {name!r} {_MUST}: no rule writes it; {_REMEDY}" for name in _unwritten(plan, fields)]
-    return [f"{plan.name}:{line}: {text}" for line, text in placed] + nowhere
+    unwritten = [f"{plan.name}: field {name!r} {_MUST}: no rule writes it; {_REMEDY}" for name in _unwritten(plan, fields)]
+    return [f"{plan.name}:{line}: {text}" for line, text in placed] + unwritten
 
 
 def _assignment_faults(plan: Plan, fields: Mapping[str, Target]) -> Iterator[tuple[int, str]]:
-    for assign, _ in assignments([*plan.statements, *plan.apart]):
+    for assign, _ in assignments([*plan.statements, *plan.unreachable]):
         target = fields.get(assign.field)
         if target is None:
             yield assign.line, f"the schema has no field {assign.field!r}{_nearest(assign.field, fields)}"
@@ -45,11 +45,11 @@ def _assignment_faults(plan: Plan, fields: Mapping[str, Target]) -> Iterator[tup
 
 
 def _unset_faults(plan: Plan, fields: Mapping[str, Target], kind: str) -> Iterator[tuple[int, str]]:
-    always = _set_by(specialize(plan.statements, kind))
+    always_set = _always_set(specialize(plan.statements, kind))
     rules = {assign.field: assign for assign, _ in assignments(plan.statements)}
     for name, assign in rules.items():
-        if _must_be_set(name, plan, fields) and name not in always and fields[name].fits(assign.value):
-            yield assign.line, f"field {name!r} {_MUST}: this rule may write nothing; {_REMEDY}"
+        if _must_be_set(name, plan, fields) and name not in always_set and fields[name].fits(assign.value):
+            yield assign.line, f"field {name!r} {_MUST}: this rule may not write one; {_REMEDY}"
 
 
 def _unwritten(plan: Plan, fields: Mapping[str, Target]) -> list[str]:
@@ -58,7 +58,7 @@ def _unwritten(plan: Plan, fields: Mapping[str, Target]) -> list[str]:
 
 
 def _must_be_set(name: str, plan: Plan, fields: Mapping[str, Target]) -> bool:
-    """Tell whether a field has no default, and is not one that a faulty rule may have meant."""
+    """Return whether a field has no default, and no faulty rule may have been for it."""
     return name in fields and fields[name].unset is None and name not in plan.doubtful
 
 
@@ -66,8 +66,8 @@ _MUST = "must have a value in every record"
 _REMEDY = "give it a default in the schema, or map a constant onto it first"
 
 
-def _set_by(statements: list[Statement]) -> set[str]:
-    """Name the fields that always get a value."""
+def _always_set(statements: list[Statement]) -> set[str]:
+    """Return the fields that always have a value."""
     before = next((number for number, one in enumerate(statements) if has_jumps([one])), len(statements))
     return {assign.field for assign, conditions in assignments(statements[:before]) if not conditions and assign.value.never_null}
 
@@ -78,7 +78,7 @@ def _nearest(name: str, fields: Mapping[str, Target]) -> str:
 
 
 def _described(value: Expression, target: Target) -> str:
-    told = a(value.type)
+    described = with_article(value.type)
     if value.type is Type.TEXT and target.kind in _CONVERSIONS:
-        return f"{told}; parse(...).{_CONVERSIONS[target.kind]}() reads one"
-    return f"{told}; {_PARTS[value.type]}" if value.type in _PARTS else told
+        return f"{described}; convert it with parse(...).{_CONVERSIONS[target.kind]}()"
+    return f"{described}; {_PARTS[value.type]}" if value.type in _PARTS else described

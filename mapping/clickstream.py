@@ -1,4 +1,4 @@
-"""Which part of an event fills which field of clickstream.avsc. Evaluated once when the collector starts; later rules win."""
+"""The rules from event to the record of clickstream.avsc. They are evaluated once, when the collector starts. Later rules win."""
 
 from mapping import (
     CLICK_IDS,
@@ -46,7 +46,7 @@ from mapping import (
     y,
 )
 
-# What happened
+# Event
 map_(event_key()).onto("event_id")
 map_("unknown").onto("event_type")
 map_(event_type()).onto("event_type")
@@ -56,7 +56,7 @@ map_(occurred_at()).onto("occurred_at")
 map_(received_at()).onto("received_at")
 map_(created_at()).onto("created_at")
 
-# To whom, as far as it may be known
+# Party and session
 map_(party_id()).onto("party_id")
 map_(session_id()).onto("session_id")
 map_(page_view_id()).onto("page_view_id")
@@ -64,13 +64,13 @@ map_(party_kind()).onto("party_kind")
 map_(is_new_party()).onto("is_new_party")
 map_(is_first_in_session()).onto("is_first_in_session")
 
-# What to think of it
+# Flags
 map_(is_duplicate()).onto("is_duplicate")
 map_(is_corrupt()).onto("is_corrupt")
 map_(is_skewed()).onto("is_skewed")
 map_(is_cleaned()).onto("is_cleaned")
 
-# On which page, and from where
+# Page
 map_(location()).onto("page_url")
 map_(location().uri().host()).onto("page_host")
 map_(location().uri().path()).onto("page_path")
@@ -82,7 +82,7 @@ for name in ("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_conten
 for names in (CLICK_MARKS, CLICK_IDS):
     map_(location().uri().query().first_of(*names)).onto("click_id")
 
-# With what
+# Device
 map_(viewport_width()).onto("viewport_width")
 map_(viewport_height()).onto("viewport_height")
 map_(screen_width()).onto("screen_width")
@@ -93,18 +93,18 @@ map_(time_zone()).onto("time_zone")
 map_(address()).onto("address")
 map_(user_agent()).onto("user_agent")
 
-# What the visitor did
+# Action
 map_(engagement_ms()).onto("engagement_ms")
 map_(scroll_percent()).onto("scroll_percent")
 map_(target()).onto("target")
 map_(x()).onto("x")
 map_(y()).onto("y")
 
-# What it was worth: from the event, or else from the page's own parameters
+# Purchase: from the event, or else from its parameters
 for name, value in {"revenue": revenue(), "currency": currency(), "product_id": product_id(), "quantity": quantity()}.items():
     map_(event_parameters().path(f"$.{name}")).onto(name)
     map_(value).onto(name)
 map_(event_parameters()).onto("parameters")
 
-# Whether a number above was out of its range
+# A number above was out of its range
 map_(is_implausible()).onto("is_implausible")

@@ -1,4 +1,4 @@
-"""Which part of an event fills which field of DefaultEventRecord.avsc, as Divolte's built-in mapping has it."""
+"""The rules from event to the record of DefaultEventRecord.avsc, the same as Divolte's built-in mapping."""
 
 from mapping import (
     created_at,
@@ -22,7 +22,7 @@ from mapping import (
     viewport_width,
 )
 
-# These have no default in the schema, and here an event may lack them: a browser that asks not to be recognised has no session.
+# Fields without a default in the schema, which events may lack here: an event of a visitor who opted out has no session.
 map_(False).onto("firstInSession")
 map_(received_at()).onto("clientTimestamp")
 map_("").onto("remoteHost")

@@ -1,4 +1,4 @@
-"""Evaluates a mapping statement by statement, so that all that is wrong with it is told at once."""
+"""The evaluation of a mapping file, statement by statement, so that all errors are reported at once."""
 
 import ast
 import traceback
@@ -8,41 +8,41 @@ from difflib import get_close_matches
 from typing import Any, Final
 
 from mapping.dsl.names import NAMES
-from mapping.dsl.statements import Block, BlockApart, Plan, recording
+from mapping.dsl.statements import Block, Plan, UnreachableBlock, recording
 
 _PACKAGE: Final = "mapping"
 _FORMER_PACKAGE: Final = "collector.mapping"
 _FAULT, _BLOCK, _ERROR = "_mapping_fault", "_mapping_block", "_mapping_error"
-_warned: dict[Any, Any] = {}  # the lines that a deprecation warning was shown for, in the form of `__warningregistry__`
+_warned: dict[Any, Any] = {}  # the lines that a deprecation warning was shown for, as in `__warningregistry__`
 
 
 def evaluate(source: bytes, name: str) -> Plan:
-    """Give the plan of a mapping, with its faults."""
+    """Return the plan of a mapping, with its faults."""
     plan = Plan(name)
     try:
         tree = ast.parse(source, name)
     except (SyntaxError, ValueError) as error:
-        plan.faults.append((getattr(error, "lineno", None) or 1, f"this is no Python: {getattr(error, 'msg', error)}"))
+        plan.faults.append((getattr(error, "lineno", None) or 1, f"not valid Python: {getattr(error, 'msg', error)}"))
         return plan
-    watch = _Watch(plan, tree)
-    tree.body = list(watch.guarded(tree.body))
-    names = {"__name__": "mapping", "__file__": name, _FAULT: watch.fault, _BLOCK: watch.block}
+    guard = _Guard(plan, tree)
+    tree.body = list(guard.guarded(tree.body))
+    names = {"__name__": "mapping", "__file__": name, _FAULT: guard.fault, _BLOCK: guard.block}
     with recording(plan):
         exec(compile(ast.fix_missing_locations(tree), name, "exec"), names)  # noqa: S102 - the operator's own file
     return plan
 
 
-class _Watch:
-    """Puts each statement of a mapping under guard, and takes down what goes wrong."""
+class _Guard:
+    """A handler around each statement of a mapping, which records its errors."""
 
     def __init__(self, plan: Plan, tree: ast.Module) -> None:
         self._plan = plan
         self._statements: list[ast.stmt] = []
-        self._lost: set[str] = set()  # names that faulty statements should have given a value
+        self._lost: set[str] = set()  # names that faulty statements would have defined
         self._defined = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
 
     def guarded(self, statements: list[ast.stmt]) -> Iterator[ast.stmt]:
-        """Give the statements, each with a guard around it and around those in its blocks."""
+        """Yield the statements in handlers, and those in their blocks too."""
         for statement in statements:
             if isinstance(statement, ast.ImportFrom) and statement.module == _FORMER_PACKAGE:
                 self._rename_package(statement)
@@ -50,7 +50,7 @@ class _Watch:
                 yield self._guarded(one)
 
     def _rename_package(self, statement: ast.ImportFrom) -> None:
-        """Import from the language's present name. The operator sees a warning: a FutureWarning is shown by default."""
+        """Import the language from its current name. The operator sees a warning, because a FutureWarning is shown by default."""
         statement.module = _PACKAGE
         message = f"import from {_PACKAGE}, not from {_FORMER_PACKAGE}: the former name is deprecated"
         warnings.warn_explicit(message, FutureWarning, self._plan.name, statement.lineno, registry=_warned)
@@ -67,25 +67,25 @@ class _Watch:
             for item in guarded.items:
                 later = ast.Lambda(ast.arguments([], [], None, [], [], None, []), item.context_expr)
                 item.context_expr = _call(_BLOCK, [later, ast.Constant(number)], item.context_expr)
-        told = ast.Expr(_call(_FAULT, [ast.Name(_ERROR, ast.Load()), ast.Constant(number)], statement))
-        handler = ast.ExceptHandler(ast.Name("Exception", ast.Load()), _ERROR, [ast.copy_location(told, statement)])
+        report = ast.Expr(_call(_FAULT, [ast.Name(_ERROR, ast.Load()), ast.Constant(number)], statement))
+        handler = ast.ExceptHandler(ast.Name("Exception", ast.Load()), _ERROR, [ast.copy_location(report, statement)])
         made = ast.Try([guarded], [handler], [], [])
         return ast.copy_location(made, statement)
 
     def block(self, make: Callable[[], Any], number: int) -> Any:
-        """Give the block of a `with`, or one apart where the line is faulty."""
+        """Return the block of a `with` statement; an unreachable one if its line is faulty."""
         try:
             made = make()
-        except Exception as error:  # noqa: BLE001 - whatever a mapping does wrong is told with its line
+        except Exception as error:  # noqa: BLE001 - every error of a mapping is reported with its line
             self.fault(error, number, ast.walk(_head_of(self._statements[number])))
-            return BlockApart()
+            return UnreachableBlock()
         if isinstance(made, Block):
             return made
         self._add(self._statements[number].lineno, "with takes when(...) or section()")
-        return BlockApart()
+        return UnreachableBlock()
 
     def fault(self, error: Exception, number: int, nodes: Iterator[ast.AST] | None = None) -> None:
-        """Take down what went wrong, but for what only follows from an earlier fault."""
+        """Record an error, unless it follows from an earlier one."""
         statement = self._statements[number]
         within = list(nodes or ast.walk(statement))
         names = {node.id for node in within if isinstance(node, ast.Name)}
@@ -104,15 +104,15 @@ class _Watch:
     def _explained(self, error: Exception) -> str:
         if isinstance(error, ImportError) and "cannot import name" in str(error):
             wanted = str(error).split("'")[1]
-            return f"the language has no {wanted!r}{_nearest(wanted, NAMES, 'did you mean {!r}?')}"
+            return f"the mapping language has no {wanted!r}{_nearest(wanted, NAMES, 'did you mean {!r}?')}"
         if isinstance(error, AttributeError) and error.name:
-            return _without(error.obj, error.name)
+            return _missing_attribute(error.obj, error.name)
         if isinstance(error, NameError) and error.name:
             return f"NameError: {error}{_nearest(error.name, [*NAMES, *self._defined], 'did you mean {!r}?')}"
         return f"{type(error).__name__}: {error}"
 
 
-def _without(thing: object, name: str) -> str:
+def _missing_attribute(thing: object, name: str) -> str:
     known = [one for one in dir(thing) if not one.startswith("_") and one != "expression"]
     near = _nearest(name, known, "did you mean .{}()?")
     kind = type(thing).__name__.lower()
@@ -130,7 +130,7 @@ def _line_of(error: Exception, name: str) -> int | None:
 
 
 def _single_imports(statement: ast.stmt) -> Iterator[ast.stmt]:
-    """Take an import of the language apart, so that one wrong name does not take the others away."""
+    """Split an import of the language, so that one wrong name does not affect the others."""
     if not isinstance(statement, ast.ImportFrom) or statement.module != _PACKAGE:
         yield statement
         return
@@ -139,7 +139,7 @@ def _single_imports(statement: ast.stmt) -> Iterator[ast.stmt]:
 
 
 def _copy_of(statement: ast.stmt) -> ast.stmt:
-    """Give a copy whose blocks can be exchanged while the original keeps its own."""
+    """Return a copy whose blocks can be replaced without changing the original."""
     copy = type(statement)(**{field: getattr(statement, field) for field in statement._fields if hasattr(statement, field)})
     if isinstance(copy, ast.With):
         copy.items = [ast.withitem(item.context_expr, item.optional_vars) for item in copy.items]

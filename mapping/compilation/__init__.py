@@ -1,1 +1,1 @@
-"""From a checked mapping to the Python function that encodes an event as Avro."""
+"""The compiler: from a checked mapping to the Python function that encodes an event as Avro."""

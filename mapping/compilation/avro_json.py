@@ -1,4 +1,4 @@
-"""JSON values as Avro, nested ones too, by Divolte's rules. What does not fit is nothing, and its field stays unset."""
+"""Encoders from JSON values to Avro, by Divolte's rules. A value that does not fit becomes None, and its field stays unset."""
 
 import base64
 import binascii
@@ -16,20 +16,20 @@ Encode: TypeAlias = Callable[[Any], bytes | None]
 Schema: TypeAlias = Any
 
 
-def parsed(schema: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Give a schema in which every type goes by its full name."""
+def parse(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a schema in which every type has its full name."""
     result = fastavro.parse_schema(dict(schema))
     assert isinstance(result, dict)
     return result
 
 
 def name_of(schema: Schema) -> str:
-    """Name a type: that of Avro, or its own."""
+    """Return the name of a type: Avro's or its own."""
     return str(schema["type"]) if isinstance(schema, Mapping) else str(schema)
 
 
 def unions_of(schema: Schema) -> Iterator[Sequence[Schema]]:
-    """Give every union in a schema."""
+    """Yield every union in a schema."""
     if isinstance(schema, list):
         yield schema
         for branch in schema:
@@ -41,18 +41,18 @@ def unions_of(schema: Schema) -> Iterator[Sequence[Schema]]:
 
 
 def branches(schema: Schema) -> tuple[list[Schema], bool]:
-    """Give the types that a schema allows besides null, and whether null is one."""
+    """Return the types of a schema without null, and whether it allows null."""
     allowed = schema if isinstance(schema, list) else [schema]
     return [one for one in allowed if one != "null"], "null" in allowed
 
 
 class AvroJson:
-    """Makes encoders for the types of one schema, once, before there are events."""
+    """A factory of encoders for the types of one schema."""
 
     def __init__(self, schema: Mapping[str, Any], *, is_strict: bool = False) -> None:
         self._is_strict = is_strict
         self._named: dict[str, Mapping[str, Any]] = {}
-        self._made: dict[str, Encode] = {}
+        self._encoders: dict[str, Encode] = {}
         self._find_names(schema)
 
     def _find_names(self, schema: Schema) -> None:
@@ -67,17 +67,17 @@ class AvroJson:
             if isinstance(schema.get("type"), Mapping | list):
                 self._find_names(schema["type"])
 
-    def resolved(self, schema: Schema) -> Schema:
-        """Give the type that a name stands for."""
+    def resolve(self, schema: Schema) -> Schema:
+        """Return the type that a name refers to."""
         if isinstance(schema, Mapping):
-            return self.resolved(schema["type"]) if isinstance(schema.get("type"), Mapping) else schema
+            return self.resolve(schema["type"]) if isinstance(schema.get("type"), Mapping) else schema
         return self._named.get(schema, schema) if isinstance(schema, str) else schema
 
     def encoder(self, schema: Schema) -> Encode:
-        """Give what encodes JSON values of a type, with the branch of a union before them."""
+        """Return the encoder for JSON values of a type, with the branch of a union."""
         if isinstance(schema, list):
             return self._union(schema)
-        schema = self.resolved(schema)
+        schema = self.resolve(schema)
         if isinstance(schema, Mapping) and "name" in schema:
             return self._named_type(schema)
         return self._plain(schema)
@@ -91,18 +91,18 @@ class AvroJson:
         def encode_branch(value: Any) -> bytes | None:
             if value is None:
                 return null
-            made = encode(value)
-            return None if made is None else branch + made
+            encoded = encode(value)
+            return None if encoded is None else branch + encoded
 
         return encode_branch
 
     def _named_type(self, schema: Mapping[str, Any]) -> Encode:
-        """Make the encoder of a type with a name once; a record may hold records of its own type."""
+        """Return the encoder of a named type. There is one for each name, because a record may contain records of its own type."""
         name = schema["name"]
-        if name not in self._made:
-            self._made[name] = lambda value: self._made[name](value)  # noqa: PLW0108 - it is another by then
-            self._made[name] = self._plain(schema)
-        return self._made[name]
+        if name not in self._encoders:
+            self._encoders[name] = lambda value: self._encoders[name](value)  # noqa: PLW0108 - the entry is replaced in the next line
+            self._encoders[name] = self._plain(schema)
+        return self._encoders[name]
 
     def _plain(self, schema: Schema) -> Encode:
         if not isinstance(schema, Mapping):
@@ -146,49 +146,49 @@ class AvroJson:
                 return None
             parts: list[bytes] = []
             for name, encode, default in steps:
-                made = encode(value[name]) if name in value else default
-                if made is None:
+                encoded = encode(value[name]) if name in value else default
+                if encoded is None:
                     return None
-                parts.append(made)
+                parts.append(encoded)
             return b"".join(parts)
 
         return encode_record
 
     def default(self, field: Mapping[str, Any]) -> bytes | None:
-        """Encode what a field is without a value; None if it must have one."""
+        """Encode the default of a field; None if it has none."""
         return self._default_of(field["type"], field["default"]) if "default" in field else None
 
     def _default_of(self, schema: Schema, value: Any) -> bytes | None:
-        """Encode a default: of a union's first type, bytes written as characters (Avro 1.12, section Complex Types)."""
+        """Encode a default. It has the first type of a union, and writes bytes as characters (Avro 1.12, section Complex Types)."""
         if isinstance(schema, list):
             inner = self._default_of(schema[0], value)
             return None if inner is None else b"\x00" + inner
-        schema = self.resolved(schema)
-        made: bytes | None
+        schema = self.resolve(schema)
+        encoded: bytes | None
         match name_of(schema):
             case "bytes" | "fixed" as name:
                 content: bytes = value.encode("latin-1")
-                made = content if name == "fixed" else avro.octets(content)
+                encoded = content if name == "fixed" else avro.octets(content)
             case "string":
-                made = avro.text(value)
+                encoded = avro.text(value)
             case "array":
-                made = _block([self._default_of(schema["items"], item) for item in value])
+                encoded = _block([self._default_of(schema["items"], item) for item in value])
             case "map":
-                made = _block([_entry(key, self._default_of(schema["values"], inner)) for key, inner in value.items()])
+                encoded = _block([_entry(key, self._default_of(schema["values"], inner)) for key, inner in value.items()])
             case "record" | "error":
-                made = self._default_record(schema["fields"], value)
+                encoded = self._default_record(schema["fields"], value)
             case _:
-                made = self._plain(schema)(value)
-        return made
+                encoded = self._plain(schema)(value)
+        return encoded
 
     def _default_record(self, fields: Sequence[Mapping[str, Any]], value: Mapping[str, Any]) -> bytes | None:
         parts: list[bytes] = []
         for field in fields:
             name = field["name"]
-            made = self._default_of(field["type"], value[name]) if name in value else self.default(field)
-            if made is None:
+            encoded = self._default_of(field["type"], value[name]) if name in value else self.default(field)
+            if encoded is None:
                 return None
-            parts.append(made)
+            parts.append(encoded)
         return b"".join(parts)
 
 
@@ -219,7 +219,7 @@ def _then(read: Callable[[Any], Any], write: Callable[[Any], bytes]) -> Encode:
 
 
 def _block(items: Sequence[bytes | None]) -> bytes | None:
-    """Write the items of an array or map, or nothing if one of them does not fit."""
+    """Encode the items of an array or map; None if one of them does not fit."""
     if None in items:
         return None
     return b"".join((avro.varint(len(items)), *filter(None, items), b"\x00")) if items else b"\x00"
@@ -258,7 +258,7 @@ def _single(value: Any) -> float | None:
 
 
 def top_level(encode: Encode, *, is_nullable: bool) -> Encode:
-    """Give what encodes a whole field: a null fills none that may be null anyway."""
+    """Return the encoder of a whole field. A null is not written to a field that is null without it."""
 
     def encode_field(value: Any) -> bytes | None:
         if value is NULL:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from mapping.compilation.code_writer import CodeWriter
 from mapping.compilation.specialization import specialize_expression
 from mapping.compilation.targets import Target
-from mapping.dsl.expressions import ANSWERS_ABSENT, Call, Expression, Input, expressions_in
+from mapping.dsl.expressions import HANDLES_ABSENT, Call, Expression, Input, expressions_in
 from mapping.dsl.inputs import ACCESSES
 from mapping.dsl.statements import Assign, Exit, Section, Statement, Stop, When, assignments, has_jumps
 from mapping.operations.registry import RANGED
@@ -103,7 +103,7 @@ class RuleWriter:
     def _origin(self, value: Expression) -> Expression | None:
         """Return the expression that alone decides whether a value is absent and that only this value uses; None if there is none."""
         origin = value
-        while isinstance(origin, Call) and origin.operation not in ANSWERS_ABSENT and self._uses[origin] == 1:
+        while isinstance(origin, Call) and origin.operation not in HANDLES_ABSENT and self._uses[origin] == 1:
             first, *others = origin.arguments
             if not isinstance(first, Input | Call) or any(isinstance(other, Input | Call) for other in others):
                 break

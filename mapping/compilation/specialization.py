@@ -1,4 +1,4 @@
-"""Fits a mapping to a kind of source: what such events never have is taken out, and all that follows from it."""
+"""The specialization of a mapping to a source kind: inputs that its events never have are removed, with everything that depends on them."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ _NEEDS_ALL = frozenset({"and", "or"})
 
 
 def specialize(statements: list[Statement], kind: str) -> list[Statement]:
-    """Give what the statements come to for events of this kind."""
+    """Return the statements for events of this kind."""
     return list(_specialize(statements, kind))
 
 
@@ -33,13 +33,16 @@ def _specialize(statements: list[Statement], kind: str) -> Iterator[Statement]:
 
 
 def specialize_expression(expression: Expression, kind: str) -> Expression:
-    """Give an expression with each input marked as this kind of source has it: always, at times, or never."""
+    """Return an expression in which each input is marked as always present, sometimes present or absent for this kind."""
     if isinstance(expression, Input):
         access = ACCESSES[kind].get(expression.name)
         return Literal(None, expression.type) if access is None else Input(expression.name, expression.type, access.never_null)
     if isinstance(expression, Literal):
         return expression
-    arguments = tuple(specialize_expression(one, kind) if isinstance(one, Input | Literal | Call) else one for one in expression.arguments)
+    arguments = tuple(
+        specialize_expression(argument, kind) if isinstance(argument, Input | Literal | Call) else argument
+        for argument in expression.arguments
+    )
     return _simplified(Call(expression.operation, arguments, expression.type))
 
 

@@ -1,4 +1,4 @@
-"""The fields of the schema as a mapping sees them: what each takes, and the bytes for it."""
+"""The fields of the schema as targets of a mapping: the types that each accepts, and the code that encodes them."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from mapping.dsl.expressions import Call, Expression, Input, Type
 from mapping.dsl.input_specs import plausible
 from mapping.dsl.inputs import INSTANTS, RANGES
 
-_TAKES: Final[Mapping[str, frozenset[Type]]] = MappingProxyType(
+_ACCEPTED: Final[Mapping[str, frozenset[Type]]] = MappingProxyType(
     {
         "boolean": frozenset({Type.BOOLEAN}),
         "string": frozenset({Type.TEXT}),
@@ -28,7 +28,7 @@ _TAKES: Final[Mapping[str, frozenset[Type]]] = MappingProxyType(
     }
 )
 
-# How JSON becomes a plain value; what does not fit is absent.
+# The operation that converts JSON to a plain value, and its type. A value that does not fit is absent.
 _FROM_JSON: Final = MappingProxyType(
     {
         "boolean": ("json_boolean", Type.BOOLEAN),
@@ -41,7 +41,7 @@ _FROM_JSON: Final = MappingProxyType(
     }
 )
 
-# How JSON becomes a number of any size, of which the range decides: by what, and whether a fraction is cut off.
+# The operation that converts JSON to a number before its range is checked, whether it cuts off the fraction, and the type.
 _NUMBERS: Final = MappingProxyType(
     {
         "int": ("json_whole_number", True, Type.INT32),
@@ -64,7 +64,7 @@ _ENCODERS: Final = MappingProxyType(
 )
 
 
-WHOLE: Final = frozenset({"int", "long"})  # kinds of fields that hold integers
+WHOLE: Final = frozenset({"int", "long"})  # kinds of fields for integers
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,18 +73,18 @@ class Target:
 
     name: str
     kind: str
-    branch: bytes  # what a union puts before the value; empty where the field is no union
-    unset: bytes | None  # bytes of null or of the default; None where the field must be set
-    encode_json: Encode | None  # what makes the bytes of a JSON value, a list or a map; None if there are several types to choose from
+    branch: bytes  # the prefix of a value in a union; empty if the field is not a union
+    unset: bytes | None  # the bytes of null or of the default; None if the field must be set
+    encode_json: Encode | None  # encodes a JSON value, a list or a map; None if the field has several types
 
     def fits(self, value: Expression) -> bool:
-        """Tell whether values of this type can be written here."""
+        """Return whether the field accepts values of this type."""
         if value.type is Type.JSON:
             return self.encode_json is not None
-        return value.type in _TAKES.get(self.kind, ())
+        return value.type in _ACCEPTED.get(self.kind, ())
 
     def converted(self, value: Expression, *, has_parameters_text: bool, has_ranges: bool) -> Expression:
-        """Put the conversion to the field's type around a value; a number out of JSON is held to the range of the input of that name."""
+        """Return a value converted to the type of the field. A number from JSON is limited to the range of the input of that name."""
         if value.type is Type.JSON and has_ranges and self.name in RANGES and self.kind in _NUMBERS:
             read, is_whole, result = _NUMBERS[self.kind]
             value = plausible(Call(read, (value,), result), self.name, is_whole=is_whole)
@@ -103,11 +103,11 @@ class Target:
 
     @property
     def json_operation(self) -> str:
-        """Name the function that makes the field's bytes of a JSON value, with the branch of a union before them."""
+        """The name of the function that encodes a JSON value for this field, with the branch of a union."""
         return f"encode_{self.name}"
 
     def encoder(self, value: Expression, variable: str) -> str:
-        """Give the Python expression for the bytes of a value that is present."""
+        """Return the Python expression for the bytes of a value that is present."""
         if isinstance(value, Call) and value.operation == self.json_operation:
             return variable
         if self.kind == "boolean":
@@ -119,21 +119,21 @@ class Target:
 
 
 def targets(schema: Mapping[str, Any], *, is_strict: bool = False) -> Iterator[Target]:
-    """Give the fields of a schema in order."""
-    schema = avro_json.parsed(schema)
+    """Yield the fields of a schema in order."""
+    schema = avro_json.parse(schema)
     types = AvroJson(schema, is_strict=is_strict)
     for field in schema["fields"]:
-        wanted, has_null = avro_json.branches(field["type"])
+        inner, has_null = avro_json.branches(field["type"])
         is_union = isinstance(field["type"], list)
-        branch = avro.varint(field["type"].index(wanted[0])) if is_union and wanted else b""
-        is_clear = all(len(avro_json.branches(union)[0]) == 1 for union in avro_json.unions_of(field["type"]))
-        encode = avro_json.top_level(types.encoder(field["type"]), is_nullable=has_null) if is_clear and wanted else None
-        kind = _kind(types, wanted[0]) if len(wanted) == 1 else "a union of several types" if wanted else "null"
+        branch = avro.varint(field["type"].index(inner[0])) if is_union and inner else b""
+        has_one_type = all(len(avro_json.branches(union)[0]) == 1 for union in avro_json.unions_of(field["type"]))
+        encode = avro_json.top_level(types.encoder(field["type"]), is_nullable=has_null) if has_one_type and inner else None
+        kind = _kind(types, inner[0]) if len(inner) == 1 else "a union of several types" if inner else "null"
         yield Target(field["name"], kind, branch, types.default(field), encode)
 
 
 def _kind(types: AvroJson, schema: Any) -> str:
-    schema = types.resolved(schema)
+    schema = types.resolve(schema)
     name = avro_json.name_of(schema)
     if isinstance(schema, Mapping):
         if schema.get("logicalType") == "json":

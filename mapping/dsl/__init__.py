@@ -1,1 +1,1 @@
-"""The language of mappings: its functions, values and statements."""
+"""The mapping language: inputs, functions, values and statements."""

@@ -1,4 +1,4 @@
-"""What a mapping computes, as a tree: inputs of an event, literals, and operations on them."""
+"""The expressions of a mapping, as a tree: inputs, literals, and operations on them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,14 +7,14 @@ from typing import TypeAlias
 
 Constant: TypeAlias = str | bool | int | float | tuple[str | int | tuple[str, ...] | None, ...] | None
 
-# Operations that answer even where a value is absent, and those that have an answer wherever all their values are there.
-_ASKED = frozenset({"is_present", "is_absent", "equal", "digest"})
+# Operations that always have a result, and operations that have one if no argument is absent. Others may lack one.
+_ALWAYS = frozenset({"is_present", "is_absent", "equal", "digest"})
 _TOTAL = frozenset({"cut", "whole", "not", "and", "or", "to_hex_lower", "to_hex_upper", "to_base64"})
-ANSWERS_ABSENT = _ASKED | {"and", "or"}  # these have to be asked whatever is absent
+HANDLES_ABSENT = _ALWAYS | {"and", "or"}  # operations that must be computed even if an argument is absent
 
 
 class Type(Enum):
-    """Type of a value of the language."""
+    """The type of a value."""
 
     TEXT = "text"
     BOOLEAN = "boolean"
@@ -35,7 +35,7 @@ class Type(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """A fact of the event, by its name in `mapping.dsl.inputs`."""
+    """An input of the event, by its name in `mapping.dsl.inputs`."""
 
     name: str
     type: Type
@@ -44,14 +44,14 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """A constant of the mapping; None where a source has no such thing."""
+    """A constant of the mapping; None for an input that a source kind lacks."""
 
     value: Constant
     type: Type
 
     @property
     def never_null(self) -> bool:
-        """Whether there is a value."""
+        """Whether the literal has a value."""
         return self.value is not None
 
 
@@ -65,20 +65,20 @@ class Call:
 
     @property
     def never_null(self) -> bool:
-        """Whether every event has a value."""
-        return self.operation in _ASKED or (self.operation in _TOTAL and all(part.never_null for part in parts_of(self)))
+        """Whether the operation has a result for every event."""
+        return self.operation in _ALWAYS or (self.operation in _TOTAL and all(part.never_null for part in parts_of(self)))
 
 
 Expression: TypeAlias = Input | Literal | Call
 
 
 def parts_of(call: Call) -> Iterator[Expression]:
-    """Give the expressions that an operation works on."""
+    """Yield the expressions among the arguments of an operation."""
     return (argument for argument in call.arguments if isinstance(argument, Input | Literal | Call))
 
 
 def operations_of(expression: Expression) -> Iterator[str]:
-    """Name the operations in an expression."""
+    """Yield the names of all operations in an expression."""
     if isinstance(expression, Call):
         yield expression.operation
         for part in parts_of(expression):
@@ -86,7 +86,7 @@ def operations_of(expression: Expression) -> Iterator[str]:
 
 
 def inputs_of(expression: Expression) -> Iterator[str]:
-    """Name the inputs that an expression needs."""
+    """Yield the names of all inputs in an expression."""
     if isinstance(expression, Input):
         yield expression.name
     elif isinstance(expression, Call):
@@ -95,7 +95,7 @@ def inputs_of(expression: Expression) -> Iterator[str]:
 
 
 def expressions_in(expression: Expression) -> Iterator[Expression]:
-    """Return an expression and all that it is made of."""
+    """Yield an expression and all expressions in it."""
     yield expression
     if isinstance(expression, Call):
         for part in parts_of(expression):

@@ -1,12 +1,12 @@
-"""Where an address is, in the words of Divolte's mappings and from the converter's data."""
+"""The place of an IP address: the names are those of Divolte's mappings, the data is the converter's."""
 
 from typing import Final
 
 from mapping.dsl import inputs
 from mapping.dsl.expressions import Call, Expression, Literal, Type
-from mapping.dsl.values import Boolean, Integers, Number, Text, Texts, Value, told
+from mapping.dsl.values import Boolean, Integers, Number, Text, Texts, Value, describe
 
-# What databases of places tell here; what Divolte's users may ask for besides is absent.
+# The parts that place databases have. Others of Divolte are absent.
 __all__ = ["ip2geo"]
 
 _KNOWN: Final = {
@@ -21,7 +21,7 @@ _KNOWN: Final = {
 
 
 class Geography(Value):
-    """The place of an address. Map one of its parts."""
+    """The place of an IP address. Map one of its parts."""
 
     __slots__ = ()
 
@@ -30,18 +30,18 @@ class Geography(Value):
 
 
 def ip2geo(address: Text | None = None) -> Geography:
-    """The place of the browser's address, or of another one."""
+    """Return the place of the client IP, or of another IP address."""
     client_ip = inputs.address() if address is None else address
     if not isinstance(client_ip, Text):
-        raise TypeError(f"ip2geo takes a text with an IP address, or nothing, not {told(address)}")
+        raise TypeError(f"ip2geo takes a text with an IP address, or nothing, not {describe(address)}")
     return Geography(Call("place", (client_ip.expression,), Type.PLACE))
 
 
-def _accessor(name: str, kind: type[Value], result: Type) -> object:
+def _accessor(name: str, value_class: type[Value], result: Type) -> object:
     def part(self: Geography) -> Value:
-        return kind(self._part(name, result))
+        return value_class(self._part(name, result))
 
-    part.__name__, part.__doc__ = name, f"{name.replace('_', ' ').capitalize()}."
+    part.__name__, part.__doc__ = name, f"Return the {name.replace('_', ' ')}."
     return part
 
 
@@ -56,6 +56,6 @@ _ACCESSORS: Final = {
     (Integers, Type.INTEGERS): "subdivision_ids",
     (Texts, Type.TEXTS): "subdivision_codes subdivision_names",
 }
-for (_kind, _result), _names in _ACCESSORS.items():
+for (_class, _result), _names in _ACCESSORS.items():
     for _name in _names.split():
-        setattr(Geography, _name, _accessor(_name, _kind, _result))
+        setattr(Geography, _name, _accessor(_name, _class, _result))

@@ -1,4 +1,4 @@
-"""The statements of the mapping language, and the plan that they leave behind while a mapping is evaluated."""
+"""The statements of the mapping language, and the plan that they write while a mapping is evaluated."""
 
 import sys
 from collections.abc import Iterator
@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from mapping.dsl.expressions import Expression
-from mapping.dsl.values import Boolean, Plain, Value, as_value, told
+from mapping.dsl.values import Boolean, Plain, Value, as_value, describe
 
 __all__ = ["exit_", "map_", "not_", "section", "stop", "when"]
 
 
 @dataclass(frozen=True, slots=True)
 class Assign:
-    """Write a value into a field, if it is present."""
+    """A rule: write a value into a field if it is present."""
 
     line: int
     value: Expression
@@ -23,7 +23,7 @@ class Assign:
 
 @dataclass(frozen=True, slots=True)
 class When:
-    """Do the body if the condition holds."""
+    """A block that runs if the condition holds."""
 
     line: int
     condition: Expression
@@ -32,7 +32,7 @@ class When:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A group of statements that exit_() leaves."""
+    """A block that exit_() leaves."""
 
     line: int
     body: "list[Statement]"
@@ -40,14 +40,14 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """Leave the innermost section."""
+    """A jump out of the innermost section."""
 
     line: int
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """End the mapping for this event."""
+    """The end of the mapping for this event."""
 
     line: int
 
@@ -57,29 +57,29 @@ Statement: TypeAlias = Assign | When | Section | Exit | Stop
 
 @dataclass(slots=True)
 class Plan:
-    """What a mapping does, in order; `faults` are (line, text)."""
+    """The statements of a mapping in order, and its faults: (line, text)."""
 
     name: str
     statements: list[Statement] = field(default_factory=list)
-    apart: list[Statement] = field(default_factory=list)  # what stands in blocks that are faulty themselves: checked, never done
+    unreachable: list[Statement] = field(default_factory=list)  # statements in faulty blocks: checked, never run
     faults: list[tuple[int, str]] = field(default_factory=list)
-    doubtful: set[str] = field(default_factory=set)  # constants of faulty statements: they may name fields
+    doubtful: set[str] = field(default_factory=set)  # texts in faulty statements, which may be names of fields
 
 
 class _Recording:
-    """The plan that is being written and the block that statements go to."""
+    """The plan that is being written, and its open blocks."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.blocks = [plan.statements]
-        self.unfinished: dict[Mapped | Block, int] = {}  # to its line
+        self.unfinished: dict[Mapped | Block, int] = {}  # with the line
 
     def add(self, statement: Statement) -> None:
         self.blocks[-1].append(statement)
 
     def line(self) -> int:
-        """Say on which line of the mapping the statement stands."""
-        frame = sys._getframe(1)  # the one way to a caller's line that reads no sources
+        """Return the line of the mapping that is running."""
+        frame = sys._getframe(1)  # unlike `inspect`, this reads no source files
         while frame.f_back is not None and frame.f_code.co_filename != self.plan.name:
             frame = frame.f_back
         return frame.f_lineno
@@ -90,7 +90,7 @@ _recordings: list[_Recording] = []
 
 @contextmanager
 def recording(plan: Plan) -> Iterator[None]:
-    """Let statements write into the plan."""
+    """Record the statements that run within this context in a plan."""
     current = _Recording(plan)
     _recordings.append(current)
     try:
@@ -102,14 +102,14 @@ def recording(plan: Plan) -> Iterator[None]:
 
 def _current() -> _Recording:
     if not _recordings:
-        raise RuntimeError("a mapping is evaluated by the collector; it is not imported")
+        raise RuntimeError("a mapping cannot be imported; the collector evaluates it")
     return _recordings[-1]
 
 
 class Mapped:
-    """A value that still has to be told its field."""
+    """A rule that still needs its field: .onto(...)."""
 
-    unfinished = 'map_(...) says no field: add .onto("field")'
+    unfinished = 'map_(...) has no field: add .onto("field")'
 
     def __init__(self, value: Value | Plain) -> None:
         self._recording = _current()
@@ -118,17 +118,17 @@ class Mapped:
         self._recording.unfinished[self] = self._line
 
     def onto(self, name: str) -> None:
-        """Write the value into this field of the record, if it is present."""
+        """Write the value into this field of the record if it is present."""
         self._recording.unfinished.pop(self, None)
         if not isinstance(name, str):
-            raise TypeError(f"onto takes the name of a field as a text, not {told(name)}")
+            raise TypeError(f"onto takes the name of a field as a text, not {describe(name)}")
         self._recording.add(Assign(self._line, self._value.expression, name))
 
 
 class Block:
-    """Statements that belong together, after `with`."""
+    """A block of statements after `with`."""
 
-    unfinished = "a block begins with `with` and ends its line with a colon: with when(...):"
+    unfinished = "a block needs `with` and a colon: with when(...):"
 
     def __init__(self, condition: Expression | None) -> None:
         self._recording = _current()
@@ -145,53 +145,53 @@ class Block:
         self._recording.blocks.pop()
 
 
-class BlockApart:
-    """The statements of a block whose own line is faulty: they are checked and go nowhere."""
+class UnreachableBlock:
+    """A block whose own line is faulty. Its statements are checked, but never run."""
 
     def __enter__(self) -> None:
         current = _current()
-        current.blocks.append(current.plan.apart)
+        current.blocks.append(current.plan.unreachable)
 
     def __exit__(self, *_: object) -> None:
         _current().blocks.pop()
 
 
 def map_(value: Value | Plain) -> Mapped:
-    """Begin a rule, which .onto("field") ends."""
+    """Begin a rule; .onto("field") completes it."""
     return Mapped(value)
 
 
 def when(condition: Boolean) -> Block:
-    """Do the statements of the block only where the condition holds."""
+    """Limit the statements of a block to events that meet the condition."""
     if not isinstance(condition, Boolean):
-        raise TypeError(f"when takes a condition, not {told(condition)}; ask with equal_to(...), is_present() or is_absent()")
+        raise TypeError(f"when takes a condition, not {describe(condition)}; use equal_to(...), is_present() or is_absent()")
     return Block(condition.expression)
 
 
 def section() -> Block:
-    """Group statements, so that exit_() can leave them."""
+    """Group statements that exit_() can leave."""
     return Block(None)
 
 
 def exit_() -> None:
-    """Leave the innermost section, or the mapping where there is none."""
+    """Leave the innermost section; without a section, the mapping."""
     _current().add(Exit(_current().line()))
 
 
 def stop() -> None:
-    """End the mapping for this event; what is written stays."""
+    """End the mapping for this event; values that were written stay."""
     _current().add(Stop(_current().line()))
 
 
 def not_(condition: Boolean) -> Boolean:
     """Negate a condition."""
     if not isinstance(condition, Boolean):
-        raise TypeError(f"not_ takes a condition, not {told(condition)}")
+        raise TypeError(f"not_ takes a condition, not {describe(condition)}")
     return condition.negate()
 
 
 def assignments(statements: list[Statement], conditions: tuple[Expression, ...] = ()) -> Iterator[tuple[Assign, tuple[Expression, ...]]]:
-    """Give every assignment with the conditions around it."""
+    """Yield every assignment with the conditions around it."""
     for statement in statements:
         if isinstance(statement, Assign):
             yield statement, conditions
@@ -202,5 +202,5 @@ def assignments(statements: list[Statement], conditions: tuple[Expression, ...] 
 
 
 def has_jumps(statements: list[Statement]) -> bool:
-    """Tell whether a statement can be passed over by stop() or exit_()."""
+    """Return whether stop() or exit_() can skip a statement."""
     return any(isinstance(one, Stop | Exit) or (isinstance(one, When | Section) and has_jumps(one.body)) for one in statements)

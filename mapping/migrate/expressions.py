@@ -147,7 +147,7 @@ class Expressions:
         for pattern in node.arguments[:1]:
             if isinstance(pattern, Literal):
                 try:
-                    patterns.read(pattern.value)
+                    patterns.translate(pattern.value)
                 except TypeError as error:
                     self.fault(node.line, str(error))
                 except ValueError as error:

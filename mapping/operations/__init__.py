@@ -1,1 +1,1 @@
-"""The operations of the language at run time."""
+"""The operations of the language at run time: functions that generated code calls."""

@@ -9,19 +9,19 @@ INT32, INT64 = 2**31, 2**63
 
 
 def number36(text: str | None, bound: int = INT64) -> int | None:
-    """Read a signed number from -bound to bound - 1, capitals and a plus taken; None if it is none."""
+    """Parse a signed number from -bound to bound - 1, with capitals and a plus sign allowed; None if it is not valid."""
     if text is None:
         return None
     try:
         number = int(text, 36)
     except ValueError:
         return None
-    # Python's int() also takes blanks, underscores and the digits of other scripts
+    # Python's int() also accepts blanks, underscores and the digits of other scripts
     return number if -bound <= number < bound and ((text.isalnum() and text.isascii()) or _is_number(text)) else None
 
 
 def text36(number: int) -> str:
-    """Write a number in lower case."""
+    """Return a number in base 36, lower case."""
     digits = ""
     rest = abs(number)
     while rest:

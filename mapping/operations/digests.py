@@ -1,4 +1,4 @@
-"""Digests of what an event says, as Divolte makes them."""
+"""Digests of values, the same as Divolte's."""
 
 import base64
 import hashlib
@@ -27,11 +27,11 @@ def _python_name(algorithm: str) -> str:
 
 
 def check(algorithm: object, seed: object) -> tuple[str, str | None]:
-    """Check what a digest is made with, and have its key ready; raises ValueError."""
+    """Check the arguments of a digest, and derive its key in advance; raises ValueError."""
     if not isinstance(algorithm, str) or algorithm.lower() not in ALGORITHMS:
-        raise ValueError(f"there is no digest {algorithm!r}; there are {', '.join(ALGORITHMS)}")
+        raise ValueError(f"not a valid digest: {algorithm!r}; the digests are {', '.join(ALGORITHMS)}")
     if seed is not None and not isinstance(seed, str):
-        raise TypeError(f"the seed of a digest is a constant text, not {seed!r}")
+        raise TypeError(f"the seed of a digest must be a constant text, not {seed!r}")
     name = _python_name(algorithm)
     if seed is not None:
         key(name, seed)
@@ -40,17 +40,17 @@ def check(algorithm: object, seed: object) -> tuple[str, str | None]:
 
 @cache
 def key(name: str, seed: str) -> bytes:
-    """Derive the key of a seeded digest, as short as Divolte's, which takes bytes for bits: another would change every pseudonym."""
+    """Derive the key of a seeded digest. It is as short as Divolte's, which confuses bits with bytes, to keep every pseudonym the same."""
     length = hashlib.new(name).digest_size // 8
     return hashlib.pbkdf2_hmac(name, seed.encode(), _SALT, _ROUNDS, length)
 
 
 def digest(name: str, seed: str | None, *parts: str | bytes | None) -> bytes:
-    """Digest the parts one after another; what is absent adds nothing."""
+    """Return the digest of all parts in order; an absent part adds nothing."""
     content = b"".join(part if isinstance(part, bytes) else part.encode() for part in parts if part is not None)
     return hashlib.new(name, content).digest() if seed is None else hmac.digest(key(name, seed), content, name)
 
 
 def to_base64(content: bytes) -> str:
-    """Write bytes in Base64, padded, in one line."""
+    """Encode bytes as Base64 with padding, in one line."""
     return base64.b64encode(content).decode()

@@ -1,4 +1,4 @@
-"""How Jayway's library compares in the filters of a JSONPath, where the library that reads them here does otherwise."""
+"""Comparisons in JSONPath filters as in Jayway's library, where the `jsonpath` library differs."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -18,7 +18,7 @@ _NEW: Final = ("nin", "subsetof", "size", "empty")
 
 
 class _Relation(InfixExpression):
-    """Two operands and one of the operators of this module."""
+    """Two operands and an operator of this module."""
 
     def __init__(self, left: BaseExpression, operator: str, right: BaseExpression) -> None:
         super().__init__(left, operator, right)
@@ -42,20 +42,20 @@ class _Parser(Parser):
     INFIX_LITERAL_OPERATORS = Parser.INFIX_LITERAL_OPERATORS | set(_NEW)
 
     def parse_infix_expression(self, stream: TokenStream, left: BaseExpression) -> BaseExpression:
-        made = super().parse_infix_expression(stream, left)
-        if isinstance(made, InfixExpression) and made.operator in _OPERATORS:
-            return _Relation(made.left, made.operator, made.right)
-        return made
+        expression = super().parse_infix_expression(stream, left)
+        if isinstance(expression, InfixExpression) and expression.operator in _OPERATORS:
+            return _Relation(expression.left, expression.operator, expression.right)
+        return expression
 
 
 class Environment(JSONPathEnvironment):
-    """Reads paths and finds what is at them."""
+    """The environment that compiles and evaluates paths."""
 
     lexer_class = _Lexer
     parser_class = _Parser
 
     def compare(self, left: object, operator: str, right: object) -> bool:
-        """Compare two operands: a decimal is the number that a path writes with the same digits."""
+        """Compare two operands. A decimal equals the number with the same digits in a path."""
         return super().compare(_plain(left), operator, _plain(right))
 
 

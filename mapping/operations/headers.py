@@ -1,4 +1,4 @@
-"""What a mapping is told of a request's headers and cookies."""
+"""The headers and cookies of a request that a mapping can read."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -9,33 +9,33 @@ from cleaning.texts import header_text
 
 Headers: TypeAlias = Sequence[tuple[bytes, bytes]]
 
-# A quoted stretch with its escapes, which may lack its end; a comma; blanks; anything else.
+# A quoted string with escapes, perhaps unterminated; a comma; blanks; anything else.
 _PIECE: Final = re.compile(r'"((?:[^"\\]|\\.)*)\\?(?:"|\Z)|(,)|([ \t]+)|([^", \t]+)', re.DOTALL)
 _ESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
 _SEPARATOR: Final = re.compile(r"""[(),:;<=>?@\[\\\]{}" \t]""")
 
 
 class AnonymousHeaders(list[tuple[bytes, bytes]]):
-    """Headers of a visitor who is not to be known, without cookies; click ids are removed from those that a mapping reads."""
+    """The headers of a visitor who opted out: without cookies, and without click ids where a mapping reads them."""
 
     def __init__(self, headers: Headers) -> None:
         super().__init__(header for header in headers if header[0] != b"cookie")
 
 
 def values(headers: Headers, name: str) -> list[str] | None:
-    """Give the values of all lines of a header, taken apart at commas; None if there is no such line."""
+    """Return the values of all lines of a header, split at commas; None if there is no such line."""
     wanted = name.encode()
     lines = [value for key, value in headers if key == wanted]
-    read = _without_click_ids if isinstance(headers, AnonymousHeaders) else _told
-    return [one for line in lines for one in _split(read(line))] if lines else None
+    read = _without_click_ids if isinstance(headers, AnonymousHeaders) else _decode
+    return [value for line in lines for value in _split(read(line))] if lines else None
 
 
-def _told(value: bytes) -> str:
+def _decode(value: bytes) -> str:
     return header_text(value.replace(b"\t", b" "))
 
 
 def _without_click_ids(value: bytes) -> str:
-    return _told(without_values(value.decode("latin-1")).encode("latin-1"))
+    return _decode(without_values(value.decode("latin-1")).encode("latin-1"))
 
 
 def _split(line: str) -> list[str]:
@@ -54,18 +54,18 @@ def _split(line: str) -> list[str]:
     return list(filter(None, found))
 
 
-def item(found: list[str], number: int) -> str | None:
-    """Give one of several values; None where there are not so many."""
-    return found[number] if -len(found) <= number < len(found) else None
+def item(found: list[str], index: int) -> str | None:
+    """Return a value by its index; None if there is none."""
+    return found[index] if -len(found) <= index < len(found) else None
 
 
 def cookie(headers: Headers, name: str, *, is_strict: bool) -> str | None:
-    """Give the value of the first cookie of that name, without quotes; Divolte cuts one that has none at the first separator."""
+    """Return the value of the first cookie of that name, without quotes. Divolte cuts an unquoted value at the first separator."""
     return next(cookies(headers, name, is_strict=is_strict), None)
 
 
 def cookies(headers: Headers, name: str, *, is_strict: bool) -> Iterator[str]:
-    """Give the values of all cookies of that name."""
+    """Yield the values of all cookies of that name."""
     for key, value in headers:
         if key == b"cookie":
             for pair in header_text(value).split(";"):

@@ -1,4 +1,4 @@
-"""Mincode: the spelling of JSON values in which Divolte's tracker sends a page's own parameters."""
+"""Mincode: the encoding of JSON values in which Divolte's tracker sends event parameters."""
 
 import re
 from decimal import Context, Decimal
@@ -11,32 +11,32 @@ from cleaning import parameters
 from cleaning.click_ids import without_values_json
 from cleaning.parameters import MAX_BYTES, MAX_DEPTH, MAX_KEYS
 
-WITHOUT_CLICK_IDS: Final = "-"  # before a text, no value of which begins so: the values of click ids in it are not to be known
-MAX_DIGITS: Final = 198  # of a number in base 36: what a double holds, which all numbers of JavaScript are
+WITHOUT_CLICK_IDS: Final = "-"  # prefix of a text whose click ids must be removed; no value begins with it
+MAX_DIGITS: Final = 198  # of a number in base 36: the largest that a double, as in JavaScript, can represent
 MIN_EXPONENT: Final = -400
-MAX_WHOLE_EXPONENT: Final = 20  # beyond it JavaScript writes whole numbers with an exponent too
+MAX_WHOLE_EXPONENT: Final = 20  # above it, JavaScript writes whole numbers with an exponent
 
 _escaped_text = re.compile("((?:[^!~]|~.)*)!", re.DOTALL).match
 _is_integer = re.compile("[+-]?[0-9A-Za-z]+").fullmatch
 _is_decimal = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,9})?").fullmatch
 _escape = re.compile("~(.)", re.DOTALL)
-_closings = re.compile(r"\)|\.(?![0-9])").findall  # a digit stands behind the point of a number, and begins no value
+_closings = re.compile(r"\)|\.(?![0-9])").findall  # a point before a digit is part of a number and closes nothing
 _exact = Context(prec=10_000)
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
 class Undecodable(Exception):
-    """A text is no mincode."""
+    """A text is not valid mincode."""
 
 
 class TooDeep(Undecodable):
-    """A value is nested deeper than parameters may be."""
+    """A value is nested deeper than event parameters may be."""
 
 
 def decode(text: str | None, is_strict: bool) -> object:
-    """Give the value a text begins with; None if there is none.
+    """Return the value at the beginning of a text; None if it is not valid.
 
-    Whole numbers come as int. Others come as Decimal where the original's text is asked for, else as what JavaScript would print.
+    Whole numbers become int. Others become Decimal with the original digits if `is_strict`, otherwise the number that JavaScript had.
     """
     if not text:
         return None
@@ -49,8 +49,8 @@ def decode(text: str | None, is_strict: bool) -> object:
 
 
 def problem_of(text: str) -> str | None:
-    """Say what is too large about the parameters in a text; None if nothing is, or if it is no mincode at all."""
-    # Each container is closed by a sign of its own, each key by another, and no sign becomes more than six bytes of JSON.
+    """Return why the parameters in a text are too large; None if they are not, or if they are not valid mincode."""
+    # Each container has one closing character, each key another, and no character becomes more than six bytes of JSON.
     is_shallow = text.count(")") + text.count(".") <= MAX_DEPTH or len(_closings(text)) <= MAX_DEPTH
     if is_shallow and len(text) * 6 <= MAX_BYTES and text.count("!") <= MAX_KEYS:
         return None
@@ -64,12 +64,12 @@ def problem_of(text: str) -> str | None:
 
 
 def json_text(value: object) -> bytes:
-    """Write a decoded value as JSON."""
+    """Encode a decoded value as JSON."""
     return _encode(value)
 
 
 def number_text(number: int | float | Decimal, is_strict: bool) -> str:
-    """Write a number as `.value()` of a mapping gives it: as Java's classes do, or in plain digits."""
+    """Return the text of a number for `.value()` of a mapping: as Java prints it if `is_strict`, otherwise in plain digits."""
     if isinstance(number, int):
         return str(number)
     if is_strict:
@@ -89,7 +89,7 @@ def _java_double(number: float) -> str:
 
 
 def decimal_value(number: Decimal) -> int | float | Decimal:
-    """Give a decimal as the number that JavaScript had: whole if it prints so, exact if it fits no double."""
+    """Return the number that JavaScript had: an int if it prints as one, the exact decimal if a double cannot represent it."""
     if number == number.to_integral_value() and number.adjusted() <= MAX_WHOLE_EXPONENT:
         return int(number)
     rounded = float(number)
@@ -97,7 +97,7 @@ def decimal_value(number: Decimal) -> int | float | Decimal:
 
 
 class _Parser:
-    """Reads one text; each method takes a position and gives what it read and the position behind."""
+    """A parser of one text. Each method takes an offset and returns a value and the offset after it."""
 
     def __init__(self, text: str, is_strict: bool) -> None:
         self._text = text
@@ -149,7 +149,7 @@ class _Parser:
         if not _is_decimal(digits):
             raise Undecodable
         if not self._is_strict and repr(double := float(digits)) == digits and digits[-2:] != ".0":
-            return double, at  # as most are
+            return double, at  # the common case
         number = Decimal(digits)
         if number and (number.adjusted() < MIN_EXPONENT or isinf(float(number))):
             raise Undecodable

@@ -1,10 +1,10 @@
-"""JSON's null as a value that is there, beside None for what is not."""
+"""JSON's null as a value, to distinguish it from None for an absent value."""
 
 from typing import Final
 
 
 class Null:
-    """The value of which there is one."""
+    """The type of NULL."""
 
     __slots__ = ()
 

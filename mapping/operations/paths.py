@@ -1,4 +1,4 @@
-"""JSONPath as Jayway's library reads it, which Divolte's mappings are written for."""
+"""JSONPath with the semantics of Jayway's library, for which Divolte's mappings are written."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -23,17 +23,17 @@ _NAME: Final = re.compile(r"'([^']*)'|\"([^\"]*)\"")
 
 _ENVIRONMENT: Final = Environment()
 
-# What a path tuple begins with says how it is walked.
+# The first item of a path: whether it finds at most one value, or several.
 DEFINITE: Final = "definite"
-SEVERAL: Final = "several"
+INDEFINITE: Final = "several"
 
 
-def read(path: object) -> Path:
-    """Check a path and give it in a form to walk by; raises ValueError, saying why it is none."""
+def parse(path: object) -> Path:
+    """Parse a path; raises ValueError with the reason if it is not valid."""
     if not isinstance(path, str):
         raise TypeError(f"path takes a JSONPath as a text, such as '$.items[0].sku', not {path!r}")
     if not path.startswith("$"):
-        raise ValueError(f"{path!r} is no JSONPath: it begins with $, as in '$.items[0].sku'")
+        raise ValueError(f"not a valid JSONPath: {path!r}; it must begin with $, as in '$.items[0].sku'")
     function = _FUNCTION.search(path)
     base = path[: function.start()] if function else path
     name = function[1] if function else None
@@ -44,13 +44,13 @@ def read(path: object) -> Path:
         _compiled(base)
     except (jsonpath.JSONPathError, RecursionError, ValueError) as error:
         raise ValueError(
-            f"{path!r} is no JSONPath: {str(error).splitlines()[0]}; right is e.g. '$.items[0].sku' or '$.items[*].sku'"
+            f"not a valid JSONPath: {path!r}: {str(error).splitlines()[0]}; examples are '$.items[0].sku' and '$.items[*].sku'"
         ) from error
-    return (SEVERAL, name, base)
+    return (INDEFINITE, name, base)
 
 
 def _definite(path: str) -> list[Step] | None:
-    """Give the steps of a path that finds one thing at most, or nothing."""
+    """Return the steps of a path that finds at most one value; None for other paths."""
     steps: list[Step] = []
     at = 1
     while at < len(path):
@@ -69,23 +69,23 @@ def _compiled(path: str) -> Any:
     return _ENVIRONMENT.compile(path)
 
 
-def walk(value: object, how: str, function: str | None, *steps: Step) -> object:
-    """Give what is at a path; None where there is nothing, NULL where there is a null."""
-    found = _walked(value, steps) if how == DEFINITE else _all_found(value, str(steps[0]))
+def find(value: object, kind: str, function: str | None, *steps: Step) -> object:
+    """Return the value at a path; None if there is none, NULL for a null."""
+    found = _find_one(value, steps) if kind == DEFINITE else _find_all(value, str(steps[0]))
     if function is not None and found is not None:
         found = _FUNCTIONS[function](found)
     return found
 
 
 def member(value: object, name: str) -> object:
-    """Return what an object has by a name: the same as `walk` with this one step, which most paths have."""
+    """Return the member of an object: the same as `find` with one step, which is the most common path."""
     if not isinstance(value, dict) or name not in value:
         return None
     found = value[name]
     return NULL if found is None else found
 
 
-def _walked(value: object, steps: tuple[Step, ...]) -> object:
+def _find_one(value: object, steps: tuple[Step, ...]) -> object:
     for step in steps:
         if isinstance(value, dict):
             if isinstance(step, tuple):
@@ -101,11 +101,11 @@ def _walked(value: object, steps: tuple[Step, ...]) -> object:
     return NULL if value is None else value
 
 
-def _all_found(value: object, path: str) -> list[object]:
+def _find_all(value: object, path: str) -> list[object]:
     try:
         found: list[object] = _compiled(path).findall(value)
     except (jsonpath.JSONPathError, TypeError, ValueError, ArithmeticError, RecursionError):
-        return []  # a filter that cannot be asked of such a value
+        return []  # the filter does not apply to such a value
     return found
 
 

@@ -1,4 +1,4 @@
-"""Regular expressions as Java and Python spell them; one that matches, matches the whole text."""
+"""Regular expressions: from Java's syntax to Python's. A match is a match of the whole text."""
 
 import re
 import warnings
@@ -33,47 +33,47 @@ _OUTSIDE: Final[Mapping[str, str]] = MappingProxyType(
         "\\h": f"[{_BLANKS}]",
         "\\e": r"\x1b",
         "\\z": r"\Z",
-        "\\Z": r"(?=(?:\r\n|(?<!\r)\n|[\r\x85\u2028\u2029])?\Z)",  # before the last end of a line, too
-        "\\G": r"\A",  # where the last match ended: there was none
+        "\\Z": r"(?=(?:\r\n|(?<!\r)\n|[\r\x85\u2028\u2029])?\Z)",  # also before the last line terminator
+        "\\G": r"\A",  # the end of the previous match: there was none
         "\\R": r"(?:\r\n|[\n-\r\x85\u2028\u2029])",
     }
 )
 _JAVA_ONLY: Final = frozenset(("\\z", "\\Z", "\\G", "\\R", "\\X", "\\P"))
 
 
-def read(pattern: object) -> str:
-    """Give an expression in Python's spelling; raises ValueError, saying why, where there is none."""
+def translate(pattern: object) -> str:
+    """Return an expression in Python's syntax; raises ValueError with the reason if it is not valid."""
     if not isinstance(pattern, str):
         raise TypeError(f"match takes a regular expression as a text, not {pattern!r}")
     try:
-        spelled = _spelled(pattern)
+        translated = _translate(pattern)
         with warnings.catch_warnings():
-            warnings.simplefilter("error")  # sets in sets: Java joins them, Python takes the signs
-            compiled(spelled)
+            warnings.simplefilter("error")  # nested sets: Java joins them, Python takes the characters literally
+            compiled(translated)
     except (re.error, Warning, OverflowError, RecursionError, ValueError) as error:
-        raise ValueError(f"{pattern!r} is no regular expression: {error}") from error
-    return spelled
+        raise ValueError(f"not a valid regular expression: {pattern!r}: {error}") from error
+    return translated
 
 
 @cache
 def compiled(pattern: str) -> re.Pattern[str]:
-    """Compile an expression; as in Java, letters and digits are those of ASCII."""
+    """Compile an expression. Letters and digits are those of ASCII, as in Java."""
     return re.compile(pattern, re.ASCII)
 
 
-def group_of(pattern: str, which: object) -> int | str:
-    """Check that an expression has a group."""
-    made = compiled(pattern)
-    if isinstance(which, str) and which in made.groupindex:
-        return which
-    if isinstance(which, int) and not isinstance(which, bool) and 0 <= which <= made.groups:
-        return which
-    named = "".join(f", {name!r}" for name in made.groupindex)
-    raise ValueError(f"the expression has no group {which!r}; it has 0 to {made.groups}{named}")
+def check_group(pattern: str, group: object) -> int | str:
+    """Return the group; raises ValueError if the expression lacks it."""
+    regex = compiled(pattern)
+    if isinstance(group, str) and group in regex.groupindex:
+        return group
+    if isinstance(group, int) and not isinstance(group, bool) and 0 <= group <= regex.groups:
+        return group
+    named = "".join(f", {name!r}" for name in regex.groupindex)
+    raise ValueError(f"the expression has no group {group!r}; it has 0 to {regex.groups}{named}")
 
 
-def _spelled(pattern: str) -> str:
-    written: list[str] = []
+def _translate(pattern: str) -> str:
+    parts: list[str] = []
     in_set = False
     for step in _STEP.finditer(pattern):
         text = step[0]
@@ -81,8 +81,8 @@ def _spelled(pattern: str) -> str:
             in_set = True
         elif text == "]" and in_set:
             in_set = False
-        written.append(_step(text, in_set))
-    return "".join(written)
+        parts.append(_step(text, in_set))
+    return "".join(parts)
 
 
 def _step(text: str, in_set: bool) -> str:
@@ -95,9 +95,9 @@ def _step(text: str, in_set: bool) -> str:
     if text.startswith("\\p{"):
         inside = _CLASSES.get(text[3:-1])
         if inside is None:
-            raise ValueError(f"{text} is not known; known are {', '.join(_CLASSES)}")
+            raise ValueError(f"not a known class: {text}; the classes are {', '.join(_CLASSES)}")
         return inside if in_set else f"[{inside}]"
     known = _IN_SET if in_set else _OUTSIDE
     if text in _JAVA_ONLY and text not in known:
-        raise ValueError(f"{text} has no counterpart in Python{' within [...]' if text in _OUTSIDE else ''}")
+        raise ValueError(f"{text} has no equivalent in Python{' within [...]' if text in _OUTSIDE else ''}")
     return known.get(text, text)

@@ -1,4 +1,4 @@
-"""What the operations of the language do at run time. Each takes values that are present, and gives None where there is no answer."""
+"""The operations of the language by name. Each takes values that are present, and returns None if it has no result."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -14,11 +14,11 @@ from mapping.operations.base36 import INT32, number36
 from mapping.operations.nulls import NULL
 
 Functions: TypeAlias = Mapping[str, Callable[..., Any]]
-FindPlace: TypeAlias = Callable[[str], object]  # that of enrichment.place
+FindPlace: TypeAlias = Callable[[str], object]  # enrichment.place.PlaceFinder.find
 
-ANY_SIZE: Final = 10**300  # of a number whose range is looked at behind it; a double holds it
+ANY_SIZE: Final = 10**300  # of a number whose range is checked later; a double can represent it
 
-# Operations that are no more than an expression; they are asked even where a value is absent.
+# Operations that are inline expressions. They are computed even if a value is absent.
 INLINE: Final[Mapping[str, str]] = MappingProxyType(
     {
         "is_present": "({0} is not None)",
@@ -30,31 +30,31 @@ INLINE: Final[Mapping[str, str]] = MappingProxyType(
         "whole": "(None if {0} is None else int({0}))",
     }
 )
-# A number that is absent where it is out of its range, and the event then flagged: its arguments are lowest, highest and the field's name.
+# Operations that limit a number to a range: outside of it, the number is absent and the event is flagged.
 RANGED: Final = frozenset({"plausible", "within"})
-# What these give may change while the collector runs, so that it is not remembered with the text it follows from.
+# Operations whose result may change while the collector runs, so that it cannot be cached.
 CHANGING: Final = frozenset({"place"})
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
 def json_encode(value: object) -> bytes | None:
-    """Write a JSON value; a null is nothing."""
+    """Encode a JSON value; None for a null."""
     return None if value is NULL else _encode(value)
 
 
 def whole_ratio(ratio: float | None) -> int | None:
-    """Give a ratio that has no fraction."""
+    """Return a ratio that has no fraction."""
     return int(ratio) if ratio is not None and -INT32 <= ratio < INT32 and ratio == int(ratio) else None
 
 
 def flag(text: str | None) -> bool | None:
-    """Read a truth as Divolte's tracker writes it."""
+    """Parse a boolean as Divolte's tracker writes it."""
     return None if text is None else text == "t"
 
 
 def ratio36(text: str | None) -> float | None:
-    """Read a number in base 36 that may have a fraction: to the last digit that a double holds."""
+    """Parse a number in base 36 that may have a fraction, to the precision of a double."""
     whole, _, fraction = (text or "").partition(".")
     digits = fraction[:12]
     numerator = number36(whole + digits, ANY_SIZE)
@@ -62,7 +62,7 @@ def ratio36(text: str | None) -> float | None:
 
 
 def mincode_value(text: str | None, is_strict: bool, mask_parameters: bool = False) -> object:
-    """Read the parameters of an event; None if it has none, NULL if they are null."""
+    """Decode the parameters of an event; None if it has none, NULL if they are null."""
     value = mincode.decode(text, is_strict)
     if value is None:
         return NULL if text and text.lstrip(mincode.WITHOUT_CLICK_IDS)[:1] == "n" else None
@@ -70,21 +70,21 @@ def mincode_value(text: str | None, is_strict: bool, mask_parameters: bool = Fal
 
 
 def agent_part(user_agent: str, name: str, is_strict: bool) -> str | None:
-    """Give one thing that an agent tells."""
-    from mapping.operations import user_agents  # noqa: PLC0415 - patterns that most collectors have no need of
+    """Return one part of a user agent."""
+    from mapping.operations import user_agents  # noqa: PLC0415 - large tables that most collectors do not need
 
     return user_agents.part(user_agent, name, is_strict=is_strict)
 
 
 def place_part(place: object, name: str) -> str | float | list[str] | None:
-    """Give one thing that is known of a place."""
+    """Return one part of a place."""
     found: str | float | None = getattr(place, name.removesuffix("s"), None) if name == "regions" else getattr(place, name)
     return [str(found)] if name == "regions" and found else found
 
 
-_SAME_IN_BOTH: Final[Functions] = MappingProxyType(
+_COMMON: Final[Functions] = MappingProxyType(
     {
-        "cut": lambda text, most: text[:most],
+        "cut": lambda text, max_length: text[:max_length],
         "uri_scheme": lambda uri: uri.scheme,
         "uri_host": lambda uri: uri.host,
         "uri_port": lambda uri: uri.port,
@@ -101,14 +101,14 @@ _SAME_IN_BOTH: Final[Functions] = MappingProxyType(
         "joined": ",".join,
         "matcher": lambda text, pattern: patterns.compiled(pattern).fullmatch(text),
         "matches": lambda text, pattern: patterns.compiled(pattern).fullmatch(text) is not None,
-        "group": lambda matched, which: matched[which],
+        "group": lambda match, group: match[group],
         "digest": digests.digest,
         "to_hex_lower": bytes.hex,
         "to_hex_upper": lambda content: content.hex().upper(),
         "to_base64": digests.to_base64,
         "place_part": place_part,
         "json_member": paths.member,
-        "json_path": paths.walk,
+        "json_path": paths.find,
         "json_int32": lambda value: scalars.json_integer(value, 32),
         "json_int64": lambda value: scalars.json_integer(value, 64),
         "json_floating": scalars.json_floating,
@@ -127,16 +127,16 @@ _SAME_IN_BOTH: Final[Functions] = MappingProxyType(
 
 
 def functions(rules: UrlRules, *, is_strict: bool = False, find_place: FindPlace | None = None) -> Functions:
-    """Give every operation by its name in a Call."""
+    """Return every operation by its name."""
     decoded = uris.decoded if is_strict else uris.decoded_leniently
     mask_parameters = rules.mask_parameters and not is_strict
     return {
-        **_SAME_IN_BOTH,
+        **_COMMON,
         "page_address": rules.page,
         "referrer_address": rules.referrer,
         "masked_title": mask if rules.mask_titles and not is_strict else str,
         "masked_text": mask if mask_parameters else str,
-        "place": find_place or (lambda _address: None),
+        "place": find_place or (lambda _client_ip: None),
         "uri": uris.strict if is_strict else uris.lenient,
         "uri_path": lambda uri: decoded(uri.path),
         "uri_decoded_query": lambda uri: decoded(uri.query),

@@ -1,4 +1,4 @@
-"""Texts and JSON scalars read as numbers, booleans and texts, by Divolte's rules."""
+"""Conversions of texts and JSON scalars to numbers, booleans and texts, by Divolte's rules."""
 
 import math
 import re
@@ -12,23 +12,23 @@ from mapping.operations.nulls import NULL
 _INTEGER: Final = re.compile(r"-?[0-9]+").fullmatch
 _FLOATING: Final = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?[fFdD]?").fullmatch
 _HEX_FLOATING: Final = re.compile(r"[+-]?0[xX]([0-9a-fA-F]+\.?[0-9a-fA-F]*|\.[0-9a-fA-F]+)[pP][+-]?[0-9]+[fFdD]?").fullmatch
-_ENDLESS: Final = re.compile(r"[+-]?(NaN|Infinity)").fullmatch
+_NON_FINITE: Final = re.compile(r"[+-]?(NaN|Infinity)").fullmatch
 _TRUTHS: Final = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
-_LONGEST: Final = 400  # digits of a text that is read as a number
+_MAX_DIGITS: Final = 400  # of a text that is parsed as a number
 
 
 def _scalar(value: object) -> object:
-    """Unwrap a list of one; a list of several or an object is no scalar."""
+    """Return the item of a list of one; other lists and objects are not scalars."""
     return value[0] if isinstance(value, list) and len(value) == 1 else value
 
 
 def json_text(value: object, is_strict: bool) -> str | None:
-    """Give the text of a scalar; a list of one is its element."""
+    """Return the text of a scalar; a list of one counts as its item."""
     return scalar_text(_scalar(value), is_strict)
 
 
 def scalar_text(value: object, is_strict: bool) -> str | None:
-    """Give the text of a text, a number or a boolean."""
+    """Return the text of a text, a number or a boolean."""
     if isinstance(value, str):
         return value
     if isinstance(value, bool):
@@ -37,7 +37,7 @@ def scalar_text(value: object, is_strict: bool) -> str | None:
 
 
 def json_value(value: object, name: str, is_strict: bool) -> str | None:
-    """Give the text of a property; where it has none, Divolte's is empty, or `null` for null."""
+    """Return the text of a property. If it has none, Divolte returns an empty text, or `null` for null."""
     found = value.get(name, value) if isinstance(value, dict) else value
     text = None if found is value else scalar_text(found, is_strict)
     if text is None and is_strict:
@@ -46,12 +46,12 @@ def json_value(value: object, name: str, is_strict: bool) -> str | None:
 
 
 def digested_text(value: object, is_strict: bool) -> str | None:
-    """Give the text of a JSON value that a digest takes in."""
+    """Return the text of a JSON value for a digest."""
     return "null" if is_strict and value is NULL else scalar_text(value, is_strict)
 
 
 def json_integer(value: object, bits: int) -> int | None:
-    """Read a whole number: fractions are cut off, the text of an integer counts."""
+    """Convert to a whole number: a fraction is cut off, and the text of an integer is parsed."""
     value = _scalar(value)
     if isinstance(value, str):
         return parse_integer(value.strip(), bits)
@@ -62,7 +62,7 @@ def json_integer(value: object, bits: int) -> int | None:
 
 
 def json_floating(value: object) -> float | None:
-    """Read a number or the text of one."""
+    """Convert a number or the text of one."""
     value = _scalar(value)
     if isinstance(value, str):
         return parse_floating(value.strip())
@@ -70,16 +70,16 @@ def json_floating(value: object) -> float | None:
 
 
 def json_number(value: object, *, is_whole: bool = False) -> float | Decimal | None:
-    """Return a number of any size, or that of a text; a text with a fraction is not a whole number."""
+    """Convert a number of any size, or the text of one; the text of a fraction is not a whole number."""
     value = _scalar(value)
     if isinstance(value, str):
         text = value.strip()
-        return parse_floating_strictly(text) if not is_whole else int(text) if len(text) <= _LONGEST and _INTEGER(text) else None
+        return parse_floating_strictly(text) if not is_whole else int(text) if len(text) <= _MAX_DIGITS and _INTEGER(text) else None
     return value if isinstance(value, int | float | Decimal) and not isinstance(value, bool) else None
 
 
 def json_boolean(value: object) -> bool | None:
-    """Read a boolean: integers count, and true and false as text in lower, upper or title case."""
+    """Convert to a boolean: integers, and the texts true and false in lower, upper or title case."""
     value = _scalar(value)
     if isinstance(value, str):
         return _TRUTHS.get(value)
@@ -87,26 +87,26 @@ def json_boolean(value: object) -> bool | None:
 
 
 def parse_integer(text: str, bits: int) -> int | None:
-    """Read ASCII digits with an optional minus, within range."""
-    if not _INTEGER(text) or len(text) > _LONGEST:
+    """Parse ASCII digits with an optional minus sign, within the range of that many bits."""
+    if not _INTEGER(text) or len(text) > _MAX_DIGITS:
         return None
     number = int(text)
     return number if -(1 << bits - 1) <= number < 1 << bits - 1 else None
 
 
 def parse_floating(text: str) -> float | None:
-    """Read a number as Java writes it in source code; None if it is none, or not finite."""
+    """Parse a number in the syntax of Java; None if it is not valid or not finite."""
     number = parse_floating_strictly(text)
     return None if number is None else finite(number)
 
 
 def parse_floating_strictly(text: str) -> float | None:
-    """Read a number as Java writes it in source code, endless ones too."""
-    if len(text) > _LONGEST:
+    """Parse a number in the syntax of Java, also NaN and Infinity."""
+    if len(text) > _MAX_DIGITS:
         return None
     if _FLOATING(text):
         return float(text.rstrip("fFdD"))
-    if _ENDLESS(text):
+    if _NON_FINITE(text):
         return float(text)
     try:
         return float.fromhex(text.rstrip("dDfF") if "p" in text.lower() else text) if _HEX_FLOATING(text) else None
@@ -115,7 +115,7 @@ def parse_floating_strictly(text: str) -> float | None:
 
 
 def finite(number: float | Decimal) -> float | None:
-    """Fit a number into 64 bits, or give nothing."""
+    """Convert to a finite double; None if it does not fit."""
     try:
         result = float(number)
     except OverflowError:
@@ -124,7 +124,7 @@ def finite(number: float | Decimal) -> float | None:
 
 
 def to_single(number: float) -> float | None:
-    """Fit a number into 32 bits, or give nothing."""
+    """Return a number that fits into a float; None otherwise."""
     try:
         avro.pack_float(number)
     except OverflowError:

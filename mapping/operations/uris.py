@@ -1,4 +1,4 @@
-"""Takes addresses apart: as java.net.URI does, to the letter, or as browsers write them."""
+"""Parsers of URLs: strict as java.net.URI, or lenient for URLs as browsers write them."""
 
 import re
 from typing import Final, NamedTuple, TypeAlias
@@ -10,8 +10,8 @@ from cleaning.urls import decode_percent, query_pairs, split_plain
 Pairs: TypeAlias = list[tuple[str, str]]
 
 
-class Uri(NamedTuple):
-    """The parts of an address; None where one is not written."""
+class UriParts(NamedTuple):
+    """The parts of a URL; None for a part that it lacks."""
 
     scheme: str | None
     host: str | None
@@ -21,19 +21,19 @@ class Uri(NamedTuple):
     fragment: str | None
 
 
-def lenient(text: str) -> Uri | None:
-    """Take an address apart (RFC 3986), whatever characters stand in it."""
+def lenient(text: str) -> UriParts | None:
+    """Parse a URL (RFC 3986) with any characters."""
     if plain := split_plain(text):
-        return Uri(plain.scheme, plain.netloc, None, plain.path, plain.query or None, None)
+        return UriParts(plain.scheme, plain.netloc, None, plain.path, plain.query or None, None)
     try:
         parts = urlsplit(text)
-        port = parts.port  # raises for what is no port
+        port = parts.port  # raises for an invalid port
     except ValueError:
         return None
-    return Uri(parts.scheme or None, parts.hostname, port, parts.path, parts.query or None, parts.fragment or None)
+    return UriParts(parts.scheme or None, parts.hostname, port, parts.path, parts.query or None, parts.fragment or None)
 
 
-# RFC 2396 with the deviations that java.net.URI tells of; any character outside of ASCII stands for an escape, but for controls and blanks.
+# RFC 2396 with the deviations that java.net.URI documents: characters outside ASCII are valid, except for controls and blanks.
 _OTHER: Final = "\xa1-\u167f\u1681-\u1fff\u200b-\u2027\u202a-\u202e\u2030-\u205e\u2060-\u2fff\u3001-\U0010ffff"
 _ESCAPED: Final = f"%[0-9A-Fa-f]{{2}}|[{_OTHER}]"
 _UNRESERVED: Final = r"A-Za-z0-9\-_.!~*'()"
@@ -50,25 +50,25 @@ _SERVER: Final = re.compile(
 )
 
 
-def strict(text: str) -> Uri | None:
-    """Take an address apart as java.net.URI does; None if that refuses it."""
-    split = _PARTS.fullmatch(text)
-    if split is None:
+def strict(text: str) -> UriParts | None:
+    """Parse a URL as java.net.URI does; None if that rejects it."""
+    parts = _PARTS.fullmatch(text)
+    if parts is None:
         return None
-    scheme, authority, path, query, fragment = split.groups()
+    scheme, authority, path, query, fragment = parts.groups()
     if (scheme is not None and not _is_scheme(scheme)) or not _is_uric(query or "") or not _is_uric(fragment or ""):
         return None
     if scheme is not None and authority is None and not path.startswith("/"):
         opaque = path if query is None else f"{path}?{query}"
-        return Uri(scheme, None, None, None, None, fragment) if opaque and _is_uric(opaque) else None
+        return UriParts(scheme, None, None, None, None, fragment) if opaque and _is_uric(opaque) else None
     server = _server(authority or "")
     if server is None or not _is_path(path) or (authority == "" and not path and query is None and fragment is None):
         return None
-    return Uri(scheme, *server, path, query, fragment)
+    return UriParts(scheme, *server, path, query, fragment)
 
 
 def _server(authority: str) -> tuple[str | None, int | None] | None:
-    """Give host and port, neither of a name that is no host's, or nothing for what is no name at all."""
+    """Return host and port, both None for a registry-based authority; None if it is not valid."""
     found = _SERVER.fullmatch(authority)
     if found is not None and int(found[2] or 0) < 2**31:
         return found[1], int(found[2]) if found[2] else None
@@ -76,42 +76,42 @@ def _server(authority: str) -> tuple[str | None, int | None] | None:
 
 
 def decoded(text: str | None) -> str | None:
-    """Resolve percent escapes as Java does, where what comes of it can be kept."""
+    """Percent-decode a text as Java does, unless the result has characters that must not be kept."""
     if text is None or "%" not in text:
         return text
-    made = unquote(text, errors="replace")
-    return text if "\0" in made or CONTROL.search(made) else made
+    result = unquote(text, errors="replace")
+    return text if "\0" in result or CONTROL.search(result) else result
 
 
 def decoded_leniently(text: str | None) -> str | None:
-    """Resolve percent escapes where they are clean UTF-8."""
+    """Percent-decode a text if the result is clean UTF-8."""
     return text and decode_percent(text)
 
 
 def pairs(query: str | None) -> Pairs | None:
-    """Give the names and values of a query, form-decoded; None where there is no query."""
+    """Return the names and values of a query, form-decoded; None without a query."""
     return None if query is None else query_pairs(query)
 
 
 def value(found: Pairs, name: str) -> str | None:
-    """Find the first value of a name."""
+    """Return the first value of a parameter."""
     return next((one for key, one in found if key == name), None)
 
 
 def values(found: Pairs, name: str) -> list[str] | None:
-    """Find all values of a name."""
+    """Return all values of a parameter."""
     return [one for key, one in found if key == name] or None
 
 
 def first_of(found: Pairs, *names: str) -> str | None:
-    """Find the first pair whose name is one of those, in whatever case; the name alone where none of them has a value."""
+    """Return the first pair with one of these names, in any case, that has a value; the name alone if none has a value."""
     wanted = {name.lower(): name for name in names}
     pairs = [(wanted[key.lower()], one) for key, one in found if key.lower() in wanted]
     return next((f"{name}:{one}" for name, one in pairs if one), pairs[0][0] if pairs else None)
 
 
 def by_name(found: Pairs) -> dict[str, list[str]]:
-    """Give all values by name."""
+    """Return all values by name."""
     named: dict[str, list[str]] = {}
     for key, one in found:
         named.setdefault(key, []).append(one)

@@ -1,4 +1,4 @@
-"""What an agent runs on, in the words of Divolte's mappings and from the converter's data."""
+"""The parts of a user agent: the names are those of Divolte's mappings, the data is the converter's."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -38,7 +38,7 @@ _UNKNOWN: Final = "unknown"
 
 
 def part(user_agent: str, name: str, *, is_strict: bool) -> str | None:
-    """Give one thing that an agent tells. Divolte calls what it does not know unknown or nothing; else it is absent."""
+    """Return one part of a user agent. For a part that it does not know, Divolte returns unknown or an empty text."""
     device = find_device(user_agent)
     found = _PARTS[name](device, user_agent)
     if found is None and is_strict:

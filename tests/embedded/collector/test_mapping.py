@@ -34,18 +34,18 @@ map_(event_parameters()).onto("either")
 map_(location()).onto("must")
 '''
 FAULTS = [
-    (3, "the language has no 'refferer'; did you mean 'referrer'?"),
+    (3, "the mapping language has no 'refferer'; did you mean 'referrer'?"),
     (5, "NameError: name 'locatoin' is not defined; did you mean 'location'?"),
     (6, "the schema has no field 'pgae'; did you mean 'page'?"),
-    (7, "field 'count' takes int, not a text; parse(...).to_int32() reads one"),
+    (7, "field 'count' takes int, not a text; convert it with parse(...).to_int32()"),
     (8, "a number has no .uri(); it has .equal_to(), .is_absent(), .is_present()"),
-    (9, "ValueError: '(a' is no regular expression: missing ), unterminated subpattern at position 0"),
-    (11, "TypeError: a mapping is written before there is an event: use equal_to(...), not =="),
-    (12, "ValueError: '$.items[' is no JSONPath"),
-    (13, "ValueError: there is no digest 'sha-257'; there are md5, sha-1"),
-    (14, 'map_(...) says no field: add .onto("field")'),
+    (9, "ValueError: not a valid regular expression: '(a': missing ), unterminated subpattern at position 0"),
+    (11, "TypeError: a mapping runs before there are events: use equal_to(...) instead of =="),
+    (12, "ValueError: not a valid JSONPath: '$.items['"),
+    (13, "ValueError: not a valid digest: 'sha-257'; the digests are md5, sha-1"),
+    (14, 'map_(...) has no field: add .onto("field")'),
     (15, "field 'either' takes a union of several types, not a JSON value"),
-    (16, "field 'must' must have a value in every record: this rule may write nothing; give it a default in the schema, or map a constant"),
+    (16, "field 'must' must have a value in every record: this rule may not write one; give it a default in the schema, or map a constant"),
 ]
 
 

@@ -96,5 +96,5 @@ def test_the_standard_deviation_is_that_of_the_whole(numbers: list[object], devi
 
 @pytest.mark.parametrize("path", ["$.a[?(@.b nin)]", "$.a[?(nin [1])]", "$.a[?(@.b size)]", "$.a[?(@.b empty empty)]"])
 def test_an_operator_without_its_sides_is_a_fault(path: str) -> None:
-    with pytest.raises(ValueError, match="is no JSONPath"):
-        paths.read(path)
+    with pytest.raises(ValueError, match="not a valid JSONPath"):
+        paths.parse(path)

@@ -22,7 +22,7 @@ DOUBLES = {"2.0": "2", "1.0E30": "1e+30"}  # in plain digits, as JavaScript writ
 
 def encoded(schema: Any, value: Any, *, is_strict: bool = True) -> bytes | None:
     """Encode a JSON value for a field of a type, without the branch that a union puts before it."""
-    record = avro_json.parsed({"type": "record", "name": "Whole", "fields": [{"name": "f", "type": schema}]})
+    record = avro_json.parse({"type": "record", "name": "Whole", "fields": [{"name": "f", "type": schema}]})
     field = record["fields"][0]["type"]
     (wanted, *_), has_null = avro_json.branches(field) if field != "null" else (["null"], True)
     made = top_level(AvroJson(record, is_strict=is_strict).encoder(wanted), is_nullable=has_null)(NULL if value is None else value)
