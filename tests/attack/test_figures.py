@@ -81,7 +81,7 @@ def test_a_site_that_cannot_be_one_is_refused_by_the_command(tmp_path: Path) -> 
     assert "'a b' is not a valid name of a site" in run_command("up", "--state", tmp_path, "--site", "a b", status=2)
 
 
-def test_what_a_visitor_spoiled_is_deleted_and_accounted_for(installation: Installation) -> None:
+def test_spoiled_rows_of_a_visitor_are_deleted_and_accounted_for(installation: Installation) -> None:
     url, rows = f"http://127.0.0.1:{installation.collector_port}", ("rows", "delete", "--state", installation.state, "--json")
     wild = [an_event(type="purchase", parameters={"revenue": 1e10, "coupon": "it's"}) for _ in range(3)]
     with httpx.Client(trust_env=False, timeout=10) as client:
@@ -130,7 +130,7 @@ def answered(installation: Installation, where: str, word: str) -> tuple[int, st
     return done.returncode, done.stdout + done.stderr
 
 
-def test_nothing_is_deleted_before_somebody_has_confirmed_it(installation: Installation) -> None:
+def test_nothing_is_deleted_without_confirmation(installation: Installation) -> None:
     url, where = f"http://127.0.0.1:{installation.collector_port}", "event_type = 'mistake'"
     with httpx.Client(trust_env=False, timeout=10) as client:
         send(client, url, a_batch(an_event(type="mistake"), site="shop"))

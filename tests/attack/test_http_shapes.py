@@ -45,7 +45,7 @@ def answer_to(port: Port, request: bytes) -> list[bytes]:
     ],
 )
 @pytest.mark.parametrize("host", ["", "Host: localhost\r\n", "Host: localhost\r\nConnection: keep-alive\r\n"])
-def test_what_is_not_http_1_is_refused(port: Port, line: str, host: str) -> None:
+def test_a_request_that_is_not_http_1_is_rejected(port: Port, line: str, host: str) -> None:
     status = answer_to(port, f"{line.format(path=port.paths[0])}\r\n{host}\r\n".encode())[0]
     assert re.match(rb"HTTP/1\.[01] [45]\d\d ", status), status
 

@@ -194,7 +194,7 @@ def test_clicks_of_a_visitor_who_opted_out_are_not_distinguished_and_the_channel
     assert find_channel(*page, record["click_id"]) == find_channel(*page, f"{name}:{value}")
 
 
-def test_a_click_id_stays_whole_where_nobody_says_no() -> None:
+def test_a_click_id_stays_whole_without_an_opt_out() -> None:
     record = one(url="https://shop.example/?ScCid=abc", parameters={"gclid": "x", "link": "/?gclid=y"})
     assert (record["click_id"], record["page_url"]) == ("sccid:abc", "https://shop.example/?ScCid=abc")
     assert json.loads(record["parameters"]) == {"gclid": "x", "link": "/?gclid=y"}

@@ -281,7 +281,7 @@ def places_of(stored: Stored, mark: str) -> set[str]:
 
 @pytest.mark.parametrize("name", REQUESTS)
 @pytest.mark.parametrize("what", HELD)
-def test_what_a_request_holds_is_where_the_page_says_and_nowhere_else(stored: Stored, name: str, what: str) -> None:
+def test_the_data_of_a_request_is_where_the_page_says_and_nowhere_else(stored: Stored, name: str, what: str) -> None:
     marks = stored.sent[name]
     promised = HELD[what][marks.of]
     for mark in marks.made.get(what, ()):
@@ -299,7 +299,7 @@ def test_every_line_of_the_page_is_tried_under_each_consent(stored: Stored, what
         assert tried == (HELD[what][state] != NOT_SENT), (what, state)
 
 
-def test_nothing_of_what_is_refused_is_anywhere(stored: Stored) -> None:
+def test_no_part_of_a_rejected_event_is_stored(stored: Stored) -> None:
     assert len(stored.refused.made[REFUSED]) > 15
     for what, marks in stored.refused.made.items():
         for mark in marks:
@@ -320,7 +320,7 @@ def test_once_it_is_read_the_spool_holds_nothing_of_anybody(stored: Stored) -> N
 
 
 @pytest.mark.parametrize(("state", "kind"), [("private", "private"), ("consented", "consented"), ("denied", "none")])
-def test_what_the_page_calls_null_is_null_and_what_it_calls_kept_may_be_there(stored: Stored, state: str, kind: str) -> None:
+def test_columns_that_the_page_calls_null_are_null_and_the_kept_ones_may_have_values(stored: Stored, state: str, kind: str) -> None:
     found = {"record": stored.records, "row": stored.rows}
     for names, line in FIELDS:
         for place in line["in"].split(", "):

@@ -85,7 +85,7 @@ def test_json_shows_them_too_and_means_the_same(text: str) -> None:
 
 
 @given(st.text() | st.sampled_from([*ACTING.values()]))
-def test_whatever_the_text_nothing_hidden_is_left_and_json_means_the_same(text: str) -> None:
+def test_no_text_has_hidden_characters_left_and_json_means_the_same(text: str) -> None:
     assert not any(map(is_hidden, visible(text)))
     shown = visible_json(json.dumps(text, ensure_ascii=False))
     assert not any(map(is_hidden, shown))
@@ -94,7 +94,7 @@ def test_whatever_the_text_nothing_hidden_is_left_and_json_means_the_same(text: 
 
 
 @pytest.mark.parametrize("text", ACTING.values(), ids=ACTING)
-def test_what_a_command_prints_without_care_does_nothing_either(text: str) -> None:
+def test_unescaped_output_of_a_command_does_nothing_either(text: str) -> None:
     assert hidden_in(printed(lambda console: console.print(text, markup=False))) == []
     assert hidden_in(printed(lambda console: console.print(cell(text)))) == []
 

@@ -71,7 +71,7 @@ def grown(work: Callable[[], object]) -> float:
         tracemalloc.stop()
 
 
-def test_what_is_remembered_of_long_agents_is_bounded_in_bytes() -> None:
+def test_the_cache_of_long_agents_is_bounded_in_bytes() -> None:
     collector = LocalCollector(DEFAULTS.model_copy(update={"rate_per_second": 0.0, "bytes_per_minute": 0}))
     encoded = a_body(an_event())
 
@@ -83,7 +83,7 @@ def test_what_is_remembered_of_long_agents_is_bounded_in_bytes() -> None:
     assert grown(flood) < 6, "15 MiB, when only the agents' number was bounded"
 
 
-def test_what_the_converter_remembers_of_private_visitors_is_bounded_in_bytes(tmp_path: Path) -> None:
+def test_the_cache_of_private_visitors_is_bounded_in_bytes(tmp_path: Path) -> None:
     salts = Salts.open(tmp_path / "salts.json")
     salts.renew([NOON // DAY_MS], NOON)
     parties = Parties(salts)

@@ -361,7 +361,7 @@ def test_commits_are_called_once_each_and_one_that_throws_holds_up_no_other(tagg
     assert sorted(tagged.page.evaluate("calls")) == [1, 2, 3]
 
 
-def test_what_a_dead_collector_missed_comes_from_a_later_page_once(tagged: Tagged, recorder: Recorder) -> None:
+def test_events_that_a_dead_collector_missed_come_from_a_later_page_once(tagged: Tagged, recorder: Recorder) -> None:
     recorder.answer = Answer(503)
     tagged.open("/a").evaluate("divolte.signal('kept')")
     tagged.page.close()

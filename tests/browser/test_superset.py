@@ -204,7 +204,7 @@ def test_no_redirect_leads_to_the_host_that_a_caller_named(superset: RunningSupe
 
 @pytest.mark.parametrize("path", ["/login/", "/api/v1/chart/", "/api/v1/security/roles/", "/api/v1/security/users/", "/sqllab/"])
 @pytest.mark.parametrize("accept", ["text/html", "application/json"])
-def test_what_a_page_of_another_site_may_have_sent_is_answered_400(session: httpx.Client, path: str, accept: str) -> None:
+def test_a_cross_site_request_gets_400(session: httpx.Client, path: str, accept: str) -> None:
     bodies: list[dict[str, Any]] = [
         {"json": {"name": "x"}},
         {"data": {"name": "x"}},
@@ -245,7 +245,7 @@ def test_a_start_that_does_not_keep_what_is_promised_ends_and_says_what(superset
 
 
 @pytest.mark.parametrize("way", ["form", "api"])
-def test_who_guesses_passwords_has_to_wait(superset: RunningSuperset, way: str) -> None:
+def test_password_guesses_are_rate_limited(superset: RunningSuperset, way: str) -> None:
     with httpx.Client(base_url=superset.url, trust_env=False) as client:
         page = client.get("/login/")
         client.cookies.update({"session": page.cookies["session"]})

@@ -111,7 +111,7 @@ def test_with_consent_events_survive_the_tab(visitor: Visitor, recorder: Recorde
     assert sorted(row for row in rows.values() if row[0] != "pageLeave") == [("kept", "/a"), ("pageView", "/a"), ("pageView", "/b")]
 
 
-def test_what_waits_in_memory_joins_the_queue_when_consent_comes_in_another_tab(visitor: Visitor, recorder: Recorder) -> None:
+def test_events_in_memory_join_the_queue_when_consent_comes_in_another_tab(visitor: Visitor, recorder: Recorder) -> None:
     recorder.answer = Answer(503)
     visitor.open("/a")
     visitor.wait_for_answer()

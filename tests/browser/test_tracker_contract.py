@@ -59,7 +59,7 @@ def browse(visitor: Visitor) -> None:
         visitor.wait_for("pageLeave", 2 * number)
 
 
-def test_nothing_that_the_tracker_sends_is_refused_and_a_retry_is_a_duplicate_whatever_the_visitor_said_since(
+def test_no_event_of_the_tracker_is_rejected_and_a_retry_is_a_duplicate_after_any_change_of_consent(
     visitor: Visitor, recorder: Recorder, tmp_path: Path
 ) -> None:
     browse(visitor)

@@ -29,7 +29,7 @@ def carried(recorder: Recorder) -> list[bool]:
     return ["cookie" in batch.headers for batch in recorder.batches]
 
 
-def test_nothing_goes_before_consent_and_the_cookie_after_it(cookied: Visitor, recorder: Recorder) -> None:
+def test_no_cookie_is_sent_before_consent_and_it_is_after_it(cookied: Visitor, recorder: Recorder) -> None:
     open_page(cookied)
     send_event(cookied, "before")
     cookied.consent("granted")

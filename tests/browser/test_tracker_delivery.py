@@ -181,7 +181,7 @@ def test_a_single_event_too_large_is_dropped_and_counted(visitor: Visitor, recor
 
 
 @pytest.mark.parametrize("answer", [Answer(408), Answer(429), Answer(500), Answer(503), Answer(is_lost=True)], ids=str)
-def test_what_may_be_lost_is_sent_again_with_the_same_ids(visitor: Visitor, recorder: Recorder, answer: Answer) -> None:
+def test_events_that_may_be_lost_are_sent_again_with_the_same_ids(visitor: Visitor, recorder: Recorder, answer: Answer) -> None:
     recorder.plan = [answer]
     visitor.open()
     visitor.wait_for("pageView")
@@ -194,7 +194,7 @@ def test_what_may_be_lost_is_sent_again_with_the_same_ids(visitor: Visitor, reco
     assert len(recorder.batches) == 2
 
 
-def test_what_was_made_offline_goes_when_the_network_is_back(visitor: Visitor, recorder: Recorder) -> None:
+def test_offline_events_are_sent_when_the_network_is_back(visitor: Visitor, recorder: Recorder) -> None:
     visitor.open()
     visitor.wait_for("pageView")
     visitor.context.set_offline(True)
@@ -258,7 +258,7 @@ def test_a_retry_after_of_years_is_not_a_loop(visitor: Visitor, recorder: Record
 
 
 @pytest.mark.parametrize("trigger", ["online", "visible", "event"])
-def test_what_waits_goes_at_once_when_there_is_reason_to_hope(visitor: Visitor, recorder: Recorder, trigger: str) -> None:
+def test_the_queue_is_sent_at_once_when_the_network_may_be_back(visitor: Visitor, recorder: Recorder, trigger: str) -> None:
     visitor.have_longest_jitter()
     without_engagement(visitor)
     recorder.plan = [Answer(503)] * 6

@@ -78,7 +78,7 @@ def test_all_is_on_by_default_and_sent_before_the_page_is_gone(visitor: Visitor,
     assert {event["type"] for event in recorder.events} - CORE == set.union(*FEATURES.values())
 
 
-def test_nothing_of_it_is_refused_and_what_has_a_field_is_in_it(visitor: Visitor, recorder: Recorder) -> None:
+def test_none_of_it_is_rejected_and_each_field_has_its_value(visitor: Visitor, recorder: Recorder) -> None:
     open_full(visitor)
     do_all(visitor)
     wait_until(lambda: recorder.of_type("pageLeave"))

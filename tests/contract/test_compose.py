@@ -78,7 +78,7 @@ def test_only_the_collector_and_the_dashboards_are_published_and_both_through_ng
     assert ["listen 8290;" in NGINX, "listen 8088;" in NGINX] == [True, True]
 
 
-def test_what_has_no_password_is_started_on_demand_and_published_on_this_machine_only() -> None:
+def test_services_without_a_password_are_started_on_demand_and_published_on_this_machine_only() -> None:
     for service in ON_DEMAND:
         assert SERVICES[service]["profiles"] == ["tools"]
         assert all(port.startswith("127.0.0.1:") for port in SERVICES[service]["ports"])
@@ -90,7 +90,7 @@ def test_only_what_is_published_has_a_way_out() -> None:
     assert {service for service, content in SERVICES.items() if "edge" in content["networks"]} == PUBLIC | ON_DEMAND
 
 
-def test_what_is_reached_from_outside_does_not_reach_kafka_and_druid() -> None:
+def test_services_reachable_from_outside_do_not_reach_kafka_and_druid() -> None:
     assert {service for service, content in SERVICES.items() if "inner" not in content["networks"]} == {"nginx", "collector"}
 
 
@@ -157,7 +157,7 @@ def test_the_example_of_the_environment_has_each_variable_with_its_default() -> 
     assert re.findall(r"(?<!\$)\$\{?(?!\w+:-)\w+", TEXT) == []
 
 
-def test_what_is_mounted_from_the_repository_is_there_and_cannot_be_written() -> None:
+def test_mounts_from_the_repository_exist_and_are_read_only() -> None:
     mounts = [volume for content in SERVICES.values() for volume in content.get("volumes", ()) if volume.startswith("./")]
     assert all(mount.endswith(":ro") for mount in mounts)
     files = [ROOT / mount.split(":")[0] for mount in mounts if "." in mount.split(":")[0].rpartition("/")[2]]

@@ -129,7 +129,7 @@ def test_a_row_of_the_dashboard_is_full() -> None:
 
 
 @each_chart
-def test_a_chart_by_itself_shows_people(name: str) -> None:
+def test_a_chart_on_its_own_page_shows_people(name: str) -> None:
     (condition,) = conditions_of(CHARTS[name])
     assert condition == "is_bot = 0 OR '{{ filter_values(\"traffic\") | length }}' <> '0'"
 

@@ -28,7 +28,7 @@ def installation(tmp_path: Path) -> Iterator[Installation]:
 
 
 @pytest.mark.timeout(900)
-def test_what_a_browser_sends_is_rows_in_druid_and_the_same_count_on_the_chart(
+def test_events_of_a_browser_are_rows_in_druid_and_the_same_count_on_the_chart(
     chromium: Browser, installation: Installation, tmp_path: Path
 ) -> None:
     person, robot = shop_as_a_person(chromium, installation), shop_with(chromium, installation)

@@ -52,7 +52,7 @@ def test_an_event_is_a_row_and_in_the_ledger(installation: Installation) -> None
     wait_until(lambda: installation.ledger()["stored"] == 1, within_seconds=30)
 
 
-def test_what_kafka_and_druid_write_is_closed_to_others_as_all_else(installation: Installation) -> None:
+def test_files_of_kafka_and_druid_are_private_like_all_others(installation: Installation) -> None:
     (installation.state / "up.log").chmod(0o600)  # the test's own
     assert (installation.state / "engines" / "kafka").is_dir()
     assert open_to_others(installation.state) == []

@@ -75,7 +75,7 @@ def test_other_numbers_of_partitions_are_refused_all_at_once(settings: KafkaSett
     assert "is missing" in shown(settings)[1]
 
 
-def test_what_is_unread_is_shown(settings: KafkaSettings) -> None:
+def test_unread_bytes_are_shown(settings: KafkaSettings) -> None:
     applied(settings)
     producer = Producer(settings.client())
     for _ in range(7):

@@ -64,7 +64,7 @@ def test_rejections_alone_wait_for_nothing(kafka: MockKafka) -> None:
     with_kafka_topic(kafka, work)
 
 
-def test_what_kafka_does_not_take_in_time_is_asked_for_again_and_the_next_need_not_wait(kafka: MockKafka) -> None:
+def test_a_batch_that_kafka_does_not_accept_in_time_gets_503_and_the_next_does_not_wait(kafka: MockKafka) -> None:
     async def work(topic: KafkaTopic) -> None:
         kafka.stop()
         with pytest.raises(TopicFull) as full:
@@ -121,7 +121,7 @@ async def append(topic: KafkaTopic) -> None:
     await topic.append(messages(1))
 
 
-def test_who_stops_waiting_does_not_hold_the_others_up(kafka: MockKafka) -> None:
+def test_a_caller_that_stops_waiting_does_not_block_the_others(kafka: MockKafka) -> None:
     async def work(topic: KafkaTopic) -> None:
         topic.append(messages(1)).cancel()
         await topic.append(messages(1))
@@ -138,7 +138,7 @@ def test_a_message_that_the_client_refuses_is_asked_for_again(kafka: MockKafka) 
     with_kafka_topic(kafka, work)
 
 
-def test_nothing_is_taken_before_kafka_is_reached() -> None:
+def test_no_event_is_accepted_before_kafka_is_reached() -> None:
     async def work(topic: KafkaTopic) -> None:
         with pytest.raises(TopicFull, match="not reached"):
             topic.append(messages(1))
@@ -207,7 +207,7 @@ def test_both_asks_for_the_batch_again_when_the_forwarder_is_away(tmp_path: Path
     with_forwarded_topic(tmp_path, work, answer_seconds=0.05)
 
 
-def test_both_forgets_who_stops_waiting(tmp_path: Path) -> None:
+def test_both_forgets_a_caller_that_stops_waiting(tmp_path: Path) -> None:
     async def work(topic: ForwardedTopic, forwarded: HighWatermark) -> None:
         waiting = topic.append(messages(1))
         await until(lambda: bool(topic.ledger()))

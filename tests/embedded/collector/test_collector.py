@@ -35,7 +35,7 @@ def stored_ids(directory: Path) -> list[str]:
     return [message.event_id for message in read_all(directory) if message.kind is Kind.EVENT]
 
 
-def test_what_is_answered_ok_is_in_the_topic(collector: RunningCollector) -> None:
+def test_an_event_with_the_result_ok_is_in_the_topic(collector: RunningCollector) -> None:
     sent = milliseconds()
     assert post(collector.url, a_body(an_event(1, created_at=sent - 500), sent_at=sent)).json() == {"results": ["ok"]}
     (message,) = read_all(collector.topic_directory)

@@ -139,7 +139,7 @@ def test_a_body_in_chunks_is_read_whole(collector: RunningCollector, browser: ht
     assert len(records(collector)) == 1
 
 
-def test_what_pages_send_with_the_tag_arrives_once_each_and_whole(collector: RunningCollector, browser: httpx.Client) -> None:
+def test_events_of_pages_with_the_tag_arrive_once_and_complete(collector: RunningCollector, browser: httpx.Client) -> None:
     pages = [Page(random.Random(number)) for number in range(20)]
     queries = [page.signal(kind) for page in pages for kind in ("pageView", *(f"custom{number}" for number in range(9)))]
     for query in queries:

@@ -9,7 +9,7 @@ import pytest
 FUZZER = Path(__file__).resolve().parents[2] / "fuzz" / "collector.py"
 
 
-def test_what_a_fuzzer_thinks_up_is_taken_or_refused_with_a_reason(tmp_path: Path) -> None:
+def test_inputs_of_a_fuzzer_are_accepted_or_rejected_with_a_reason(tmp_path: Path) -> None:
     pytest.importorskip("atheris")
     command = [sys.executable, str(FUZZER), "-runs=4000", f"-artifact_prefix={tmp_path}/"]
     ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)

@@ -84,7 +84,7 @@ def test_a_body_that_comes_byte_by_byte_is_given_up_in_time_and_stored_as_refuse
     assert (message.kind, message.key) == (Kind.REJECTION, b"body_too_slow")
 
 
-def test_a_body_that_nobody_waits_for_is_given_up_in_time_too(collector: RunningCollector) -> None:
+def test_an_abandoned_body_times_out_too(collector: RunningCollector) -> None:
     with Wire(collector.port) as wire:
         assert wire.send(a_request(b"", target=b"/nowhere", length=100)).answer().status == 404
         assert wire.is_closed()
@@ -119,7 +119,7 @@ def test_answers_that_are_never_read_are_given_up(collector: RunningCollector) -
         (413, "body_too_large", a_chunked_request(b" " * 300_000)),
     ],
 )
-def test_what_is_too_long_is_refused_and_the_connection_closed(
+def test_a_request_that_is_too_long_is_rejected_and_the_connection_closed(
     collector: RunningCollector, status: int, reason: str, request_bytes: bytes
 ) -> None:
     before = refused(collector, reason)
@@ -130,7 +130,7 @@ def test_what_is_too_long_is_refused_and_the_connection_closed(
     assert refused(collector, reason) == before + 1
 
 
-def test_what_is_just_not_too_long_is_taken(collector: RunningCollector) -> None:
+def test_input_at_the_bound_is_accepted(collector: RunningCollector) -> None:
     assert ask(collector.port, a_request(BODY, target=b"/h?" + b"a" * 8189)).body == OK
     assert ask(collector.port, a_request(BODY, *[b"X: a"] * 62)).body == OK
     assert ask(collector.port, a_request(BODY, *[b"X: " + b"a" * 1000] * 15)).body == OK
@@ -157,7 +157,7 @@ def test_a_text_that_is_too_long_is_refused_and_the_events_beside_it_are_taken(c
         (b"GET /h HTTP/1.1\r\n", b"X: a\r\n" * 10_000),
     ],
 )
-def test_what_has_no_end_is_cut_and_takes_no_memory(collector: RunningCollector, head: bytes, piece: bytes) -> None:
+def test_an_endless_request_is_cut_and_takes_no_memory(collector: RunningCollector, head: bytes, piece: bytes) -> None:
     process = psutil.Process(collector.process.pid)
     before, sent = process.memory_info().rss, 0
     with Wire(collector.port) as wire, contextlib.suppress(ConnectionError):

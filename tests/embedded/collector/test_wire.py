@@ -136,7 +136,7 @@ def test_an_event_is_taken_in_any_right_shape(collector: RunningCollector, piece
             assert wire.send(a_request(BODY)).answer().body == OK
 
 
-def test_a_sender_who_has_said_all_and_listens_is_answered(collector: RunningCollector) -> None:
+def test_a_client_that_closes_its_sending_side_gets_a_response(collector: RunningCollector) -> None:
     with Wire(collector.port) as wire:
         wire.send(a_request(BODY)).socket.shutdown(1)
         assert wire.answer().body == OK
@@ -210,12 +210,12 @@ def test_the_answer_to_head_has_no_body(collector: RunningCollector, target: byt
 
 
 @pytest.mark.parametrize(("accepted", "encoding"), [(b"gzip;q=0", None), (b"br, gzip;q=0.5", "gzip")])
-def test_the_script_is_compressed_for_who_takes_that(collector: RunningCollector, accepted: bytes, encoding: str | None) -> None:
+def test_the_script_is_compressed_for_clients_that_accept_it(collector: RunningCollector, accepted: bytes, encoding: str | None) -> None:
     answer = ask(collector.port, a_request(b"", b"Accept-Encoding: " + accepted, method=b"GET", target=b"/headrace.js"))
     assert (answer.status, answer.headers.get("content-encoding"), answer.headers["vary"]) == (200, encoding, "Accept-Encoding")
 
 
-def test_a_sender_who_waits_to_be_asked_for_the_body_is_asked(collector: RunningCollector) -> None:
+def test_a_client_that_expects_100_continue_gets_it(collector: RunningCollector) -> None:
     with Wire(collector.port) as wire:
         assert wire.send(a_request(b"", b"Expect: 100-continue", length=len(BODY))).answer().status == 100
         assert wire.send(BODY).answer().body == OK
@@ -242,7 +242,7 @@ def test_a_page_is_not_a_trusted_source_even_on_the_same_machine(collector: Runn
     assert len(read_all(collector.topic_directory)) == before
 
 
-def test_senders_who_go_away_in_the_middle_store_nothing_and_are_counted(collector: RunningCollector) -> None:
+def test_clients_that_disconnect_midway_store_nothing_and_are_counted(collector: RunningCollector) -> None:
     stored, aborted = len(read_all(collector.topic_directory)), metric(collector, "aborted_requests_total")
     for number in range(500):
         with Wire(collector.port) as wire:

@@ -186,7 +186,7 @@ def test_a_faulty_mapping_is_reported_once_and_no_worker_starts(tmp_path: Path) 
     assert not (tmp_path / "topic").exists()
 
 
-def test_what_keeps_a_worker_from_starting_ends_the_start(tmp_path: Path) -> None:
+def test_an_error_at_the_start_of_a_worker_ends_the_start(tmp_path: Path) -> None:
     (tmp_path / "key").write_text("not hexadecimal", "utf-8")
     status, lines = outcome(tmp_path, key_file=tmp_path / "key")
     assert (status, len(lines)) == (1, 1)

@@ -121,7 +121,7 @@ def test_on_kafka_the_mended_ones_are_rows_once_and_the_accounts_are_right(
     assert {message.partition() for message in converting.read("json")} == {2}
 
 
-def test_what_no_fix_brings_in_is_not_sent(kafka: MockKafka, converting: KafkaConverting, tmp_path: Path) -> None:
+def test_dead_letters_that_no_fix_can_convert_are_not_sent(kafka: MockKafka, converting: KafkaConverting, tmp_path: Path) -> None:
     key, value, headers = dead_letter(Damage(512, 600, b"???", "no frame that checks"), b"\0" * 8, 1_767_225_600_000)
     converting.write((key, value, headers), name="dead-letters")
     ports = {"kafka": int(kafka.bootstrap_servers.rpartition(":")[2])}

@@ -192,7 +192,7 @@ def test_a_task_that_failed_long_ago_is_past(druid: DruidStandIn) -> None:
         ),
     ],
 )
-def test_what_keeps_it_from_reading_is_reported(druid: DruidStandIn, said: dict[str, Any], reasons: list[str]) -> None:
+def test_the_reason_that_it_does_not_read_is_reported(druid: DruidStandIn, said: dict[str, Any], reasons: list[str]) -> None:
     applied(druid)
     druid.said = said
     assert status(druid.url, "clickstream")["reasons"] == reasons

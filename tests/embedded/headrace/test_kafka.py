@@ -39,7 +39,7 @@ def line_of(output: str, topic: str, partition: int) -> list[str]:
     return found[2:]
 
 
-def test_what_would_be_made_is_reported() -> None:
+def test_a_dry_run_reports_the_topics_to_create() -> None:
     with a_kafka(with_topics=False) as kafka:
         output = dry_run(kafka.settings)
     assert output.count("would be created with") == 5
@@ -74,7 +74,7 @@ def test_other_numbers_of_partitions_are_refused_all_at_once() -> None:
     assert str(refused.value).count("has 2 partitions, not") == 5
 
 
-def test_what_is_unread_by_the_converter_is_shown(kafka: MockKafka) -> None:
+def test_bytes_unread_by_the_converter_are_shown(kafka: MockKafka) -> None:
     for _ in range(3):
         write_topic(kafka.settings, "avro", b"a party", b"a record", partition=1)
     write_topic(kafka.settings, "json", b"a party", b"a row", partition=1)

@@ -76,7 +76,7 @@ def test_rows_of_minutes_that_the_ledger_no_longer_has_are_deleted_all_the_same(
     assert task["transformSpec"]["filter"]["type"] == "not"
 
 
-def test_what_tasks_hold_is_published_first_and_answers_are_waited_for(druid: DruidStandIn, kafka: MockKafka) -> None:
+def test_rows_in_tasks_are_published_first_and_the_command_waits(druid: DruidStandIn, kafka: MockKafka) -> None:
     druid.has_unpublished, druid.left = True, [3, 1]
     rows_in(druid, kafka.settings).delete(ROWS)
     assert druid.posts == ["/druid/indexer/v1/supervisor/clickstream/taskGroups/handoff"]
@@ -100,7 +100,9 @@ def test_a_task_that_fails_is_reported_with_its_reason_and_accounts_for_nothing(
     assert deleted_by_spool(kafka) == {}
 
 
-def test_what_takes_too_long_is_given_up_with_a_word(druid: DruidStandIn, kafka: MockKafka, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_start_that_takes_too_long_is_given_up_with_a_message(
+    druid: DruidStandIn, kafka: MockKafka, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("headrace.rows.druid.WAIT_SECONDS", -1.0)
     with pytest.raises(CommandError, match="Druid's task compact_1 is not done after"):
         rows_in(druid, kafka.settings).delete(ROWS)

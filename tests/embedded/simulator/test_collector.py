@@ -54,7 +54,7 @@ def test_every_event_of_the_visits_is_one_record(visited: list[dict[str, Any]]) 
     assert len({record["event_id"] for record in visited}) == len(visited)
 
 
-def test_the_visitors_are_who_they_say(visited: list[dict[str, Any]]) -> None:
+def test_the_visitors_have_their_own_client_ips_agents_and_consent(visited: list[dict[str, Any]]) -> None:
     world = load_world(PLACES_PATH)
     visitors = [plan_visit(world, "x", number).visitor for number in range(VISITS)]
     assert {record["address"] for record in visited} == {visitor.client_ip.rpartition(".")[0] + ".0" for visitor in visitors}
@@ -68,7 +68,7 @@ def test_the_first_page_has_no_referrer_or_that_of_its_source(visited: list[dict
     assert {None, "127.0.0.1"} < hosts
 
 
-def test_what_is_bought_is_a_number(collector: RunningCollector) -> None:
+def test_a_quantity_is_a_number(collector: RunningCollector) -> None:
     backfill(collector.internal_url, days=1, visits_per_day=200, site="bought", seed="y")
     bought = [record for record in records(collector.topic_directory, "bought") if record["event_type"] == "purchase"]
     assert bought

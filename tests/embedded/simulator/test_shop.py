@@ -61,7 +61,7 @@ def test_every_page_carries_the_tracker_and_nothing_from_elsewhere(browser: http
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/product/x", "/category/x", "/journal/x", "/catalogue/x", "/static/x"])
-def test_what_is_not_there_is_a_404(browser: httpx.Client, path: str) -> None:
+def test_an_unknown_path_is_a_404(browser: httpx.Client, path: str) -> None:
     assert browser.get(path).status_code == 404
 
 
@@ -94,7 +94,7 @@ def test_the_client_ip_is_appended(browser: httpx.Client, collector: StandIn, cl
     assert the_request(collector).headers["x-forwarded-for"] == forwarded
 
 
-def test_what_the_browser_does_not_say_is_not_said(browser: httpx.Client, collector: StandIn) -> None:
+def test_headers_that_the_browser_does_not_send_are_not_added(browser: httpx.Client, collector: StandIn) -> None:
     request = browser.build_request("POST", "/h", content=BATCH)
     for name in ("user-agent", "accept-encoding"):
         del request.headers[name]

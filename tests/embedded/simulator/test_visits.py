@@ -77,7 +77,7 @@ def test_a_batch_that_is_refused_does_not_come_again(site: StandIn) -> None:
     assert len(set(ids)) == len(ids)
 
 
-def test_what_is_not_taken_in_eight_tries_is_given_up_and_counted(site: StandIn) -> None:
+def test_a_batch_that_fails_eight_times_is_given_up_and_counted(site: StandIn) -> None:
     busy = (503, {"Retry-After": "0"}, b"")
     site.answers = [(200, {}, b""), *[busy] * 8]
     last = visits_of(site, COUNT=1)
@@ -145,7 +145,7 @@ def test_past_events_that_are_refused_are_counted_by_reason(site: StandIn) -> No
     assert summary.ok == summary.events - summary.refused["invalid_time"]
 
 
-def test_past_visits_that_nobody_takes_are_reported_and_end_with_1(site: StandIn) -> None:
+def test_past_visits_without_a_collector_are_reported_and_end_with_1(site: StandIn) -> None:
     site.answers = [(503, {"Retry-After": "0"}, b"")] * 8
     settings = {"BACKFILL_DAYS": 1, "COLLECTOR_INTERNAL_URL": site.url, "SHOP_URL": site.url}
     process = start("simulator.visits", **{f"HEADRACE_VISITS_{name}": value for name, value in settings.items()})

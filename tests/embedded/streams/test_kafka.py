@@ -57,7 +57,7 @@ def test_a_record_becomes_a_row_in_the_same_partition_with_what_the_memory_needs
     assert list(dict(message.headers() or [])) == ["event"]
 
 
-def test_what_a_forwarder_sends_again_is_in_no_account(converting: KafkaConverting) -> None:
+def test_messages_that_a_forwarder_sends_again_are_in_no_account(converting: KafkaConverting) -> None:
     worker = converting.start()
     messages = [an_event() for _ in range(3)]
     converting.forward(*messages)

@@ -52,7 +52,7 @@ def test_all_is_delivered_in_order_also_where_the_client_holds_little(kafka: Moc
     assert [(message.partition(), message.value()) for message in found] == [(3, str(number).encode()) for number in range(20)]
 
 
-def test_what_kafka_refuses_is_reported(kafka: MockKafka) -> None:
+def test_an_error_of_kafka_is_reported(kafka: MockKafka) -> None:
     kafka.fail(PRODUCE, TOPIC_AUTHORIZATION_FAILED)
     with pytest.raises(TransactionFailed, match=r"Kafka did not take all messages: .*uthorization"):
         deliver(kafka.settings, outputs(kafka, 1))

@@ -199,7 +199,7 @@ def test_divoltes_consumers_read_a_topic_of_their_own(kafka: MockKafka, tmp_path
     assert read_topic(kafka.settings, "avro") == []
 
 
-def test_what_no_converter_reads_counts_as_stored_when_kafka_has_it(kafka: MockKafka, tmp_path: Path) -> None:
+def test_messages_without_a_converter_count_as_stored_when_kafka_has_them(kafka: MockKafka, tmp_path: Path) -> None:
     kafka.make_topic("site-divolte")
     now = time.time_ns() // 1_000_000  # accounts of days ago are not kept
     taken = [a_message(f"{number:032x}", received_at=now) for number in range(5)]

@@ -169,7 +169,7 @@ def test_an_error_that_passes_is_none(spool: Path, kafka: MockKafka) -> None:
     assert_in_order(read_entries(spool), read_topic(kafka.settings, "avro"))
 
 
-def test_a_message_that_the_client_refuses_is_not_let_go_of(tmp_path: Path, spool: Path, kafka: MockKafka) -> None:
+def test_a_message_that_the_client_rejects_is_not_released(tmp_path: Path, spool: Path, kafka: MockKafka) -> None:
     file = tmp_path / "client"
     file.write_text("message.max.bytes=1000\n")
     fill(spool, [a_message("small"), a_message("large", value=b"v" * 2000)])
@@ -186,7 +186,7 @@ def test_a_message_that_the_client_refuses_is_not_let_go_of(tmp_path: Path, spoo
     assert ids(read_topic(kafka.settings, "avro")) == {"small", "large"}
 
 
-def test_what_the_client_has_no_room_for_is_sent_when_it_has(tmp_path: Path, spool: Path, kafka: MockKafka) -> None:
+def test_messages_that_do_not_fit_the_clients_queue_are_sent_later(tmp_path: Path, spool: Path, kafka: MockKafka) -> None:
     file = tmp_path / "client"
     file.write_text("queue.buffering.max.messages=10\n")
     fill(spool, parties(COUNT))
@@ -314,7 +314,7 @@ def account(kafka: MockKafka, spool: bytes, counts: dict[str, int], *, partition
     write_topic(kafka.settings, "ledger", account_key(spool), json.dumps(counts).encode(), partition=partition)
 
 
-def test_how_far_kafka_has_the_topic_is_in_a_file(spool: Path, kafka: MockKafka) -> None:
+def test_the_forwarded_position_is_in_a_file(spool: Path, kafka: MockKafka) -> None:
     fill(spool, parties(COUNT))
     with a_forwarder(spool, kafka.settings):
         wait_until(lambda: HighWatermark(spool, FORWARDED).read() == end(spool))
@@ -382,7 +382,7 @@ def test_a_topic_that_only_workers_write_to_has_no_forwarder_of_its_own(tmp_path
     assert not (tmp_path / "id").exists()
 
 
-def test_what_is_not_forwarded_is_reported_with_its_spool(tmp_path: Path, kafka: MockKafka) -> None:
+def test_a_forwarding_failure_is_reported_with_its_spool(tmp_path: Path, kafka: MockKafka) -> None:
     kafka.stop()
     fill(spool_path(tmp_path, 3), [a_message()])
     with forwarders(tmp_path, kafka.settings) as found:

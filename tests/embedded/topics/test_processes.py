@@ -57,7 +57,7 @@ def numbers_of(found: list[Entry | Damage]) -> list[int]:
     return [number_of(one.message) for one in found if isinstance(one, Entry)]
 
 
-def test_whatever_was_acknowledged_outlives_kills_and_the_ledger_stays_exact(tmp_path: Path) -> None:
+def test_acknowledged_messages_survive_kills_and_the_ledger_stays_exact(tmp_path: Path) -> None:
     acknowledged: list[int] = []
     reader = LocalReader.open(tmp_path, "converter")
     read: list[int] = []

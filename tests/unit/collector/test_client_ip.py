@@ -87,7 +87,7 @@ def test_any_forwarded_header_leads_to_an_ip_or_to_none(peer: str, forwarded: st
 
 
 @given(FORWARDED, FORWARDED, HOPS.filter(lambda hop: not is_trusted(hop)), st.lists(TRUSTED))
-def test_what_stands_left_of_the_first_hop_that_is_not_trusted_never_matters(left: str, other: str, hop: str, right: list[str]) -> None:
+def test_hops_left_of_the_first_untrusted_one_never_matter(left: str, other: str, hop: str, right: list[str]) -> None:
     one, another = (
         ClientIpResolver(PROXIES).resolve("127.0.0.1", ",".join((start, hop, *right)).encode("latin-1")) for start in (left, other)
     )

@@ -90,7 +90,7 @@ def test_a_party_is_the_one_of_its_cookie_whatever_the_page_has_in_mind(collecto
 
 
 @pytest.mark.parametrize("lines", [[f"{OTHERS}; {MINE}"], [OTHERS, MINE]])
-def test_nobody_is_known_by_one_of_two_cookies(collector: LocalCollector, lines: list[str]) -> None:
+def test_one_of_two_cookies_identifies_nobody(collector: LocalCollector, lines: list[str]) -> None:
     collector.send(a_body(an_event(**GRANTED)), headers=[("origin", SHOP), *(("cookie", line) for line in lines)])
     assert parties(collector) == [("consented", an_id(7))]
 
@@ -101,7 +101,7 @@ def test_a_party_that_both_know_may_be_new(collector: LocalCollector, cookie: st
     assert collector.records[0]["is_new_party"] is True
 
 
-def test_nobody_is_known_by_a_cookie_without_consent(collector: LocalCollector) -> None:
+def test_a_cookie_without_consent_identifies_nobody(collector: LocalCollector) -> None:
     for event, headers in (({}, {}), (DENIED, {}), (GRANTED, {"sec_gpc": "1"})):
         send(collector, event, cookie=MINE, **headers)
     assert parties(collector) == [("private", None), ("none", None), ("none", None)]
@@ -119,7 +119,7 @@ def test_a_page_of_another_origin_gets_none(collector: LocalCollector) -> None:
     assert (answer.status, answer.headers.keys() & {"set-cookie", "access-control-allow-credentials"}) == (403, set())
 
 
-def test_what_is_not_stored_sets_none(collector: LocalCollector) -> None:
+def test_an_event_that_is_not_stored_sets_none(collector: LocalCollector) -> None:
     collector.topic.is_full = True
     assert (send(collector, GRANTED).status, "set-cookie" in send(collector, GRANTED).headers) == (503, False)
     collector.topic.is_full = False
@@ -176,7 +176,7 @@ def test_a_pixel_is_its_cookies_party_and_keeps_its_key(collector: LocalCollecto
     assert (second["is_new_party"], first["event_id"]) == (False, second["event_id"])
 
 
-def test_a_pixel_of_who_wants_no_tracking_deletes_it(collector: LocalCollector) -> None:
+def test_a_pixel_with_an_opt_out_deletes_it(collector: LocalCollector) -> None:
     answer = pixel(collector, f"__Secure-party={PARTY}", **{"sec-gpc": "1"})
     assert answer.headers["set-cookie"].startswith("__Secure-party=; Max-Age=0; ")
     assert parties(collector) == [("none", None)]

@@ -72,7 +72,7 @@ def test_a_listed_page_can_read_each_answer_and_no_other_can(status: int) -> Non
 
 
 @pytest.mark.parametrize("status", STATUSES)
-def test_who_names_no_origin_is_answered_such_that_no_cache_gives_it_to_pages(status: int) -> None:
+def test_a_response_to_a_request_without_origin_is_not_cached_for_pages(status: int) -> None:
     answer = send(status, "/shop", [])
     assert (answer.status, cors(answer)) == (status, {"vary": "Origin"})
 
@@ -141,7 +141,7 @@ def test_a_common_answer_is_put_together_once() -> None:
     assert cors_headers.add_to(bare) is cors_headers.add_to(bare)
 
 
-def test_what_is_remembered_of_answers_is_bounded() -> None:
+def test_the_cache_of_responses_is_bounded() -> None:
     cors_headers = AllowedOrigins().public
     for _ in range(2000):
         assert cors_headers.add_to(unavailable("busy", 5)).status == 503

@@ -105,7 +105,7 @@ def test_no_identifier_is_known_before_it_came(collector: DivolteCollector, even
     assert not collector.inputs[0]["is_duplicate"]
 
 
-def test_who_is_private_shows_no_cookies(collector: DivolteCollector) -> None:
+def test_a_private_visitor_shows_no_cookies(collector: DivolteCollector) -> None:
     post(collector, an_event(**IDS, is_private=True), headers=[("Cookie", f"_dvp={PARTY}"), ("Accept", "*/*")])
     assert collector.inputs[0]["headers"] == [["accept", "*/*"]]
 

@@ -229,7 +229,7 @@ def test_control_characters_are_removed_but_not_by_the_original(collector: Divol
     assert (inputs["event"]["event_type"], inputs["parameters"], inputs["is_cleaned"]) == ("a\x01b", {"text": "two\nlines"}, False)
 
 
-def test_who_declines_is_nobody_but_to_the_original(collector: DivolteCollector) -> None:
+def test_a_visitor_who_opts_out_is_nobody_except_in_the_original(collector: DivolteCollector) -> None:
     collector.post(a_json_event(), headers=[("DNT", "1")])
     (inputs,) = collector.inputs
     assert (inputs["party_kind"], inputs["party_id"], inputs["session_id"], inputs["event"]["is_new_party"]) == ("none", None, None, None)
@@ -301,6 +301,6 @@ EVENTS = st.dictionaries(st.sampled_from(list(a_json_event(party_id="x", more=1)
 
 
 @given(st.binary(max_size=100) | st.one_of(EVENTS, st.lists(EVENTS | VALUES, max_size=3)).map(msgspec.json.encode))
-def test_whatever_comes_is_answered(body: bytes) -> None:
+def test_every_request_gets_a_response(body: bytes) -> None:
     for compatibility in ("corrected", "strict"):
         assert DivolteCollector("divolte_json", compatibility=compatibility).post(body).status in {200, 204, 400, 413, 415, 422}

@@ -115,7 +115,7 @@ def test_all_at_once_comes_to_the_same_as_piece_by_piece(query: bytes) -> None:
 
 
 @given(st.binary(max_size=300) | st.text(alphabet="psvecx=&%+0:aé", max_size=100).map(str.encode))
-def test_whatever_comes_is_read_and_signed(query: bytes) -> None:
+def test_every_query_is_read_and_signed(query: bytes) -> None:
     for is_strict in (False, True):
         assert is_corrupt(read_query(query), is_strict) in {False, True}
 

@@ -85,7 +85,7 @@ def test_the_canonical_party_is_the_partition_key(collector: DivolteCollector) -
     ],
 )
 @pytest.mark.parametrize("compatibility", ["corrected", "strict"])
-def test_what_is_refused_gets_the_pixel_with_the_reason(changes: dict[str, Any], reason: str, compatibility: str) -> None:
+def test_a_rejected_event_gets_the_pixel_with_the_reason(changes: dict[str, Any], reason: str, compatibility: str) -> None:
     collector = DivolteCollector(compatibility=compatibility)
     answer = collector.get(a_query(**changes))
     assert (answer.status, answer.body, answer.headers["x-event-rejected"]) == (200, GIF, reason)
@@ -128,7 +128,7 @@ def test_a_duplicate_is_dropped_where_the_source_says_so() -> None:
     assert collector.topic.messages[1].event_id == collector.topic.messages[0].event_id
 
 
-def test_what_could_not_be_stored_is_not_a_duplicate_when_it_comes_again() -> None:
+def test_an_event_that_could_not_be_stored_is_not_a_duplicate_when_it_comes_again() -> None:
     collector = DivolteCollector(drop_duplicates=True)
     collector.topic.is_full = True
     assert collector.get().status == 503
@@ -138,7 +138,7 @@ def test_what_could_not_be_stored_is_not_a_duplicate_when_it_comes_again() -> No
 
 
 @pytest.mark.parametrize("header", ["Sec-GPC", "DNT"])
-def test_who_declines_is_nobody(collector: DivolteCollector, header: str) -> None:
+def test_a_visitor_who_opts_out_is_nobody(collector: DivolteCollector, header: str) -> None:
     collector.get(headers=[(header, "1"), ("Cookie", f"_dvp={PARTY}")])
     (inputs,) = collector.inputs
     assert (inputs["party_kind"], inputs["party_id"], inputs["session_id"]) == ("none", None, None)
@@ -220,5 +220,5 @@ def test_empty_identifiers_of_page_view_and_event_are_taken(collector: DivolteCo
     st.binary(max_size=300).map(lambda one: one.decode("latin-1"))
     | st.text(max_size=50).map(lambda one: a_query(l=one, u=one, t=one, v=one))
 )
-def test_whatever_comes_gets_the_pixel(query: str) -> None:
+def test_every_request_gets_the_pixel(query: str) -> None:
     assert DivolteCollector().get(query).body == GIF

@@ -146,7 +146,7 @@ def test_the_ledger_is_there_before_any_reader() -> None:
     assert LocalCollector().send(method="GET", path="/ledger", internal=True).json["total"]["difference"] == 0
 
 
-def test_what_a_start_had_to_mend_is_logged(tmp_path: Path) -> None:
+def test_repairs_at_the_start_are_logged(tmp_path: Path) -> None:
     with structlog.testing.capture_logs() as lines:
         tell_recovered(Recovered(), tmp_path)
         tell_recovered(Recovered(torn_bytes=3, damaged=2, damaged_bytes=90, is_ledger_lost=True), tmp_path)
@@ -260,7 +260,7 @@ def test_workers_are_ready_while_all_that_get_connections_take_events(reasons: t
     assert asyncio.run(ask()) == status
 
 
-def test_whatever_sends_events_away_turns_readiness_red_until_it_is_over() -> None:
+def test_every_reason_to_reject_events_makes_the_collector_not_ready_until_it_is_over() -> None:
     reasons = {"disk": "", "connections": ""}
     readiness = Readiness([lambda: reasons["disk"], lambda: reasons["connections"]])
     assert readiness.not_ready_reason() == ""

@@ -74,7 +74,7 @@ async def an_exchange(act: Callable[[LocalCollector, State], None]) -> None:
         await asyncio.sleep(0)  # the turns of the loop, and of the topic in memory
 
 
-def test_a_mistake_of_ours_cuts_the_connection_and_leaves_the_others_alone() -> None:
+def test_an_internal_error_closes_the_connection_and_no_other() -> None:
     transports: list[MemoryTransport] = []
 
     def fail(_: Request, __: object) -> None:
@@ -120,7 +120,7 @@ def test_connections_beyond_those_that_get_a_response_are_cut() -> None:
     assert [transport.is_cut for transport in transports].count(True) == 516 - 1 - 512
 
 
-def test_who_reads_its_answers_slowly_is_waited_for_and_who_reads_none_is_not() -> None:
+def test_a_slow_reader_of_responses_gets_time_and_one_that_reads_none_does_not() -> None:
     transport = FullTransport()
 
     def act(_: LocalCollector, state: State) -> None:

@@ -43,7 +43,7 @@ def test_a_clock_that_was_set_back_locks_nobody_out() -> None:
     assert taken(buckets, 5000, 5000, 0, 0, 0) == [0, 0, 0, 0, 1]
 
 
-def test_what_is_remembered_is_bounded_and_who_was_silent_longest_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_memory_is_bounded_and_the_longest_silent_network_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rates, "MAX_NETWORKS", 2)
     buckets = RateLimiter(1, 1, 0)
     assert [taken(buckets, 0, networks=[name]) for name in ("a", "b", "a", "c")] == [[0], [0], [1], [0]]
@@ -145,7 +145,7 @@ def test_a_network_whose_requests_make_much_work_is_asked_to_wait() -> None:
     assert statuses(collector, ["192.0.3.1"]) == [200]
 
 
-def test_what_a_full_topic_did_not_store_is_not_charged() -> None:
+def test_requests_that_a_full_topic_did_not_store_are_not_charged() -> None:
     collector = LocalCollector(DEFAULTS.model_copy(update={"bytes_per_minute": 1000}))
     collector.topic.is_full = True
     assert statuses(collector, ["192.0.2.1"] * 9) == [503] * 9

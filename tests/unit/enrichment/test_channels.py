@@ -103,7 +103,7 @@ def test_a_campaign_names_channel_and_source(source: str | None, medium: str | N
     assert channel_of(source=source, medium=medium, campaign=campaign) == expected
 
 
-def test_what_nothing_is_known_of_is_direct() -> None:
+def test_a_visit_without_a_source_is_direct() -> None:
     assert channel_of() == Channel("Direct", None)
 
 
@@ -208,7 +208,7 @@ def test_the_site_of_a_host_is_what_one_owner_registered(host: str, site: str) -
 
 
 @given(st.tuples(*[st.none() | st.text(max_size=30)] * 7))
-def test_whatever_a_page_says_has_a_channel_of_the_closed_set(said: tuple[str | None, ...]) -> None:
+def test_every_input_has_a_channel_of_the_closed_set(said: tuple[str | None, ...]) -> None:
     assert find_channel(*said).channel in CHANNELS
 
 

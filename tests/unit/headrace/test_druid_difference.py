@@ -20,7 +20,7 @@ from headrace.druid.difference import Difference, differences
         ("P13M", "P13M"),
     ],
 )
-def test_what_druid_adds_or_normalizes_is_not_a_difference(old: Any, new: Any) -> None:
+def test_values_that_druid_adds_or_normalizes_are_not_a_difference(old: Any, new: Any) -> None:
     assert list(differences(old, new, "x")) == []
 
 

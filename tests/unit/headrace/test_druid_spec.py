@@ -102,7 +102,7 @@ def test_a_file_that_is_not_an_object_is_reported(folder: Path) -> None:
     assert f"{SUPERVISOR}: the file: must be an object, not []" in faults(folder)
 
 
-def test_what_the_file_of_the_broker_needs_more_is_handed_on(folder: Path) -> None:
+def test_additional_settings_of_the_broker_file_are_passed_on(folder: Path) -> None:
     edit(folder / SUPERVISOR, "spec/ioConfig/consumerProperties/security.protocol", "SSL")
     filled = fill_in(read_files(folder), columns(load_schema()), KAFKA, Options())
     assert filled.supervisor["spec"]["ioConfig"]["consumerProperties"] == {

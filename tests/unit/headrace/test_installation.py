@@ -27,7 +27,7 @@ def test_a_secret_is_made_once_and_only_its_owner_can_read_it(tmp_path: Path) ->
     assert stat.S_IMODE(state.secrets.stat().st_mode) == 0o700
 
 
-def test_what_was_started_is_read_back(tmp_path: Path) -> None:
+def test_a_started_run_is_read_back(tmp_path: Path) -> None:
     state = StateFolder(tmp_path)
     assert state.read_run() is None
     state.write_run(a_run())
@@ -79,7 +79,7 @@ def test_a_host_for_all_interfaces_is_shown_as_loopback(host: str) -> None:
     assert Run(RunningProcess(1, 2.0), host, PORTS).url("shop") == "http://127.0.0.1:5"
 
 
-def test_what_never_leaves_this_machine_is_asked_on_loopback_and_the_rest_where_it_listens() -> None:
+def test_local_services_are_checked_on_loopback_and_the_others_where_they_listen() -> None:
     run = Run(RunningProcess(1, 2.0), "192.0.2.7", PORTS)
     assert {name: run.url(name) for name in PORTS} == {
         "collector": "http://192.0.2.7:1",

@@ -63,7 +63,7 @@ def test_an_old_java_is_refused(machine: Machine) -> None:
         find_java()
 
 
-def test_what_does_not_say_that_it_is_java_is_refused(machine: Machine) -> None:
+def test_a_program_that_is_not_java_is_rejected(machine: Machine) -> None:
     machine.install("java", "print('hello')")
     with pytest.raises(CommandError, match="java does not say which it is"):
         find_java()
@@ -100,7 +100,7 @@ def test_a_fetch_that_fails_says_why_and_leaves_nothing(machine: Machine) -> Non
     assert [path.name for path in machine.store.iterdir()] == ["lock"]
 
 
-def test_what_a_killed_fetch_left_is_swept_away(machine: Machine) -> None:
+def test_leftovers_of_a_killed_fetch_are_removed(machine: Machine) -> None:
     machine.install("mvn", COPY)
     (machine.store / "new-killed" / "kafka").mkdir(parents=True)
     jars = machine.fetch()

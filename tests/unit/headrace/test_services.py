@@ -43,7 +43,7 @@ def test_with_duckdb_all_start_side_by_side(on_duckdb: Plan) -> None:
     assert [set(stage) for stage in stages(on_duckdb)] == [{"collector", "store", "shop"}]
 
 
-def test_what_needs_topics_and_table_starts_after_the_engines(on_druid: Plan) -> None:
+def test_services_that_need_topics_and_table_start_after_the_engines(on_druid: Plan) -> None:
     assert [set(stage) for stage in stages(on_druid)] == [{*NAMES, "collector", "shop"}, {"forwarder", "converter"}]
 
 

@@ -69,7 +69,7 @@ def test_a_service_that_takes_too_long_is_reported(tmp_path: Path) -> None:
     supervisor.stop(("service",))
 
 
-def test_what_dies_is_started_again(tmp_path: Path) -> None:
+def test_a_crashed_process_is_restarted(tmp_path: Path) -> None:
     supervisor = Supervisor(tmp_path)
     supervisor.start(a_service())
     assert supervisor.is_ready("service")
@@ -121,7 +121,7 @@ RAISED = "Traceback (most recent call last):\n  File\n    raise\nduckdb.Error: o
         ("[1]", 1, "status 1: [1]"),
     ],
 )
-def test_how_a_process_ended_is_described_by_its_true_last_error(written: str, status: int, last_end: str, tmp_path: Path) -> None:
+def test_the_end_of_a_process_is_described_by_its_true_last_error(written: str, status: int, last_end: str, tmp_path: Path) -> None:
     supervisor = Supervisor(tmp_path)
     (tmp_path / "service.log").write_text("an error of the process before\n")
     end = f"sys.exit({status})" if status >= 0 else f"os.kill(os.getpid(), {-status})"
@@ -142,7 +142,7 @@ def test_a_service_whose_log_was_deleted_is_restarted_as_any(tmp_path: Path) -> 
     supervisor.stop(("service",))
 
 
-def test_what_dies_after_a_long_time_is_started_again_at_once(tmp_path: Path) -> None:
+def test_a_process_that_crashes_after_a_long_time_is_restarted_at_once(tmp_path: Path) -> None:
     supervisor = Supervisor(tmp_path)
     supervisor.start(a_service("raise SystemExit(1)"))
     child = supervisor.children["service"]

@@ -15,7 +15,7 @@ from headrace.tail import follow
 from topics.local.spools import spool_path
 
 
-def test_what_a_worker_takes_is_shown_also_one_that_comes_later(tmp_path: Path) -> None:
+def test_events_of_each_worker_are_shown_also_of_one_that_starts_later(tmp_path: Path) -> None:
     state, out, numbers = StateFolder(tmp_path), io.StringIO(), count()
     state.topic.mkdir(parents=True)
     showing = threading.Thread(target=follow, args=(state, Console(file=out)), kwargs={"as_json": True, "count": 2})

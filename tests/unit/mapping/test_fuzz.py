@@ -104,17 +104,17 @@ def readable(kind: str, event: object, headers: object, agent: str | None, **inp
 
 
 @given(st.dictionaries(st.sampled_from("lrtkwhiju"), URL | MINCODE, max_size=9), MINCODE, HEADERS, st.none() | TEXT)
-def test_whatever_a_browser_sends_gives_a_record(event: dict[str, str], mincode: str, headers: object, agent: str | None) -> None:
+def test_every_event_of_a_browser_becomes_a_record(event: dict[str, str], mincode: str, headers: object, agent: str | None) -> None:
     readable("divolte_tag", event | {"v": "", "e": "", "u": mincode}, headers, agent)
 
 
 @given(st.none() | TEXT, JSON, HEADERS, st.none() | TEXT)
-def test_whatever_a_server_sends_gives_a_record(event_type: str | None, parameters: object, headers: object, agent: str | None) -> None:
+def test_every_event_of_a_server_becomes_a_record(event_type: str | None, parameters: object, headers: object, agent: str | None) -> None:
     readable("divolte_json", JsonEvent(event_id="e", event_type=event_type, parameters=parameters), headers, agent)
 
 
 @given(st.none() | URL, JSON, HEADERS)
-def test_whatever_a_page_sends_gives_a_record(url: str | None, value: object, headers: object) -> None:
+def test_every_event_of_a_page_becomes_a_record(url: str | None, value: object, headers: object) -> None:
     readable("tracker", Event(id=ID, type="a", url=url, parameters={"q": value}), headers, None)
 
 

@@ -151,7 +151,7 @@ SCHEMAS = [schema for schema, _ in {json.dumps(schema): (schema, None) for schem
 
 
 @given(st.sampled_from(SCHEMAS), JSON, st.booleans())
-def test_whatever_is_written_can_be_read(schema: Any, value: Any, is_strict: bool) -> None:
+def test_every_written_message_can_be_read(schema: Any, value: Any, is_strict: bool) -> None:
     made = encoded(schema, value, is_strict=is_strict)
     if made is not None:
         wanted = next(one for one in schema if one != "null") if isinstance(schema, list) else schema

@@ -153,7 +153,7 @@ def test_a_value_has_its_name_in_python(groovy: str, python: str) -> None:
         (Kind.PLACE, "ip2geo(header('X-Real-IP').first())", 'ip2geo(header("X-Real-IP").first())'),
     ],
 )
-def test_what_is_derived_has_the_name_in_the_case_of_python(kind: Kind, groovy: str, python: str) -> None:
+def test_derived_values_have_snake_case_names(kind: Kind, groovy: str, python: str) -> None:
     for theirs, ours in METHODS[kind].items():
         if ours.most == 0 and ours.kind is not Kind.QUERY:
             in_snake = re.sub(r"([A-Z])", lambda letter: f"_{letter[1].lower()}", theirs)
@@ -193,7 +193,7 @@ def test_a_query_gives_values_and_lists() -> None:
         ("[1, 'a'].each { map it onto 'f' }", 'for it in [1, "a"]:\n    map_(it).onto("f")'),
     ],
 )
-def test_what_runs_at_start_becomes_a_loop_of_python(groovy: str, python: str) -> None:
+def test_code_that_runs_at_the_start_becomes_a_python_loop(groovy: str, python: str) -> None:
     assert python_of(groovy) == python
 
 

@@ -81,7 +81,7 @@ from mapping.migrate.names import FUNCTIONS
         ("map eventType().5 onto 'f'", "did not expect '5'"),
     ],
 )
-def test_what_can_not_be_translated_is_reported_with_its_line_and_kept(groovy: str, fault: str) -> None:
+def test_untranslatable_code_is_reported_with_its_line_and_kept(groovy: str, fault: str) -> None:
     migration = migrated(f"stop()\n{groovy}")
     assert migration.faults[0].startswith(f"m.groovy:3: {fault}")
     assert len(migration.faults) == 1
@@ -147,7 +147,7 @@ _PIECES = st.sampled_from([*FUNCTIONS, *_WORDS.split(), *_SIGNS.split(), *_TEXTS
 
 
 @given(st.lists(_PIECES, max_size=40).map(" ".join) | st.lists(_PIECES, max_size=20).map("".join) | st.text(max_size=60))
-def test_whatever_the_script_is_the_python_can_be_read_and_nothing_is_raised(script: str) -> None:
+def test_every_script_results_in_valid_python_without_an_exception(script: str) -> None:
     migration = migrate(script, "m.groovy")
     compile(migration.text, "m.py", "exec")
     assert all(re.match(r"m\.groovy:\d+: .", fault) for fault in migration.faults)

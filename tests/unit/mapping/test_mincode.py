@@ -20,7 +20,7 @@ def titled(vector: dict[str, Any]) -> str:
 
 @pytest.mark.parametrize("is_strict", [False, True])
 @pytest.mark.parametrize("vector", vectors("mincode.json"), ids=titled)
-def test_what_the_tracker_writes_is_read_as_the_value_it_was(vector: dict[str, Any], is_strict: bool) -> None:
+def test_values_of_the_tracker_are_decoded_unchanged(vector: dict[str, Any], is_strict: bool) -> None:
     value = decode(vector["mincode"], is_strict)
     assert value == vector["json"] or json.loads(json_text(value)) == vector["json"]
     if isinstance(value, dict):
@@ -28,12 +28,12 @@ def test_what_the_tracker_writes_is_read_as_the_value_it_was(vector: dict[str, A
 
 
 @pytest.mark.parametrize("vector", [one for one in DECODED if one["accepted"]], ids=titled)
-def test_what_the_original_accepts_has_its_value(vector: dict[str, Any]) -> None:
+def test_input_that_the_original_accepts_has_its_value(vector: dict[str, Any]) -> None:
     assert json.loads(json_text(decode(vector["mincode"], False))) == vector["json"]
 
 
 @pytest.mark.parametrize("vector", [one for one in DECODED if not one["accepted"]], ids=titled)
-def test_what_the_original_refuses_is_absent(vector: dict[str, Any]) -> None:
+def test_input_that_the_original_rejects_is_absent(vector: dict[str, Any]) -> None:
     assert decode(vector["mincode"], False) is None
     assert problem_of(vector["mincode"]) is None
 
@@ -116,7 +116,7 @@ def test_whole_numbers_over_64_bits_are_written_with_all_digits() -> None:
 
 
 @given(st.text(alphabet="sdjtfna(.)!~-+e0123456789kz \x00é👍", max_size=200) | st.text(max_size=100))
-def test_whatever_comes_is_read_or_absent(text: str) -> None:
+def test_every_text_is_read_or_absent(text: str) -> None:
     for is_strict in (False, True):
         value = decode(text, is_strict)
         if problem_of(text) is None:

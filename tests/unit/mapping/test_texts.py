@@ -128,5 +128,5 @@ def test_a_number_is_read_as_java_writes_it(text: str, corrected: float | None, 
 
 
 @pytest.mark.parametrize("text", ["2147483648", "-2147483649", "1.0", "+1", " 1", "\u0661", "", "9" * 5000])
-def test_what_is_not_an_int32_is_absent(text: str) -> None:
+def test_a_number_that_is_not_an_int32_is_absent(text: str) -> None:
     assert value_of("parse(page_title()).to_int32()", Event(id=ID, type="a", title=text), "int") is None

@@ -168,7 +168,7 @@ def test_a_null_and_an_empty_list_are_present_but_a_miss_is_not(path: str, prese
     assert value_of(f"event_parameters().path({path!r})", PAGED, "string") is None
 
 
-def test_what_a_kind_of_source_lacks_leaves_no_code() -> None:
+def test_inputs_that_a_source_kind_lacks_leave_no_code() -> None:
     rules = """
 with when(page_title().is_present()):
     map_("never").onto("text")

@@ -81,7 +81,7 @@ def test_a_text_within_the_bounds_is_what_it_was(expression: str, value: object,
 
 
 @pytest.mark.parametrize(("expression", "reason"), BEYOND)
-def test_what_is_beyond_a_bound_is_refused_with_the_bound(expression: str, reason: str, engine: Engine) -> None:
+def test_input_beyond_a_bound_is_rejected_with_the_bound(expression: str, reason: str, engine: Engine) -> None:
     with pytest.raises(QueryError) as refused:
         ask(engine, f"SELECT {expression} FROM events")
     assert reason in str(refused.value)

@@ -26,7 +26,7 @@ def readers() -> Iterator[Readers]:
     del filling
 
 
-def test_what_one_query_leaves_behind_is_not_added_to_what_the_next_one_may_take(readers: Readers) -> None:
+def test_memory_left_by_one_query_is_not_added_to_the_limit_of_the_next(readers: Readers) -> None:
     with readers.reading() as cursor:
         left = b"x" * MAX_QUERY_BYTES
         cursor.execute("SELECT count(*) FROM range(100_000_000)").fetchall()

@@ -71,7 +71,7 @@ FITTING = [
 
 
 @pytest.mark.parametrize(("old", "new"), FITTING)
-def test_what_fits_is_read(old: Schema, new: Schema) -> None:
+def test_parameters_within_the_bounds_are_read(old: Schema, new: Schema) -> None:
     assert backward_faults(old, new) == []
     read_with_fastavro(old, new)
 
@@ -115,7 +115,7 @@ def test_what_fits_is_read(old: Schema, new: Schema) -> None:
         ),
     ],
 )
-def test_what_does_not_fit_is_reported_with_its_place_and_what_would_be_right(old: Schema, new: Schema, fault: str) -> None:
+def test_an_incompatibility_is_reported_with_its_place_and_a_fix(old: Schema, new: Schema, fault: str) -> None:
     assert backward_faults(old, new) == [fault]
 
 
@@ -129,7 +129,7 @@ def test_what_does_not_fit_is_reported_with_its_place_and_what_would_be_right(ol
         (of("int"), of("int") | {"name": "S"}, "the record: NEW calls the record shop.S, OLD shop.R; keep the name"),
     ],
 )
-def test_what_the_old_schema_cannot_read_is_reported_too(old: Schema, new: Schema, fault: str) -> None:
+def test_forward_incompatibilities_are_reported_too(old: Schema, new: Schema, fault: str) -> None:
     assert forward_faults(old, new) == [fault]
 
 
@@ -156,7 +156,7 @@ TYPES = (
 
 
 @given(TYPES, TYPES)
-def test_what_we_hold_for_readable_fastavro_reads(written: Any, read: Any) -> None:
+def test_fastavro_reads_every_compatible_schema(written: Any, read: Any) -> None:
     old, new = json.loads(json.dumps([of(written), of(read)]))
     if backward_faults(old, new):
         return

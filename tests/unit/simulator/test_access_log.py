@@ -128,7 +128,7 @@ def test_files_are_not_pages(target: str) -> None:
 
 
 @pytest.mark.parametrize("target", ["/", "/a", "/a.html", "/a.php?file=b.css", "/v1.2/", "/a.css/", "/?flav=rss20"])
-def test_what_has_no_listed_extension_is_a_page(target: str) -> None:
+def test_a_request_without_a_listed_extension_is_a_page_view(target: str) -> None:
     assert skip_reason(a_request(target)) is None
 
 

@@ -24,7 +24,7 @@ def mode(path: Path) -> int:
 
 
 @pytest.mark.usefixtures("open_umask")
-def test_what_a_service_writes_is_for_its_owner_only_whatever_the_umask_was(tmp_path: Path) -> None:
+def test_files_of_a_service_are_private_whatever_the_umask_was(tmp_path: Path) -> None:
     keep_private()
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "file").write_text("x")
@@ -54,7 +54,7 @@ def test_a_file_is_replaced_whole_and_what_a_crash_left_beside_it_does_not_open_
 
 
 @pytest.mark.parametrize("planted", ["link", "open file"])
-def test_what_others_put_beside_a_file_neither_gets_its_content_nor_loses_its_own(planted: str, tmp_path: Path) -> None:
+def test_a_foreign_file_next_to_a_written_one_neither_gets_its_content_nor_loses_its_own(planted: str, tmp_path: Path) -> None:
     other, new = tmp_path / "other", tmp_path / "file.new"
     other.write_text("not ours")
     new.symlink_to(other) if planted == "link" else new.hardlink_to(other)

@@ -178,7 +178,7 @@ def test_a_port_with_a_token_takes_none_without_it(values: tuple[str, ...], expe
     st.lists(st.tuples(st.sampled_from(["Host", "Origin", "Sec-Fetch-Site", "Content-Type"]), st.text(st.characters(max_codepoint=255)))),
     st.text(),
 )
-def test_whatever_comes_has_an_answer_of_the_closed_set(headers: list[tuple[str, str]], target: str) -> None:
+def test_every_request_has_a_response_of_the_closed_set(headers: list[tuple[str, str]], target: str) -> None:
     found = SQL.check(RequestHead("POST", target, "1.1", [(name.lower().encode(), value.encode("latin-1")) for name, value in headers]))
     assert found is None or (found.reason in REASONS and found.to_json() and denial_body(found))
 

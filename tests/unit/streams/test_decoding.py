@@ -116,7 +116,7 @@ def test_the_fingerprint_in_the_message_selects_the_schema() -> None:
 @pytest.mark.parametrize(
     "avro", [{"type": "array", "items": "string"}, ["null", "string", "long"], ["string"], ["null", {"type": "map", "values": "long"}]]
 )
-def test_what_is_not_flat_is_left_to_fastavro(avro: Any) -> None:
+def test_a_schema_that_is_not_flat_is_left_to_fastavro(avro: Any) -> None:
     assert compile_decoder(a_schema(avro)) is None
     schema = a_schema({"type": "array", "items": "string"})
     buffer = io.BytesIO()
@@ -124,7 +124,7 @@ def test_what_is_not_flat_is_left_to_fastavro(avro: Any) -> None:
     assert CompiledDecoder([schema]).decode(message_prefix(schema) + buffer.getvalue()) == {"f0": ["a"]}
 
 
-def test_what_an_earlier_release_has_left_in_a_topic_is_read_with_the_defaults_of_what_it_lacks() -> None:
+def test_messages_of_an_earlier_release_are_read_with_the_defaults_of_missing_fields() -> None:
     earlier = {fingerprint(load_schema(path)).hex(): load_schema(path) for path in SCHEMA_PATH.parent.glob("*.avsc")}
     decoder = CompiledDecoder(list(earlier.values()))
     message = encode(earlier["99c9261479bc3a95"], a_record(revenue=3.5))  # release 0.3

@@ -37,7 +37,7 @@ def test_an_event_sent_again_after_a_restart_is_one_row(converting: Converting) 
     assert outcomes(converting, record | {"received_at": NOON + 400 * DAY}) == {"stored": 1, "duplicates": 1}
 
 
-def test_what_the_collector_adds_may_differ_between_a_message_and_its_retry(converting: Converting) -> None:
+def test_fields_of_the_collector_may_differ_between_a_message_and_its_retry(converting: Converting) -> None:
     later = {"received_at": NOON + 9000, "occurred_at": NOON + 3, "address": "203.0.113.0", "is_duplicate": True, "is_skewed": True}
     other = {
         "source": "replay",

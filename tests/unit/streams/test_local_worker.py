@@ -120,7 +120,7 @@ def test_accounts_that_were_reported_are_forgotten_after_two_days(converting: Co
     assert list(converting.worker._accounts._ledger) == [(minute_of(converting.clock.now), "browser")]
 
 
-def test_after_a_failed_commit_the_batch_is_read_again_as_if_it_had_not_been(converting: Converting) -> None:
+def test_after_a_failed_commit_the_batch_is_read_again(converting: Converting) -> None:
     first = converting.row(page_path="/a")
     converting.sink.fails = [OSError("disk full")]
     converting.reader.contents.append(a_message(at=NOON + 1, page_path="/b"))
@@ -200,7 +200,7 @@ def test_pauses_grow_to_the_bound_and_begin_short_after_work() -> None:
     assert pace.idle() == 0.002
 
 
-def test_what_became_of_the_messages_is_in_the_metrics(converting: Converting) -> None:
+def test_the_outcomes_of_messages_are_in_the_metrics(converting: Converting) -> None:
     converting.take(a_message(), a_rejection("invalid_text"), DEAD[0][0])
     value = converting.worker.metrics.registry.get_sample_value
     assert value("clickstream_streams_messages_total", {"outcome": "stored"}) == 1

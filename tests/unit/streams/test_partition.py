@@ -125,7 +125,7 @@ def test_rows_that_were_deleted_since_change_no_account_of_a_converter(partition
     assert partition.memory.accounts == before == {("", NOON, "browser"): Account(stored=1)}
 
 
-def test_what_was_written_before_the_window_is_forgotten_and_nothing_within_it(tmp_path: Path) -> None:
+def test_ids_before_the_window_are_forgotten_and_none_within_it(tmp_path: Path) -> None:
     partition = Partition(Salts.open(tmp_path / "salts.json"), window_hours=24)
     message = a_message(a_record(at=NOON))
     partition.take(message)

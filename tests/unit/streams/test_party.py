@@ -54,21 +54,21 @@ def test_the_days_around_count_while_their_salts_exist(salts: Salts) -> None:
     assert len(set(found.parties)) == 3
 
 
-def test_what_was_made_from_a_destroyed_salt_is_forgotten(salts: Salts) -> None:
+def test_hashes_of_a_destroyed_salt_are_forgotten(salts: Salts) -> None:
     parties = Parties(salts)
     before = parties.identify(a_record())
     salts.renew([TODAY], NOON + LIFETIME_MS)
     assert parties.identify(a_record()) != before
 
 
-def test_what_is_remembered_is_bounded(salts: Salts) -> None:
+def test_the_cache_is_bounded(salts: Salts) -> None:
     parties = Parties(salts)
     for number in range(MAX_KNOWN + 2):
         parties.identify({"party_kind": "private", "occurred_at": NOON, "site": "shop", "address": None, "user_agent": str(number)})
     assert len(parties._known) == 2
 
 
-def test_with_consent_the_page_says_who_it_is(salts: Salts) -> None:
+def test_with_consent_the_page_sends_its_party(salts: Salts) -> None:
     record = a_record(party_kind="consented", party_id="p", session_id="s")
     assert identify(salts, record) == Identity((("shop", "p"),), "s")
 

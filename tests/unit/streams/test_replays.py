@@ -131,7 +131,7 @@ def test_many_are_replayed_portion_by_portion(converting: Converting, monkeypatc
     assert portions == [Replayed(2, {}, (TOPIC, 1)), Replayed(2, {}, (TOPIC, 3)), Replayed(1, {})]
 
 
-def test_a_replay_that_nobody_waits_for_any_more_is_not_begun(converting: Converting) -> None:
+def test_an_abandoned_replay_is_not_started(converting: Converting) -> None:
     converting.take(of_an_unknown_schema())
     add_the_schema(converting)
     converting.worker.replays.ask(DeadLetterFilter(), BEGINNING).cancel()

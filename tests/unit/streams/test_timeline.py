@@ -58,7 +58,7 @@ def test_a_session_s_new_state_takes_the_place_of_the_old(sessions: list[Session
 
 
 @given(some_sessions, st.sets(st.integers(0, 15)), instants)
-def test_what_a_forgotten_session_hid_is_found_again(sessions: list[Session], forgotten: set[int], at: int) -> None:
+def test_sessions_hidden_by_a_forgotten_one_are_found_again(sessions: list[Session], forgotten: set[int], at: int) -> None:
     party = PartySessions()
     for session in sessions:
         party.add(session)

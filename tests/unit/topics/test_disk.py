@@ -181,7 +181,7 @@ def test_a_segment_that_cannot_be_made_fails_the_topic(tmp_path: Path) -> None:
     assert (tmp_path / f"{0:020d}.segment").read_bytes() == b"not ours"
 
 
-def test_what_waits_for_a_slow_disk_has_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_queue_for_a_slow_disk_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("topics.local.writer.MAX_PENDING_BYTES", 10_000)
     released = threading.Event()
 

@@ -81,6 +81,6 @@ def test_a_frame_says_how_long_it_is() -> None:
     ],
     ids=["key", "event id", "source", "surrogate", "value", "instant"],
 )
-def test_what_no_frame_can_hold_is_refused(message: Message) -> None:
+def test_a_message_too_large_for_a_frame_is_rejected(message: Message) -> None:
     with pytest.raises(ValueError, match=r"255 bytes|at most|surrogates"):
         encode(message)

@@ -14,7 +14,7 @@ def a_client_file(path: Path, text: str) -> KafkaSettings:
     return KafkaSettings.read({"HEADRACE_KAFKA_CLIENT_FILE": str(path)})
 
 
-def test_what_the_operators_file_says_reaches_the_client(tmp_path: Path) -> None:
+def test_the_operators_file_reaches_the_client(tmp_path: Path) -> None:
     settings = a_client_file(tmp_path / "client", "# SASL over TLS\nsecurity.protocol=SASL_SSL\nsasl.password = a=b \n\nclient.id=site\n")
     client = settings.client()
     assert client["bootstrap.servers"] == "127.0.0.1:9092"

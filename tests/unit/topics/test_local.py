@@ -63,7 +63,7 @@ async def append_until_full(topic: LocalTopic) -> TopicFull:
     raise AssertionError("the topic never said that it is full")
 
 
-def test_what_is_acknowledged_can_be_read(tmp_path: Path) -> None:
+def test_an_acknowledged_message_can_be_read(tmp_path: Path) -> None:
     sent = [*messages(3), a_rejection()]
 
     async def work(topic: LocalTopic) -> None:
@@ -74,7 +74,7 @@ def test_what_is_acknowledged_can_be_read(tmp_path: Path) -> None:
     with_topic(a_topic(tmp_path), work)
 
 
-def test_what_is_not_synced_is_not_seen(tmp_path: Path, slow_disk: SlowDisk) -> None:
+def test_an_unsynced_message_is_not_read(tmp_path: Path, slow_disk: SlowDisk) -> None:
     async def work(topic: LocalTopic) -> None:
         durable = topic.append(messages(1))
         await until(lambda: slow_disk.syncs == 1)
@@ -88,7 +88,7 @@ def test_what_is_not_synced_is_not_seen(tmp_path: Path, slow_disk: SlowDisk) -> 
     with_topic(a_topic(tmp_path, disk=Disk(sync=slow_disk.sync)), work)
 
 
-def test_what_arrives_during_a_sync_shares_the_next(tmp_path: Path, slow_disk: SlowDisk) -> None:
+def test_appends_during_a_sync_share_the_next_one(tmp_path: Path, slow_disk: SlowDisk) -> None:
     async def work(topic: LocalTopic) -> None:
         first = topic.append(messages(1))
         await until(lambda: slow_disk.syncs == 1)

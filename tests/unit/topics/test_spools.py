@@ -48,7 +48,7 @@ def test_accounts_of_a_reader_are_added_up_over_the_spools(tmp_path: Path) -> No
     assert (now["forwarder"], now["another"]) == (minutes, {})
 
 
-def test_what_came_in_is_read_from_the_files_while_the_writer_writes_and_after_it_was_killed(tmp_path: Path) -> None:
+def test_received_counts_are_read_from_the_files_while_the_writer_writes_and_after_it_was_killed(tmp_path: Path) -> None:
     fill(tmp_path, [a_message(), a_rejection()])
 
     async def work(topic: LocalTopic) -> None:
