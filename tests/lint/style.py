@@ -42,6 +42,10 @@ WORDS = {
     r"refusals?": "rejection (of an event), error (of a request)",
     r"troubles?": "not-ready reason, error",
     r"stations?": "component",
+    r"lets? go|letting go": "release, close, discard",
+    r"hand(?:s|ed|ing)? (?:on|out|over)": "pass, forward, return",
+    r"mend(?:s|ed|ing)?": "fix, repair",
+    r"amid": "during, within",
 }
 
 # More that no name contains. Names are compared word by word: `MOST_BYTES` is "MOST BYTES", `TopicReader` is "Topic Reader".
@@ -55,6 +59,7 @@ NAMES = {
     r"(?i:strangers?)": "cross-origin, foreign",
     r"(?i:deeds?|likeness)": "action, fingerprint",
     r"(?i:deaf|hears)": "discards_input, honors_opt_out",
+    r"^test (?:what|who|whatever|whoever|how)": "the subject as a noun",
 }
 
 # Names that sites use: an input of their mapping, a key of their JSON.

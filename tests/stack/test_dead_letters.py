@@ -1,4 +1,4 @@
-"""One message in a hundred is broken: all else flows, exactly those are dead letters, and the mended ones are rows once."""
+"""One message in a hundred is broken: all else flows, exactly those are dead letters, and the fixed ones are rows once."""
 
 import json
 import os
@@ -128,6 +128,6 @@ def test_one_percent_broken_messages_are_the_dead_letters_and_come_in_once_after
         assert replay(status=1) == {"brought_in": OF_EACH, "failed_again": left}
         assert replay("--reason", "unknown_schema", status=0) == {"brought_in": 0, "failed_again": {}}
         assert replay(status=1) == {"brought_in": 0, "failed_again": left}
-    mended = Counter(broken["unknown_schema"])
-    assert Counter(row["event_id"] for row in converting.rows()) == good + mended
+    fixed = Counter(broken["unknown_schema"])
+    assert Counter(row["event_id"] for row in converting.rows()) == good + fixed
     assert converting.accounts() == {"stored": MESSAGES - 4 * OF_EACH, "duplicates": 0, "dead_letters": 4 * OF_EACH}

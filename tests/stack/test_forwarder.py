@@ -112,8 +112,8 @@ def test_a_forwarder_that_is_killed_again_and_again_loses_nothing_and_skips_noth
             released = wait_for_more(spool, released)
             process.kill()
         released = spool.released()
-        let_go = {entry.position for entry in read_entries(spool.path) if entry.position < released}
-        assert let_go.difference(*positions_by_partition(read_topic(settings, "avro")).values()) == set()
+        discarded = {entry.position for entry in read_entries(spool.path) if entry.position < released}
+        assert discarded.difference(*positions_by_partition(read_topic(settings, "avro")).values()) == set()
     with a_forwarder(spool, settings):
         assert_everything_arrives(spool, settings)
 

@@ -67,7 +67,7 @@ def test_the_client_ip_that_a_client_claims_is_not_forwarded(port: int, collecto
     assert DECODER.decode(message.value)["address"] == "127.0.0.0"
 
 
-def test_a_request_without_a_version_is_handed_on_to_nobody(ports: tuple[int, int]) -> None:
+def test_a_request_without_a_version_is_not_forwarded(ports: tuple[int, int]) -> None:
     for number in ports:
         with socket.create_connection(("127.0.0.1", number), 5) as connection:
             connection.sendall(b"GET /headrace.js\r\n\r\n")

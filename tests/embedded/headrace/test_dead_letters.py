@@ -58,7 +58,7 @@ def replayed(*options: str | Path, status: int = 0) -> dict[str, Any]:
     return answer
 
 
-def test_on_one_machine_the_mended_ones_are_rows_once_and_the_ledger_balances(
+def test_on_one_machine_the_fixed_ones_are_rows_once_and_the_ledger_balances(
     tmp_path: Path, schemas: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HEADRACE_STREAMS_SCHEMA_PATH", str(schemas / "clickstream.avsc"))
@@ -100,7 +100,7 @@ def converting(kafka: MockKafka, tmp_path: Path) -> Iterator[KafkaConverting]:
 
 
 @pytest.mark.parametrize("message_format", ["single-object", "confluent"])
-def test_on_kafka_the_mended_ones_are_rows_once_and_the_accounts_are_right(
+def test_on_kafka_the_fixed_ones_are_rows_once_and_the_accounts_are_right(
     converting: KafkaConverting, schemas: Path, message_format: MessageFormat
 ) -> None:
     messages = some_messages()

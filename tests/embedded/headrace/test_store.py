@@ -29,7 +29,7 @@ def rows_and_position(folder: Path) -> tuple[int, int, int]:
     return rows, ids, position
 
 
-def test_on_a_stop_signal_amid_a_backlog_the_store_commits_its_batch_reports_its_accounts_and_continues_later(tmp_path: Path) -> None:
+def test_on_a_stop_signal_during_a_backlog_the_store_commits_its_batch_reports_its_accounts_and_continues_later(tmp_path: Path) -> None:
     write_topic(tmp_path, range(EVENTS))
     with a_store(tmp_path, **SLOWLY) as (process, url):
         wait_until(lambda: count(url) > 0, within_seconds=30)

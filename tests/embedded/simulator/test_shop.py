@@ -144,7 +144,7 @@ def test_a_body_beyond_the_limit_is_refused_before_the_collector_sees_it(browser
     assert collector.requests == []
 
 
-def test_a_body_at_the_limit_is_handed_on(browser: httpx.Client, collector: StandIn) -> None:
+def test_a_body_at_the_limit_is_forwarded(browser: httpx.Client, collector: StandIn) -> None:
     collector.answers = [(200, {}, b"")]
     assert browser.post("/h", content=b"x" * MAX_BODY_BYTES).status_code == 200
     assert len(the_request(collector).body) == MAX_BODY_BYTES

@@ -88,7 +88,7 @@ def test_a_client_that_falls_silent_is_followed_by_a_new_one(converting: KafkaCo
     wait_until(lambda: running.not_ready_reason() == "")
 
 
-def test_an_end_that_no_message_stands_before_is_no_silence(converting: KafkaConverting, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_high_watermark_without_messages_before_it_is_not_silence(converting: KafkaConverting, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker, "SILENCE_SECONDS", 0.5)
     asked: list[dict[int, int]] = []
 

@@ -27,8 +27,8 @@ def is_corrupt(query: Query, is_strict: bool = False) -> bool:
 
 
 def signed(query: Query, x: str) -> Query:
-    repeated = None if query.repeated is None else query.repeated | {"x": [x]}
-    return Query(query.first | {"x": x}, repeated)
+    values = None if query.repeated is None else query.repeated | {"x": [x]}
+    return Query(query.first | {"x": x}, values)
 
 
 @pytest.mark.parametrize("vector", vectors("checksum.json"), ids=lambda one: str(one["title"]))

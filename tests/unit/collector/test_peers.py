@@ -59,7 +59,7 @@ def test_a_worker_that_has_died_is_none_and_its_number_is_free(tmp_path: Path) -
     async def work() -> None:
         peers = WorkerPeers(tmp_path, "0", None)
         server = await asyncio.start_unix_server(lambda _reader, writer: writer.close(), tmp_path / "1")
-        assert await peers.not_ready_reasons() == {}  # it ended amid its answer
+        assert await peers.not_ready_reasons() == {}  # it ended during its response
         server.close()
         assert await peers.not_ready_reasons() == {}
         async with WorkerPeers(tmp_path, "1", None).answering(answers()):

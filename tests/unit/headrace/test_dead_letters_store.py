@@ -64,7 +64,7 @@ def test_twenty_are_given_unless_asked_otherwise_and_never_more_than_a_hundred()
     assert [ask("GET", f"/dead-letters?limit={limit}").status_code for limit in (0, 100, 101, "-1", "²")] == [400, 200, 400, 400, 400]
 
 
-def test_a_reason_and_origins_are_handed_on() -> None:
+def test_a_reason_and_origins_are_passed_on() -> None:
     (letter,) = ask("GET", "/dead-letters?limit=1&reason=undecodable&origin=a/1&origin=a/2").json()["dead_letters"]
     assert letter["text"] == str(DeadLetterFilter("undecodable", ("a/1", "a/2")))
     answer = ask("POST", "/dead-letters/replay", '{"reason": "undecodable", "origins": ["a/1", "a/2"], "after": ["a", 7]}')

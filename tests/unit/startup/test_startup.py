@@ -42,7 +42,7 @@ def test_a_list_becomes_a_variable_separated_by_commas() -> None:
     assert CollectorSettings.read(CollectorSettings.environment(sites=("shop", "blog"))).sites == ("shop", "blog")
 
 
-def test_a_field_that_is_no_setting_has_no_variable() -> None:
+def test_a_field_that_is_not_a_setting_has_no_variable() -> None:
     with pytest.raises(KeyError, match="prot"):
         Settings.environment(prot=8080)
 

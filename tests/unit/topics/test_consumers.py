@@ -99,7 +99,7 @@ def test_a_position_within_a_segments_header_is_its_first_frame(tmp_path: Path) 
     assert reader.read(5, 1) == reader.read(0, 1)
 
 
-def test_accounts_are_handed_on_with_the_position(tmp_path: Path) -> None:
+def test_accounts_are_passed_on_with_the_position(tmp_path: Path) -> None:
     reader = LocalReader.open(tmp_path, "converter", now=lambda: NOW)
     reader.release(0, {(MINUTE, "browser"): {"stored": 2, "duplicates": 1}, (MINUTE, "replay"): {"stored": 1}})
     reader.release(0, {(MINUTE, "browser"): {"stored": 3, "duplicates": 1}})
@@ -115,7 +115,7 @@ def test_accounts_are_kept_for_48_hours(tmp_path: Path) -> None:
     assert consumer_accounts(tmp_path) == {"converter": {(MINUTE + 60_000, "browser"): {"stored": 1}}}
 
 
-def test_many_accounts_are_all_handed_on_and_the_latest_word_counts(tmp_path: Path) -> None:
+def test_many_accounts_are_all_passed_on_and_the_latest_one_counts(tmp_path: Path) -> None:
     reader = LocalReader.open(tmp_path, "converter", now=lambda: NOW)
     expected = {}
     for number in range(800):

@@ -42,7 +42,7 @@ class SlowDisk:
         os.read(self.read, 1)
         os.fdatasync(fd)
 
-    def let_go(self) -> None:
+    def finish_sync(self) -> None:
         os.write(self.write, b".")
 
 
@@ -81,7 +81,7 @@ def test_an_unsynced_message_is_not_read(tmp_path: Path, slow_disk: SlowDisk) ->
         assert len(stored(tmp_path)) == 1
         assert LocalReader.open(tmp_path, "converter").read(0, 10) == []
         assert not durable.done()
-        slow_disk.let_go()
+        slow_disk.finish_sync()
         await durable
         assert len(LocalReader.open(tmp_path, "converter").read(0, 10)) == 1
 
@@ -94,8 +94,8 @@ def test_appends_during_a_sync_share_the_next_one(tmp_path: Path, slow_disk: Slo
         await until(lambda: slow_disk.syncs == 1)
         others = [topic.append([message]) for message in messages(50, first=1)]
         assert len(set(map(id, others))) == 1
-        slow_disk.let_go()
-        slow_disk.let_go()
+        slow_disk.finish_sync()
+        slow_disk.finish_sync()
         await first
         await others[0]
         assert slow_disk.syncs == 2
@@ -112,8 +112,8 @@ def test_a_caller_that_stops_waiting_does_not_cancel_the_others(tmp_path: Path, 
         staying, leaving = asyncio.create_task(wait()), asyncio.create_task(wait())
         await until(lambda: slow_disk.syncs == 1)
         leaving.cancel()
-        slow_disk.let_go()
-        slow_disk.let_go()
+        slow_disk.finish_sync()
+        slow_disk.finish_sync()
         await staying
         with pytest.raises(asyncio.CancelledError):
             await leaving
@@ -199,7 +199,7 @@ def test_the_ledger_counts_what_is_durable(tmp_path: Path, slow_disk: SlowDisk) 
         durable = topic.append([*messages(3), a_rejection("invalid_text")])
         await until(lambda: slow_disk.syncs == 1)
         assert topic.ledger() == {}
-        slow_disk.let_go()
+        slow_disk.finish_sync()
         await durable
         assert topic.ledger() == {(MINUTE, "browser"): Received(4, {"invalid_text": 1})}
         assert topic.totals() == {"browser": Received(4, {"invalid_text": 1})}

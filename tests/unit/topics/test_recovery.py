@@ -268,7 +268,7 @@ def test_a_topic_of_a_newer_format_is_left_alone(topic_path: Path) -> None:
         pass
     assert segment.read_bytes() == content
     segment.write_bytes(content.replace(start, b"headrace\x01\x00\x00\x00"))
-    with opened(topic_path):  # the lock was let go
+    with opened(topic_path):  # the lock was released
         pass
 
 
