@@ -1,11 +1,11 @@
-"""A place among the tokens of a script, and the steps from there."""
+"""A cursor over the tokens of a script."""
 
-from mapping.migrate.tokens import Kind, Token
-from mapping.migrate.tree import Place
+from mapping.migrate.tokens import Token, TokenKind
+from mapping.migrate.tree import Span
 
 
 class Fault(Exception):
-    """What is wrong in a line of the script."""
+    """A syntax error, with its line in the script."""
 
     def __init__(self, line: int, text: str) -> None:
         super().__init__(text)
@@ -13,7 +13,7 @@ class Fault(Exception):
 
 
 class Cursor:
-    """Stands on a token and never passes the last one, the end of the script."""
+    """A position in the tokens. It never passes the last one, which is the end of the script."""
 
     def __init__(self, tokens: list[Token]) -> None:
         self._tokens = tokens
@@ -24,7 +24,7 @@ class Cursor:
         return self._tokens[self._at]
 
     def _is(self, *signs: str) -> bool:
-        return self._token.kind is Kind.SIGN and self._token.text in signs
+        return self._token.kind is TokenKind.SIGN and self._token.text in signs
 
     def _step(self) -> Token:
         token = self._token
@@ -32,7 +32,7 @@ class Cursor:
         return token
 
     def _skip_newlines(self) -> None:
-        while self._token.kind is Kind.NEWLINE:
+        while self._token.kind is TokenKind.NEWLINE:
             self._step()
 
     def _expect(self, sign: str) -> Token:
@@ -41,17 +41,17 @@ class Cursor:
         return self._step()
 
     def _name(self) -> str:
-        if self._token.kind is not Kind.NAME:
+        if self._token.kind is not TokenKind.NAME:
             raise self._unexpected()
         return self._step().text
 
-    def _unexpected(self, wanted: str = "") -> Fault:
+    def _unexpected(self, expected: str = "") -> Fault:
         token = self._token
         if token.fault:
             return Fault(token.line, token.fault)
-        found = repr(token.text) if token.text.strip() else f"the {token.kind.value}"
-        return Fault(token.line, f"did not expect {found}{f'; {wanted!r} is missing' if wanted else ''}")
+        found = repr(token.text) if token.text.strip() else token.kind.value
+        return Fault(token.line, f"unexpected {found}{f'; expected {expected!r}' if expected else ''}")
 
-    def _place(self, first: Token) -> Place:
+    def _span(self, first: Token) -> Span:
         last = self._tokens[max(self._at - 1, 0)]
-        return Place(first.line, max(last.last_line, first.line), first.start, max(last.end, first.end))
+        return Span(first.line, max(last.last_line, first.line), first.start, max(last.end, first.end))

@@ -1,4 +1,4 @@
-"""Expressions of Groovy as Python writes them."""
+"""The translation of expressions from Groovy to Python."""
 
 import keyword
 from collections.abc import Callable, Iterable
@@ -8,18 +8,31 @@ from typing import Any
 
 from mapping.dsl.names import NAMES
 from mapping.migrate.literals import escaped, quoted
-from mapping.migrate.names import FUNCTIONS, METHODS, TYPES, Kind, Word, nearest, snake
-from mapping.migrate.tree import Broken, Call, Closure, Entries, Expression, Index, Interpolated, Items, Literal, Name, Operation, Property
+from mapping.migrate.names import FUNCTIONS, METHODS, TYPES, Kind, Signature, nearest, snake
+from mapping.migrate.tree import (
+    Closure,
+    Entries,
+    Expression,
+    Index,
+    Interpolated,
+    InvalidExpression,
+    Invocation,
+    Items,
+    Name,
+    Operation,
+    Property,
+    ScalarLiteral,
+)
 from mapping.operations import patterns
 
 STATEMENTS = frozenset({"map", "when", "section", "exit", "stop", "mapping", "onto", "apply"})
-RESERVED = frozenset({*keyword.kwlist, *NAMES, *(word.name for word in FUNCTIONS.values()), "range", "enumerate"})
+RESERVED = frozenset({*keyword.kwlist, *NAMES, *(signature.name for signature in FUNCTIONS.values()), "range", "enumerate"})
 STATEMENTS_HERE = {"map": "map_", "when": "when", "section": "section", "exit": "exit_", "stop": "stop"}
 
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """An expression in Python, what it gives, for a list what its items are, and for a text what it is put together of."""
+    """An expression in Python and its kind, with the kind of the items of a list, and the parts of a text."""
 
     code: str
     kind: Kind
@@ -29,7 +42,7 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A variable of the script: what it is in Python, where it was declared, and whether that could be translated."""
+    """A variable of the script: its term in Python and its declaration. The term is FAILED if it could not be translated."""
 
     term: Term
     line: int
@@ -40,7 +53,7 @@ FAILED = Term("", Kind.FAILED)
 
 
 class Expressions:
-    """Writes expressions; keeps the variables, the names that are used and the faults that are found."""
+    """A translator of expressions. It keeps the variables, the names in use, and the faults."""
 
     def __init__(self) -> None:
         self.variables: dict[str, Variable] = {}
@@ -48,46 +61,46 @@ class Expressions:
         self.faults: list[tuple[int, str]] = []
         self.has_failed = False
         self._writers: dict[type, Callable[[Any], Term]] = {
-            Literal: self._literal,
+            ScalarLiteral: self._literal,
             Interpolated: self._interpolated,
             Name: self._name,
-            Call: self._call,
+            Invocation: self._call,
             Property: self._property,
             Index: self._index,
             Items: self._items,
             Entries: self._entries,
             Operation: self._operation,
-            Closure: lambda node: self.fault(node.line, "did not expect a block in braces; a value does"),
-            Broken: lambda node: self.fault(node.line, node.fault),
+            Closure: lambda node: self.fault(node.line, "unexpected block in braces; write a value"),
+            InvalidExpression: lambda node: self.fault(node.line, node.fault),
         }
 
     def fault(self, line: int, text: str) -> Term:
-        """Note that the statement cannot be translated."""
+        """Record that the statement cannot be translated."""
         self.faults.append((line, text))
         self.has_failed = True
         return FAILED
 
     def use(self, name: str) -> str:
-        """Have a name of the language imported."""
+        """Record that a name of the language must be imported, and return it."""
         self.used.append(name)
         return name
 
     def declare(self, name: str, line: int, start: int, term: Term) -> str:
-        """Give the name of a variable in Python, and remember what it holds."""
+        """Declare a variable, and return its name in Python."""
         taken = {variable.term.code for known, variable in self.variables.items() if known != name}
         python = snake(name.replace("$", "_"))
         while python in RESERVED or python in taken:
             python += "_"
         if not python.isidentifier():
-            self.fault(line, f"{name} is no name in Python; take letters, digits and _")
+            self.fault(line, f"not a valid name in Python: {name}; use letters, digits and _")
         self.variables[name] = Variable(Term(python, term.kind, term.item), line, start)
         return python
 
     def write(self, node: Expression) -> Term:
-        """Give an expression in Python; what it cannot be is noted as a fault."""
+        """Translate an expression; FAILED and a recorded fault if it cannot be translated."""
         return self._writers[type(node)](node)
 
-    def _literal(self, node: Literal) -> Term:
+    def _literal(self, node: ScalarLiteral) -> Term:
         kinds = {int: Kind.COUNT, float: Kind.REAL, bool: Kind.FLAG}
         if isinstance(node.value, str):
             return _text((node.value,))
@@ -98,15 +111,15 @@ class Expressions:
         return _text(tuple(chain.from_iterable(parts)))
 
     def _parts(self, line: int, term: Term) -> tuple[str | Term, ...]:
-        """Say what a constant brings into a text."""
+        """Return the parts that a constant adds to a text."""
         if term.parts or term.kind is Kind.FAILED:
             return term.parts
         if term.code.lstrip("-").isdigit():
             return (term.code,)
         if term.kind not in (Kind.WORD, Kind.COUNT):
-            self.fault(line, f"{term.kind.value} within a text; the text is made at start, only constants can be in it")
+            self.fault(line, f"{term.kind.value} inside a text; the text is built at start and can contain only constants")
         elif '"' in term.code or "\\" in term.code:
-            self.fault(line, "this is too much within a text; give it a variable first")
+            self.fault(line, "too complex inside a text; assign it to a variable first")
         return (term,)
 
     def _name(self, node: Name) -> Term:
@@ -114,81 +127,85 @@ class Expressions:
         if variable is None:
             if node.name in FUNCTIONS or node.name in STATEMENTS:
                 return self.fault(node.line, f"{node.name} without parentheses; write {node.name}(...)")
-            return self.fault(node.line, f"there is no variable {node.name!r}{nearest(node.name, self.variables, 'define it before')}")
+            return self.fault(node.line, f"unknown variable {node.name!r}{nearest(node.name, self.variables, 'define it first')}")
         if variable.term.kind is Kind.FAILED:
-            return self.fault(node.line, f"{node.name} could not be translated in line {variable.line}; mend that first")
+            return self.fault(node.line, f"{node.name} could not be translated in line {variable.line}; fix that first")
         return variable.term
 
-    def _call(self, node: Call) -> Term:
+    def _call(self, node: Invocation) -> Term:
         if node.target is None:
             return self._function(node)
         target = self.write(node.target)
         if target.kind is Kind.PARSE and node.name == "to":
             return self._parsed(node, target)
         arguments = self._arguments(node)
-        word = self._method(node, target)
-        if word is None or target.kind is Kind.FAILED:
+        signature = self._method(node, target)
+        if signature is None or target.kind is Kind.FAILED:
             return FAILED
-        return self._called(node, word, f"{target.code}.{word.name}", arguments)
+        return self._called(node, signature, f"{target.code}.{signature.name}", arguments)
 
-    def _function(self, node: Call) -> Term:
-        word = FUNCTIONS.get(node.name)
+    def _function(self, node: Invocation) -> Term:
+        signature = FUNCTIONS.get(node.name)
         arguments = self._arguments(node)
         if node.name == "match":
             self._check_pattern(node)
         if node.name in STATEMENTS:
-            return self.fault(node.line, f"{node.name} gives no value; write it as a statement of its own")
-        if word is None:
-            return self.fault(node.line, f"there is no function {node.name!r}{nearest(node.name, [*FUNCTIONS, *STATEMENTS])}")
-        return self._called(node, word, self.use(word.name), arguments)
+            return self.fault(node.line, f"{node.name} has no value; write it as a separate statement")
+        if signature is None:
+            return self.fault(node.line, f"unknown function {node.name!r}{nearest(node.name, [*FUNCTIONS, *STATEMENTS])}")
+        return self._called(node, signature, self.use(signature.name), arguments)
 
-    def _check_pattern(self, node: Call) -> None:
-        """See whether a regular expression of Java's is one here too."""
+    def _check_pattern(self, node: Invocation) -> None:
+        """Check that a regular expression of Java can be translated."""
         for pattern in node.arguments[:1]:
-            if isinstance(pattern, Literal):
+            if isinstance(pattern, ScalarLiteral):
                 try:
                     patterns.translate(pattern.value)
                 except TypeError as error:
                     self.fault(node.line, str(error))
                 except ValueError as error:
-                    self.fault(node.line, f"{error}; write it as Python's re has it")
+                    self.fault(node.line, f"{error}; use the syntax of Python's re")
 
-    def _arguments(self, node: Call) -> list[Term]:
+    def _arguments(self, node: Invocation) -> list[Term]:
         return [self.write(argument) for argument in node.arguments]
 
-    def _called(self, node: Call, word: Word, code: str, arguments: Iterable[Term]) -> Term:
+    def _called(self, node: Invocation, signature: Signature, code: str, arguments: Iterable[Term]) -> Term:
         codes = [argument.code for argument in arguments]
-        if not word.fewest <= len(codes) <= word.most:
-            wanted = str(word.most) if word.fewest == word.most else f"{word.fewest} or {word.most}"
+        if not signature.min_arguments <= len(codes) <= signature.max_arguments:
+            wanted = (
+                str(signature.max_arguments)
+                if signature.min_arguments == signature.max_arguments
+                else f"{signature.min_arguments} or {signature.max_arguments}"
+            )
             return self.fault(node.line, f"{node.name} takes {wanted} argument{'' if wanted == '1' else 's'}, not {len(codes)}")
-        return Term(f"{code}({', '.join(codes)})", word.kind)
+        return Term(f"{code}({', '.join(codes)})", signature.kind)
 
-    def _method(self, node: Call | Property, target: Term) -> Word | None:
+    def _method(self, node: Invocation | Property, target: Term) -> Signature | None:
         if target.kind is Kind.FAILED:
             return None
         known = (
             METHODS.get(target.kind, {})
             if target.kind is not Kind.MIXED
-            else {name: word for words in METHODS.values() for name, word in words.items()}
+            else {name: signature for signatures in METHODS.values() for name, signature in signatures.items()}
         )
         if node.name not in known:
             hint = nearest(node.name, known, f"it has {', '.join(known)}" if known else "")
             self.fault(node.line, f"{target.kind.value} has no {node.name!r}{hint}")
         return known.get(node.name)
 
-    def _parsed(self, node: Call, target: Term) -> Term:
-        """Write `to int32` and its like, whose argument is the name of a type."""
+    def _parsed(self, node: Invocation, target: Term) -> Term:
+        """Translate `to int32`, whose argument is the name of a type."""
         (named,) = node.arguments if len(node.arguments) == 1 else (None,)
         name = named.name if isinstance(named, Name) else ""
         if name not in TYPES:
-            hint = nearest(name, TYPES, f"there are {', '.join(TYPES)}")
-            return self.fault(node.line, f"there is no type {name!r} to parse to{hint}")
+            hint = nearest(name, TYPES, f"the types are {', '.join(TYPES)}")
+            return self.fault(node.line, f"unknown type {name!r}{hint}")
         return Term(f"{target.code}.{TYPES[name].name}()", TYPES[name].kind)
 
     def _property(self, node: Property) -> Term:
         target = self.write(node.target)
-        if (word := self._method(node, target)) is not None:
-            missing = "()" if not word.fewest else "(...)"
+        if (signature := self._method(node, target)) is not None:
+            missing = "()" if not signature.min_arguments else "(...)"
             self.fault(node.line, f"{node.name} without parentheses; write {node.name}{missing}")
         return FAILED
 
@@ -197,7 +214,7 @@ class Expressions:
         if Kind.FAILED in (target.kind, index.kind):
             return FAILED
         if target.kind is not Kind.ITEMS or target.item is None or index.kind is not Kind.COUNT:
-            return self.fault(node.line, f"[...] behind {target.kind.value}; only an item of a constant list can be taken so")
+            return self.fault(node.line, f"[...] after {target.kind.value}; it works on constant lists only")
         return Term(f"{target.code}[{index.code}]", target.item.kind, target.item.item)
 
     def _items(self, node: Items) -> Term:
@@ -219,12 +236,12 @@ class Expressions:
             return _text(self._parts(node.line, left) + self._parts(node.line, right))
         if node.sign in ("+", "-", "*") and left.kind is right.kind is Kind.COUNT:
             return Term(f"({left.code} {node.sign} {right.code})", Kind.COUNT)
-        return self.fault(node.line, _explained(node.sign))
+        return self.fault(node.line, _operator_fault(node.sign))
 
     def _range(self, node: Operation) -> Term:
-        ends = [side.value for side in (node.left, node.right) if isinstance(side, Literal) and type(side.value) is int]
+        ends = [side.value for side in (node.left, node.right) if isinstance(side, ScalarLiteral) and type(side.value) is int]
         if len(ends) != 2:
-            return self.fault(node.line, "a range between what is no number; write its numbers, or a list")
+            return self.fault(node.line, "not a valid range: its ends must be constant numbers; write them, or a list")
         first, last = ends
         step = 1 if first <= last else -1
         code = f"{first}, {last + step if node.sign == '..' else last}{', -1' if step < 0 else ''}"
@@ -232,13 +249,13 @@ class Expressions:
 
 
 def _common(terms: list[Term]) -> Term:
-    """Say what the items of a list are."""
+    """Return the common kind of the items of a list."""
     kinds = {term.kind for term in terms}
     return Term("", kinds.pop(), terms[0].item) if len(kinds) == 1 else Term("", Kind.MIXED)
 
 
 def _text(parts: tuple[str | Term, ...]) -> Term:
-    """Write a text that is put together of these parts."""
+    """Return the text that is built from these parts."""
     if all(isinstance(part, str) for part in parts):
         text = "".join(map(str, parts))
         return Term(quoted(text), Kind.WORD, parts=(text,))
@@ -246,8 +263,8 @@ def _text(parts: tuple[str | Term, ...]) -> Term:
     return Term(f'f"{"".join(written)}"', Kind.WORD, parts=parts)
 
 
-def _explained(sign: str) -> str:
-    asked = {"!": "not(...)", "==": "equalTo(...)", "!=": "not(a.equalTo(b))", "&&": "and(...)", "||": "or(...)"}
-    if sign in asked:
-        return f"{sign} asks at start, when nothing of an event is known; write {asked[sign]}"
-    return f"{sign} of what is no constant whole number or text; the mapping language does not count"
+def _operator_fault(sign: str) -> str:
+    functions = {"!": "not(...)", "==": "equalTo(...)", "!=": "not(a.equalTo(b))", "&&": "and(...)", "||": "or(...)"}
+    if sign in functions:
+        return f"{sign} is evaluated at start, before there are events; write {functions[sign]}"
+    return f"{sign} is not supported here; only constant whole numbers and texts can be computed"

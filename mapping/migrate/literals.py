@@ -1,8 +1,8 @@
-"""Texts as Python writes them, in the style of ruff's formatter."""
+"""String literals of Python, in the style of ruff's formatter."""
 
 
 def quoted(text: str) -> str:
-    """Write a text."""
+    """Return the literal of a text."""
     quote = "'" if '"' in text and "'" not in text else '"'
     if "\\" in text and text.isprintable() and quote not in text and not text.endswith("\\"):
         return f"r{quote}{text}{quote}"
@@ -10,7 +10,7 @@ def quoted(text: str) -> str:
 
 
 def escaped(text: str, quote: str) -> str:
-    """Write the inside of a text."""
+    """Return the inside of a literal."""
     return "".join(_escape(character, quote) for character in text)
 
 

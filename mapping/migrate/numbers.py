@@ -1,19 +1,19 @@
-"""The numbers of a Groovy script."""
+"""Number literals of Groovy."""
 
 import math
 
-from mapping.migrate.tree import Broken, Expression, Literal
+from mapping.migrate.tree import Expression, InvalidExpression, ScalarLiteral
 
 _BASES = {"0x": 16, "0b": 2}
 
 
-def read_number(line: int, text: str) -> Expression:
-    """Give a number, or why it is none that a mapping can have."""
+def parse_number(line: int, text: str) -> Expression:
+    """Parse a number; an InvalidExpression if a mapping cannot use it."""
     digits, base = text.replace("_", "").lower(), _BASES.get(text[:2].lower(), 10)
     suffix = digits[-1] if digits[-1] in ("gli" if base != 10 else "glifd") else ""
     digits = digits.removesuffix(suffix)
     if suffix == "g":
-        return Broken(line, f"{text} is a big number, which no field takes; write {digits}L")
+        return InvalidExpression(line, f"{text} is a BigInteger, which no field accepts; write {digits}L")
     if base == 10 and (suffix in ("f", "d") or not digits.isdigit()):
         return _fraction(line, text, digits, suffix)
     return _whole(line, text, digits, base)
@@ -21,14 +21,14 @@ def read_number(line: int, text: str) -> Expression:
 
 def _fraction(line: int, text: str, digits: str, suffix: str) -> Expression:
     if not suffix:
-        return Broken(line, f"{text} is a BigDecimal, which no field takes; write {text}d for a double or {text}f for a float")
+        return InvalidExpression(line, f"{text} is a BigDecimal, which no field accepts; write {text}d for a double or {text}f for a float")
     value = float(digits)
-    return Literal(line, value) if math.isfinite(value) else Broken(line, f"{text} is out of range")
+    return ScalarLiteral(line, value) if math.isfinite(value) else InvalidExpression(line, f"{text} is out of range")
 
 
 def _whole(line: int, text: str, digits: str, base: int) -> Expression:
     try:
         value = int(digits, base if base != 10 or not digits.startswith("0") else 8)
     except ValueError:
-        return Broken(line, f"{text} is no number; a number that begins with 0 is octal")
-    return Literal(line, value) if value < 2**63 else Broken(line, f"{text} is out of range of a long")
+        return InvalidExpression(line, f"not a valid number: {text}; a number that begins with 0 is octal")
+    return ScalarLiteral(line, value) if value < 2**63 else InvalidExpression(line, f"{text} is out of range of a long")

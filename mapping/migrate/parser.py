@@ -1,31 +1,31 @@
-"""Reads a Groovy script into its tree; what is not understood becomes a statement of its own, with its line."""
+"""The parser of Groovy scripts. A statement that it does not understand becomes an InvalidStatement."""
 
 from collections.abc import Callable
 
 from mapping.migrate.cursor import Cursor, Fault
-from mapping.migrate.numbers import read_number
-from mapping.migrate.tokens import Comment, Kind, Reader, Token, count_bracket
+from mapping.migrate.numbers import parse_number
+from mapping.migrate.tokens import Comment, Lexer, Token, TokenKind, count_bracket
 from mapping.migrate.tree import (
-    Broken,
-    Call,
+    Assignment,
     Closure,
     Entries,
-    Evaluate,
     Expression,
+    ExpressionStatement,
     Index,
     Interpolated,
+    InvalidExpression,
+    InvalidStatement,
+    Invocation,
     Items,
-    Let,
-    Literal,
     Loop,
     Name,
     Operation,
     Property,
+    ScalarLiteral,
     Statement,
-    Unknown,
 )
 
-_STRENGTH = {
+_PRECEDENCE = {
     **dict.fromkeys(("||",), 1),
     **dict.fromkeys(("&&",), 2),
     **dict.fromkeys(("==", "!="), 3),
@@ -34,36 +34,36 @@ _STRENGTH = {
     **dict.fromkeys(("+", "-"), 6),
     **dict.fromkeys(("*", "/", "%"), 7),
 }
-_WORDS = {"true": True, "false": False, "null": None}
-_FOREIGN = {
-    "import": "an import; a mapping needs none",
-    "if": "if asks at start, when nothing of an event is known; write when CONDITION apply { }",
+_CONSTANTS = {"true": True, "false": False, "null": None}
+_UNSUPPORTED = {
+    "import": "a mapping needs no imports",
+    "if": "it is evaluated at start, before there are events; write when CONDITION apply { }",
     **dict.fromkeys(
         ("while", "do", "switch", "try", "throw", "class", "interface", "enum", "package", "assert", "new", "static", "synchronized"),
-        "no part of the mapping language; write it out in Python",
+        "not part of the mapping language; write it in Python",
     ),
 }
 
 
 def parse(source: str) -> tuple[tuple[Statement, ...], list[Comment]]:
-    """Give the statements of a script and its comments."""
-    reader = Reader(source)
-    return _Parser(list(reader.tokens())).script(), reader.comments
+    """Return the statements of a script and its comments."""
+    lexer = Lexer(source)
+    return _Parser(list(lexer.tokens())).script(), lexer.comments
 
 
 class _Parser(Cursor):
     def script(self) -> tuple[Statement, ...]:
         statements = list(self._statements())
-        while self._token.kind is not Kind.END:  # a brace that nothing opened
-            place = self._place(self._step())
-            statements += [Unknown(place, place.line, "did not expect '}'; nothing is open"), *self._statements()]
+        while self._token.kind is not TokenKind.END:  # a brace without an opening one
+            span = self._span(self._step())
+            statements += [InvalidStatement(span, span.line, "unexpected '}'; no block is open"), *self._statements()]
         return tuple(statements)
 
     def whole(self) -> Expression:
-        """Read one expression that is all there is."""
+        """Parse a single expression."""
         value = self._command()
         self._skip_newlines()
-        if self._token.kind is not Kind.END:
+        if self._token.kind is not TokenKind.END:
             raise self._unexpected()
         return value
 
@@ -72,9 +72,9 @@ class _Parser(Cursor):
     def _statements(self) -> tuple[Statement, ...]:
         statements: list[Statement] = []
         while True:
-            while self._token.kind is Kind.NEWLINE or self._is(";"):
+            while self._token.kind is TokenKind.NEWLINE or self._is(";"):
                 self._step()
-            if self._token.kind is Kind.END or self._is("}"):
+            if self._token.kind is TokenKind.END or self._is("}"):
                 return tuple(statements)
             statements.append(self._recovered())
 
@@ -82,45 +82,45 @@ class _Parser(Cursor):
         start = self._at
         try:
             statement = self._statement()
-            if not (self._token.kind in (Kind.NEWLINE, Kind.END) or self._is(";", "}")):
+            if not (self._token.kind in (TokenKind.NEWLINE, TokenKind.END) or self._is(";", "}")):
                 raise self._unexpected()
         except Fault as fault:
             self._at = start
             declared = self._declared_name()
             self._at = start
             self._skip_statement()
-            return Unknown(self._place(self._tokens[start]), fault.line, fault.text, declared)
+            return InvalidStatement(self._span(self._tokens[start]), fault.line, fault.text, declared)
         return statement
 
     def _skip_statement(self) -> None:
-        """Go behind the statement: to the end of its line, or of the brackets that it opens."""
+        """Skip to the end of the line, or of the brackets that the statement opens."""
         opened: list[str] = []
-        while self._token.kind is not Kind.END:
-            if (not opened and (self._token.kind is Kind.NEWLINE or self._is(";"))) or (self._is("}") and "{" not in opened):
+        while self._token.kind is not TokenKind.END:
+            if (not opened and (self._token.kind is TokenKind.NEWLINE or self._is(";"))) or (self._is("}") and "{" not in opened):
                 return
-            if self._token.kind is Kind.SIGN:
+            if self._token.kind is TokenKind.SIGN:
                 count_bracket(opened, self._token.text)
             self._step()
 
     def _statement(self) -> Statement:
         first = self._token
-        if first.kind is Kind.NAME and first.text in _FOREIGN:
-            raise Fault(first.line, f"{first.text}: {_FOREIGN[first.text]}")
-        if first.text == "for" and first.kind is Kind.NAME:
+        if first.kind is TokenKind.NAME and first.text in _UNSUPPORTED:
+            raise Fault(first.line, f"{first.text}: {_UNSUPPORTED[first.text]}")
+        if first.text == "for" and first.kind is TokenKind.NAME:
             return self._loop()
         if (name := self._declared_name()) is not None:
             value = self._command()
-            return Let(self._place(first), name, value)
-        if first.text == "return" and first.kind is Kind.NAME:
+            return Assignment(self._span(first), name, value)
+        if first.text == "return" and first.kind is TokenKind.NAME:
             self._step()
         value = self._command()
-        return Evaluate(self._place(first), value)
+        return ExpressionStatement(self._span(first), value)
 
     def _declared_name(self) -> str | None:
-        """Pass `def x =`, `x =` or `String x =`; nothing if there is none of them."""
+        """Parse `def x =`, `x =` or `String x =`, and return the name; None if there is none."""
         start = self._at
         names: list[str] = []
-        while self._token.kind is Kind.NAME and len(names) < 4:
+        while self._token.kind is TokenKind.NAME and len(names) < 4:
             names.append(self._step().text)
         if names and self._is("="):
             self._step()
@@ -133,10 +133,10 @@ class _Parser(Cursor):
         first = self._step()
         self._expect("(")
         names = [self._name()]
-        while self._token.kind is Kind.NAME and self._token.text != "in":
+        while self._token.kind is TokenKind.NAME and self._token.text != "in":
             names.append(self._name())
         if not (self._is(":") or self._token.text == "in"):
-            raise Fault(first.line, "this loop; write for (name in [...]) { }")
+            raise Fault(first.line, "not a supported loop; write for (name in [...]) { }")
         self._step()
         values = self._expression()
         self._expect(")")
@@ -144,31 +144,31 @@ class _Parser(Cursor):
         if not self._is("{"):
             raise self._unexpected("{")
         body = self._closure()
-        return Loop(self._place(first), names[-1], values, body)
+        return Loop(self._span(first), names[-1], values, body)
 
     # Expressions
 
     def _command(self) -> Expression:
-        """Read an expression, or a command: `map a onto b` is map(a).onto(b)."""
+        """Parse an expression or a command: `map a onto b` is map(a).onto(b)."""
         value = self._expression()
         if isinstance(value, Name) and self._begins_argument():
-            value = Call(value.line, None, value.name, self._arguments())
+            value = Invocation(value.line, None, value.name, self._arguments())
         elif isinstance(value, Property) and self._begins_argument():
-            value = Call(value.line, value.target, value.name, self._arguments())
-        while self._token.kind is Kind.NAME:
+            value = Invocation(value.line, value.target, value.name, self._arguments())
+        while self._token.kind is TokenKind.NAME:
             value = self._link(value)
         return value
 
     def _link(self, target: Expression) -> Expression:
         name = self._step()
         if self._is("("):
-            return self._behind(Call(name.line, target, name.text, self._in_parentheses()))
+            return self._suffixes(Invocation(name.line, target, name.text, self._in_parentheses()))
         if self._begins_argument():
-            return Call(name.line, target, name.text, self._arguments())
+            return Invocation(name.line, target, name.text, self._arguments())
         return Property(name.line, target, name.text)
 
     def _begins_argument(self) -> bool:
-        return self._token.kind in (Kind.NAME, Kind.TEXT, Kind.NUMBER, Kind.BROKEN) or self._is("{", "[")
+        return self._token.kind in (TokenKind.NAME, TokenKind.TEXT, TokenKind.NUMBER, TokenKind.BROKEN) or self._is("{", "[")
 
     def _arguments(self) -> tuple[Expression, ...]:
         arguments = [self._expression()]
@@ -178,32 +178,32 @@ class _Parser(Cursor):
             arguments.append(self._expression())
         return tuple(arguments)
 
-    def _expression(self, strength: int = 1) -> Expression:
+    def _expression(self, precedence: int = 1) -> Expression:
         left = self._prefixed()
-        while self._token.kind is Kind.SIGN and _STRENGTH.get(self._token.text, 0) >= strength:
+        while self._token.kind is TokenKind.SIGN and _PRECEDENCE.get(self._token.text, 0) >= precedence:
             sign = self._step()
             self._skip_newlines()
-            left = Operation(sign.line, sign.text, left, self._expression(_STRENGTH[sign.text] + 1))
+            left = Operation(sign.line, sign.text, left, self._expression(_PRECEDENCE[sign.text] + 1))
         return left
 
     def _prefixed(self) -> Expression:
         if self._is("!", "-"):
             sign = self._step()
             value = self._prefixed()
-            if sign.text == "-" and isinstance(value, Literal) and type(value.value) in (int, float):
-                return Literal(sign.line, -value.value)  # type: ignore[operator]  # of a number
+            if sign.text == "-" and isinstance(value, ScalarLiteral) and type(value.value) in (int, float):
+                return ScalarLiteral(sign.line, -value.value)  # type: ignore[operator]  # of a number
             return Operation(sign.line, sign.text, None, value)
-        return self._behind(self._first())
+        return self._suffixes(self._first())
 
-    def _behind(self, value: Expression) -> Expression:
-        """Read what hangs on a value: calls, closures, names behind dots."""
+    def _suffixes(self, value: Expression) -> Expression:
+        """Parse what follows a value: calls, closures, names after dots."""
         while True:
             if self._follows_dot():
                 name = self._name()
                 value = Property(self._tokens[self._at - 1].line, value, name)
             elif self._is("(") and isinstance(value, Name | Property):
                 value = _called(value, self._in_parentheses())
-            elif self._is("{") and isinstance(value, Name | Property | Call):
+            elif self._is("{") and isinstance(value, Name | Property | Invocation):
                 value = _called(value, (self._closure(),))
             elif self._is("[") and self._token.start == self._tokens[self._at - 1].end:
                 line = self._step().line
@@ -213,7 +213,7 @@ class _Parser(Cursor):
                 return value
 
     def _follows_dot(self) -> bool:
-        """Pass a dot, which may begin a line of its own."""
+        """Skip a dot, which may be the first on its line; return whether there is one."""
         start = self._at
         self._skip_newlines()
         if self._is("."):
@@ -225,17 +225,17 @@ class _Parser(Cursor):
 
     def _first(self) -> Expression:
         token = self._token
-        readers: dict[str, Callable[[], Expression]] = {"(": self._parenthesised, "[": self._items, "{": self._closure}
-        if token.kind is Kind.SIGN and token.text in readers:
-            return readers[token.text]()
-        if token.kind not in (Kind.NAME, Kind.TEXT, Kind.NUMBER):
+        parsers: dict[str, Callable[[], Expression]] = {"(": self._parenthesised, "[": self._items, "{": self._closure}
+        if token.kind is TokenKind.SIGN and token.text in parsers:
+            return parsers[token.text]()
+        if token.kind not in (TokenKind.NAME, TokenKind.TEXT, TokenKind.NUMBER):
             raise self._unexpected()
         self._step()
-        if token.kind is Kind.TEXT:
+        if token.kind is TokenKind.TEXT:
             return _text(token)
-        if token.kind is Kind.NUMBER:
-            return read_number(token.line, token.text)
-        return Literal(token.line, _WORDS[token.text]) if token.text in _WORDS else Name(token.line, token.text)
+        if token.kind is TokenKind.NUMBER:
+            return parse_number(token.line, token.text)
+        return ScalarLiteral(token.line, _CONSTANTS[token.text]) if token.text in _CONSTANTS else Name(token.line, token.text)
 
     def _parenthesised(self) -> Expression:
         self._expect("(")
@@ -264,7 +264,7 @@ class _Parser(Cursor):
             item = self._expression()
             if self._is(":"):
                 self._step()
-                key = Literal(item.line, item.name) if isinstance(item, Name) else item
+                key = ScalarLiteral(item.line, item.name) if isinstance(item, Name) else item
                 pairs.append((key, self._expression()))
             else:
                 items.append(item)
@@ -272,7 +272,7 @@ class _Parser(Cursor):
                 self._expect(",")
         self._expect("]")
         if pairs and items:
-            raise Fault(line, "a list with keys and without; write all of it as key: value, or none")
+            raise Fault(line, "a list with and without keys; write key: value for every item, or for none")
         return Entries(line, tuple(pairs)) if pairs else Items(line, tuple(items))
 
     def _closure(self) -> Closure:
@@ -280,16 +280,16 @@ class _Parser(Cursor):
         parameters = self._parameters()
         body = self._statements()
         self._expect("}")
-        return Closure(self._place(first), parameters, body)
+        return Closure(self._span(first), parameters, body)
 
     def _parameters(self) -> tuple[str, ...]:
-        """Pass `a, b ->`; nothing if there is none."""
+        """Parse `a, b ->`; return no names if there is none."""
         start = self._at
         names: list[str] = []
         self._skip_newlines()
-        while self._token.kind is Kind.NAME:
-            while self._token.kind is Kind.NAME:
-                name = self._step().text  # a type before it tells nothing
+        while self._token.kind is TokenKind.NAME:
+            while self._token.kind is TokenKind.NAME:
+                name = self._step().text  # the last name; a type may precede it
             names.append(name)
             if self._is(","):
                 self._step()
@@ -300,19 +300,19 @@ class _Parser(Cursor):
         return ()
 
 
-def _called(value: Name | Property | Call, arguments: tuple[Expression, ...]) -> Call:
-    if isinstance(value, Call):
-        return Call(value.line, value.target, value.name, (*value.arguments, *arguments))
-    return Call(value.line, value.target if isinstance(value, Property) else None, value.name, arguments)
+def _called(value: Name | Property | Invocation, arguments: tuple[Expression, ...]) -> Invocation:
+    if isinstance(value, Invocation):
+        return Invocation(value.line, value.target, value.name, (*value.arguments, *arguments))
+    return Invocation(value.line, value.target if isinstance(value, Property) else None, value.name, arguments)
 
 
 def _text(token: Token) -> Expression:
     if all(isinstance(part, str) for part in token.parts):
-        return Literal(token.line, "".join(str(part) for part in token.parts))
+        return ScalarLiteral(token.line, "".join(str(part) for part in token.parts))
     parts: list[str | Expression] = []
     for part in token.parts:
         try:
-            parts.append(part if isinstance(part, str) else _Parser(list(Reader(part[1], part[0]).tokens())).whole())
+            parts.append(part if isinstance(part, str) else _Parser(list(Lexer(part[1], part[0]).tokens())).whole())
         except Fault as fault:
-            return Broken(fault.line, fault.text)
+            return InvalidExpression(fault.line, fault.text)
     return Interpolated(token.line, tuple(parts))

@@ -1,4 +1,4 @@
-"""The texts of a Groovy script: four kinds of quotes, escapes, and expressions in them."""
+"""Strings of Groovy: four kinds of quotes, escapes, and expressions inside."""
 
 import re
 from dataclasses import dataclass
@@ -10,21 +10,20 @@ _SIMPLE = re.compile(r"\$([^\W\d]\w*(?:\.[^\W\d]\w*)*)")
 
 
 @dataclass(slots=True)
-class Text:
-    """A text as it was read: its parts, the offset behind it, and what is wrong with it."""
+class ScannedText:
+    """A text: its parts, the offset after it, and its fault."""
 
     parts: tuple[str | tuple[int, str], ...]
     end: int
     fault: str = ""
 
 
-def read_text(source: str, at: int, quote: str, line: int) -> Text:
-    """Read a text whose opening quote has just passed."""
-    reader = _Text(source, at, quote, line)
-    return reader.read()
+def scan_text(source: str, at: int, quote: str, line: int) -> ScannedText:
+    """Scan a text after its opening quote."""
+    return _Scanner(source, at, quote, line).scan()
 
 
-class _Text:
+class _Scanner:
     def __init__(self, source: str, at: int, quote: str, line: int) -> None:
         self._source, self._at, self._quote, self._line = source, at, quote, line
         self._begin = at
@@ -32,18 +31,18 @@ class _Text:
         self._parts: list[str | tuple[int, str]] = [""]
         self._fault = ""
 
-    def read(self) -> Text:
+    def scan(self) -> ScannedText:
         while not self._source.startswith(self._quote, self._at):
             if self._at >= len(self._source) or (not self._is_long and self._source[self._at] == "\n"):
                 return self._unfinished()
             self._step()
-        parts = tuple(_paired(part) if isinstance(part, str) else part for part in self._parts if part)
-        return Text(parts, self._at + len(self._quote), self._fault)
+        parts = tuple(_join_surrogates(part) if isinstance(part, str) else part for part in self._parts if part)
+        return ScannedText(parts, self._at + len(self._quote), self._fault)
 
-    def _unfinished(self) -> Text:
-        """Take the rest of the line for the text, so that the lines below can be read."""
+    def _unfinished(self) -> ScannedText:
+        """Return the rest of the line as the text, so that the following lines can be parsed."""
         end = self._source.find("\n", self._begin)
-        return Text((), len(self._source) if end < 0 else end, f"the text has no closing {self._quote}")
+        return ScannedText((), len(self._source) if end < 0 else end, f"the text has no closing {self._quote}")
 
     def _step(self) -> None:
         character = self._source[self._at]
@@ -63,7 +62,7 @@ class _Text:
         elif after in ESCAPES and after:
             self._add(ESCAPES[after], 2)
         else:
-            self._fault = f"\\{after} is no escape; write \\\\{after} for a backslash"
+            self._fault = f"not a valid escape: \\{after}; write \\\\{after} for a backslash"
             self._add(after, 2)
 
     def _interpolation(self) -> None:
@@ -95,6 +94,6 @@ class _Text:
         self._at += length
 
 
-def _paired(text: str) -> str:
-    """Join the halves of characters that were written as two escapes."""
+def _join_surrogates(text: str) -> str:
+    """Join surrogate pairs that were written as two escapes."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")

@@ -1,15 +1,15 @@
-"""The words of a Groovy script, and its comments."""
+"""The lexer of Groovy scripts: tokens and comments."""
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from mapping.migrate.texts import read_text
+from mapping.migrate.texts import scan_text
 
 
-class Kind(StrEnum):
-    """What a token is."""
+class TokenKind(StrEnum):
+    """The kind of a token, as error messages name it."""
 
     NAME = "name"
     TEXT = "text"
@@ -17,14 +17,14 @@ class Kind(StrEnum):
     SIGN = "sign"
     NEWLINE = "end of the line"
     END = "end of the file"
-    BROKEN = "what is no word of Groovy"
+    BROKEN = "invalid token"
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One word; `parts` are a text's: texts, and (line, source) of what stands in ${}."""
+    """One token. `parts` are those of a text: texts, and (line, source) of expressions in ${}."""
 
-    kind: Kind
+    kind: TokenKind
     text: str
     line: int
     last_line: int
@@ -36,13 +36,13 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Comment:
-    """A comment without its marks, a text a line; whether there is code before it on its line."""
+    """A comment: its lines without marks, and whether code precedes it on its line."""
 
     lines: tuple[str, ...]
     line: int
     last_line: int
     start: int
-    is_behind_code: bool
+    follows_code: bool
 
 
 _BLANK = re.compile(r"(?:[ \t\f\r]|\\\r?\n)+")
@@ -53,11 +53,11 @@ _SIGN = re.compile(
     r"\.\.<|==~|<=>|===|!==|\*\*|\.\.|\?\.|\*\.|\?:|->|=~|[=!<>]=|&&|\|\||\+\+|--|<<|>>|[-+*/%]=|[][(){}.,;:=<>+*/%!?&|^~@-]"
 )
 _QUOTE = re.compile(r"'''|\"\"\"|['\"/]")
-_ENDS_A_VALUE = frozenset(")]}")
+_VALUE_ENDS = frozenset(")]}")
 
 
-class Reader:
-    """Reads a script from its beginning to its end."""
+class Lexer:
+    """A lexer of one script."""
 
     def __init__(self, source: str, line: int = 1) -> None:
         self._source = source
@@ -67,7 +67,7 @@ class Reader:
         self.comments: list[Comment] = []
 
     def tokens(self) -> Iterator[Token]:
-        """Give every token, the end of the script as the last."""
+        """Yield every token; the last one is the end of the script."""
         while self._at < len(self._source):
             if blank := _BLANK.match(self._source, self._at):
                 self._line += blank[0].count("\n")
@@ -78,12 +78,12 @@ class Reader:
                 self._last = token
                 self._line, self._at = token.last_line, token.end
                 yield token
-        yield Token(Kind.END, "", self._line, self._line, self._at, self._at)
+        yield Token(TokenKind.END, "", self._line, self._line, self._at, self._at)
 
     def _keep(self, text: str) -> None:
         last_line = self._line + text.count("\n")
-        is_behind_code = self._last is not None and self._last.kind is not Kind.NEWLINE and self._last.last_line == self._line
-        self.comments.append(Comment(_uncommented(text), self._line, last_line, self._at, is_behind_code))
+        follows_code = self._last is not None and self._last.kind is not TokenKind.NEWLINE and self._last.last_line == self._line
+        self.comments.append(Comment(_comment_lines(text), self._line, last_line, self._at, follows_code))
         self._line, self._at = last_line, self._at + len(text)
 
     def _next(self) -> Token | None:
@@ -91,38 +91,38 @@ class Reader:
             return self._newline()
         if (quote := _QUOTE.match(self._source, self._at)) and (quote[0] != "/" or self._begins_slashy()):
             return self._text(quote[0])
-        for kind, pattern in ((Kind.NUMBER, _NUMBER), (Kind.NAME, _NAME), (Kind.SIGN, _SIGN)):
+        for kind, pattern in ((TokenKind.NUMBER, _NUMBER), (TokenKind.NAME, _NAME), (TokenKind.SIGN, _SIGN)):
             if match := pattern.match(self._source, self._at):
                 count_bracket(self._brackets, match[0])
                 return self._token(kind, match.end())
-        return self._token(Kind.BROKEN, self._at + 1, fault=f"did not expect {self._source[self._at]!r}")
+        return self._token(TokenKind.BROKEN, self._at + 1, fault=f"unexpected {self._source[self._at]!r}")
 
     def _newline(self) -> Token | None:
-        """End a statement, unless a parenthesis is open."""
-        token = self._token(Kind.NEWLINE, self._at + 1)
+        """Return the end of a statement; None if a parenthesis is open."""
+        token = self._token(TokenKind.NEWLINE, self._at + 1)
         if not self._brackets or self._brackets[-1] == "{":
             return token
         self._line, self._at = token.last_line, token.end
         return None
 
     def _begins_slashy(self) -> bool:
-        """Tell a text in slashes from a division."""
-        if self._last is None or self._last.kind is Kind.NEWLINE:
+        """Return whether a slash begins a text, and is not a division."""
+        if self._last is None or self._last.kind is TokenKind.NEWLINE:
             return True
         has_gap = self._last.end < self._at and self._source[self._at + 1 : self._at + 2].strip() not in ("", "=")
-        return has_gap if self._last.kind is Kind.NAME else self._last.kind is Kind.SIGN and self._last.text not in _ENDS_A_VALUE
+        return has_gap if self._last.kind is TokenKind.NAME else self._last.kind is TokenKind.SIGN and self._last.text not in _VALUE_ENDS
 
     def _text(self, quote: str) -> Token:
-        text = read_text(self._source, self._at + len(quote), quote, self._line)
-        return self._token(Kind.BROKEN if text.fault else Kind.TEXT, text.end, text.parts, text.fault)
+        text = scan_text(self._source, self._at + len(quote), quote, self._line)
+        return self._token(TokenKind.BROKEN if text.fault else TokenKind.TEXT, text.end, text.parts, text.fault)
 
-    def _token(self, kind: Kind, end: int, parts: tuple[str | tuple[int, str], ...] = (), fault: str = "") -> Token:
+    def _token(self, kind: TokenKind, end: int, parts: tuple[str | tuple[int, str], ...] = (), fault: str = "") -> Token:
         text = self._source[self._at : end]
         return Token(kind, text, self._line, self._line + text.count("\n"), self._at, end, parts, fault)
 
 
 def count_bracket(opened: list[str], sign: str) -> None:
-    """Keep the brackets that are open; a brace that closes also closes the parentheses that were forgotten in it."""
+    """Update the open brackets. A closing brace also closes parentheses that were left open in its block."""
     if sign in ("(", "[", "{"):
         opened.append(sign)
     elif sign == "}":
@@ -132,8 +132,8 @@ def count_bracket(opened: list[str], sign: str) -> None:
         opened.pop()
 
 
-def _uncommented(text: str) -> tuple[str, ...]:
-    """Give the lines of a comment without its marks."""
+def _comment_lines(text: str) -> tuple[str, ...]:
+    """Return the lines of a comment without its marks."""
     if not text.startswith("/*"):
         return (text.removeprefix("//").removeprefix("#!").strip(),)
     lines = [line.strip().removeprefix("*").strip() for line in text[2:].removesuffix("*/").strip("*").splitlines()]

@@ -1,12 +1,12 @@
-"""The tree of a Groovy script: expressions, and the statements that are made of them."""
+"""The syntax tree of a Groovy script: expressions and statements."""
 
 from dataclasses import dataclass
 from typing import TypeAlias
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where a part of the script stands: lines from 1, offsets from 0."""
+class Span:
+    """The range of a node in the script: lines from 1, offsets from 0."""
 
     line: int
     last_line: int
@@ -15,7 +15,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Literal:
+class ScalarLiteral:
     """A text, number, boolean or null."""
 
     line: int
@@ -24,7 +24,7 @@ class Literal:
 
 @dataclass(frozen=True, slots=True)
 class Interpolated:
-    """A text with expressions in it."""
+    """A text with expressions inside."""
 
     line: int
     parts: "tuple[str | Expression, ...]"
@@ -32,15 +32,15 @@ class Interpolated:
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A name by itself."""
+    """A variable, or a function without parentheses."""
 
     line: int
     name: str
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """A call, of a function or of a method; commands without parentheses are calls too."""
+class Invocation:
+    """A call of a function or a method, also as a command without parentheses."""
 
     line: int
     target: "Expression | None"
@@ -50,7 +50,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Property:
-    """A name behind a dot, without a call."""
+    """A name after a dot, without a call."""
 
     line: int
     target: "Expression"
@@ -59,7 +59,7 @@ class Property:
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """One item of a list."""
+    """An item of a list."""
 
     line: int
     target: "Expression"
@@ -84,7 +84,7 @@ class Entries:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """An operator with its sides; without a left one where it stands before its operand."""
+    """An operator with its operands; a prefix operator has no left one."""
 
     line: int
     sign: str
@@ -94,62 +94,64 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Closure:
-    """Statements in braces; the last one is its value."""
+    """A block in braces. Its value is that of the last statement."""
 
-    place: Place
+    span: Span
     parameters: tuple[str, ...]
     body: "tuple[Statement, ...]"
 
     @property
     def line(self) -> int:
         """The line of the opening brace."""
-        return self.place.line
+        return self.span.line
 
 
 @dataclass(frozen=True, slots=True)
-class Broken:
-    """What stands where an expression should."""
+class InvalidExpression:
+    """An expression that cannot be translated."""
 
     line: int
     fault: str
 
 
 @dataclass(frozen=True, slots=True)
-class Evaluate:
+class ExpressionStatement:
     """An expression as a statement."""
 
-    place: Place
+    span: Span
     value: "Expression"
 
 
 @dataclass(frozen=True, slots=True)
-class Let:
-    """A variable takes a value."""
+class Assignment:
+    """An assignment to a variable."""
 
-    place: Place
+    span: Span
     name: str
     value: "Expression"
 
 
 @dataclass(frozen=True, slots=True)
 class Loop:
-    """The body once for each of the values."""
+    """A loop over values."""
 
-    place: Place
+    span: Span
     name: str
     values: "Expression"
     body: Closure
 
 
 @dataclass(frozen=True, slots=True)
-class Unknown:
-    """A statement that is not understood."""
+class InvalidStatement:
+    """A statement that cannot be translated."""
 
-    place: Place
+    span: Span
     line: int
     fault: str
-    name: str | None = None  # the variable that it would have declared
+    name: str | None = None  # the variable that it declares
 
 
-Expression: TypeAlias = Literal | Interpolated | Name | Call | Property | Index | Items | Entries | Operation | Closure | Broken
-Statement: TypeAlias = Evaluate | Let | Loop | Unknown
+Expression: TypeAlias = (
+    ScalarLiteral | Interpolated | Name | Invocation | Property | Index | Items | Entries | Operation | Closure | InvalidExpression
+)
+Statement: TypeAlias = ExpressionStatement | Assignment | Loop | InvalidStatement

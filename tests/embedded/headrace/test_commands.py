@@ -192,7 +192,7 @@ def test_a_mapping_of_divolte_is_translated_and_what_cannot_be_is_reported(tmp_p
     assert output.read_text() == python
     script.write_text("mapping {\n  map eventIdd() onto 'id'\n}\n")
     said = run_command("mapping", "migrate", script, "--output", output, status=2)
-    assert "mapping.groovy:2: there is no function 'eventIdd'; did you mean 'eventId'?" in said
+    assert "mapping.groovy:2: unknown function 'eventIdd'; did you mean 'eventId'?" in said
     assert output.read_text() == "# not translated (line 2): map eventIdd() onto 'id'\n"
     assert "No such file" in run_command("mapping", "migrate", tmp_path / "none", status=2)
     script.write_bytes(b"\xff")

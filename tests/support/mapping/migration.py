@@ -12,7 +12,7 @@ def migrated(body: str) -> Migration:
 def rules(migration: Migration) -> str:
     """The mapping without its imports and the word about them."""
     text = re.sub(r"\Afrom mapping import (\(\n[^)]*\)|[^\n]*)\n+", "", migration.text)
-    return re.sub(r"\A# [^\n]*: whole address[^\n]*\n+", "", text).rstrip("\n")
+    return re.sub(r"\A# [^\n]*: personal data;[^\n]*\n+", "", text).rstrip("\n")
 
 
 def python_of(body: str) -> str:

@@ -155,7 +155,7 @@ def test_a_value_has_its_name_in_python(groovy: str, python: str) -> None:
 )
 def test_derived_values_have_snake_case_names(kind: Kind, groovy: str, python: str) -> None:
     for theirs, ours in METHODS[kind].items():
-        if ours.most == 0 and ours.kind is not Kind.QUERY:
+        if ours.max_arguments == 0 and ours.kind is not Kind.QUERY:
             in_snake = re.sub(r"([A-Z])", lambda letter: f"_{letter[1].lower()}", theirs)
             assert python_of(f"map {groovy}.{theirs}() onto 'f'") == f'map_({python}.{in_snake}()).onto("f")'
 
@@ -268,5 +268,5 @@ def test_only_the_names_that_are_used_are_imported() -> None:
 
 def test_whole_ips_are_reported_once() -> None:
     text = migrated("map remoteHost() onto 'a'\nmap remoteHost() onto 'b'").text
-    assert "# remote_host(): whole address, personal data; address() gives what may be kept.\n" in text
+    assert "# remote_host(): personal data; address() has the parts that may be kept.\n" in text
     assert text.count("personal data") == 1

@@ -16,7 +16,7 @@ from collector.encoders import loader
 from collector.source_factory import TRUSTED, Encoders, Use
 from enrichment.place import Places
 from mapping.migrate import migrate
-from mapping.migrate.names import FUNCTIONS, METHODS, TYPES, Kind, Word
+from mapping.migrate.names import FUNCTIONS, METHODS, TYPES, Kind, Signature
 from schemas.codec import Decoder
 
 MAPPINGS = DATA / "mappings"
@@ -116,8 +116,8 @@ ARGUMENTS = {
 }
 
 
-def called(name: str, word: Word) -> str:
-    return f"{name}({ARGUMENTS.get(name, repr('a')) if word.fewest else ''})"
+def called(name: str, word: Signature) -> str:
+    return f"{name}({ARGUMENTS.get(name, repr('a')) if word.min_arguments else ''})"
 
 
 @pytest.mark.parametrize("kind", STARTS)
