@@ -15,7 +15,7 @@ from cleaning.emails import masked_json, may_hold_in_json
 from cleaning.parameters import cleaned, has_nul, nesting_problem, parameters_text, problem_of
 from cleaning.texts import UNWANTED, may_hold_unwanted
 from collector.events.batch_parser import BatchParser, ParsedBatch
-from collector.events.event import LATEST, Batch, Event, Rejection, RejectReason, TrustedBatch, TrustedEvent
+from collector.events.event import LATEST, TEXTS, TRUSTED_TEXTS, Batch, Event, Rejection, RejectReason, TrustedBatch, TrustedEvent
 from collector.events.identifiers import PLAIN, IdentifierRules, is_identifier, is_site
 from collector.records import SKEW_MS, RecordWriter
 from collector.requests.client import ClientInfo
@@ -51,8 +51,6 @@ _STATUS: Final = {
     RejectReason.SITE_NOT_ALLOWED: 403,  # as for a page of another origin: the tracker sends nothing more from this page
 }
 _SITE_NOT_ALLOWED: Final = "this source takes no events of this site; its operator lists the sites that it takes"
-_TEXTS: Final = ("type", "url", "title", "referrer", "language", "time_zone", "target", "currency", "product_id")
-_TRUSTED_TEXTS: Final = (*_TEXTS, "address", "user_agent")
 _encode_json = msgspec.json.Encoder().encode
 _HEADERS: Final = (JSON,)
 _ONE_OK: Final = (OK,)
@@ -88,7 +86,7 @@ class Pipeline:
         self._site, self._sites, self._max_age_ms = site, sites, max_age_ms
         self._event_prefix, self._mask_parameters = event_prefix, mask_parameters
         self._parser = BatchParser(is_trusted=is_trusted)
-        self._texts = _TRUSTED_TEXTS if is_trusted else _TEXTS
+        self._texts = TRUSTED_TEXTS if is_trusted else TEXTS
 
     def take(self, body: bytes, received_at: int, client: ClientInfo) -> Outcome:
         """Take one batch."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, TypeAlias
+from typing import Annotated, Final, TypeAlias
 
 from msgspec import Meta, Raw, Struct
 
@@ -108,6 +108,11 @@ class TrustedEvent(Event, forbid_unknown_fields=True, gc=False):
     occurred_at: int | float | None = None
     address: Text = None
     user_agent: Text = None
+
+
+# The keys that hold texts of visitors, which are checked and cleaned.
+TEXTS: Final = ("type", *(name for name, annotation in Event.__annotations__.items() if annotation == Text))
+TRUSTED_TEXTS: Final = (*TEXTS, *(name for name, annotation in TrustedEvent.__annotations__.items() if annotation == Text))
 
 
 class LenientEvent(Event, forbid_unknown_fields=False, gc=False):
