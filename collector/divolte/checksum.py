@@ -1,4 +1,4 @@
-"""The checksum by which Divolte's tracker lets a collector notice that a query was cut or changed on its way."""
+"""The checksum in a query of Divolte's tag, which reveals a query that was truncated or changed on its way."""
 
 from collections.abc import Callable, Iterable, Mapping
 from operator import itemgetter
@@ -8,33 +8,33 @@ import mmh3
 
 from collector.divolte.query import Query
 from mapping.operations.base36 import number36
+from mapping.operations.divolte_query import CHECKSUM
 
-NAME = "x"
-MAX_TEMPLATES, MAX_NAMES, MAX_NAMES_LENGTH = 1024, 64, 512  # so much of what pages send is remembered
+MAX_TEMPLATES, MAX_NAMES, MAX_NAMES_LENGTH = 1024, 64, 512  # bounds of the cache
 ASTRAL = "\U00010000"
 
-# The text with gaps between its pieces, and what gives the values that fill them.
+# The canonical text with a gap for each value, and the function that returns the values for the gaps.
 Template: TypeAlias = tuple[list[str], Callable[[Mapping[str, str]], Iterable[str]]]
 
 
 def canonical_text(query: Query) -> str:
-    """Write all parameters but the checksum in the order and form that is signed."""
-    if query.repeated is not None:
-        names = sorted(query.repeated, key=_utf16)
-        return "".join(f"{name}={''.join(f'{value},' for value in query.repeated[name])};" for name in names if name != NAME)
+    """Return all parameters except the checksum, in the order and form that the tag signs."""
+    if query.all_values is not None:
+        names = sorted(query.all_values, key=_utf16)
+        return "".join(f"{name}={''.join(f'{value},' for value in query.all_values[name])};" for name in names if name != CHECKSUM)
     names_as_sent = tuple(query.first)
-    template, values_of = _templates.get(names_as_sent) or _remember(names_as_sent)
+    template, values_of = _templates.get(names_as_sent) or _cache(names_as_sent)
     pieces = template.copy()
     pieces[1::2] = values_of(query.first)
     return "".join(pieces)
 
 
 def is_corrupt(query: Query, text: str, *, is_strict: bool) -> bool:
-    """Tell whether a query is not what its tracker signed; `text` is the canonical one.
+    """Whether a query does not match its checksum; `text` is the canonical one.
 
-    The original's hash is wrong for characters outside the basic plane: each event that holds one is corrupt to it.
+    The original hashes characters outside the basic plane wrongly: it treats every event that has one as corrupt.
     """
-    if mmh3.hash(text, signed=True) != number36(query.first.get(NAME)):
+    if mmh3.hash(text, signed=True) != number36(query.first.get(CHECKSUM)):
         return True
     return is_strict and not text.isascii() and max(text) >= ASTRAL
 
@@ -44,7 +44,7 @@ def _utf16(name: str) -> bytes:
 
 
 def _template(names_as_sent: tuple[str, ...]) -> Template:
-    names = sorted((name for name in names_as_sent if name != NAME), key=_utf16)
+    names = sorted((name for name in names_as_sent if name != CHECKSUM), key=_utf16)
     pieces = [""] * (2 * len(names) + 1)
     pieces[:-1:2] = [f",;{name}=" for name in names]
     pieces[-1] = ",;" if names else ""
@@ -52,8 +52,8 @@ def _template(names_as_sent: tuple[str, ...]) -> Template:
     return pieces, itemgetter(*names) if len(names) > 1 else lambda first: [first[name] for name in names]
 
 
-def _remember(names_as_sent: tuple[str, ...]) -> Template:
-    """Make a template; pages send the same names in the same order again and again."""
+def _cache(names_as_sent: tuple[str, ...]) -> Template:
+    """Make a template and cache it: most queries have the same names in the same order."""
     made = _template(names_as_sent)
     if len(names_as_sent) <= MAX_NAMES and sum(map(len, names_as_sent)) <= MAX_NAMES_LENGTH:
         if len(_templates) >= MAX_TEMPLATES:

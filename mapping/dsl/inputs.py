@@ -27,6 +27,7 @@ from mapping.dsl.input_specs import (
     whole,
 )
 from mapping.dsl.values import Json, Value
+from mapping.operations import divolte_query
 
 _MAX_TITLE, _MAX_TEXT = 512, 255
 
@@ -45,14 +46,18 @@ event_key = text("event_key", "Key of the event: 32 hexadecimal digits, shared b
 event_id = text(
     "event_id",
     "Id of the event, as its source assigned it.",
-    by_kind(tracker=field("id", never_null=True), divolte_tag=required_query("e"), divolte_json=field("event_id", never_null=True)),
+    by_kind(
+        tracker=field("id", never_null=True),
+        divolte_tag=required_query(divolte_query.EVENT_ID),
+        divolte_json=field("event_id", never_null=True),
+    ),
 )
 event_type = text(
     "event_type",
     "Type of the event.",
     by_kind(
         tracker=field("type", never_null=True, is_cached=True),
-        divolte_tag=query("t", is_cached=True),
+        divolte_tag=query(divolte_query.EVENT_TYPE, is_cached=True),
         divolte_json=field("event_type", is_cached=True),
     ),
 )
@@ -85,7 +90,9 @@ created_at = instant("created_at", "Time of the event by the page's clock.", arg
 party_id = text("party_id", "Party id of the page; only with consent.", argument("party_id"))
 session_id = text("session_id", "Session id of the page; only with consent.", argument("session_id"))
 page_view_id = text(
-    "page_view_id", "Id of the page view that reported the event.", by_kind(tracker=field("page_view_id"), divolte_tag=required_query("v"))
+    "page_view_id",
+    "Id of the page view that reported the event.",
+    by_kind(tracker=field("page_view_id"), divolte_tag=required_query(divolte_query.PAGE_VIEW_ID)),
 )
 party_kind = text(
     "party_kind", "How the party may be known: private, consented or none.", argument("party_kind", never_null=True, is_cached=True)
@@ -93,12 +100,18 @@ party_kind = text(
 is_new_party = flag(
     "is_new_party",
     "Whether the party is new, as reported by the page.",
-    by_kind(tracker=field("is_new_party"), divolte_tag=query("n", decoder="flag"), divolte_json=field("is_new_party")),
+    by_kind(
+        tracker=field("is_new_party"), divolte_tag=query(divolte_query.IS_NEW_PARTY, decoder="flag"), divolte_json=field("is_new_party")
+    ),
 )
 is_first_in_session = flag(
     "is_first_in_session",
     "Whether the event is the first of its session, as reported by the page.",
-    by_kind(tracker=field("is_first_in_session"), divolte_tag=query("f", decoder="flag"), divolte_json=field("is_new_session")),
+    by_kind(
+        tracker=field("is_first_in_session"),
+        divolte_tag=query(divolte_query.IS_FIRST_IN_SESSION, decoder="flag"),
+        divolte_json=field("is_new_session"),
+    ),
 )
 
 # Page
@@ -106,13 +119,13 @@ is_first_in_session = flag(
 raw_location = text(
     "raw_location",
     "URL of the page as the browser sent it: personal data; location() is its clean form.",
-    by_kind(tracker=field("url", is_cached=True), divolte_tag=query("l", is_cached=True)),
+    by_kind(tracker=field("url", is_cached=True), divolte_tag=query(divolte_query.URL, is_cached=True)),
     name="url",
 )
 raw_referrer = text(
     "raw_referrer",
     "URL of the referring page as the browser sent it: personal data; referrer() is its clean form.",
-    by_kind(tracker=field("referrer", is_cached=True), divolte_tag=query("r", is_cached=True)),
+    by_kind(tracker=field("referrer", is_cached=True), divolte_tag=query(divolte_query.REFERRER, is_cached=True)),
     name="referrer",
 )
 page_title = text(
@@ -135,38 +148,41 @@ target = text(
 viewport_width = whole(
     "viewport_width",
     "Width of the viewport, CSS pixels.",
-    by_kind(tracker=field("viewport_width"), divolte_tag=query("w", is_cached=True, decoder="number36")),
+    by_kind(tracker=field("viewport_width"), divolte_tag=query(divolte_query.VIEWPORT_WIDTH, is_cached=True, decoder="number36")),
     _LENGTH,
 )
 viewport_height = whole(
     "viewport_height",
     "Height of the viewport, CSS pixels.",
-    by_kind(tracker=field("viewport_height"), divolte_tag=query("h", is_cached=True, decoder="number36")),
+    by_kind(tracker=field("viewport_height"), divolte_tag=query(divolte_query.VIEWPORT_HEIGHT, is_cached=True, decoder="number36")),
     _LENGTH,
 )
 screen_width = whole(
     "screen_width",
     "Width of the screen, CSS pixels.",
-    by_kind(tracker=field("screen_width"), divolte_tag=query("i", is_cached=True, decoder="number36")),
+    by_kind(tracker=field("screen_width"), divolte_tag=query(divolte_query.SCREEN_WIDTH, is_cached=True, decoder="number36")),
     _LENGTH,
 )
 screen_height = whole(
     "screen_height",
     "Height of the screen, CSS pixels.",
-    by_kind(tracker=field("screen_height"), divolte_tag=query("j", is_cached=True, decoder="number36")),
+    by_kind(tracker=field("screen_height"), divolte_tag=query(divolte_query.SCREEN_HEIGHT, is_cached=True, decoder="number36")),
     _LENGTH,
 )
 device_pixel_ratio = number(
     "device_pixel_ratio",
     "Device pixels per CSS pixel.",
-    by_kind(tracker=field("device_pixel_ratio"), divolte_tag=query("k", is_cached=True, decoder="ratio36")),
+    by_kind(tracker=field("device_pixel_ratio"), divolte_tag=query(divolte_query.DEVICE_PIXEL_RATIO, is_cached=True, decoder="ratio36")),
     _RATIO,
     Type.FP64,
 )
 whole_device_pixel_ratio = number(
     "whole_device_pixel_ratio",
     "Device pixels per CSS pixel as a whole number; absent if it has a fraction.",
-    by_kind(tracker=field("device_pixel_ratio", decoder="whole_ratio"), divolte_tag=query("k", is_cached=True, decoder="number36")),
+    by_kind(
+        tracker=field("device_pixel_ratio", decoder="whole_ratio"),
+        divolte_tag=query(divolte_query.DEVICE_PIXEL_RATIO, is_cached=True, decoder="number36"),
+    ),
     _RATIO,
     Type.INT32,
 )
@@ -231,7 +247,7 @@ event_parameters = define(
         "The page's own event parameters.",
         by_kind(
             tracker=Access("parameters"),
-            divolte_tag=query("u", is_cached=True, decoder="mincode_value"),
+            divolte_tag=query(divolte_query.PARAMETERS, is_cached=True, decoder="mincode_value"),
             divolte_json=Access("parameters", decoder="json_parameters"),
         ),
     ),

@@ -27,7 +27,7 @@ def is_corrupt(query: Query, is_strict: bool = False) -> bool:
 
 
 def signed(query: Query, x: str) -> Query:
-    values = None if query.repeated is None else query.repeated | {"x": [x]}
+    values = None if query.all_values is None else query.all_values | {"x": [x]}
     return Query(query.first | {"x": x}, values)
 
 
