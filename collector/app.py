@@ -12,9 +12,9 @@ from starlette.types import ASGIApp
 
 from cleaning.urls import UrlRules
 from collector.encoders.loader import load
-from collector.endpoints.divolte_json import max_body_bytes
 from collector.endpoints.internal import Internal
 from collector.endpoints.script import Script
+from collector.endpoints.tracker import make_trusted
 from collector.errors import MappingError
 from collector.events.duplicates import DuplicateMemory
 from collector.events.identifiers import partition_key_function
@@ -29,8 +29,10 @@ from collector.requests.intake import Intake
 from collector.requests.rates import RateLimiter, make_rate_limiter
 from collector.requests.readiness import Readiness
 from collector.settings import PREFIX, Settings
-from collector.source_factory import TRUSTED, Encoders, EventSources, Use, kinds_of
-from collector.sources import Source, warnings
+from collector.source_kind import EncoderKey, Encoders, SourceContext
+from collector.source_registry import SOURCE_KINDS
+from collector.sources import TRUSTED, Source
+from collector.sources_file import warnings
 from mapping.operations.registry import FindPlace
 from startup.port_guard import PortGuard
 from topics.ledger import Minute, Received
@@ -82,23 +84,26 @@ def place_finder(path: Path) -> FindPlace:
 
 def load_encoders(settings: Settings, sources: Sequence[Source]) -> Encoders:
     """Check and compile every mapping; raises MappingError with all faults of all of them."""
-    wanted: dict[Use, tuple[Path, Path, bool]] = {Use(TRUSTED, "tracker"): (settings.mapping_file, settings.schema_file, False)}
+    wanted: dict[EncoderKey, tuple[Path, Path, bool]] = {
+        EncoderKey(TRUSTED, "tracker"): (settings.mapping_file, settings.schema_file, False)
+    }
     for source in sources:
         own = (source.mapping_file or settings.mapping_file, source.schema_file or settings.schema_file, source.is_strict)
-        for kind in kinds_of(source):
-            wanted[Use(source.name, kind)] = own
+        for kind in SOURCE_KINDS[source.kind].event_kinds:
+            key = EncoderKey(source.name, kind)
+            wanted[key] = own
             if source.copy_to:
-                wanted[Use(source.name, kind, is_copy=True)] = (source.copy_to.mapping_file, source.copy_to.schema_file, source.is_strict)
+                wanted[key._replace(is_copy=True)] = (source.copy_to.mapping_file, source.copy_to.schema_file, source.is_strict)
     rules = UrlRules(settings.query_parameters, mask_titles=settings.mask_titles, mask_parameters=settings.mask_parameters)
     find_place = place_finder(settings.places) if settings.places else None
     encoders = Encoders()
     faults: dict[str, None] = {}
-    for use, (mapping, schema, is_strict) in wanted.items():
+    for key, (mapping, schema, is_strict) in wanted.items():
         try:
-            report = encoders.reporter(use)
-            encoders[use] = load(mapping, schema, rules, kind=use.kind, is_strict=is_strict, find_place=find_place, report=report)
+            report = encoders.reporter(key)
+            encoders[key] = load(mapping, schema, rules, kind=key.event_kind, is_strict=is_strict, find_place=find_place, report=report)
         except MappingError as error:
-            faults |= dict.fromkeys(error.faults)  # a mapping of several sources is told once
+            faults |= dict.fromkeys(error.faults)  # a mapping of several sources is reported once
     if faults:
         raise MappingError(list(faults))
     encoders.implausible.clear()  # the samples that each was tried with
@@ -117,7 +122,7 @@ def create_app(
     now: Callable[[], float] = time.time,
 ) -> Application:
     """Build both applications. `topics` has the collector's own topic under None, those that sources name under their names."""
-    topic = topics[None]
+    topic, limit = topics[None], settings.max_body_bytes
     readiness, metrics = Readiness([one.not_ready_reason for one in topics.values()]), Metrics(topic.unread_bytes, encoders.implausible)
     addresses = ClientIpResolver(settings.trusted_proxies)
     shared = make_rate_limiter(settings.rate_per_second, settings.rate_burst, settings.bytes_per_minute)
@@ -143,7 +148,7 @@ def create_app(
             addresses,
             origins=AllowedOrigins(source.allowed_origins, with_cookies=bool(source.server_cookie)) if source else AllowedOrigins(),
             rates=rates_of(source) if source else None,
-            max_body_bytes=max_body_bytes(source, settings.max_body_bytes),
+            max_body_bytes=SOURCE_KINDS[source.kind].max_body_bytes(source, limit) if source else limit,
             copy_topic=topics[copy.topic] if copy else None,
         )
 
@@ -155,7 +160,7 @@ def create_app(
         now=now,
         warnings=warnings(sources, settings.sites),
     )
-    event_sources = EventSources(
+    context = SourceContext(
         encoders,
         partition_key_function(secret),
         DuplicateMemory(settings.duplicate_memory),
@@ -163,13 +168,15 @@ def create_app(
         int(settings.max_event_age_days * DAY_MS),
         settings.mask_parameters,
     )
-    scripts = [
-        Route(source.script_path, Script(source).answer) for source in sources if source.script_path and source.kind != "divolte_json"
-    ]
+    scripts: list[Route] = []
     events: dict[str, Intake] = {}
     for source in sources:
-        events |= dict.fromkeys(source.event_paths, intake(event_sources.make(source), source))
-    trusted = {TRUSTED_PATH: intake(event_sources.make_trusted())}
+        kind = SOURCE_KINDS[source.kind]
+        events |= dict.fromkeys(kind.event_paths(source), intake(kind.make(source, context), source))
+        if source.script_path and kind.script is not None:
+            scripts.append(Route(source.script_path, Script(source, kind.script(source)).answer))
+    replay = Source(name=TRUSTED, kind="tracker", event_path=TRUSTED_PATH)
+    trusted = {TRUSTED_PATH: intake(make_trusted(replay, context))}
     return Application(
         public=Paths(events, _application(scripts)),
         internal=Paths(trusted, _application(internal.routes()), PortGuard(f"{PREFIX}ALLOWED_HOSTS", settings.allowed_hosts)),

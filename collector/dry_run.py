@@ -1,113 +1,58 @@
-"""Mappings on the workbench: what is wrong with one, and what it makes of events."""
+"""Dry run of a mapping: its faults, and the records that it makes of events."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 
 from cleaning.urls import UrlRules
-from collector.divolte.json_event import milliseconds
-from collector.divolte.query import read_query
 from collector.encoders.loader import load, read_plan, read_schema
-from collector.endpoints.tracker import TrackerSource
 from collector.errors import MappingError
 from collector.events.duplicates import DuplicateMemory
-from collector.pipeline import Pipeline
-from collector.records import RecordWriter
-from collector.requests.http_types import JSON, EventSource, Request
-from collector.source_factory import EventSources, Use, kinds_of
-from collector.sources import Source, current_kind
+from collector.source_kind import SAMPLE_NAME, EncoderKey, SourceContext, SourceKind
+from collector.source_registry import SOURCE_KINDS, find_kind
+from collector.sources import Source
 from mapping import checks
-from mapping.operations.base36 import number36
 from schemas.codec import Decoder
 from schemas.contract import SCHEMA_PATH
 from topics.topic import Kind, Message
 
-NAME: Final = "test"  # of the source and the site
-REMEMBERED: Final = 1 << 16
-
-
-class _Sent(NamedTuple):
-    """A request, and when it comes: the moment its event was created."""
-
-    request: Request
-    received_at: int
+MEMORY_SLOTS: Final = 1 << 16
 
 
 def check(mapping: Path, schema: Path = SCHEMA_PATH, kind: str = "tracker") -> list[str]:
-    """Give everything that is wrong with a mapping for this kind of source, one line each; nothing if it can be used."""
+    """Return all faults of a mapping for a source kind, one line each; empty if it can be used."""
     try:
-        return checks.faults(read_plan(mapping), read_schema(schema), _known_kind(kind))
+        return checks.faults(read_plan(mapping), read_schema(schema), _kind(kind).event_kinds[0])
     except MappingError as error:
         return list(error.faults)
 
 
 def try_events(mapping: Path, schema: Path, events: Path, kind: str = "tracker") -> Iterator[dict[str, Any]]:
-    """Give the record of each event of a file that has one a line, or the line with the reason why there is none.
+    """Return the record of each event of a file that has one per line, or the number of the line and the reject reason.
 
-    The tracker's events are taken as a trusted source's, all others as their source takes them; raises MappingError if the mapping has
-    faults.
+    Events are trusted if their source kind has trusted sources. Raises MappingError if the mapping has faults.
     """
-    kind = _known_kind(kind)
-    source, sent = _source(mapping, schema, kind), _SENT[kind]
+    source_kind = _kind(kind)
+    source = Source(name=SAMPLE_NAME, site=SAMPLE_NAME, kind=source_kind.name, event_path="/")
+    encoders = {EncoderKey(SAMPLE_NAME, one): load(mapping, schema, UrlRules(), kind=one) for one in source_kind.event_kinds}
+    context = SourceContext(encoders, lambda _: b"", DuplicateMemory(MEMORY_SLOTS))
+    event_source = (source_kind.make_trusted or source_kind.make)(source, context)
     decoder = Decoder([read_schema(schema)])
     for number, line in enumerate(map(bytes.strip, events.read_bytes().splitlines()), 1):
-        for message in source.handle(*sent(line)).messages if line else ():
-            yield _told(message, decoder, number)
+        for message in event_source.handle(*source_kind.sample_request(line)).messages if line else ():
+            yield _describe(message, decoder, number)
 
 
-def _known_kind(word: str) -> str:
-    kind = str(current_kind(word))
-    if kind not in _SENT:
-        raise MappingError([f"{word!r} is not a source kind; choose one of {', '.join(_SENT)}"])
+def _kind(name: str) -> SourceKind:
+    kind = find_kind(name)
+    if kind is None:
+        raise MappingError([f"{name!r} is not a source kind; choose one of {', '.join(SOURCE_KINDS)}"])
     return kind
 
 
-def _source(mapping: Path, schema: Path, kind: str) -> EventSource:
-    source = Source.model_validate({"name": NAME, "site": NAME, "kind": kind, "event_path": "/"})
-    encoders = {Use(NAME, one): load(mapping, schema, UrlRules(), kind=one) for one in kinds_of(source)}
-    if kind == "tracker":
-        writer = RecordWriter(NAME, encoders[Use(NAME, kind)], None, lambda _: b"", DuplicateMemory(1))
-        return TrackerSource(NAME, Pipeline(writer, is_trusted=True))
-    return EventSources(encoders, lambda _: b"", DuplicateMemory(REMEMBERED)).make(source)
-
-
-def _told(message: Message, decoder: Decoder, number: int) -> dict[str, Any]:
+def _describe(message: Message, decoder: Decoder, number: int) -> dict[str, Any]:
     if message.kind is Kind.EVENT:
         return decoder.decode(message.value)
     return {"line": number, "reason": message.key.decode(), **msgspec.json.decode(message.value)}
-
-
-def _in_batch(line: bytes) -> _Sent:
-    created_at = _key(line, "created_at")
-    now = int(created_at) if isinstance(created_at, int | float) else 0
-    body = b'{"version":1,"site":"%s","sent_at":%d,"events":[%s]}' % (NAME.encode(), now, line)
-    return _Sent(Request.of("POST", "/", b"", (), None, body), now)
-
-
-def _of_divolte_tag(line: bytes) -> _Sent:
-    """Send what the tag asks for, an address or its query; or an event of our script in its place."""
-    if line.startswith(b"{"):
-        return _in_batch(line)
-    query = line.partition(b"?")[2] or line
-    return _Sent(Request.of("GET", "/", query, (), None, b""), number36(read_query(query).first.get("c")) or 0)
-
-
-def _of_divolte_json(line: bytes) -> _Sent:
-    now = milliseconds(str(_key(line, "client_timestamp_iso")), needs_offset=False) or 0
-    return _Sent(Request.of("POST", "/", b"", (JSON,), None, line), now)
-
-
-def _key(line: bytes, name: str) -> object:
-    try:
-        return msgspec.json.decode(line)[name]
-    except (KeyError, TypeError, msgspec.DecodeError):
-        return None
-
-
-_SENT: Final[Mapping[str, Callable[[bytes], _Sent]]] = {
-    "tracker": _in_batch,
-    "divolte_tag": _of_divolte_tag,
-    "divolte_json": _of_divolte_json,
-}

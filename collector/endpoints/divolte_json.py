@@ -9,7 +9,7 @@ from cleaning.parameters import parameters_text
 from cleaning.texts import may_hold_unwanted
 from collector.divolte.identifiers import canonical
 from collector.divolte.json_body import MAX_EVENTS, JsonEvent, ParsedBody, parse_all, parse_one
-from collector.divolte.json_event import validate
+from collector.divolte.json_event import milliseconds, validate
 from collector.divolte.query import read_query
 from collector.divolte.responses import TEXT, method_not_allowed
 from collector.events.duplicates import event_digest
@@ -17,6 +17,7 @@ from collector.events.event import Rejection, RejectReason
 from collector.records import SKEW_MS, RecordWriter
 from collector.requests.client import ClientInfo, read_client_info
 from collector.requests.http_types import CLOSE, JSON, Header, Outcome, Request, Response, preflight
+from collector.source_kind import SampleRequest, SourceContext, SourceKind
 from collector.sources import Source
 from topics.topic import Message
 
@@ -41,10 +42,8 @@ def max_event_bytes(source: Source) -> int:
     return -(-source.max_body_bytes // BLOCK_BYTES) * BLOCK_BYTES
 
 
-def max_body_bytes(source: Source | None, default: int) -> int:
+def max_body_bytes(source: Source, default: int) -> int:
     """Return the maximum body size of a source: the original's where it accepts no lists of events."""
-    if source is None or source.kind != "divolte_json":
-        return default
     return max_event_bytes(source) if source.is_strict else max(max_event_bytes(source), default)
 
 
@@ -189,3 +188,29 @@ class DivolteJsonSource:
             text,
             copies,
         )
+
+
+def make(source: Source, context: SourceContext) -> DivolteJsonSource:
+    """Make a source of the public port."""
+    return DivolteJsonSource(source, context.writer(source, "divolte_json"), mask_parameters=context.mask_parameters)
+
+
+def sample_request(line: bytes) -> SampleRequest:
+    """Return the request with one event."""
+    try:
+        time = str(msgspec.json.decode(line)["client_timestamp_iso"])
+    except (KeyError, TypeError, msgspec.DecodeError):
+        time = ""
+    return SampleRequest(Request.of("POST", "/", b"", (JSON,), None, line), milliseconds(time, needs_offset=False) or 0)
+
+
+KIND: Final = SourceKind(
+    name="divolte_json",
+    former_name="json",
+    event_kinds=("divolte_json",),
+    make=make,
+    sample_request=sample_request,
+    max_body_bytes=max_body_bytes,
+    is_browser=False,
+    accepts_trailing_slash=True,
+)

@@ -1,20 +1,25 @@
 """The source of Divolte's tag: `GET` of a pixel with one event; our script in its place sends batches with `POST`."""
 
+import json
+import posixpath
 from typing import Final
 
 from cleaning.click_ids import without_values
 from cleaning.texts import UNWANTED
 from collector.divolte.checksum import canonical_text, is_corrupt
-from collector.divolte.identifiers import canonical
+from collector.divolte.identifiers import BATCHES, canonical
 from collector.divolte.query import Query, read_query
 from collector.divolte.responses import method_not_allowed
-from collector.endpoints.tracker import TrackerSource
+from collector.endpoints import tracker
+from collector.endpoints.script import event_suffix
 from collector.events.duplicates import event_digest
 from collector.events.event import LATEST, Rejection, RejectReason
+from collector.pipeline import Pipeline
 from collector.records import SKEW_MS, RecordWriter
 from collector.requests.client import ClientInfo, read_client_info
 from collector.requests.cookies import PartyCookie
 from collector.requests.http_types import Outcome, Request, Response, preflight
+from collector.source_kind import SampleRequest, ScriptTemplate, SourceContext, SourceKind, party_cookie
 from collector.sources import Source
 from mapping.operations import mincode
 from mapping.operations.base36 import number36
@@ -62,7 +67,7 @@ _CORRUPT: Final = "the checksum does not match; the source drops such events"
 class DivolteTagSource:
     """Takes the pixels and batches of one source."""
 
-    def __init__(self, source: Source, writer: RecordWriter, batches: TrackerSource, cookie: PartyCookie | None = None) -> None:
+    def __init__(self, source: Source, writer: RecordWriter, batches: tracker.TrackerSource, cookie: PartyCookie | None = None) -> None:
         self.name, self._site = source.name, source.site
         self._is_strict, self._drops_corrupted = source.is_strict, source.drop_corrupted
         self._prefix = source.event_prefix
@@ -180,3 +185,55 @@ def _clean(event: dict[str, str]) -> bool:
     for name in dirty:
         event[name] = UNWANTED.sub("", event[name])
     return bool(dirty)
+
+
+def make(source: Source, context: SourceContext) -> DivolteTagSource:
+    """Make a source of the public port."""
+    cookie = party_cookie(source, BATCHES)
+    pipeline = Pipeline(
+        context.writer(source, "tracker"),
+        rules=BATCHES,
+        site=source.site,
+        max_age_ms=context.max_age_ms,
+        event_prefix=source.event_prefix,
+        mask_parameters=context.mask_parameters and not source.is_strict,
+    )
+    batches = tracker.TrackerSource(source.name, pipeline, honors_opt_out=not source.is_strict, cookie=cookie)
+    return DivolteTagSource(source, context.writer(source, "divolte_tag"), batches, cookie)
+
+
+def sample_request(line: bytes) -> SampleRequest:
+    """Return the request of the tag, from its URL or query; or of our script in its place, from an event in JSON."""
+    if line.startswith(b"{"):
+        return tracker.sample_request(line)
+    query = line.partition(b"?")[2] or line
+    created_at = number36(read_query(query).first.get(CLIENT_TIMESTAMP)) or 0
+    return SampleRequest(Request.of("GET", "/", query, (), None, b""), created_at)
+
+
+def script(source: Source) -> ScriptTemplate:
+    """Return the build of our script in place of the tag, with its settings by the names that it knows."""
+    settings = {
+        "source": source.name,
+        "scriptName": posixpath.basename(source.script_path or "/"),
+        "eventSuffix": event_suffix(source),
+        "partyCookie": source.party_cookie,
+        "partyTimeout": source.party_timeout_seconds,
+        "sessionCookie": source.session_cookie,
+        "sessionTimeout": source.session_timeout_seconds,
+        "cookieDomain": source.cookie_domain,
+        "autoPageView": source.auto_page_view,
+    }
+    return ScriptTemplate("divolte.js", "DIVOLTE_SETTINGS", json.dumps(settings, separators=(",", ":")))
+
+
+KIND: Final = SourceKind(
+    name="divolte_tag",
+    former_name="browser",
+    event_kinds=("divolte_tag", "tracker"),
+    make=make,
+    sample_request=sample_request,
+    script=script,
+    script_cookies=("party_cookie", "session_cookie"),
+    accepts_trailing_slash=True,
+)

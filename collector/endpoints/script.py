@@ -1,8 +1,7 @@
-"""`GET /headrace.js` or `/divolte.js`: a build of the tracker, told the names that its source chose."""
+"""`GET /headrace.js` or `/divolte.js`: a build of the tracker with the settings of its source."""
 
 import gzip
 import hashlib
-import json
 import posixpath
 from pathlib import Path
 from typing import Final
@@ -12,24 +11,23 @@ from starlette.responses import Response
 
 from collector.endpoints.accept_encoding import prefers_gzip
 from collector.errors import StartError
+from collector.source_kind import ScriptTemplate
 from collector.sources import Source
 
 STATIC: Final = Path(__file__).parent.parent / "static"
-
-_ENDPOINT: Final = 'new URL("h"'  # the tracker's: its name beside the script
-_SETTINGS: Final = "DIVOLTE_SETTINGS"
+_REMEDY: Final = "build the tracker of this version: npm run build in tracker/"
 
 
 class Script:
-    """Serves one build, plain or compressed, with a tag that changes only with its content."""
+    """Serves one build, plain or compressed, with an ETag that changes only with its content."""
 
-    def __init__(self, source: Source, folder: Path = STATIC) -> None:
-        self._plain = script_of(source, folder)
+    def __init__(self, source: Source, template: ScriptTemplate, folder: Path = STATIC) -> None:
+        self._plain = script_of(source, template, folder)
         self._compressed = gzip.compress(self._plain, mtime=0)
         self._tag = hashlib.sha256(self._plain).hexdigest()[:32]
 
     async def answer(self, request: Request) -> Response:
-        """Give the script, or 304 to a browser that has it."""
+        """Return the script, or 304 to a browser that has it."""
         is_compressed = prefers_gzip(",".join(request.headers.getlist("accept-encoding")))
         headers = {
             "ETag": f'"{self._tag}{"-gzip" if is_compressed else ""}"',
@@ -46,49 +44,19 @@ class Script:
         return Response(self._compressed if is_compressed else self._plain, headers=headers, media_type="text/javascript")
 
 
-def script_of(source: Source, folder: Path = STATIC) -> bytes:
-    """Give what pages of a source get: the build, and the site's own script after it."""
-    return (_baked(source, folder) + _custom(source)).encode()
+def script_of(source: Source, template: ScriptTemplate, folder: Path = STATIC) -> bytes:
+    """Return the script for the pages of a source: the build, followed by the site's own script."""
+    path = folder / template.file_name
+    text = _read(path, _REMEDY)
+    if text.count(template.placeholder) != 1:
+        raise StartError([f"{path}: {template.placeholder} must occur once; {_REMEDY}"])
+    custom = _read(source.custom_script, f"it is the custom_script of [{source.name}]") if source.custom_script else ""
+    return (text.replace(template.placeholder, template.value) + custom).encode()
 
 
-def _baked(source: Source, folder: Path) -> str:
-    """Put into the build what the source chose."""
-    path = folder / _build_of(source)
-    text = _read(path, "build the tracker first (make tracker)")
-    script_path = source.script_path or "/"
-    suffix = posixpath.relpath(source.event_path, posixpath.dirname(script_path))
-    place, value = _ENDPOINT, f"new URL({json.dumps(suffix)}"
-    if source.kind == "divolte_tag":
-        place, value = _SETTINGS, json.dumps(_settings(source, posixpath.basename(script_path), suffix), separators=(",", ":"))
-    if text.count(place) != 1:
-        raise StartError([f"{path}: {place} must be in it once; build the tracker of this version (make tracker)"])
-    return text.replace(place, value)
-
-
-def _build_of(source: Source) -> str:
-    if source.kind == "divolte_tag":
-        return "divolte.js"
-    return "headrace-full.js" if source.full_script else "headrace.js"
-
-
-def _settings(source: Source, script_name: str, suffix: str) -> dict[str, object]:
-    """Say what Divolte's tag is told, by the names that it knows."""
-    return {
-        "source": source.name,
-        "scriptName": script_name,
-        "eventSuffix": suffix,
-        "partyCookie": source.party_cookie,
-        "partyTimeout": source.party_timeout_seconds,
-        "sessionCookie": source.session_cookie,
-        "sessionTimeout": source.session_timeout_seconds,
-        "cookieDomain": source.cookie_domain,
-        "autoPageView": source.auto_page_view,
-    }
-
-
-def _custom(source: Source) -> str:
-    """Give the site's own script, which comes after ours."""
-    return _read(source.custom_script, f"it is the custom_script of [{source.name}]") if source.custom_script else ""
+def event_suffix(source: Source) -> str:
+    """Return the path of events, relative to the script."""
+    return posixpath.relpath(source.event_path, posixpath.dirname(source.script_path or "/"))
 
 
 def _read(path: Path, remedy: str) -> str:

@@ -19,7 +19,7 @@ from collector.peers import NoPeers
 from collector.processes.ports import Ports, take_ports
 from collector.processes.spools import TopicOpener, keep_tidy
 from collector.settings import PREFIX, Settings
-from collector.sources import load_sources, warnings
+from collector.sources_file import load_sources, warnings
 from startup.gc_tuning import freeze_gc
 from startup.secret_file import KEY, SecretError, read_or_make_secret
 from topics.kafka.settings import KafkaSettings

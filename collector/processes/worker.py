@@ -21,7 +21,7 @@ from collector.processes.ports import Ports
 from collector.processes.server import Shutdown, read_secret, serve, tell
 from collector.processes.spools import Accounts, TopicOpener, Topics
 from collector.settings import Settings
-from collector.sources import load_sources
+from collector.sources_file import load_sources
 from topics.kafka.settings import KafkaSettings
 from topics.local.lock import lock, unlock
 from topics.topic import TopicInUse

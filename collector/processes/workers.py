@@ -19,7 +19,7 @@ from collector.errors import StartError
 from collector.processes.ports import Ports, take_ports
 from collector.processes.spools import TopicOpener, keep_tidy, tidy_spools
 from collector.settings import PREFIX, Settings
-from collector.sources import load_sources, warnings
+from collector.sources_file import load_sources, warnings
 from startup.atomic_files import close_folder
 from topics.kafka.settings import KafkaSettings
 from topics.local.lock import lock, unlock

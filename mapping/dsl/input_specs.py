@@ -31,7 +31,7 @@ ARGUMENTS: Final = (
     "is_corrupt",
     "is_duplicate",
 )
-SOURCE_KINDS: Final = ("tracker", "divolte_tag", "divolte_json")
+EVENT_KINDS: Final = ("tracker", "divolte_tag", "divolte_json")
 
 AnyValue = TypeVar("AnyValue", bound=Value)
 
@@ -129,7 +129,7 @@ def whole(function: str, doc: str, accesses: Mapping[str, Access], limits: Range
 
 def argument(name: str, *, never_null: bool = False, is_cached: bool = False) -> dict[str, Access]:
     """Return the access to a parameter of the generated function, the same for every source kind."""
-    return dict.fromkeys(SOURCE_KINDS, Access(name, never_null, is_cached))
+    return dict.fromkeys(EVENT_KINDS, Access(name, never_null, is_cached))
 
 
 def by_kind(tracker: Access | None = None, divolte_tag: Access | None = None, divolte_json: Access | None = None) -> dict[str, Access]:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 from mapping.dsl.expressions import Type
 from mapping.dsl.input_specs import (
+    EVENT_KINDS,
     INPUTS,
-    SOURCE_KINDS,
     Access,
     InputSpec,
     Range,
@@ -262,7 +262,7 @@ if not TYPE_CHECKING:  # type checkers would take a computed list for an empty o
     __all__ = [spec.function for spec in INPUTS.values() if spec.function]
 
 ACCESSES: Final[Mapping[str, Mapping[str, Access]]] = MappingProxyType(
-    {kind: {name: spec.accesses[kind] for name, spec in INPUTS.items() if kind in spec.accesses} for kind in SOURCE_KINDS}
+    {kind: {name: spec.accesses[kind] for name, spec in INPUTS.items() if kind in spec.accesses} for kind in EVENT_KINDS}
 )
 RANGES: Final[Mapping[str, Range]] = MappingProxyType({name: spec.range for name, spec in INPUTS.items() if spec.range is not None})
 INSTANTS: Final = frozenset(name for name, spec in INPUTS.items() if spec.is_instant)

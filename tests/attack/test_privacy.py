@@ -18,7 +18,7 @@ from cleaning.click_ids import CLICK_IDS, PERSONAL_IDS, without_values
 from cleaning.emails import MASK, holds_email, mask
 from cleaning.urls import UrlRules
 from collector.settings import Settings
-from collector.sources import load_sources
+from collector.sources_file import load_sources
 from enrichment.channels import find_channel
 from schemas.codec import Record
 

@@ -15,6 +15,7 @@ from support.collector.divolte import a_source
 from support.streams.in_memory import Converting
 from support.waiting import wait_until
 
+from collector.endpoints.divolte_tag import script
 from collector.endpoints.script import script_of
 
 VISITORS, STEPS, EVENTS_A_STEP, STEP_MS = 6, 24, 7, 60
@@ -97,7 +98,8 @@ def test_of_a_thousand_events_one_at_most_is_lost_and_none_is_stored_twice(
     chromium: Browser, recorder: Recorder, tmp_path: Path, name: str
 ) -> None:
     case, chance = CASES[name], random.Random(SEED)
-    recorder.scripts["/divolte.js"] = script_of(a_source(script_path="/divolte.js"))
+    source = a_source(script_path="/divolte.js")
+    recorder.scripts["/divolte.js"] = script_of(source, script(source))
     recorder.plan = [chance.choice(FAILS) if chance.random() < 0.2 else Answer() for _ in range(20_000)]
     crowd = Crowd(chromium, recorder, case, chance)
     for _ in range(STEPS):

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from collector.events.event import Event, RejectReason, TrustedEvent
 from collector.settings import PREFIX, Settings
+from collector.source_registry import SOURCE_KINDS
 from collector.sources import Source
-from mapping.dsl.input_specs import INPUTS, SOURCE_KINDS
+from mapping.dsl.input_specs import EVENT_KINDS, INPUTS
 from mapping.dsl.names import NAMES
 from schemas.contract import ENRICHED, load_schema
 
@@ -32,6 +33,11 @@ def test_every_key_of_a_source_is_in_the_readme() -> None:
     table = README.partition("| key | source kinds | meaning |")[2].partition("\n\n")[0]
     documented = {name for row in table.splitlines()[2:] for name in re.findall(r"`(\w+)`", row.split("|")[1])}
     assert documented == {field.alias or name for name, field in Source.model_fields.items()} - {"name"}
+
+
+def test_every_source_kind_is_in_the_readme() -> None:
+    [row] = re.findall(r"^\| `kind` \| all \| (.*) \|$", README, re.MULTILINE)
+    assert set(re.findall(r"`(\w+)`", row)) == {name for kind in SOURCE_KINDS.values() for name in (kind.name, kind.former_name) if name}
 
 
 def test_every_key_of_an_event_is_in_the_readme() -> None:
@@ -65,5 +71,5 @@ def test_every_name_of_the_language_is_in_the_mapping_readme() -> None:
 def test_every_input_is_in_the_mapping_readme() -> None:
     rows = re.findall(r"^\| `(\w+)\(\)` \| (.*?) \| (.*?) \| (.*?) \|$", MAPPING_README, re.MULTILINE)
     inputs = [spec for spec in INPUTS.values() if spec.function]
-    kinds = ["all" if len(spec.accesses) == len(SOURCE_KINDS) else ", ".join(spec.accesses) for spec in inputs]
+    kinds = ["all" if len(spec.accesses) == len(EVENT_KINDS) else ", ".join(spec.accesses) for spec in inputs]
     assert rows == [(spec.function, spec.type.value, kind, spec.doc) for spec, kind in zip(inputs, kinds, strict=True)]

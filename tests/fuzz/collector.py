@@ -28,7 +28,8 @@ with atheris.instrument_imports(include=["collector"]):
     from collector.requests.client_ip import ClientIpResolver
     from collector.requests.http_types import EventSource, Outcome, Request
     from collector.settings import Settings
-    from collector.source_factory import EventSources
+    from collector.source_kind import SourceContext
+    from collector.source_registry import SOURCE_KINDS
     from collector.sources import Source
     from mapping.operations.base36 import text36
 
@@ -61,8 +62,8 @@ WHO = b"p=0%3Aloyw3v28%3Aq0tO&s=0%3Aloyw3v28%3ADy6t&v=0%3AroTl&e=0%3AroTl0&c=loy
 def made_sources() -> dict[str, EventSource]:
     """Every source, with the default mapping."""
     encoders = load_encoders(SETTINGS, tuple(SOURCES.values()))
-    makers = EventSources(encoders, partition_key_function(b"secret"), DuplicateMemory(1000))
-    return {name: makers.make(source) for name, source in SOURCES.items()}
+    context = SourceContext(encoders, partition_key_function(b"secret"), DuplicateMemory(1000))
+    return {name: SOURCE_KINDS[source.kind].make(source, context) for name, source in SOURCES.items()}
 
 
 def with_checksum(query: bytes) -> bytes:

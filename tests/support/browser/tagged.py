@@ -7,6 +7,7 @@ from support.browser.recorder import Recorder
 from support.collector.divolte import a_source
 from support.waiting import wait_until
 
+from collector.endpoints.divolte_tag import script
 from collector.endpoints.script import script_of
 
 
@@ -20,7 +21,8 @@ class Tagged:
 
     def bake(self, script_path: str = "/divolte.js", **keys: Any) -> None:
         """Serve the tag of a source with these names."""
-        self.recorder.scripts[script_path] = script_of(a_source(script_path=script_path, **keys))
+        source = a_source(script_path=script_path, **keys)
+        self.recorder.scripts[script_path] = script_of(source, script(source))
 
     def tag(self, script: str = "/divolte.js", attributes: str = "") -> str:
         return f'<script src="{self.recorder.collector}{script}" {attributes}></script>'

@@ -20,8 +20,9 @@ from support.waiting import wait_until
 from collector.app import Application, Paths, create_app, load_encoders
 from collector.requests import http_types
 from collector.settings import Settings
-from collector.source_factory import Encoders
-from collector.sources import Source, load_sources
+from collector.source_kind import Encoders
+from collector.sources import Source
+from collector.sources_file import load_sources
 from schemas.codec import Decoder, Record
 from schemas.contract import load_schema
 from topics.ledger import Minute, Received, ReceivedCounts, count

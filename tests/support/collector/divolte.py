@@ -11,8 +11,9 @@ import mmh3
 import msgspec
 from support.collector.collectors import NOW, Answer, LocalCollector
 
-from collector.source_factory import TRUSTED, Encoders, Use, kinds_of
-from collector.sources import Source
+from collector.source_kind import EncoderKey, Encoders
+from collector.source_registry import SOURCE_KINDS
+from collector.sources import TRUSTED, Source
 from mapping.dsl.input_specs import ARGUMENTS
 from mapping.operations.base36 import text36
 from topics.topic import Kind
@@ -78,8 +79,9 @@ class DivolteCollector(LocalCollector):
 
     def __init__(self, kind: str = "divolte_tag", **keys: Any) -> None:
         source = a_source(kind, **keys)
-        uses = [Use(source.name, one, is_copy) for one in kinds_of(source) for is_copy in {False, source.copy_to is not None}]
-        super().__init__(sources=[source], encoders=Encoders(dict.fromkeys([*uses, Use(TRUSTED, "tracker")], inputs_as_json)))
+        event_kinds = SOURCE_KINDS[kind].event_kinds
+        uses = [EncoderKey(source.name, one, is_copy) for one in event_kinds for is_copy in {False, source.copy_to is not None}]
+        super().__init__(sources=[source], encoders=Encoders(dict.fromkeys([*uses, EncoderKey(TRUSTED, "tracker")], inputs_as_json)))
 
     @property
     def inputs(self) -> list[dict[str, Any]]:

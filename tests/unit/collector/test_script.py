@@ -11,6 +11,7 @@ import pytest
 from support.collector.collectors import Answer, LocalCollector
 from support.collector.divolte import a_source
 
+from collector.endpoints.divolte_tag import script
 from collector.endpoints.script import STATIC, Script
 from collector.errors import StartError
 from collector.sources import Source
@@ -152,14 +153,16 @@ def test_a_source_without_a_script_path_serves_none() -> None:
 
 
 def test_a_script_that_was_not_built_is_reported(tmp_path: Path) -> None:
-    with pytest.raises(StartError, match="build the tracker first"):
-        Script(a_source(script_path="/divolte.js"), tmp_path)
+    source = a_source(script_path="/divolte.js")
+    with pytest.raises(StartError, match="build the tracker of this version"):
+        Script(source, script(source), tmp_path)
 
 
 def test_a_build_of_another_version_is_reported(tmp_path: Path) -> None:
     (tmp_path / "divolte.js").write_text("(() => {})()")
-    with pytest.raises(StartError, match="DIVOLTE_SETTINGS must be in it once"):
-        Script(a_source(script_path="/divolte.js"), tmp_path)
+    source = a_source(script_path="/divolte.js")
+    with pytest.raises(StartError, match="DIVOLTE_SETTINGS must occur once"):
+        Script(source, script(source), tmp_path)
 
 
 @pytest.mark.parametrize("content", [None, b"\xff"])
@@ -167,5 +170,6 @@ def test_an_own_script_that_cannot_be_read_is_reported(tmp_path: Path, content: 
     custom = tmp_path / "own.js"
     if content:
         custom.write_bytes(content)
+    source = a_source(script_path="/divolte.js", custom_script=custom)
     with pytest.raises(StartError, match=r"own\.js: .*; it is the custom_script of \[divolte\]"):
-        Script(a_source(script_path="/divolte.js", custom_script=custom))
+        Script(source, script(source))

@@ -6,7 +6,8 @@ import pytest
 from support.collector.collectors import LocalCollector, a_body
 
 from collector.settings import Settings
-from collector.sources import Copy, Source, load_sources
+from collector.sources import Copy, Source
+from collector.sources_file import load_sources
 from schemas.contract import SCHEMA_PATH
 from startup.settings import SettingsError
 
@@ -65,16 +66,16 @@ def test_all_faults_are_reported_at_once(tmp_path: Path) -> None:
     assert (
         faults
         == """\
-sources.toml: lone stands outside of a table; a source is [name] with its keys
-sources.toml, [Shop]: a source's name is 1 to 32 of a-z, 0-9, _ and -, and not 'replay'
-sources.toml, [one]: kind: Input should be 'tracker', 'divolte_tag' or 'divolte_json', not 'pixel'
+sources.toml: lone is outside of a table; a source is a table [name] with its keys
+sources.toml, [Shop]: the name of a source is 1 to 32 of a-z, 0-9, _ and -, and not 'replay'
+sources.toml, [one]: kind: must be one of tracker, divolte_tag, divolte_json, not 'pixel'
 sources.toml, [one]: event_path: String should match pattern '^/([A-Za-z0-9_./-]*[A-Za-z0-9_-])?$', not 'b'
 sources.toml, [one]: there is no key 'evnt_prefix'; did you mean 'event_prefix'?
 sources.toml, [two]: kind is missing
 sources.toml, [two]: copy.mapping_file is missing
 sources.toml, [two]: copy.schema_file is missing
 sources.toml, [two]: there is no key 'copy.mapping'; did you mean 'mapping_file'?
-sources.toml: [three], [four]: /c is wanted more than once; each source has paths of its own"""
+sources.toml: [three], [four]: /c is used more than once; each source has its own paths"""
     )
 
 
@@ -107,9 +108,9 @@ def test_a_source_has_a_topic_of_its_own() -> None:
     ("keys", "faults"),
     [
         ('kind = "divolte_json"', "a server has no cookies"),
-        ('kind = "tracker"', "lists the origins it is for in allowed_origins"),
-        ('kind = "tracker"\nallowed_origins = ["*", "https://a.example"]', "lists the origins it is for in allowed_origins"),
-        ('kind = "divolte_tag"\nallowed_origins = ["https://a.example"]\nparty_cookie = "__Host-party"', "take another"),
+        ('kind = "tracker"', "lists its origins in allowed_origins"),
+        ('kind = "tracker"\nallowed_origins = ["*", "https://a.example"]', "lists its origins in allowed_origins"),
+        ('kind = "divolte_tag"\nallowed_origins = ["https://a.example"]\nparty_cookie = "__Host-party"', "choose another name"),
         ('kind = "divolte_tag"\nallowed_origins = ["https://a.example"]\ncompatibility = "strict"', "leave out compatibility"),
     ],
 )
@@ -166,7 +167,7 @@ def test_a_source_without_sites_takes_any_and_is_warned_of() -> None:
         (A_TRACKER + 'sites = "shop"', "sites: Input should be a valid tuple"),
         (
             '[tag]\nkind = "divolte_tag"\nevent_path = "/csc-event"\nsites = ["shop"]',
-            "sites: Value error, only events of kind tracker name a",
+            "sites: only events of kind tracker name a",
         ),
     ],
 )

@@ -13,7 +13,8 @@ from support.collector.divolte import DATA, a_query, a_source, inputs_as_json, m
 
 from cleaning.urls import UrlRules
 from collector.encoders import loader
-from collector.source_factory import TRUSTED, Encoders, Use
+from collector.source_kind import EncoderKey, Encoders
+from collector.sources import TRUSTED
 from enrichment.place import Places
 from mapping.migrate import migrate
 from mapping.migrate.names import FUNCTIONS, METHODS, TYPES, Kind, Signature
@@ -53,9 +54,9 @@ def records(
     )
     source = a_source(compatibility="strict")
     encoders = {
-        Use(source.name, "divolte_tag"): encode,
-        Use(source.name, "tracker"): inputs_as_json,
-        Use(TRUSTED, "tracker"): inputs_as_json,
+        EncoderKey(source.name, "divolte_tag"): encode,
+        EncoderKey(source.name, "tracker"): inputs_as_json,
+        EncoderKey(TRUSTED, "tracker"): inputs_as_json,
     }
     collector = LocalCollector(sources=[source], encoders=Encoders(encoders))
     for event in events:
