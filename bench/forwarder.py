@@ -92,7 +92,7 @@ def a_cluster(bootstrap_servers: str | None) -> Iterator[KafkaSettings]:
         return
     settings = KafkaSettings(bootstrap_servers=bootstrap_servers, prefix="bench")
     cluster = Cluster(settings)
-    cluster.carry_out(cluster.plan())
+    cluster.apply(cluster.plan())
     yield settings
 
 

@@ -33,7 +33,7 @@ def apply_topics(settings: KafkaSettings, console: Console, *, records: Sequence
         plan = cluster.plan(records)
         _print_plan(plan, console, would="would be " if dry_run else "")
         if not dry_run:
-            cluster.carry_out(plan)
+            cluster.apply(plan)
     except (ClusterError, SettingsError) as error:
         raise CommandError(str(error)) from error
 

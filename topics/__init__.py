@@ -1,1 +1,1 @@
-"""The logs between the stations, behind one small interface."""
+"""The logs between the components, behind one small interface."""

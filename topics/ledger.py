@@ -1,4 +1,4 @@
-"""The received half of the ledger: how many messages came in, by minute and source, and how many of them were refused and why."""
+"""The received part of the ledger: counts of messages by minute and source, and of rejections by reason."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ KEPT_MS = 48 * 60 * MINUTE_MS
 
 @dataclass(slots=True)
 class Received:
-    """What came in: all of it, and what of that was rejected, by reason."""
+    """Counts of received messages: all of them, and the rejections among them by reason."""
 
     received: int = 0
     rejected: dict[str, int] = field(default_factory=dict)
@@ -77,7 +77,7 @@ class _Snapshot(msgspec.Struct, frozen=True):
 
 
 def save(path: Path, ledger: Ledger, position: int) -> None:
-    """Write the ledger as it was after everything before `position`."""
+    """Write the ledger of everything before `position`."""
     minutes = [(minute, source, received.received, received.rejected) for (minute, source), received in ledger.minutes.items()]
     totals = [(source, received.received, received.rejected) for source, received in ledger.totals.items()]
     body = msgspec.json.encode(_Snapshot(position, minutes, totals))
@@ -85,7 +85,7 @@ def save(path: Path, ledger: Ledger, position: int) -> None:
 
 
 def load(path: Path) -> tuple[Ledger, int] | None:
-    """Read what `save` wrote; None when there is none or it does not check, and the frames have to be counted again."""
+    """Read the result of `save`; None if it is missing or damaged, and the frames must be counted again."""
     try:
         checksum, body = path.read_bytes().splitlines()
         if int(checksum, 16) != crc32c(body):

@@ -1,6 +1,6 @@
-"""What a topic is to the stations on both sides of it: messages in, durable before the answer; messages out, by position.
+"""The interface of a topic: messages in, durable before the response; messages out, by position.
 
-Messages are made for every event on both sides: msgspec's structs take a quarter of the time of frozen dataclasses.
+Messages are created for every event on both sides, so they are msgspec structs: a quarter of the cost of frozen dataclasses.
 """
 
 import asyncio
@@ -12,11 +12,11 @@ import msgspec
 
 
 class Kind(IntEnum):
-    """What a message tells: an event that was taken, that one was refused, or a dead letter on its way once more."""
+    """The kind of a message: an accepted event, a rejection, or the replay of a dead letter."""
 
     EVENT = 0
     REJECTION = 1
-    REPLAY = 2  # never in a file: an event whose dead letter is counted already
+    REPLAY = 2  # never in a file: an event whose dead letter is already counted
 
 
 class Message(msgspec.Struct, frozen=True, gc=False):
@@ -27,19 +27,20 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     """
 
     kind: Kind
-    received_at: int  # milliseconds since 1970, the collector's clock
+    received_at: int  # milliseconds since 1970, by the collector's clock
     source: str  # up to 255 bytes of UTF-8
     key: bytes  # up to 255 bytes
-    event_id: str  # up to 255 bytes of UTF-8; empty where the refused event had none
+    event_id: str  # up to 255 bytes of UTF-8; empty if the rejected event had none
     value: bytes
-    spool: str = ""  # on Kafka: the id of the local topic it was forwarded from
+    spool: str = ""  # on Kafka: the id of the spool that the message was forwarded from
 
 
-MESSAGE_BYTES: Final = 100  # of a message beside its value: the frame, and texts that are all about as long
+MESSAGE_BYTES: Final = 100  # approximate size of a message without its value: the frame and its short texts
+MAX_DAMAGED_BYTES: Final = 1 << 20  # kept of a damaged frame, which can be as long as a segment
 
 
 def stored_bytes(messages: Sequence[Message]) -> int:
-    """Return about how many bytes messages take in a topic."""
+    """Return the approximate size of messages in a topic."""
     size = 0
     for message in messages:
         size += MESSAGE_BYTES + len(message.value)
@@ -47,7 +48,7 @@ def stored_bytes(messages: Sequence[Message]) -> int:
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
-    """A message with the place it was read from and the place where the next one begins."""
+    """A message with its position and the position of the next one."""
 
     position: int
     next_position: int
@@ -55,26 +56,33 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
 
 
 class Damage(msgspec.Struct, frozen=True, gc=False):
-    """Bytes of a topic that are not a frame: set aside whole, so that a reader can account for them."""
+    """Bytes of a topic that are not a valid frame: set aside whole, so that a consumer can account for them."""
 
     position: int
     next_position: int
     content: bytes
     reason: str
 
+    def truncated(self) -> tuple[bytes, str]:
+        """Return the content and the reason for a dead letter, which keeps the first MAX_DAMAGED_BYTES."""
+        length = len(self.content)
+        if length <= MAX_DAMAGED_BYTES:
+            return self.content, self.reason
+        return self.content[:MAX_DAMAGED_BYTES], f"{self.reason}; the first {MAX_DAMAGED_BYTES} of {length} bytes"
+
 
 class TopicError(Exception):
-    """Base of what can go wrong with a topic.
+    """Base class of the errors of a topic.
 
     TopicError
-    ├── TopicFull       what is unread has reached its bound; try again later
-    ├── TopicFailed     a write or a sync failed; nothing of that group is acknowledged
-    └── TopicInUse      another process writes to it
+    ├── TopicFull       the unread bytes have reached their bound; retry later
+    ├── TopicFailed     a write or a sync failed; nothing of its group is acknowledged
+    └── TopicInUse      another process writes to the topic
     """
 
 
 class TopicFull(TopicError):
-    """What is unread has reached its bound; `retry_after_seconds` says when to try again."""
+    """The unread bytes have reached their bound; retry after `retry_after_seconds`."""
 
     def __init__(self, message: str, retry_after_seconds: int) -> None:
         super().__init__(message)
@@ -82,7 +90,7 @@ class TopicFull(TopicError):
 
 
 class TopicFailed(TopicError):
-    """A write or a sync failed: nothing of that group is acknowledged and the process must end."""
+    """A write or a sync failed: nothing of its group is acknowledged, and the process must exit."""
 
 
 class TopicInUse(TopicError):
@@ -90,10 +98,10 @@ class TopicInUse(TopicError):
 
 
 class TopicWriter(Protocol):
-    """The side that appends."""
+    """The writing side of a topic."""
 
     def append(self, messages: Sequence[Message]) -> asyncio.Future[None]:
-        """Take messages, all or none; the future is done when they are durable.
+        """Append all messages or none; the future completes when they are durable.
 
-        Raises TopicFull at once. The future raises TopicFull (the disk took nothing; try again later) or TopicFailed.
+        Raises TopicFull at once. The future raises TopicFull (the disk is full; retry later) or TopicFailed.
         """

@@ -61,9 +61,9 @@ class KafkaDeadLetters:
             raise CommandError(str(error)) from error
 
     def _outcomes(self, waiting: set[bytes]) -> Iterator[Replayed]:
-        with closing(self._topic.news(self._quiet_seconds)) as news:
+        with closing(self._topic.changes(self._quiet_seconds)) as changes:
             while waiting:
-                found = next(news, None)
+                found = next(changes, None)
                 if found is None:
                     raise CommandError(
                         f"{len(waiting)} messages are sent and not dealt with: no converter has got to them for {self._quiet_seconds:.0f} "

@@ -18,7 +18,7 @@ from topics.topic import TopicError
 
 
 def main() -> int:
-    """Run until SIGTERM or SIGINT; 0 after a clean stop, 2 when settings are wrong, 1 for everything else."""
+    """Run until SIGTERM or SIGINT; 0 after a clean stop, 2 for wrong settings, 1 for any other error."""
     keep_private()
     configure()
     stop = threading.Event()
@@ -28,14 +28,14 @@ def main() -> int:
         with ExitStack() as stack:
             forward(ForwarderSettings.read(os.environ), KafkaSettings.read(os.environ), stop, stack)
     except (SettingsError, ProbesError, TopicError) as error:
-        print(f"{PREFIX}PORT: {error}" if isinstance(error, ProbesError) else error, file=sys.stderr)  # noqa: T201 - to whoever starts it
+        print(f"{PREFIX}PORT: {error}" if isinstance(error, ProbesError) else error, file=sys.stderr)  # noqa: T201 - for the operator who starts it
         return 2 if isinstance(error, SettingsError) else 1
     return 0
 
 
 def forward(settings: ForwarderSettings, kafka: KafkaSettings, stop: threading.Event, stack: ExitStack) -> None:
-    """Put the forwarders of a topic together and run them."""
-    kafka.client()  # its faults are told before anything is touched
+    """Create the forwarders of a topic and run them."""
+    kafka.client()  # reports its errors before anything is touched
     forwarders = Forwarders(settings, kafka, stop, stack)
     guard = PortGuard(f"{PREFIX}ALLOWED_HOSTS", settings.allowed_hosts)
     stack.enter_context(

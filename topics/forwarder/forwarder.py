@@ -1,4 +1,4 @@
-"""Sends a local topic to Kafka, and lets go of a message once Kafka has it."""
+"""Sends a local topic to Kafka, and releases each message once Kafka has it."""
 
 import threading
 import time
@@ -27,23 +27,23 @@ from topics.local.spools import has_writer, spool_paths
 from topics.topic import Damage, Entry, Kind
 
 READER = "forwarder"
-CHUNK_MESSAGES = 250  # messages that are read at once
+CHUNK_MESSAGES = 250  # read at once
 IDLE_SECONDS = 0.004
-FULL_SECONDS = 0.1  # a report ends this wait
-SECONDS_BETWEEN_RELEASES = 0.25
-SECONDS_BETWEEN_LOOKS = 0.25  # for spools that have come
-MOST_SPOOLS = 256
-STOP_SECONDS = 1.0  # that reports under way get when told to stop
-SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 5.0
-SILENCE_SECONDS = 10.0  # without a report, though messages wait: not ready
+FULL_SECONDS = 0.1  # a delivery report ends this wait
+RELEASE_INTERVAL_SECONDS = 0.25
+SPOOL_CHECK_INTERVAL_SECONDS = 0.25
+MAX_SPOOLS = 256
+DRAIN_SECONDS = 1.0
+MIN_BACKOFF_SECONDS, MAX_BACKOFF_SECONDS = 0.1, 5.0
+SILENCE_SECONDS = 10.0  # without a report while messages are in flight: not ready
 
 log = structlog.get_logger("forwarder")
 
 
 class Forwarder:
-    """Sends what stands in a local topic, in order, from where it was released; at most a window of it is not reported yet.
+    """Sends the messages of a local topic in order, from the released position, with at most a window of them in flight.
 
-    Without a feed no converter will account for what it sends: an event counts as stored when Kafka has it.
+    Without a ledger feed, no converter accounts for the messages: an event counts as stored once Kafka has it.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Forwarder:
     ) -> None:
         self.progress = Progress(reader.high_watermark)
         self._reader, self._feed, self._start_session, self._now = reader, feed, start_session, now
-        self._window = InFlight(settings.window)
+        self._in_flight = InFlight(settings.window)
         self._directory = settings.topic_directory
         self._forwarded = HighWatermark(self._directory, FORWARDED, create=True)
         self._accounts = MergedAccounts(reader.accounts())
@@ -64,33 +64,33 @@ class Forwarder:
         self._released_at = 0.0
         self._progress_at = time.monotonic()
         self._fault = "Kafka was not reached yet"
-        self.progress.stands(self._window, self._done)
+        self.progress.update(self._in_flight, self._done)
 
     def run(self, stop: threading.Event) -> None:
-        """Forward until `stop` is set; what is not reported then stays in the topic."""
+        """Forward until `stop` is set; unreported messages stay in the topic."""
         log.info("forwarder started", directory=str(self._directory), position=self._done)
-        pause = SHORTEST_PAUSE_SECONDS
+        backoff = MIN_BACKOFF_SECONDS
         while not stop.is_set():
             began_at = self._done
             try:
                 with closing(self._start_session()) as session:
                     self._progress_at = time.monotonic()
                     self._forward(session, stop)
-            except SessionEnded as over:
-                pause = SHORTEST_PAUSE_SECONDS if self._done > began_at else min(pause * 2, LONGEST_PAUSE_SECONDS)
-                self._requeue(str(over), pause)
-                stop.wait(pause)
-        self._window.clear()
+            except SessionEnded as ended:
+                backoff = MIN_BACKOFF_SECONDS if self._done > began_at else min(backoff * 2, MAX_BACKOFF_SECONDS)
+                self._requeue(str(ended), backoff)
+                stop.wait(backoff)
+        self._in_flight.clear()
         self._release()
         self._forwarded.close()
         log.info("forwarder stopped", directory=str(self._directory), position=self._done)
 
     def not_ready_reason(self) -> str:
-        """Say why nothing is forwarded, or nothing."""
+        """Return the reason that nothing is forwarded, or an empty text."""
         if self._fault:
             return self._fault
         silence = time.monotonic() - self._progress_at
-        if self._window.messages and silence > SILENCE_SECONDS:
+        if self._in_flight.messages and silence > SILENCE_SECONDS:
             return f"Kafka has reported nothing for {silence:.0f} s"
         return "" if self._feed is None or self._feed.is_caught_up else "the ledger on Kafka is not read yet"
 
@@ -98,42 +98,42 @@ class Forwarder:
         while not stop.is_set():
             session.poll(self._send(session))
             self._settle()
-            if time.monotonic() - self._released_at >= SECONDS_BETWEEN_RELEASES:
+            if time.monotonic() - self._released_at >= RELEASE_INTERVAL_SECONDS:
                 self._release()
-        until = time.monotonic() + STOP_SECONDS
-        while self._window.messages and time.monotonic() < until:
+        deadline = time.monotonic() + DRAIN_SECONDS
+        while self._in_flight.messages and time.monotonic() < deadline:
             session.poll(IDLE_SECONDS)
             self._settle()
 
     def _send(self, session: ProducerSession) -> float:
-        """Send what stands next; give how long to wait for reports now."""
-        room = self._window.room()
+        """Send the next chunk; return how long to wait for delivery reports."""
+        room = self._in_flight.room()
         if room <= 0:
             return FULL_SECONDS
         entries = self._reader.read(self._position, min(room, CHUNK_MESSAGES))
         if not entries:
-            if not self._window.messages:
+            if not self._in_flight.messages:
                 self._fault = ""
             return IDLE_SECONDS
         now = int(self._now() * 1000)
         chunk = Chunk(self._position, _received_at(entries[0], now), session.fail)
         for entry in entries:
-            if not self._hand_over(entry, chunk, session, now):
+            if not self._send_entry(entry, chunk, session, now):
                 break
             chunk.end = entry.next_position
         self._position = chunk.end
-        self._window.add(chunk)
+        self._in_flight.add(chunk)
         return 0 if chunk.end == entries[-1].next_position else FULL_SECONDS
 
-    def _hand_over(self, entry: Entry | Damage, chunk: Chunk, session: ProducerSession, now: int) -> bool:
-        """Send an entry, or account for it; False if there is no room for it."""
+    def _send_entry(self, entry: Entry | Damage, chunk: Chunk, session: ProducerSession, now: int) -> bool:
+        """Send an entry, or account for it; return False if the producer has no room."""
         if isinstance(entry, Entry) and entry.message.kind is Kind.REJECTION:
             chunk.accounts[account_of(entry.message)] += 1
             return True
-        what = entry if isinstance(entry, Damage) else entry.message
-        if not session.send(entry.position, what, now, chunk.reported):
+        content = entry if isinstance(entry, Damage) else entry.message
+        if not session.send(entry.position, content, now, chunk.reported):
             return False
-        chunk.left += 1
+        chunk.unreported += 1
         chunk.sent += 1
         if isinstance(entry, Damage):
             chunk.accounts[now - now % MINUTE_MS, "", DEAD_LETTERS] += 1
@@ -142,46 +142,46 @@ class Forwarder:
         return True
 
     def _settle(self) -> None:
-        """Note what Kafka has now, up to the first message that it has not."""
-        for chunk in self._window.take_done():
+        """Account for the messages that Kafka has, up to the first one that it does not have."""
+        for chunk in self._in_flight.take_done():
             self._accounts.add(chunk.accounts)
             self._done = chunk.end
-            self._fault, self._progress_at = "", time.monotonic()  # not when a session begins: the next may fail as the last did
+            self._fault, self._progress_at = "", time.monotonic()  # only now: a new session may fail like the last one
             self.progress.forwarded(chunk.sent, sum(count for (_, _, name), count in chunk.accounts.items() if name != STORED))
             self._forwarded.write(self._done)
-        self.progress.stands(self._window, self._done)
+        self.progress.update(self._in_flight, self._done)
 
     def _release(self) -> None:
-        """Write how far Kafka has the topic, and the accounts that changed."""
+        """Release everything that Kafka has, with the accounts that changed."""
         self._released_at = time.monotonic()
         oldest = int(self._now() * 1000) - KEPT_MS
         if self._feed:
-            self._accounts.put_converted(self._feed.take_news(oldest))
+            self._accounts.put_converted(self._feed.take_changed(oldest))
         changed = self._accounts.changed()
         if not changed and self._done == self._reader.position:
             return
         try:
             self._reader.release(self._done, changed)
-        except OSError as error:  # no room on the disk, as a rule: forwarding is what makes some
-            log.warning("release not written, tried again", error=str(error))
+        except OSError as error:  # usually a full disk, which forwarding relieves
+            log.warning("release not written, will be retried", error=str(error))
             return
         self._accounts.mark_released(oldest)
 
-    def _requeue(self, reason: str, pause_seconds: float) -> None:
-        """Go back to what Kafka has for certain; what is behind it is sent again."""
+    def _requeue(self, reason: str, backoff_seconds: float) -> None:
+        """Return to the position before which Kafka has everything; the messages after it are sent again."""
         self._fault = reason
-        count = self._window.clear()
+        count = self._in_flight.clear()
         self._position = self._done
         self._release()
         waiting = self._reader.read(self._done, 1)
         self.progress.requeued(count, _received_at(waiting[0], int(self._now() * 1000)) if waiting else None)
         log.warning(
-            "not forwarded, tried again",
+            "not forwarded, will be retried",
             directory=str(self._directory),
             reason=reason,
             count=count,
             position=self._done,
-            pause_seconds=pause_seconds,
+            backoff_seconds=backoff_seconds,
         )
 
 
@@ -190,47 +190,47 @@ def _received_at(entry: Entry | Damage, now: int) -> int:
 
 
 class Forwarders:
-    """A forwarder in a thread of its own for each directory of a topic, those of spools that come later too."""
+    """One forwarder, in its own thread, for each directory of a topic, including spools that are created later."""
 
     def __init__(self, settings: ForwarderSettings, kafka: KafkaSettings, stop: threading.Event, stack: ExitStack) -> None:
         self._settings, self._kafka, self._stop, self._stack = settings, kafka, stop, stack
-        self._records = MessageFormatter(kafka, settings.topic)
+        self._formatter = MessageFormatter(kafka, settings.topic)
         self._forwarders: dict[str, Forwarder] = {}
-        self._threads = ThreadPoolExecutor(MOST_SPOOLS, "forwarder")
-        self._work: list[Future[None]] = []
+        self._threads = ThreadPoolExecutor(MAX_SPOOLS, "forwarder")
+        self._runs: list[Future[None]] = []
         self.metrics = Metrics(lambda: [forwarder.progress for forwarder in list(self._forwarders.values())])
 
     def run(self) -> None:
-        """Forward until told to stop; raises what ended one of them, and then the others end too."""
+        """Forward until stopped; if a forwarder fails, stop the others and raise its error."""
         try:
-            while not any(one.done() for one in self._work):
-                self._look_for_spools()
-                if self._stop.wait(SECONDS_BETWEEN_LOOKS):
+            while not any(run.done() for run in self._runs):
+                self._start_new_forwarders()
+                if self._stop.wait(SPOOL_CHECK_INTERVAL_SECONDS):
                     break
         finally:
             self._stop.set()
             self._threads.shutdown()
-        for one in self._work:
-            one.result()
+        for run in self._runs:
+            run.result()
 
     def not_ready_reason(self) -> str:
-        """Say what is not forwarded and why, or nothing."""
+        """Return the reason for each spool that is not forwarded, or an empty text."""
         reasons = {number: forwarder.not_ready_reason() for number, forwarder in list(self._forwarders.items())}
         return "; ".join(f"spool {number}: {text}" if number else text for number, text in reasons.items() if text)
 
-    def _look_for_spools(self) -> None:
+    def _start_new_forwarders(self) -> None:
         paths = spool_paths(self._settings.topic_directory)
         for number, path in paths.items():
             is_used = number or has_writer(path) or len(paths) == 1
             if is_used and number not in self._forwarders:
                 forwarder = self._forwarders[number] = self._forwarder(path)
-                self._work.append(self._threads.submit(forwarder.run, self._stop))
+                self._runs.append(self._threads.submit(forwarder.run, self._stop))
 
     def _forwarder(self, path: Path) -> Forwarder:
         reader = self._stack.enter_context(closing(LocalReader.open(path, READER)))
         self._stack.callback(unlock, lock(path / "readers" / "forwarder.lock", "forwards"))
         spool = spool_id(path)
-        is_converted = self._records.topic == self._kafka.topic("avro")
+        is_converted = self._formatter.topic == self._kafka.topic("avro")
         feed = self._stack.enter_context(closing(LedgerFeed(self._kafka, spool))) if is_converted else None
         settings = self._settings.model_copy(update={"topic_directory": path})
-        return Forwarder(settings, reader, feed, lambda: ProducerSession(self._kafka, spool, self._records))
+        return Forwarder(settings, reader, feed, lambda: ProducerSession(self._kafka, spool, self._formatter))

@@ -1,4 +1,4 @@
-"""Every HEADRACE_FORWARDER_* variable: its type, its default, what it means."""
+"""All HEADRACE_FORWARDER_* variables: type, default, meaning."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ PREFIX = "HEADRACE_FORWARDER_"
 
 
 class ForwarderSettings(ServiceSettings):
-    """What the operator may decide about the forwarder."""
+    """The settings of the forwarder."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX)
 

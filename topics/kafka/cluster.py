@@ -1,4 +1,4 @@
-"""The topics as they are on a cluster, brought to what topics.toml says of them."""
+"""The topics on a cluster: compare them with topics.toml, create and change them, and report their lag."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -14,21 +14,21 @@ from topics.kafka.settings import CLIENT_LOG, KafkaSettings
 from topics.kafka.topic_specs import TopicSpec, record_topic_specs, topic_specs
 from topics.topic import TopicError
 
-REACHED_SECONDS = 5.0
-ANSWER_SECONDS = 10.0
-PAUSE_SECONDS = 0.1
+METADATA_TIMEOUT_SECONDS = 5.0
+REQUEST_TIMEOUT_SECONDS = 10.0
+RETRY_SECONDS = 0.1
 
-_Asked = TypeVar("_Asked")
-_Answer = TypeVar("_Answer")
+_Subject = TypeVar("_Subject")
+_Result = TypeVar("_Result")
 
 
 class ClusterError(TopicError):
-    """Kafka does not answer or does not do what it is asked; one line for each fault."""
+    """Kafka does not respond, or rejects a request; one line per error."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A setting of a topic that is not what it should be."""
+    """A setting of a topic that differs from topics.toml."""
 
     topic: str
     name: str
@@ -38,7 +38,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What it takes to bring the topics up to date."""
+    """The topics to create and the settings to change."""
 
     missing: tuple[TopicSpec, ...]
     changes: tuple[Change, ...]
@@ -46,17 +46,17 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Partition:
-    """How far a partition and those who read it have come, as offsets."""
+    """The end of a partition and the lag of its converter, as offsets."""
 
     topic: str
     number: int
     end: int
-    stable_end: int  # where readers of committed messages must stop: the first message of a transaction that is open
-    unread: int | None = None  # by the converter
+    stable_end: int  # where consumers of committed messages stop: the first message of an open transaction
+    unread: int | None = None  # the converter's lag
 
 
 class Cluster:
-    """One cluster. It keeps its client: the answers under way of one that is dropped are lost."""
+    """One cluster. It keeps its client, because a dropped client loses its responses."""
 
     def __init__(self, settings: KafkaSettings) -> None:
         self._settings = settings
@@ -64,51 +64,51 @@ class Cluster:
         self._client = AdminClient({**settings.client()}, logger=CLIENT_LOG)
 
     def plan(self, records: Iterable[str] = ()) -> Plan:
-        """Compare what there is with what should be; raises ClusterError with all that cannot be mended.
+        """Compare the cluster with topics.toml; raises ClusterError with all differences that cannot be changed.
 
-        `records` are topics of sources: one that is there belongs to its consumers, and stays as it is.
+        `records` are topics of sources: an existing one belongs to its consumers and stays as it is.
         """
         partitions = self._partitions()
-        there = [one for one in self._specs if one.topic in partitions]
+        existing = [spec for spec in self._specs if spec.topic in partitions]
         faults = [
-            f"{one.topic} has {partitions[one.topic]} partitions, not {one.partitions}: a party's events would change their partition and "
-            "lose their order; give the old number in topics/topics.toml, or take another HEADRACE_KAFKA_PREFIX"
-            for one in there
-            if partitions[one.topic] != one.partitions
+            f"{spec.topic} has {partitions[spec.topic]} partitions, not {spec.partitions}: a party's events would change their partition "
+            "and lose their order; put the old number into topics/topics.toml, or use another HEADRACE_KAFKA_PREFIX"
+            for spec in existing
+            if partitions[spec.topic] != spec.partitions
         ]
         if faults:
             raise ClusterError("\n".join(faults))
         wanted = [*self._specs, *record_topic_specs(self._settings, records)]
-        return Plan(tuple(one for one in wanted if one.topic not in partitions), tuple(self._changes(there)))
+        return Plan(tuple(spec for spec in wanted if spec.topic not in partitions), tuple(self._changes(existing)))
 
-    def carry_out(self, plan: Plan) -> None:
-        """Create and change what the plan says; raises ClusterError with all that Kafka refuses."""
-        new = [NewTopic(one.topic, one.partitions, config=dict(one.settings)) for one in plan.missing]
+    def apply(self, plan: Plan) -> None:
+        """Create and change topics according to the plan; raises ClusterError with everything that Kafka rejects."""
+        new = [NewTopic(spec.topic, spec.partitions, config=dict(spec.settings)) for spec in plan.missing]
         wanted: dict[str, list[ConfigEntry]] = {}
         for change in plan.changes:
             entry = ConfigEntry(change.name, change.wanted, incremental_operation=AlterConfigOpType.SET)
             wanted.setdefault(change.topic, []).append(entry)
         altered = [ConfigResource(ResourceType.TOPIC, topic, incremental_configs=entries) for topic, entries in wanted.items()]
         if new:
-            _answers(self._client.create_topics(new, request_timeout=ANSWER_SECONDS))
+            _results(self._client.create_topics(new, request_timeout=REQUEST_TIMEOUT_SECONDS))
         if altered:
-            _answers(self._client.incremental_alter_configs(altered, request_timeout=ANSWER_SECONDS))
-        self._wait_for([TopicPartition(one.topic, number) for one in plan.missing for number in range(one.partitions)])
+            _results(self._client.incremental_alter_configs(altered, request_timeout=REQUEST_TIMEOUT_SECONDS))
+        self._wait_for([TopicPartition(spec.topic, number) for spec in plan.missing for number in range(spec.partitions)])
 
     def missing(self) -> list[str]:
-        """Give the topics that are not there."""
-        there = self._partitions()
-        return [one.topic for one in self._specs if one.topic not in there]
+        """Return the topics that do not exist."""
+        existing = self._partitions()
+        return [spec.topic for spec in self._specs if spec.topic not in existing]
 
     def partitions(self) -> list[Partition]:
-        """Say how far each partition of our topics is, and the converter in those of the records."""
+        """Return the end of each partition of our topics, and the converter's lag in those of the records."""
         counts = self._partitions()
-        ours = [TopicPartition(one.topic, number) for one in self._specs for number in range(counts.get(one.topic, 0))]
+        ours = [TopicPartition(spec.topic, number) for spec in self._specs for number in range(counts.get(spec.topic, 0))]
         records = [one for one in ours if one.topic == self._settings.topic("avro")]
-        with closing(self._look("read_committed")) as committed, closing(self._look("read_uncommitted")) as everything:
-            ends = _patiently(lambda: [everything.get_watermark_offsets(one, timeout=ANSWER_SECONDS) for one in ours])
-            stable_ends = _patiently(lambda: [committed.get_watermark_offsets(one, timeout=ANSWER_SECONDS)[1] for one in ours])
-            offsets = _patiently(lambda: committed.committed(records, timeout=ANSWER_SECONDS)) if records else []
+        with closing(self._observer("read_committed")) as committed, closing(self._observer("read_uncommitted")) as everything:
+            ends = _retry(lambda: [everything.get_watermark_offsets(one, timeout=REQUEST_TIMEOUT_SECONDS) for one in ours])
+            stable_ends = _retry(lambda: [committed.get_watermark_offsets(one, timeout=REQUEST_TIMEOUT_SECONDS)[1] for one in ours])
+            offsets = _retry(lambda: committed.committed(records, timeout=REQUEST_TIMEOUT_SECONDS)) if records else []
         read = {one.partition: one.offset for one in offsets}
         found = []
         for one, (start, end), stable_end in zip(ours, ends, stable_ends, strict=True):
@@ -116,60 +116,60 @@ class Cluster:
             found.append(Partition(one.topic, one.partition, end, stable_end, unread))
         return found
 
-    def _wait_for(self, made: list[TopicPartition]) -> None:
-        """Wait until new partitions can be used: Kafka says that they are made before they are."""
-        with closing(self._look("read_uncommitted")) as consumer:
-            _patiently(lambda: [consumer.get_watermark_offsets(one, timeout=ANSWER_SECONDS) for one in made])
+    def _wait_for(self, created: list[TopicPartition]) -> None:
+        """Wait until new partitions can be used: Kafka reports them as created before they are."""
+        with closing(self._observer("read_uncommitted")) as consumer:
+            _retry(lambda: [consumer.get_watermark_offsets(one, timeout=REQUEST_TIMEOUT_SECONDS) for one in created])
 
-    def _look(self, isolation: str) -> Consumer:
-        """Give a consumer that names the converter's group, to ask for its offsets, and never joins it."""
+    def _observer(self, isolation: str) -> Consumer:
+        """Return a consumer that names the converter's group to read its offsets, and never joins it."""
         ours = {"group.id": f"{self._settings.prefix}-converter", "enable.auto.commit": False, "isolation.level": isolation}
         return Consumer({**self._settings.client(), **ours}, logger=CLIENT_LOG)
 
     def _partitions(self) -> dict[str, int]:
         try:
-            topics = self._client.list_topics(timeout=REACHED_SECONDS).topics
+            topics = self._client.list_topics(timeout=METADATA_TIMEOUT_SECONDS).topics
         except KafkaException as error:
-            raise ClusterError(f"Kafka does not answer at {self._settings.bootstrap_servers}: {_text(error)}") from error
+            raise ClusterError(f"Kafka does not respond at {self._settings.bootstrap_servers}: {_text(error)}") from error
         return {name: len(topic.partitions) for name, topic in topics.items()}
 
-    def _changes(self, there: list[TopicSpec]) -> Iterable[Change]:
-        if not there:
+    def _changes(self, existing: list[TopicSpec]) -> Iterable[Change]:
+        if not existing:
             return
-        asked = [ConfigResource(ResourceType.TOPIC, one.topic) for one in there]
-        answers = _answers(self._client.describe_configs(asked, request_timeout=ANSWER_SECONDS))
-        found = {resource.name: entries for resource, entries in answers.items()}
-        for one in there:
-            for name, wanted in one.settings.items():
-                entry = found[one.topic].get(name)
+        resources = [ConfigResource(ResourceType.TOPIC, spec.topic) for spec in existing]
+        results = _results(self._client.describe_configs(resources, request_timeout=REQUEST_TIMEOUT_SECONDS))
+        found = {resource.name: entries for resource, entries in results.items()}
+        for spec in existing:
+            for name, wanted in spec.settings.items():
+                entry = found[spec.topic].get(name)
                 value = entry.value if entry else None
                 if value != wanted:
-                    yield Change(one.topic, name, value, wanted)
+                    yield Change(spec.topic, name, value, wanted)
 
 
-def _patiently(ask: Callable[[], _Answer]) -> _Answer:
-    """Ask until there is an answer; raises ClusterError. A cluster that has just begun knows neither leaders nor coordinators at first."""
-    until = time.monotonic() + ANSWER_SECONDS
+def _retry(request: Callable[[], _Result]) -> _Result:
+    """Retry a request until it succeeds; raises ClusterError. A cluster that has just started has no leaders or coordinators yet."""
+    deadline = time.monotonic() + REQUEST_TIMEOUT_SECONDS
     while True:
         try:
-            return ask()
+            return request()
         except KafkaException as error:
-            if time.monotonic() > until:
+            if time.monotonic() > deadline:
                 raise ClusterError(_text(error)) from error
-            time.sleep(PAUSE_SECONDS)  # nothing tells when it answers
+            time.sleep(RETRY_SECONDS)  # no event to wait for
 
 
-def _answers(asked: "Mapping[_Asked, Future[_Answer]]") -> dict[_Asked, _Answer]:
-    """Wait for all answers; raises ClusterError with every refusal."""
-    answers, faults = {}, []
-    for what, future in asked.items():
+def _results(requests: "Mapping[_Subject, Future[_Result]]") -> dict[_Subject, _Result]:
+    """Wait for all results; raises ClusterError with every error."""
+    results, faults = {}, []
+    for subject, future in requests.items():
         try:
-            answers[what] = future.result()
+            results[subject] = future.result()
         except KafkaException as error:
-            faults.append(f"{what.name if isinstance(what, ConfigResource) else what}: {_text(error)}")
+            faults.append(f"{subject.name if isinstance(subject, ConfigResource) else subject}: {_text(error)}")
     if faults:
         raise ClusterError("\n".join(faults))
-    return answers
+    return results
 
 
 def _text(error: KafkaException) -> str:

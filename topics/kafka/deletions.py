@@ -1,4 +1,4 @@
-"""Deleted rows in the ledger on Kafka: counted for spools that stored rows of their minute and source."""
+"""Deleted rows in the ledger on Kafka: each counts for a spool that stored rows of its minute and source."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,11 +13,11 @@ from topics.kafka.settings import CLIENT_LOG, KafkaSettings
 from topics.kafka.transactions import Output, TransactionFailed, read_partition
 from topics.ledger import Minute
 
-SECONDS = 10.0
+METADATA_TIMEOUT_SECONDS = 10.0
 
 
-class _Place(NamedTuple):
-    """Where an account stands: a partition of the ledger, and what it is of."""
+class _AccountKey(NamedTuple):
+    """The partition, spool, minute and source of an account in the ledger."""
 
     partition: int
     spool: str
@@ -25,29 +25,29 @@ class _Place(NamedTuple):
 
 
 def account_deleted(settings: KafkaSettings, deleted: Mapping[Minute, int]) -> None:
-    """Add deleted rows to the ledger, as far as it reaches back; raises TopicError."""
-    stored: Counter[_Place] = Counter()
-    before: Counter[_Place] = Counter()
-    for place, kind, counts in _accounts(settings):
+    """Add deleted rows to the ledger, as far back as it reaches; raises TopicError."""
+    stored: Counter[_AccountKey] = Counter()
+    before: Counter[_AccountKey] = Counter()
+    for account, kind, counts in _accounts(settings):
         if kind == ACCOUNT:
-            stored[place] = counts.get(STORED, 0)
+            stored[account] = counts.get(STORED, 0)
         elif kind == DELETED:
-            before[place] = counts.get(DELETED, 0)
+            before[account] = counts.get(DELETED, 0)
     deliver(settings, _outputs(settings.topic("ledger"), stored, before, deleted))
 
 
-def _outputs(topic: str, stored: Counter[_Place], before: Counter[_Place], deleted: Mapping[Minute, int]) -> Iterator[Output]:
-    """Return whole sums: a spool takes as many of a minute's rows as it has left."""
+def _outputs(topic: str, stored: Counter[_AccountKey], before: Counter[_AccountKey], deleted: Mapping[Minute, int]) -> Iterator[Output]:
+    """Yield whole sums: a spool takes as many deleted rows of a minute as it has stored."""
     left = Counter(deleted)
-    for place, count in stored.items():
-        taken = min(left[place.minute], count - before[place])
+    for account, count in stored.items():
+        taken = min(left[account.minute], count - before[account])
         if taken > 0:
-            left[place.minute] -= taken
-            key = [DELETED, place.spool, *place.minute]
-            yield Output(topic, place.partition, msgspec.json.encode(key), msgspec.json.encode({DELETED: before[place] + taken}))
+            left[account.minute] -= taken
+            key = [DELETED, account.spool, *account.minute]
+            yield Output(topic, account.partition, msgspec.json.encode(key), msgspec.json.encode({DELETED: before[account] + taken}))
 
 
-def _accounts(settings: KafkaSettings) -> Iterable[tuple[_Place, str, dict[str, int]]]:
+def _accounts(settings: KafkaSettings) -> Iterable[tuple[_AccountKey, str, dict[str, int]]]:
     topic = settings.topic("ledger")
     for partition in _partitions(settings, topic):
         for found in read_partition(settings, topic, partition):
@@ -55,13 +55,13 @@ def _accounts(settings: KafkaSettings) -> Iterable[tuple[_Place, str, dict[str, 
                 continue
             kind, spool, *minute = msgspec.json.decode(found.key)
             if len(minute) == 2:
-                yield _Place(partition, spool, (minute[0], minute[1])), kind, msgspec.json.decode(found.value)
+                yield _AccountKey(partition, spool, (minute[0], minute[1])), kind, msgspec.json.decode(found.value)
 
 
 def _partitions(settings: KafkaSettings, topic: str) -> list[int]:
     consumer = Consumer({**settings.client(), "group.id": f"{settings.prefix}-rows"}, logger=CLIENT_LOG)
-    try:  # all topics are asked for: a question for one by its name could make it
-        found = consumer.list_topics(timeout=SECONDS).topics.get(topic)
+    try:  # list all topics: a request for one by name could create it
+        found = consumer.list_topics(timeout=METADATA_TIMEOUT_SECONDS).topics.get(topic)
     except KafkaException as error:
         raise TransactionFailed(f"{topic} cannot be read: {error}") from error
     finally:

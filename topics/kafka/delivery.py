@@ -1,4 +1,4 @@
-"""Sends messages and waits until the broker has them: for who sends a few and then looks what became of them."""
+"""Sends a few messages and waits until the broker has them."""
 
 from collections.abc import Callable, Iterable
 from typing import Final
@@ -8,35 +8,35 @@ from confluent_kafka import KafkaError, Message, Producer
 from topics.kafka.settings import CLIENT_LOG, KafkaSettings
 from topics.kafka.transactions import Output, TransactionFailed
 
-SECONDS: Final = 30.0
-ROOM_SECONDS: Final = 0.1
+TIMEOUT_SECONDS: Final = 30.0
+FULL_SECONDS: Final = 0.1  # between attempts while the client's buffer is full
 
 
 def deliver(settings: KafkaSettings, outputs: Iterable[Output]) -> None:
-    """Have all outputs delivered, those of a partition in order; raises TransactionFailed, and then some of them may be."""
+    """Deliver all outputs, in order within a partition; raises TransactionFailed, after which some may be delivered."""
     failures: list[KafkaError] = []
 
     def delivered(error: KafkaError | None, _message: Message) -> None:
         if error is not None:
             failures.append(error)
 
-    config = {**settings.client(), "acks": "all", "enable.idempotence": True, "delivery.timeout.ms": int(SECONDS * 1000)}
+    config = {**settings.client(), "acks": "all", "enable.idempotence": True, "delivery.timeout.ms": int(TIMEOUT_SECONDS * 1000)}
     producer = Producer(config, logger=CLIENT_LOG)
     for output in outputs:
-        _hand_over(producer, output, delivered)
+        _produce(producer, output, delivered)
         producer.poll(0)
         if failures:
             break
-    undelivered = producer.flush(SECONDS)
+    undelivered = producer.flush(TIMEOUT_SECONDS)
     if failures or undelivered:
-        raise TransactionFailed(f"Kafka did not take all messages: {failures[0] if failures else 'the broker does not answer'}")
+        raise TransactionFailed(f"Kafka did not accept all messages: {failures[0] if failures else 'the broker does not respond'}")
 
 
-def _hand_over(producer: Producer, output: Output, delivered: Callable[[KafkaError | None, Message], None]) -> None:
+def _produce(producer: Producer, output: Output, delivered: Callable[[KafkaError | None, Message], None]) -> None:
     while True:
         try:
             producer.produce(output.topic, output.value, output.key, output.partition, delivered, headers=output.headers)
         except BufferError:
-            producer.poll(ROOM_SECONDS)
+            producer.poll(FULL_SECONDS)
         else:
             return

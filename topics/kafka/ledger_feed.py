@@ -1,4 +1,4 @@
-"""What the converters account for a spool, read from the ledger on Kafka as they commit it."""
+"""The converters' accounts of a spool, read from the ledger on Kafka as they are committed."""
 
 import threading
 from typing import Final
@@ -11,11 +11,11 @@ from topics.accounts import ACCOUNT, DELETED, Accounts, Counts
 from topics.kafka.settings import CLIENT_LOG, KafkaSettings
 from topics.ledger import Minute
 
-LOOK_SECONDS = 0.25
-REACHED_SECONDS = 2.0
-AT_ONCE = 1000
+POLL_SECONDS = 0.25
+METADATA_TIMEOUT_SECONDS = 2.0
+MAX_CONSUMED = 1000
 
-FOLLOWER: Final = {
+CONSUMER_OPTIONS: Final = {
     "auto.offset.reset": "earliest",
     "enable.auto.commit": False,
     "enable.partition.eof": True,
@@ -27,71 +27,71 @@ log = structlog.get_logger("ledger")
 
 
 class LedgerFeed:
-    """Follows the ledger in a thread. Each partition has its own converter, so the latest values of all partitions are added up."""
+    """Follows the ledger in a thread. Each partition has its own converter, so the latest accounts of all partitions are added up."""
 
     def __init__(self, settings: KafkaSettings, spool: bytes) -> None:
         self._topic, self._spool = settings.topic("ledger"), spool.hex()
-        # A group only because a consumer must name one: it joins none and commits nothing.
-        config = {**settings.client(), **FOLLOWER, "group.id": f"{settings.prefix}-forwarder"}
+        # librdkafka requires a group; this consumer never joins it and commits nothing.
+        config = {**settings.client(), **CONSUMER_OPTIONS, "group.id": f"{settings.prefix}-forwarder"}
         self._consumer = Consumer(config, logger=CLIENT_LOG)
         self._lock, self._stop = threading.Lock(), threading.Event()
         self._values: dict[Minute, dict[tuple[str, int], Counts]] = {}  # by kind and partition
         self._changed: dict[Minute, None] = {}
-        self._ahead: set[int] | None = None  # partitions whose past is not read yet; None before they are known
+        self._unread: set[int] | None = None  # partitions that are not read to their end yet; None before they are known
         self._thread = threading.Thread(target=self._run, name="ledger feed", daemon=True)
         self._thread.start()
 
     @property
     def is_caught_up(self) -> bool:
-        """Whether all that was there at the start has been read: before that, older values would be told again."""
-        return self._ahead is not None and not self._ahead
+        """Whether everything that existed at the start is read; before that, older accounts would be reported again."""
+        return self._unread is not None and not self._unread
 
-    def take_news(self, oldest_minute: int) -> Accounts:
-        """Give the sums of the minutes that changed since the last call; forget those before `oldest_minute`."""
+    def take_changed(self, oldest_minute: int) -> Accounts:
+        """Return the accounts that changed since the last call; drop the minutes before `oldest_minute`."""
         if not self.is_caught_up or not self._changed:
             return {}
         with self._lock:
             self._values = {minute: values for minute, values in self._values.items() if minute[0] >= oldest_minute}
-            news = {minute: _sum(self._values[minute]) for minute in self._changed if minute in self._values}
+            changed = {minute: _sum(self._values[minute]) for minute in self._changed if minute in self._values}
             self._changed.clear()
-        return news
+        return changed
 
     def close(self) -> None:
         """Stop following."""
         self._stop.set()
-        self._thread.join(REACHED_SECONDS * 2)
+        self._thread.join(METADATA_TIMEOUT_SECONDS * 2)
 
     def _run(self) -> None:
         try:
             while not self._stop.is_set() and not self._assign():
-                self._stop.wait(LOOK_SECONDS)
+                self._stop.wait(POLL_SECONDS)
             while not self._stop.is_set():
-                self._take(self._consumer.consume(AT_ONCE, LOOK_SECONDS))
+                self._handle(self._consumer.consume(MAX_CONSUMED, POLL_SECONDS))
         finally:
             self._consumer.close()
 
     def _assign(self) -> bool:
-        try:  # all topics are asked for: a question for one by its name could make it
-            found = self._consumer.list_topics(timeout=REACHED_SECONDS).topics.get(self._topic)
+        try:  # list all topics: a request for one by name could create it
+            found = self._consumer.list_topics(timeout=METADATA_TIMEOUT_SECONDS).topics.get(self._topic)
         except KafkaException as error:
-            log.debug("Kafka does not answer", error=str(error))
+            log.debug("Kafka does not respond", error=str(error))
             return False
         if not found:
             return False
         self._consumer.assign([TopicPartition(self._topic, number, OFFSET_BEGINNING) for number in found.partitions])
-        self._ahead = set(found.partitions)
+        self._unread = set(found.partitions)
         return True
 
-    def _take(self, messages: list[Message]) -> None:
+    def _handle(self, messages: list[Message]) -> None:
         with self._lock:
             for message in messages:
                 error = message.error()
                 if error is None:
-                    self._note(message)
-                elif error.code() == KafkaError._PARTITION_EOF and self._ahead:
-                    self._ahead.discard(message.partition())
+                    self._store(message)
+                elif error.code() == KafkaError._PARTITION_EOF and self._unread:
+                    self._unread.discard(message.partition())
 
-    def _note(self, message: Message) -> None:
+    def _store(self, message: Message) -> None:
         key, value, partition = message.key(), message.value(), message.partition()
         if key is None or value is None or partition is None:
             return
@@ -102,7 +102,7 @@ class LedgerFeed:
                     self._values.setdefault((minute_ms, source), {})[kind, partition] = counts
                     self._changed[minute_ms, source] = None
         except ValueError as error:  # msgspec's errors are ValueErrors
-            log.warning("not an account", topic=self._topic, partition=partition, offset=message.offset(), error=str(error))
+            log.warning("not a valid account", topic=self._topic, partition=partition, offset=message.offset(), error=str(error))
 
 
 def _sum(values: dict[tuple[str, int], Counts]) -> Counts:

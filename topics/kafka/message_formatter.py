@@ -1,4 +1,4 @@
-"""The topic that events are sent to: its name, and the format of its messages."""
+"""The topic that events are sent to, and the format of its messages."""
 
 import json
 from pathlib import Path
@@ -14,43 +14,43 @@ from topics.kafka.settings import KafkaSettings
 from topics.topic import Message, TopicError
 
 
-class IdMissing(TopicError):
-    """The id of this message's schema is not looked up yet."""
+class SchemaIdMissing(TopicError):
+    """The id of a message's schema is not looked up yet."""
 
 
 class MessageFormatter:
-    """Makes messages in the format of the settings. Ids are asked for once, by `reach` and `look_up`; only they wait for the registry."""
+    """Formats messages as the settings say. Only `check_registry` and `look_up_ids` query the registry, once per schema."""
 
     def __init__(self, settings: KafkaSettings, topic: str | None = None) -> None:
         self.topic = topic or settings.topic("avro")
         self._format, self._directory = settings.message_format, settings.schema_directory
-        self._given = None if settings.schema_id is None else _prefix(settings.schema_id)
+        self._fixed = None if settings.schema_id is None else _prefix(settings.schema_id)
         self._registry = registry(settings) if self._format == "confluent" else None
         self._prefixes: dict[bytes, bytes] = {}
-        self._wanted: dict[bytes, None] = {}
+        self._requested: dict[bytes, None] = {}
 
-    def make(self, message: Message, spool: bytes, position: int) -> tuple[bytes, Headers]:
-        """Give value and headers of an event. Raises IdMissing, and then `look_up` asks for the id."""
+    def format(self, message: Message, spool: bytes, position: int) -> tuple[bytes, Headers]:
+        """Return value and headers of an event. Raises SchemaIdMissing; then `look_up_ids` must be called."""
         return self._value(message.value), headers(message, spool, position, self._format)
 
-    def want(self, fingerprint: bytes) -> None:
-        """Have the id of a schema looked up before a message asks for it."""
+    def request_id(self, fingerprint: bytes) -> None:
+        """Request the id of a schema before a message needs it."""
         if self._registry:
-            self._wanted[fingerprint] = None
+            self._requested[fingerprint] = None
 
-    def reach(self) -> None:
-        """See that ids can be had, before the first is needed. Raises RegistryError."""
+    def check_registry(self) -> None:
+        """Check that the registry responds, before the first id is needed. Raises RegistryError."""
         if self._registry and not self._prefixes:
-            self._registry.reach(self._subject)
-        self.look_up()
+            self._registry.check(self._subject)
+        self.look_up_ids()
 
-    def look_up(self) -> None:
-        """Ask for the ids that are wanted. Raises RegistryError."""
+    def look_up_ids(self) -> None:
+        """Look up the requested ids. Raises RegistryError."""
         if self._registry is None:
             return
-        for wanted in list(self._wanted):
-            self._prefixes[wanted] = _prefix(self._registry.id_of(self._subject, _text(wanted, self._directory)))
-            self._wanted.pop(wanted, None)  # the forwarders of several spools share this
+        for requested in list(self._requested):
+            self._prefixes[requested] = _prefix(self._registry.id_of(self._subject, _text(requested, self._directory)))
+            self._requested.pop(requested, None)  # the forwarders of several spools share this formatter
 
     @property
     def _subject(self) -> str:
@@ -61,10 +61,10 @@ class MessageFormatter:
             return value
         if self._format == "naked":
             return value[PREFIX_BYTES:]
-        prefix = self._given or self._prefixes.get(found)
+        prefix = self._fixed or self._prefixes.get(found)
         if prefix is None:
-            self.want(found)
-            raise IdMissing(f"the id of the schema {found.hex()} is not looked up yet")
+            self.request_id(found)
+            raise SchemaIdMissing(f"the id of the schema {found.hex()} is not looked up yet")
         return prefix + value[PREFIX_BYTES:]
 
 
@@ -72,13 +72,13 @@ def _prefix(number: int) -> bytes:
     return CONFLUENT_MARKER + number.to_bytes(CONFLUENT_BYTES - 1, "big")
 
 
-def _text(wanted: bytes, directory: Path) -> str:
-    """Give the schema of a fingerprint as its file has it. The files are read anew: one that was missing may be there now."""
+def _text(requested: bytes, directory: Path) -> str:
+    """Return the schema with a fingerprint as JSON. The files are read each time, because a missing one may exist now."""
     for path in sorted(directory.rglob("*.avsc")):
         schema = _schema(path)
-        if fingerprint(schema) == wanted:
+        if fingerprint(schema) == requested:
             return json.dumps(schema)
-    raise RegistryError(f"no *.avsc in {directory} has the fingerprint {wanted.hex()} of a message that waits; put its schema there")
+    raise RegistryError(f"no *.avsc in {directory} has the fingerprint {requested.hex()} of a waiting message; put its schema there")
 
 
 def _schema(path: Path) -> dict[str, Any]:
@@ -86,5 +86,5 @@ def _schema(path: Path) -> dict[str, Any]:
         schema = load_schema(path)
         fingerprint(schema)
     except (OSError, ValueError, KeyError, TypeError, SchemaParseException) as error:
-        raise RegistryError(f"{path} is no Avro schema: {error!r}") from error
+        raise RegistryError(f"{path} is not a valid Avro schema: {error!r}") from error
     return schema

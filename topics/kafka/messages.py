@@ -1,4 +1,4 @@
-"""What a message of a local topic looks like on Kafka: its key, its value, its headers."""
+"""The format of messages on Kafka: key, value and headers."""
 
 from struct import Struct
 from typing import TypeAlias
@@ -14,17 +14,14 @@ ORIGIN = Struct(">8sQQ")  # spool id, position in the spool, received_at in mill
 CONFLUENT_MARKER = b"\0"
 CONFLUENT_BYTES = 5  # the marker and the id of the schema, big-endian
 
-# A damaged stretch can be as long as a segment; so much of it is kept, the text tells the rest.
-MOST_DAMAGED_BYTES = 1 << 20
-
 
 def fingerprint_of(value: bytes) -> bytes | None:
-    """Give the fingerprint that a single-object message begins with, None if it is none."""
+    """Return the schema fingerprint of a single-object message, or None if it is not one."""
     return value[2:PREFIX_BYTES] if value[:2] == MARKER and len(value) >= PREFIX_BYTES else None
 
 
 def headers(message: Message, spool: bytes, position: int, message_format: MessageFormat = "single-object") -> Headers:
-    """Give the headers of an event on the topic of the records; `format` where its value is not as it is in the local topic."""
+    """Return the headers of an event on the topic of the records; `format` is among them if the value is not single-object."""
     found: Headers = [
         ("origin", ORIGIN.pack(spool, position, message.received_at)),
         ("event-id", message.event_id),
@@ -38,9 +35,8 @@ def headers(message: Message, spool: bytes, position: int, message_format: Messa
 
 
 def dead_letter(damage: Damage, spool: bytes, failed_at: int) -> tuple[bytes, bytes, Headers]:
-    """Give key, value and headers of the dead letter of bytes that are no frame; when they came and from where is not known."""
-    length = len(damage.content)
-    text = damage.reason if length <= MOST_DAMAGED_BYTES else f"{damage.reason}; the first {MOST_DAMAGED_BYTES} of {length} bytes"
+    """Return key, value and headers of the dead letter of damage, whose source and time of receipt are unknown."""
+    content, text = damage.truncated()
     found: Headers = [
         ("stage", "read"),
         ("reason", "damaged_frame"),
@@ -52,4 +48,4 @@ def dead_letter(damage: Damage, spool: bytes, failed_at: int) -> tuple[bytes, by
         ("key", b""),
         ("origin", ORIGIN.pack(spool, damage.position, 0)),
     ]
-    return f"spool/{spool.hex()}/{damage.position}".encode(), damage.content[:MOST_DAMAGED_BYTES], found
+    return f"spool/{spool.hex()}/{damage.position}".encode(), content, found

@@ -1,4 +1,4 @@
-"""Whether Kafka answers: of use before there are topics."""
+"""A probe for Kafka that works before any topic exists."""
 
 import logging
 
@@ -6,11 +6,11 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 log = logging.getLogger("kafka.probe")
-log.setLevel(logging.CRITICAL)  # that it does not answer is the answer
+log.setLevel(logging.CRITICAL)  # an unreachable broker is a result, not an error
 
 
 def is_reachable(bootstrap_servers: str, *, within_seconds: float = 1.0) -> bool:
-    """Say whether a broker tells of the cluster."""
+    """Whether a broker responds."""
     client = AdminClient({"bootstrap.servers": bootstrap_servers}, logger=log)
     try:
         return bool(client.list_topics(timeout=within_seconds).brokers)

@@ -1,4 +1,4 @@
-"""An idempotent producer for a while: all it takes is delivered in order, or it is over and another begins further back."""
+"""A session of an idempotent producer: everything is delivered in order, or the session ends and the next one starts further back."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -6,108 +6,108 @@ from typing import Final
 
 from confluent_kafka import KafkaException, Producer
 
-from topics.kafka.message_formatter import IdMissing, MessageFormatter
+from topics.kafka.message_formatter import MessageFormatter, SchemaIdMissing
 from topics.kafka.messages import dead_letter
 from topics.kafka.registry import RegistryError
 from topics.kafka.settings import CLIENT_LOG, KafkaSettings
 from topics.topic import Damage, Message, TopicError
 
-REACHED_SECONDS = 2.0  # so long one look for Kafka may take; who stops need not wait longer
+METADATA_TIMEOUT_SECONDS = 2.0  # short, because a stop waits for it
 
 IDEMPOTENT: Final = {
     "acks": "all",
     "enable.idempotence": True,
-    "partitioner": "murmur2_random",  # as Java's clients: a party has one partition, whoever writes
+    "partitioner": "murmur2_random",  # like Java's clients: a party has one partition, whichever process sends
 }
-# Unless the operator's file says something else.
+# Defaults that the operator's file may change.
 TUNED: Final = {"compression.type": "lz4", "linger.ms": 2}
-# The spool owns the events: nothing expires in the client, and no failure leaves a gap behind.
+# The spool owns the events: nothing expires in the client, and no failure leaves a gap.
 PATIENT: Final = {"message.timeout.ms": 0, "enable.gapless.guarantee": True}
 
-# A fatal error is raised by `poll`; the client then still calls for reports, and their callbacks end in a SystemError.
+# `poll` raises a fatal error; the client still calls back for reports then, and these callbacks end in a SystemError.
 RAISED: Final = (KafkaException, SystemError)
 
-Report = Callable[[object, object], None]  # called with the error, or None, and the message as it was delivered
+Report = Callable[[object, object], None]  # a callback with the error, or None, and the delivered message
 
 
 class SessionEnded(TopicError):
-    """Something was not delivered: what is not reported must be sent again, by another session."""
+    """A message was not delivered: another session must send all unreported messages again."""
 
 
 class ProducerSession:
-    """One producer, from the moment Kafka is reached until something fails."""
+    """One producer, from the first connection to Kafka until the first failure."""
 
-    def __init__(self, settings: KafkaSettings, spool: bytes, records: MessageFormatter) -> None:
-        self._spool, self._records, self._dead_letters = spool, records, settings.topic("dead-letters")
+    def __init__(self, settings: KafkaSettings, spool: bytes, formatter: MessageFormatter) -> None:
+        self._spool, self._formatter, self._dead_letters = spool, formatter, settings.topic("dead-letters")
         self._fault: object = None
         self._producer = Producer({**TUNED, **settings.client(), **IDEMPOTENT, **PATIENT}, logger=CLIENT_LOG)
         try:
-            reach(self._producer, settings, records, self._dead_letters)
+            check_kafka(self._producer, settings, formatter, self._dead_letters)
         except SessionEnded:
             self.close()
             raise
 
-    def send(self, position: int, one: Message | Damage, now: int, report: Report) -> bool:
-        """Hand over a message, or damage as a dead letter; False if there is no room now. Raises SessionEnded."""
+    def send(self, position: int, content: Message | Damage, now: int, report: Report) -> bool:
+        """Send a message, or damage as a dead letter; return False if there is no room now. Raises SessionEnded."""
         try:
-            if isinstance(one, Damage):
-                key, value, found = dead_letter(one, self._spool, now)
+            if isinstance(content, Damage):
+                key, value, found = dead_letter(content, self._spool, now)
                 self._producer.produce(self._dead_letters, value, key, headers=found, on_delivery=report)
             else:
-                value, found = self._records.make(one, self._spool, position)
-                at = one.received_at  # Divolte's consumers count on it; where the topic keeps the broker's time it is not looked at
-                self._producer.produce(self._records.topic, value, one.key, timestamp=at, headers=found, on_delivery=report)
-        except (BufferError, IdMissing):  # an id is looked up by `poll`
+                value, found = self._formatter.format(content, self._spool, position)
+                at = content.received_at  # Divolte's consumers rely on it; a topic with LogAppendTime ignores it
+                self._producer.produce(self._formatter.topic, value, content.key, timestamp=at, headers=found, on_delivery=report)
+        except (BufferError, SchemaIdMissing):  # `poll` looks the id up
             return False
         except KafkaException as error:
             raise SessionEnded(error.args[0].str()) from error
         return True
 
     def fail(self, error: object) -> None:
-        """End the session with the `poll` under way."""
+        """End the session at the end of the current `poll`."""
         self._fault = self._fault or error
 
     def poll(self, seconds: float) -> None:
-        """Take the reports that there are, or wait for some. Raises SessionEnded when something failed."""
+        """Handle the delivery reports, or wait for some. Raises SessionEnded after a failure."""
         poll(self._producer, seconds)
-        ask(self._records.look_up)
+        query_registry(self._formatter.look_up_ids)
         if self._fault:
             raise SessionEnded(str(self._fault))
 
     def close(self) -> None:
-        """Drop what is not delivered; its reports come to those who sent it, as failures."""
-        drop(self._producer)
+        """Discard undelivered messages; they are reported as failures."""
+        discard(self._producer)
 
 
-def reach(producer: Producer, settings: KafkaSettings, records: MessageFormatter, *others: str) -> None:
-    """See that Kafka answers and has these topics, and that the registry answers if there is one; raises SessionEnded."""
-    try:  # all topics are asked for: a question for one by its name would make it, with any number of partitions
-        there = producer.list_topics(timeout=REACHED_SECONDS).topics
+def check_kafka(producer: Producer, settings: KafkaSettings, formatter: MessageFormatter, *others: str) -> None:
+    """Check that Kafka responds and has these topics, and that the registry responds if there is one; raises SessionEnded."""
+    try:  # list all topics: a request for one by name would create it, with any number of partitions
+        existing = producer.list_topics(timeout=METADATA_TIMEOUT_SECONDS).topics
     except KafkaException as error:
-        raise SessionEnded(f"Kafka does not answer at {settings.bootstrap_servers}: {error.args[0].str()}") from error
-    if missing := [topic for topic in (records.topic, *others) if topic not in there]:
-        raise SessionEnded(f"Kafka has no topic {' and no '.join(missing)}; headrace kafka apply makes it")
-    ask(records.reach)
+        raise SessionEnded(f"Kafka does not respond at {settings.bootstrap_servers}: {error.args[0].str()}") from error
+    if missing := [topic for topic in (formatter.topic, *others) if topic not in existing]:
+        raise SessionEnded(f"Kafka has no topic {' and no '.join(missing)}; `headrace kafka apply` creates it")
+    query_registry(formatter.check_registry)
 
 
-def ask(question: Callable[[], None]) -> None:
-    """Put a question to the registry of schemas; raises SessionEnded."""
+def query_registry(query: Callable[[], None]) -> None:
+    """Query the schema registry; raises SessionEnded."""
     try:
-        question()
+        query()
     except RegistryError as error:
         raise SessionEnded(str(error)) from error
 
 
 def poll(producer: Producer, seconds: float) -> int:
-    """Take the reports that there are, or wait for some; give how many. Raises SessionEnded after a fatal error."""
+    """Handle the delivery reports, or wait for some; return their number. Raises SessionEnded after a fatal error."""
     try:
         return producer.poll(seconds)
     except RAISED as error:
         raise SessionEnded(str(error.__cause__ or error)) from error
 
 
-def drop(producer: Producer) -> None:
-    """Let go of a producer and of what it has not delivered; reports of that come at once, as failures."""
+def discard(producer: Producer) -> None:
+    """Close a producer and discard its undelivered messages, which are reported as failures at once."""
     for step in (producer.purge, lambda: producer.poll(0), producer.close):
         with suppress(*RAISED):
             step()

@@ -1,4 +1,4 @@
-"""Every HEADRACE_KAFKA_* variable, and the client's own settings that no operator may change."""
+"""All HEADRACE_KAFKA_* variables, and the client options that the operator must not change."""
 
 import logging
 from collections.abc import Iterator, Mapping
@@ -15,11 +15,11 @@ PREFIX = "HEADRACE_KAFKA_"
 
 MessageFormat: TypeAlias = Literal["single-object", "confluent", "naked"]
 
-CLIENT_LOG: Final = logging.getLogger("kafka")  # what the client would write to stderr by itself
-# What is dropped on purpose leaves a gap, which the client calls fatal.
+CLIENT_LOG: Final = logging.getLogger("kafka")  # instead of stderr
+# Messages that are discarded on purpose leave a gap, which the client reports as fatal.
 CLIENT_LOG.addFilter(lambda record: "Purged in flight" not in record.getMessage())
 
-# What the guarantees stand on; the operator's file may hold all else that librdkafka knows (TLS, SASL, buffers).
+# The guarantees depend on these. The operator's file may set all other options of librdkafka (TLS, SASL, buffers).
 OURS: Final = frozenset(
     {
         "acks",
@@ -41,18 +41,18 @@ OURS: Final = frozenset(
     }
 )
 
-# Where the operator's file says nothing else.
+# Defaults that the operator's file may change.
 CLIENT: Final = {
     "client.id": "headrace",
-    "log_level": "3",  # errors: what a client mends by itself is told by our own lines
-    "message.max.bytes": "33554432",  # as `max.message.bytes` in topics.toml: more than a frame of a local topic can hold
+    "log_level": "3",  # errors only: our own log reports the rest
+    "message.max.bytes": "33554432",  # as `max.message.bytes` in topics.toml, more than a frame of a local topic can hold
     "reconnect.backoff.max.ms": "1000",
     "socket.keepalive.enable": "true",
 }
 
 
 class KafkaSettings(ServiceSettings):
-    """Where Kafka is, how to talk to it, and what our topics there are called."""
+    """The connection to Kafka, the names of the topics, and the format of messages."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX)
 
@@ -83,7 +83,7 @@ class KafkaSettings(ServiceSettings):
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> Self:
-        """Read the variables; raises SettingsError also for values that do not go together."""
+        """Read the variables; raises SettingsError, also for contradicting values."""
         settings = super().read(environment)
         if faults := list(settings._contradictions()):
             raise SettingsError(faults)
@@ -92,18 +92,18 @@ class KafkaSettings(ServiceSettings):
     def _contradictions(self) -> Iterator[str]:
         given = [name for name in ("schema_id", "schema_registry") if getattr(self, name) is not None]
         if self.message_format == "confluent" and not given:
-            yield f"{PREFIX}MESSAGE_FORMAT: confluent needs the id of a schema: {PREFIX}SCHEMA_ID, or {PREFIX}SCHEMA_REGISTRY to look it up"
+            yield f"{PREFIX}MESSAGE_FORMAT: confluent needs a schema id: set {PREFIX}SCHEMA_ID, or {PREFIX}SCHEMA_REGISTRY to look it up"
         if len(given) == 2:
-            yield f"{PREFIX}SCHEMA_ID: the id is given or looked up in {PREFIX}SCHEMA_REGISTRY, not both; leave one out"
+            yield f"{PREFIX}SCHEMA_ID: the id is either fixed or looked up in {PREFIX}SCHEMA_REGISTRY; unset one of them"
         if self.schema_registry_auth_file and not self.schema_registry:
-            yield f"{PREFIX}SCHEMA_REGISTRY_AUTH_FILE: there is no {PREFIX}SCHEMA_REGISTRY that it could be for"
+            yield f"{PREFIX}SCHEMA_REGISTRY_AUTH_FILE: it needs {PREFIX}SCHEMA_REGISTRY, which is not set"
 
     def topic(self, name: str) -> str:
-        """Give the full name of one of our topics: avro, json, dead-letters, ledger, salts."""
+        """Return the full name of one of our topics: avro, json, dead-letters, ledger, salts."""
         return f"{self.prefix}-{name}"
 
     def client(self) -> dict[str, str]:
-        """Give what every client of librdkafka is made with; raises SettingsError with all faults of the client file."""
+        """Return the options of every librdkafka client; raises SettingsError with all errors of the client file."""
         return {"bootstrap.servers": self.bootstrap_servers, **CLIENT, **self._from_file()}
 
     def _from_file(self) -> Mapping[str, str]:
@@ -120,9 +120,9 @@ class KafkaSettings(ServiceSettings):
                 continue
             name, equals, value = map(str.strip, line.partition("="))
             if not equals or not name:
-                faults.append(f"{variable}: {self.client_file}, line {number}: name=value is expected")
+                faults.append(f"{variable}: {self.client_file}, line {number}: expected name=value")
             elif name in OURS:
-                faults.append(f"{variable}: {self.client_file}, line {number}: {name} is set by headrace; its guarantees rest on it")
+                faults.append(f"{variable}: {self.client_file}, line {number}: {name} is set by headrace; its guarantees depend on it")
             else:
                 found[name] = value
         if faults:

@@ -1,4 +1,4 @@
-"""A small topic of one partition that several processes agree over: whoever wrote first, all read the same order."""
+"""A small topic of one partition through which processes agree: all of them read the values in the same order."""
 
 import time
 from collections.abc import Sequence
@@ -9,18 +9,18 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Produ
 from topics.kafka.settings import CLIENT_LOG, KafkaSettings
 from topics.kafka.transactions import FROM_BEGINNING, Fetched, TransactionFailed, fetched
 
-SECONDS: Final = 20.0
+TIMEOUT_SECONDS: Final = 20.0
 RETRY_SECONDS: Final = 0.1
-NOT_YET: Final = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.UNKNOWN_TOPIC_OR_PART)
+NO_LEADER_YET: Final = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.UNKNOWN_TOPIC_OR_PART)
 
 
 class SharedValues:
-    """Appends values and reads all that anybody appended, in the one order; raises TransactionFailed when the broker does not answer."""
+    """Appends values and reads those of all processes; raises TransactionFailed if the broker does not respond."""
 
     def __init__(self, settings: KafkaSettings, name: str) -> None:
         self._topic = settings.topic(name)
         self._producer = Producer(
-            settings.client() | {"enable.idempotence": True, "acks": "all", "delivery.timeout.ms": int(SECONDS * 1000)}
+            settings.client() | {"enable.idempotence": True, "acks": "all", "delivery.timeout.ms": int(TIMEOUT_SECONDS * 1000)}
         )
         self._consumer = Consumer(
             settings.client() | {"group.id": f"{self._topic}-reading", "enable.auto.commit": False, "fetch.queue.backoff.ms": 10},
@@ -30,7 +30,7 @@ class SharedValues:
         self._next = 0
 
     def append(self, values: Sequence[tuple[bytes, bytes]]) -> None:
-        """Write keys and values; on return they are with the broker."""
+        """Write keys and values; on return the broker has them."""
         failures: list[KafkaError] = []
 
         def delivered(error: KafkaError | None, _message: Message) -> None:
@@ -39,16 +39,16 @@ class SharedValues:
 
         for key, value in values:
             self._producer.produce(self._topic, value, key, 0, on_delivery=delivered)
-        if self._producer.flush(SECONDS) or failures:
-            raise TransactionFailed(f"{self._topic} cannot be written: {failures[0] if failures else 'the broker does not answer'}")
+        if self._producer.flush(TIMEOUT_SECONDS) or failures:
+            raise TransactionFailed(f"{self._topic} cannot be written: {failures[0] if failures else 'the broker does not respond'}")
 
     def read(self) -> list[Fetched]:
-        """Give what came since the last call, up to the end now."""
+        """Return the values since the last call, up to the current end."""
         found: list[Fetched] = []
         try:
             end = self._end()
             while self._next < end:
-                message = self._consumer.poll(SECONDS)
+                message = self._consumer.poll(TIMEOUT_SECONDS)
                 if message is None:
                     raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
                 if error := message.error():
@@ -60,15 +60,15 @@ class SharedValues:
         return found
 
     def _end(self) -> int:
-        """Ask for the end; a topic that was made a moment ago has no leader yet."""
-        deadline = time.monotonic() + SECONDS
+        """Return the end of the topic; retry while a topic that was just created has no leader."""
+        deadline = time.monotonic() + TIMEOUT_SECONDS
         while True:
             try:
-                start, end = self._consumer.get_watermark_offsets(TopicPartition(self._topic, 0), SECONDS, cached=False)
+                start, end = self._consumer.get_watermark_offsets(TopicPartition(self._topic, 0), TIMEOUT_SECONDS, cached=False)
             except KafkaException as error:
-                if error.args[0].code() not in NOT_YET or time.monotonic() > deadline:
+                if error.args[0].code() not in NO_LEADER_YET or time.monotonic() > deadline:
                     raise
-                time.sleep(RETRY_SECONDS)  # nothing tells when it has one
+                time.sleep(RETRY_SECONDS)  # no event to wait for
             else:
                 self._next = max(self._next, start)
                 return end

@@ -1,4 +1,4 @@
-"""What topics.toml says of our topics on Kafka: their partitions and settings."""
+"""The specifications of our topics on Kafka, from topics.toml: partitions and settings."""
 
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -12,7 +12,7 @@ FILE = Path(__file__).parents[1] / "topics.toml"
 
 @dataclass(frozen=True, slots=True)
 class TopicSpec:
-    """A topic as it should be."""
+    """The desired state of a topic."""
 
     topic: str
     partitions: int
@@ -20,7 +20,7 @@ class TopicSpec:
 
 
 def topic_specs(settings: KafkaSettings) -> list[TopicSpec]:
-    """Give the topics that belong to this prefix."""
+    """Return the specifications of the topics with this prefix."""
     found = []
     for name, table in tomllib.loads(FILE.read_text("utf-8")).items():
         partitions = int(table.pop("partitions"))
@@ -29,6 +29,6 @@ def topic_specs(settings: KafkaSettings) -> list[TopicSpec]:
 
 
 def record_topic_specs(settings: KafkaSettings, names: Iterable[str]) -> list[TopicSpec]:
-    """Give topics of these full names, each as the one of the records is."""
-    [records] = [one for one in topic_specs(settings) if one.topic == settings.topic("avro")]
+    """Return specifications for topics of these full names, with the options of the topic of the records."""
+    [records] = [spec for spec in topic_specs(settings) if spec.topic == settings.topic("avro")]
     return [replace(records, topic=name) for name in names]

@@ -1,4 +1,4 @@
-"""A topic without files: messages go straight to Kafka, and are durable when it says so."""
+"""A topic without files: messages go straight to Kafka, and are durable once Kafka acknowledges them."""
 
 import asyncio
 import secrets
@@ -14,19 +14,19 @@ from confluent_kafka import KafkaException, Producer
 
 from topics.accounts import MergedAccounts, account_of
 from topics.kafka.ledger_feed import LedgerFeed
-from topics.kafka.message_formatter import IdMissing, MessageFormatter
-from topics.kafka.producer import IDEMPOTENT, TUNED, SessionEnded, ask, drop, poll, reach
+from topics.kafka.message_formatter import MessageFormatter, SchemaIdMissing
+from topics.kafka.producer import IDEMPOTENT, TUNED, SessionEnded, check_kafka, discard, poll, query_registry
 from topics.kafka.settings import CLIENT_LOG, KafkaSettings
 from topics.ledger import KEPT_MS, Ledger, Minute, ReceivedCounts
 from topics.topic import Kind, Message, TopicFailed, TopicFull
 
-MOST_BYTES = 64 << 20
-MOST_MESSAGES = 50_000  # half of what the client holds, so that a batch is taken whole or not at all
-TOO_MUCH = "too much is under way to Kafka"
+MAX_BYTES = 64 << 20
+MAX_MESSAGES = 50_000  # half of the client's buffer, so that a batch is accepted whole or not at all
+TOO_MUCH = "too many messages are in flight to Kafka"
 POLL_SECONDS = 0.1
-PAUSE_SECONDS = 1.0
+RETRY_SECONDS = 1.0
 
-ANSWER_SECONDS = 10.0  # a visitor waits: what Kafka does not take within this time is refused, and comes again with the same ids
+ANSWER_SECONDS = 10.0  # a visitor waits: after this time the sender must retry, with the same event ids
 
 log = structlog.get_logger("kafka")
 
@@ -47,24 +47,24 @@ _Report: TypeAlias = tuple[_Group, Message, object]
 
 
 class KafkaTopic:
-    """The writer that a collector without a disk of its own has. All but `_work` and `_begin_again` runs in the event loop's thread."""
+    """The writer of a collector without a disk. Everything except `_work` and `_reconnect` runs in the thread of the event loop."""
 
     def __init__(
         self,
         settings: KafkaSettings,
         *,
-        max_unread_bytes: int = MOST_BYTES,
+        max_unread_bytes: int = MAX_BYTES,
         answer_seconds: float = ANSWER_SECONDS,
         fingerprints: Iterable[bytes] = (),
         now: Callable[[], float] = time.time,
     ) -> None:
-        self._settings, self._records, self._loop = settings, MessageFormatter(settings), asyncio.get_running_loop()
+        self._settings, self._formatter, self._loop = settings, MessageFormatter(settings), asyncio.get_running_loop()
         for fingerprint in fingerprints:
-            self._records.want(fingerprint)
-        self._most_bytes, self._timeout = min(max_unread_bytes, MOST_BYTES), {"message.timeout.ms": int(answer_seconds * 1000)}
+            self._formatter.request_id(fingerprint)
+        self._max_bytes, self._timeout = min(max_unread_bytes, MAX_BYTES), {"message.timeout.ms": int(answer_seconds * 1000)}
         self._spool, self._position = secrets.token_bytes(8), 0
         self._ledger, self._accounts, self._now = Ledger(), MergedAccounts({}), now
-        self._told: dict[Minute, dict[str, int]] = {}
+        self._totals: dict[Minute, dict[str, int]] = {}
         self._feed = LedgerFeed(settings, self._spool)
         self._groups: dict[_Group, None] = {}
         self._bytes = self._messages = 0
@@ -76,9 +76,9 @@ class KafkaTopic:
         self._thread.start()
 
     def append(self, messages: Sequence[Message]) -> asyncio.Future[None]:
-        """Take messages, all or none; the future is done when Kafka has them. Raises TopicFull, now or by the future: send them again."""
+        """Append all messages or none; the future completes when Kafka has them. Raises TopicFull, at once or by the future."""
         group = _Group(messages, self._loop)
-        self._make_room(group)
+        self._require_room(group)
         rejections = [message for message in messages if message.kind is Kind.REJECTION]
         self._ledger.add_messages(rejections)
         self._accounts.add(Counter(map(account_of, rejections)))
@@ -91,42 +91,42 @@ class KafkaTopic:
         try:
             for message in group.messages:
                 self._produce(group, message)
-        except (KafkaException, BufferError, IdMissing) as error:
-            self._end(group, _full(str(error)))
+        except (KafkaException, BufferError, SchemaIdMissing) as error:
+            self._complete(group, _full(str(error)))
         return group.durable
 
     def ledger(self) -> ReceivedCounts:
-        """Give what came in and is on Kafka, by minute and source, since this process began."""
+        """Return the messages that reached Kafka since this process started, by minute and source."""
         self._ledger.forget_before(self._oldest())
         return {minute: received.copy() for minute, received in self._ledger.minutes.items()}
 
     def accounts(self) -> Mapping[str, Mapping[Minute, Mapping[str, int]]]:
-        """Give what became of it."""
+        """Return the outcomes of these messages."""
         oldest = self._oldest()
-        self._accounts.put_converted(self._feed.take_news(oldest))
-        self._told = {minute: counts for minute, counts in (self._told | self._accounts.changed()).items() if minute[0] >= oldest}
+        self._accounts.put_converted(self._feed.take_changed(oldest))
+        self._totals = {minute: counts for minute, counts in (self._totals | self._accounts.changed()).items() if minute[0] >= oldest}
         self._accounts.mark_released(oldest)
-        return {"kafka": self._told}
+        return {"kafka": self._totals}
 
     def unread_bytes(self) -> int:
-        """Give how much is under way to Kafka."""
+        """Return the bytes in flight to Kafka."""
         return self._bytes
 
     def not_ready_reason(self) -> str:
-        """Why nothing is taken; empty when it is."""
+        """Return the reason that no message is accepted, or an empty text."""
         if self._stop.is_set():
             return "the topic is closed"
         return self._not_ready_reason or (TOO_MUCH if self._is_full() else "")
 
     def close(self) -> None:
-        """Drop what is under way: nobody was told that it is durable."""
+        """Discard the messages in flight, which are not acknowledged yet."""
         self._stop.set()
         self._thread.join()
         self._settle()
-        self._refuse_all("the topic is closed")
+        self._fail_all("the topic is closed")
         self._feed.close()
 
-    def _make_room(self, group: _Group) -> None:
+    def _require_room(self, group: _Group) -> None:
         if self._stop.is_set():
             raise TopicFailed("the topic is closed")
         if group.left and self._not_ready_reason:
@@ -135,14 +135,14 @@ class KafkaTopic:
             raise _full(TOO_MUCH)
 
     def _is_full(self) -> bool:
-        return self._bytes >= self._most_bytes or self._messages >= MOST_MESSAGES
+        return self._bytes >= self._max_bytes or self._messages >= MAX_MESSAGES
 
     def _produce(self, group: _Group, message: Message) -> None:
-        value, found = self._records.make(message, self._spool, self._position)
+        value, found = self._formatter.format(message, self._spool, self._position)
         self._position += 1
-        # Only noted: after a fatal error the client cuts short a callback that does more.
+        # Only queued: after a fatal error the client interrupts a callback that does more.
         self._producer.produce(
-            self._records.topic,
+            self._formatter.topic,
             value,
             message.key,
             timestamp=message.received_at,
@@ -151,7 +151,7 @@ class KafkaTopic:
         )
 
     def _settle(self) -> None:
-        """Take the reports: count what Kafka has, answer for groups that are whole."""
+        """Handle the reports: count delivered messages, and complete the futures of whole groups."""
         delivered = []
         while self._reports:
             group, message, error = self._reports.popleft()
@@ -159,59 +159,59 @@ class KafkaTopic:
             if error is None:
                 delivered.append(message)
             else:
-                self._not_ready_reason = str(error)  # whoever comes now need not wait as long as this one did
-                self._end(group, _full(self._not_ready_reason))
+                self._not_ready_reason = str(error)  # later messages need not wait as long as this one did
+                self._complete(group, _full(self._not_ready_reason))
             if not group.left:
-                self._end(group, None)
+                self._complete(group, None)
         self._ledger.add_messages(delivered)
 
-    def _refuse_all(self, reason: str) -> None:
+    def _fail_all(self, reason: str) -> None:
         for group in list(self._groups):
-            self._end(group, _full(reason))
+            self._complete(group, _full(reason))
 
-    def _end(self, group: _Group, error: TopicFull | None) -> None:
+    def _complete(self, group: _Group, error: TopicFull | None) -> None:
         if group not in self._groups:
             return
         del self._groups[group]
         self._bytes -= group.size
         self._messages -= len(group.messages)
-        if group.durable.done():  # whoever waited has gone
+        if group.durable.done():  # the caller has gone
             return
         if error is None:
             group.durable.set_result(None)
         else:
             group.durable.set_exception(error)
-            group.durable.exception()  # seen: whoever sent these messages may be gone
+            group.durable.exception()  # marked as retrieved: the sender may have gone
 
     def _work(self) -> None:
-        """Reach Kafka, hand its reports to the loop; after an error look for Kafka again, after a fatal one with another producer."""
+        """Pass Kafka's reports to the loop; check Kafka again after a failed message, use a new producer after a failed session."""
         try:
             while not self._stop.is_set():
                 try:
                     self._deliver()
-                except SessionEnded as over:
-                    self._begin_again(str(over))
-                    self._stop.wait(PAUSE_SECONDS)
-        finally:  # whatever ended this: nobody may wait for reports that nobody takes
+                except SessionEnded as ended:
+                    self._reconnect(str(ended))
+                    self._stop.wait(RETRY_SECONDS)
+        finally:  # whatever ended the thread: no sender may wait for a report
             self._stop.set()
-            drop(self._producer)
-            self._call(self._refuse_all, "the topic is closed")
+            discard(self._producer)
+            self._call(self._fail_all, "the topic is closed")
 
     def _deliver(self) -> None:
-        reach(self._producer, self._settings, self._records)
+        check_kafka(self._producer, self._settings, self._formatter)
         self._not_ready_reason = ""
         while not self._not_ready_reason and not self._stop.is_set():
             if poll(self._producer, POLL_SECONDS):
                 self._call(self._settle)
-            ask(self._records.look_up)
+            query_registry(self._formatter.look_up_ids)
 
-    def _begin_again(self, reason: str) -> None:
-        log.warning("Kafka takes nothing", reason=reason)
+    def _reconnect(self, reason: str) -> None:
+        log.warning("Kafka accepts no messages", reason=reason)
         self._not_ready_reason = reason
         old, self._producer = self._producer, self._new_producer()
-        drop(old)
+        discard(old)
         self._call(self._settle)
-        self._call(self._refuse_all, reason)
+        self._call(self._fail_all, reason)
 
     def _new_producer(self) -> Producer:
         return Producer({**TUNED, **self._settings.client(), **IDEMPOTENT, **self._timeout}, logger=CLIENT_LOG)
@@ -220,9 +220,9 @@ class KafkaTopic:
         return int(self._now() * 1000) - KEPT_MS
 
     def _call(self, function: Callable[..., None], *arguments: object) -> None:
-        with suppress(RuntimeError):  # the loop is closed: nobody waits
+        with suppress(RuntimeError):  # the loop is closed, nothing waits
             self._loop.call_soon_threadsafe(function, *arguments)
 
 
 def _full(reason: str) -> TopicFull:
-    return TopicFull(reason, 5 + secrets.randbelow(26))  # spread, so that they do not all return at once
+    return TopicFull(reason, 5 + secrets.randbelow(26))  # randomized, so that not all senders retry at once

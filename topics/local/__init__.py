@@ -1,1 +1,1 @@
-"""The local topic: files of frames on this machine, their writer and their consumers."""
+"""The local topic: files of frames on this machine, with one writer and several consumers."""

@@ -1,4 +1,4 @@
-"""The registered readers of a local topic: how far each has come, and what it made of the messages."""
+"""The consumers of a local topic: the position that each has released, and its accounts."""
 
 import re
 from collections.abc import Mapping
@@ -18,12 +18,12 @@ _Content = TypeVar("_Content")
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 
 
-RECENT = 300  # so many accounts are written anew with each release; the others stand in a file that is seldom written
+MAX_RECENT_ACCOUNTS = 300  # rewritten with each release; older accounts are in a file that is rarely written
 
 
 @dataclass(frozen=True, slots=True)
 class ConsumerState:
-    """What a reader has released, and its half of the ledger."""
+    """The position that a consumer has released, and its part of the ledger."""
 
     position: int = 0
     recent: Accounts = field(default_factory=dict)
@@ -43,14 +43,14 @@ class _File(msgspec.Struct, frozen=True):
 
 
 def consumer_path(directory: Path, name: str) -> Path:
-    """Give the file of the reader with this name."""
+    """Return the file of the consumer with this name; raises TopicError if the name is not valid."""
     if not _NAME.fullmatch(name):
-        raise TopicError(f"a reader's name is made of a to z, 0 to 9 and -, at most 64; {name!r} is not")
+        raise TopicError(f"not a valid name of a consumer: {name!r}; use a to z, 0 to 9 and -, at most 64")
     return directory / "readers" / f"{name}.json"
 
 
 def load_consumer(path: Path) -> ConsumerState | None:
-    """Read a reader's file; None when there is none that can be read."""
+    """Read a consumer's file; None if it is missing or damaged."""
     file = _read(path, _File)
     if file is None:
         return None
@@ -58,39 +58,41 @@ def load_consumer(path: Path) -> ConsumerState | None:
 
 
 def save_consumer(path: Path, state: ConsumerState) -> None:
-    """Write a reader's file, whole or not at all."""
-    for folder in (path.parent.parent, path.parent):  # the reader may come before the writer
+    """Write a consumer's file atomically."""
+    for folder in (path.parent.parent, path.parent):  # the consumer may start before the writer
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # Not durable: an older position or none only keeps more, and whoever commits elsewhere knows its position from there.
+    # Not durable: an older position, or none, only keeps more. The consumer's store has the authoritative position.
     write_whole(path, msgspec.json.encode(_File(state.position, _to_list(state.recent))), is_durable=False)
 
 
-def with_release(path: Path, state: ConsumerState, position: int, news: Mapping[Minute, Mapping[str, int]], oldest: int) -> ConsumerState:
-    """Put the new counts of each minute in place of the old ones, and forget the minutes before `oldest`."""
+def with_release(
+    path: Path, state: ConsumerState, position: int, changed: Mapping[Minute, Mapping[str, int]], oldest: int
+) -> ConsumerState:
+    """Replace the accounts that changed, drop the minutes before `oldest`, and write both with the position."""
     recent, past = state.recent, state.past
-    if len(recent) + len(news) > RECENT:
-        # What moves is written already: whatever a crash leaves of the two files, they say the same.
+    if len(recent) + len(changed) > MAX_RECENT_ACCOUNTS:
+        # The accounts that move are in a file already: whichever of the two files a crash leaves, both agree.
         recent, past = {}, _since(oldest, past | recent)
         write_whole(_past_path(path), msgspec.json.encode(_to_list(past)), is_durable=False)
-    recent = _since(oldest, recent | {key: dict(counts) for key, counts in news.items()})
+    recent = _since(oldest, recent | {key: dict(counts) for key, counts in changed.items()})
     state = ConsumerState(position, recent, past)
     save_consumer(path, state)
     return state
 
 
 def released_positions(directory: Path) -> dict[str, int]:
-    """Give how far each registered reader has come; one whose file cannot be read keeps everything."""
-    files = {path.stem: _read(path, _Position) for path in _reader_files(directory)}
+    """Return the position that each consumer has released; a consumer with an unreadable file keeps everything."""
+    files = {path.stem: _read(path, _Position) for path in _consumer_files(directory)}
     return {name: file.position if file else 0 for name, file in files.items()}
 
 
 def consumer_accounts(directory: Path) -> dict[str, Accounts]:
-    """Give the half of the ledger that each registered reader wrote."""
-    states = {path.stem: load_consumer(path) for path in _reader_files(directory)}
+    """Return the part of the ledger that each consumer wrote."""
+    states = {path.stem: load_consumer(path) for path in _consumer_files(directory)}
     return {name: state.past | state.recent for name, state in states.items() if state}
 
 
-def _reader_files(directory: Path) -> list[Path]:
+def _consumer_files(directory: Path) -> list[Path]:
     return sorted((directory / "readers").glob("*.json"))
 
 

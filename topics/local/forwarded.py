@@ -1,4 +1,4 @@
-"""A local topic whose messages count as durable once they are on Kafka too: machine loss costs nothing that was acknowledged."""
+"""A local topic whose messages are durable once they are on Kafka too: losing the machine loses nothing that was acknowledged."""
 
 import asyncio
 import secrets
@@ -12,47 +12,47 @@ from topics.local.high_watermark import HighWatermark
 from topics.local.writer import LocalTopic
 from topics.topic import Message, TopicFull
 
-FORWARDED = "forwarded"  # the file in which the forwarder says how far Kafka has the topic
-LOOK_SECONDS = 0.002
+FORWARDED = "forwarded"  # the file with the position before which Kafka has everything
+POLL_INTERVAL_SECONDS = 0.002
 NOT_FORWARDED = "the events are here but not on Kafka yet; is the forwarder running?"
-ANSWER_SECONDS = 10.0  # a visitor waits: after this time the same batch is asked for again
+ANSWER_SECONDS = 10.0  # a visitor waits: after this time the sender must retry the batch
 
 
 class ForwardedTopic:
-    """Appends to a local topic and waits for its forwarder; looks at how far that is only while somebody waits."""
+    """Appends to a local topic and waits for its forwarder; polls its position only while a message waits."""
 
     def __init__(self, topic: LocalTopic, directory: Path, *, answer_seconds: float = ANSWER_SECONDS) -> None:
         self._topic, self._answer_seconds = topic, answer_seconds
         self._forwarded = HighWatermark(directory, FORWARDED, create=True)
-        self._waiting: deque[tuple[int, float, asyncio.Future[None]]] = deque()  # end, when to give up, who
+        self._waiting: deque[tuple[int, float, asyncio.Future[None]]] = deque()  # end, deadline, future
         self._watch: asyncio.Task[None] | None = None
-        self._late_end = 0  # of the last that was not on Kafka in time
+        self._late_end = 0  # end of the last group that was not on Kafka in time
 
     def append(self, messages: Sequence[Message]) -> asyncio.Future[None]:
-        """Take messages, all or none; the future is done when Kafka has them. Raises TopicFull, now or by the future."""
-        return asyncio.ensure_future(self._be_forwarded(self._topic.append(messages)))
+        """Append all messages or none; the future completes when Kafka has them. Raises TopicFull, at once or by the future."""
+        return asyncio.ensure_future(self._wait_until_forwarded(self._topic.append(messages)))
 
     def ledger(self) -> Mapping[Minute, Received]:
-        """Give what came in and is durable here, by minute and source."""
+        """Return the messages that are durable on this machine, by minute and source."""
         return self._topic.ledger()
 
     def unread_bytes(self) -> int:
-        """Give how much the slowest registered reader still has before it."""
+        """Return the bytes that the slowest consumer has not read yet."""
         return self._topic.unread_bytes()
 
     def not_ready_reason(self) -> str:
-        """Why nothing is taken; empty when it is."""
+        """Return the reason that no message is accepted, or an empty text."""
         return self._topic.not_ready_reason() or (NOT_FORWARDED if self._forwarded.read() < self._late_end else "")
 
     def close(self) -> None:
-        """Close the local topic; whoever still waits is told to come again."""
+        """Close the local topic; appends that still wait raise TopicFull."""
         if self._watch:
             self._watch.cancel()
-        self._give_up(float("inf"))
+        self._expire(float("inf"))
         self._topic.close()
         self._forwarded.close()
 
-    async def _be_forwarded(self, durable: asyncio.Future[None]) -> None:
+    async def _wait_until_forwarded(self, durable: asyncio.Future[None]) -> None:
         await durable
         end = self._topic.high_watermark()
         if self._forwarded.read() >= end:
@@ -60,20 +60,20 @@ class ForwardedTopic:
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((end, time.monotonic() + self._answer_seconds, done))
         if self._watch is None or self._watch.done():
-            self._watch = asyncio.create_task(self._look())
+            self._watch = asyncio.create_task(self._poll())
         await done
 
-    async def _look(self) -> None:
+    async def _poll(self) -> None:
         while self._waiting:
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(POLL_INTERVAL_SECONDS)
             forwarded = self._forwarded.read()
             while self._waiting and self._waiting[0][0] <= forwarded:
                 done = self._waiting.popleft()[2]
-                if not done.done():  # whoever waited has gone
+                if not done.done():  # the caller has gone
                     done.set_result(None)
-            self._give_up(time.monotonic())
+            self._expire(time.monotonic())
 
-    def _give_up(self, now: float) -> None:
+    def _expire(self, now: float) -> None:
         while self._waiting and self._waiting[0][1] <= now:
             self._late_end, _, done = self._waiting.popleft()
             if not done.done():

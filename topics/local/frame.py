@@ -1,7 +1,7 @@
-"""The bytes of one message in a local topic: encode, decode, and find the next whole frame behind damage.
+"""The frame of a message in a local topic: encode, decode, and find the next whole frame after damage.
 
 `length u32 | CRC-32C u32 | received_at i64 | kind u8 | source length u8 | key length u8 | event id length u8 |
-source | key | event id | value`, little-endian. `length` counts what follows the checksum, the checksum covers it.
+source | key | event id | value`, little-endian. `length` counts the bytes after the checksum; the checksum covers the same bytes.
 """
 
 import re
@@ -12,8 +12,8 @@ from google_crc32c import value as crc32c
 from topics.topic import Entry, Kind, Message
 
 PREFIX_BYTES = 8  # length and checksum
-FIXED_BYTES = 12  # what of the rest is always there
-MAX_LENGTH = (1 << 24) - 1  # so the fourth byte of a frame is zero, which makes frames quick to find
+FIXED_BYTES = 12  # of the rest, the part that every frame has
+MAX_LENGTH = (1 << 24) - 1  # the fourth byte of a frame is zero, which makes frames fast to find
 
 _PREFIX = struct.Struct("<II")
 _FIXED = struct.Struct("<qBBBB")
@@ -23,22 +23,22 @@ _CANDIDATE = re.compile(rb"(?=.{3}\x00.{12}[\x00\x01])", re.DOTALL)
 
 
 def encode(message: Message) -> bytes:
-    """Give the frame of a message; raises ValueError for one that no frame can hold."""
+    """Return the frame of a message; raises ValueError for a message that is too large for a frame."""
     if message.kind is Kind.REPLAY:
-        raise ValueError("a replay is never written to a local topic: its dead letter is")
+        raise ValueError("a replay is never written to a local topic")
     source, event_id, key = message.source.encode(), message.event_id.encode(), message.key
     try:
         fixed = _FIXED.pack(message.received_at, message.kind, len(source), len(key), len(event_id))
     except struct.error as error:
-        raise ValueError(f"source, key and event id have at most 255 bytes, not {len(source)}, {len(key)}, {len(event_id)}") from error
+        raise ValueError(f"source, key and event id may have at most 255 bytes, not {len(source)}, {len(key)}, {len(event_id)}") from error
     body = b"".join((fixed, source, key, event_id, message.value))
     if len(body) > MAX_LENGTH:
-        raise ValueError(f"a frame holds at most {MAX_LENGTH} bytes, not {len(body)}")
+        raise ValueError(f"a frame may have at most {MAX_LENGTH} bytes, not {len(body)}")
     return _PREFIX.pack(len(body), crc32c(body)) + body
 
 
 def decode(buffer: bytes, start: int, base: int, max_frames: int) -> list[Entry]:
-    """Give the whole frames that follow each other in the buffer from `start` on; `base` is the position of its first byte."""
+    """Return the whole, consecutive frames of the buffer from `start` on; `base` is the position of the buffer's first byte."""
     entries: list[Entry] = []
     unpack, size, kinds = _HEAD.unpack_from, len(buffer), _KINDS
     while len(entries) < max_frames and size - start >= PREFIX_BYTES + FIXED_BYTES:
@@ -52,7 +52,7 @@ def decode(buffer: bytes, start: int, base: int, max_frames: int) -> list[Entry]
         body = buffer[start + PREFIX_BYTES : end]
         if crc32c(body) != checksum:
             break
-        # "replace": what checks was written from text; a reader must not stop over the one false match in four billion.
+        # "replace": bytes with a valid checksum were written from text; one false match in four billion must not stop a consumer.
         source, event_id = body[FIXED_BYTES:key_at].decode("utf-8", "replace"), body[id_at:value_at].decode("utf-8", "replace")
         message = Message(kinds[kind], received_at, source, body[key_at:id_at], event_id, body[value_at:])
         entries.append(Entry(base + start, base + end, message))
@@ -61,7 +61,7 @@ def decode(buffer: bytes, start: int, base: int, max_frames: int) -> list[Entry]
 
 
 def claimed_bytes(buffer: bytes, start: int) -> int:
-    """Give how long the frame at `start` says it is, believable or not; at least the bytes needed to tell."""
+    """Return the length that the frame at `start` claims, plausible or not; at least the bytes that hold the claim."""
     if len(buffer) - start < PREFIX_BYTES + FIXED_BYTES:
         return PREFIX_BYTES + FIXED_BYTES
     length: int = _PREFIX.unpack_from(buffer, start)[0]
@@ -69,7 +69,7 @@ def claimed_bytes(buffer: bytes, start: int) -> int:
 
 
 def find_frame(buffer: bytes, start: int) -> int | None:
-    """Give the offset of the first whole frame at or behind `start`, or None."""
+    """Return the offset of the first whole frame at or after `start`, or None."""
     for candidate in _CANDIDATE.finditer(buffer, start):
         if decode(buffer, candidate.start(), 0, 1):
             return candidate.start()

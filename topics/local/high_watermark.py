@@ -1,4 +1,4 @@
-"""The files `end` and `forwarded`: how far a local topic is durable, or on Kafka, told by one process and watched by others."""
+"""The files `end` and `forwarded`: the position before which a topic is durable, or on Kafka. One process writes it, others poll it."""
 
 import os
 import struct
@@ -6,20 +6,20 @@ from pathlib import Path
 
 from google_crc32c import value as crc32c
 
-_END = struct.Struct("<QI")  # the position and its checksum: a reader may look while the writer writes
-_LOOKS = 1000
+_END = struct.Struct("<QI")  # the position and its checksum: a reader may see half of a write
+_MAX_ATTEMPTS = 1000
 
 
 class HighWatermark:
-    """The end of what is durable of one topic; its name says where."""
+    """A position in a file: everything before it is durable, or on Kafka."""
 
     def __init__(self, directory: Path, name: str = "end", *, create: bool = False) -> None:
         flags = os.O_RDWR | os.O_CREAT if create else os.O_RDONLY
         self._fd = os.open(directory / name, flags, 0o600)
 
     def read(self) -> int:
-        """Give the position; 0 when there is none that checks."""
-        for _ in range(_LOOKS):
+        """Return the position; 0 if the file has none with a valid checksum."""
+        for _ in range(_MAX_ATTEMPTS):
             content = os.pread(self._fd, _END.size, 0)
             if len(content) < _END.size:
                 break

@@ -1,4 +1,4 @@
-"""The reading side of a local topic: plain and synchronous, for a thread or a process of its own."""
+"""The reading side of a local topic: synchronous, for a separate thread or process."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -15,18 +15,18 @@ _NO_ACCOUNT: Mapping[Minute, Mapping[str, int]] = {}
 
 
 class LocalReader:
-    """Reads a local topic by position. A registered one holds back what it has not released; `position` is where it begins."""
+    """Reads a local topic from a position. If it is a registered consumer, its released `position` holds back deletion."""
 
     def __init__(self, directory: Path, state_path: Path | None, state: ConsumerState, now: Callable[[], float]) -> None:
         self._directory, self._state_path, self._state, self._now = directory, state_path, state, now
         self._segments = SegmentReader(directory)
-        self._end: HighWatermark | None = None
-        self.damaged = 0  # how often damage was read
+        self._high_watermark: HighWatermark | None = None
+        self.damaged = 0  # number of damaged frames read
         self.position = state.position if state_path else self.high_watermark()
 
     @classmethod
     def open(cls, path: Path, name: str, *, now: Callable[[], float] = time.time) -> "LocalReader":
-        """Register a reader, or go on as the one of that name; the topic may not have been written to yet."""
+        """Register a consumer, or resume the one with this name; the topic need not exist yet."""
         state_path = consumer_path(path, name)
         state = load_consumer(state_path)
         if state is None:
@@ -35,44 +35,44 @@ class LocalReader:
         return cls(path, state_path, state, now)
 
     def read(self, position: int, max_messages: int) -> list[Entry | Damage]:
-        """Give what stands from `position` on, in order; empty when there is nothing yet."""
+        """Return the entries from `position` on, in order; empty if there is nothing yet."""
         end = self.high_watermark()
         if position >= end:
             return []
         found = self._segments.read(position, end, max_messages)
         for damage in (one for one in found if isinstance(one, Damage)):
             self.damaged += 1
-            if self._state_path:  # who only looks on writes nothing
+            if self._state_path:  # `tail` writes nothing
                 set_aside(self._directory, damage)
         return found
 
     def high_watermark(self) -> int:
-        """Give the durable end: the position where the next message will be found."""
+        """Return the position up to which everything is synced: that of the next message."""
         try:
-            self._end = self._end or HighWatermark(self._directory)
+            self._high_watermark = self._high_watermark or HighWatermark(self._directory)
         except FileNotFoundError:  # no writer yet
             return 0
-        return self._end.read()
+        return self._high_watermark.read()
 
     def release(self, position: int, account: Mapping[Minute, Mapping[str, int]] = _NO_ACCOUNT) -> None:
-        """Say that everything before `position` is dealt with; `account` has the whole counts of the minutes that changed."""
+        """Declare everything before `position` as processed; `account` has the whole counts of the minutes that changed."""
         if self._state_path is None:
-            raise TopicError("this reader is not registered: it has nothing to release")
+            raise TopicError("this reader is not a registered consumer: it has nothing to release")
         oldest = int(self._now() * 1000) // MINUTE_MS * MINUTE_MS - KEPT_MS
         self._state = with_release(self._state_path, self._state, position, account, oldest)
         self.position = position
 
     def accounts(self) -> Accounts:
-        """Give what was released with the positions so far, of the last 48 hours."""
+        """Return the released accounts of the last 48 hours."""
         return self._state.past | self._state.recent
 
     def close(self) -> None:
         self._segments.close()
-        if self._end:
-            self._end.close()
-            self._end = None
+        if self._high_watermark:
+            self._high_watermark.close()
+            self._high_watermark = None
 
 
 def tail(path: Path) -> LocalReader:
-    """Give a reader that nobody waits for; its `position` is the durable end."""
+    """Return a reader that starts at the high watermark and holds back no deletion."""
     return LocalReader(path, None, ConsumerState(), time.time)

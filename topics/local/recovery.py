@@ -1,4 +1,4 @@
-"""What a writer does before its first byte: count what was not counted, cut what was never acknowledged, set damage aside."""
+"""Recovery when a writer starts: count uncounted messages, truncate what was never acknowledged, set damage aside."""
 
 import os
 from dataclasses import dataclass
@@ -14,29 +14,29 @@ _AT_ONCE = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """What was found at the start: a torn tail was never acknowledged, a damaged frame may have been."""
+    """The findings at the start: a torn tail was never acknowledged, a damaged frame may have been."""
 
     torn_bytes: int = 0
     damaged: int = 0
     damaged_bytes: int = 0
-    counted: int = 0  # messages counted again because the last snapshot of the ledger did not have them
-    is_ledger_lost: bool = False  # no snapshot could be read though messages had been deleted: the totals begin anew
+    counted: int = 0  # messages that the last snapshot of the ledger lacked
+    is_ledger_lost: bool = False  # no readable snapshot, though messages had been deleted: the totals start again
 
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """The state a writer begins with."""
+    """The state that a writer starts with."""
 
     ledger: Ledger
     end: int
-    counted_from: int  # the position of the snapshot that the ledger was loaded from
+    counted_from: int  # position of the snapshot that the ledger was loaded from
     recovered: Recovered
 
 
 def recover(directory: Path, ledger_path: Path, *, acknowledged: int, released: int, minute: int) -> Recovery:
-    """Bring the directory in order; nothing before `acknowledged` is cut, and the end is never before it or before `released`.
+    """Recover a directory; nothing before `acknowledged` is truncated, and the end is never before it or before `released`.
 
-    Damage counts as one message received from an unnamed source in `minute`, which is how a converter accounts for it.
+    Damage counts as one message received in `minute` from the source "", as the converter accounts for it.
     """
     bases = segment_bases(directory)
     snapshot = load(ledger_path)
@@ -47,7 +47,7 @@ def recover(directory: Path, ledger_path: Path, *, acknowledged: int, released: 
     for damage in damages:
         set_aside(directory, damage)
         ledger.add({(minute, ""): Received(1)})
-    end = _cut(directory, bases[-1], torn.position if torn else size_end) if bases else 0
+    end = _truncate(directory, bases[-1], torn.position if torn else size_end) if bases else 0
     recovered = Recovered(
         torn_bytes=len(torn.content) if torn else 0,
         damaged=len(damages),
@@ -59,7 +59,7 @@ def recover(directory: Path, ledger_path: Path, *, acknowledged: int, released: 
 
 
 def count_messages(directory: Path, ledger: Ledger, start: int, end: int) -> tuple[int, list[Damage]]:
-    """Add what stands between two positions to a ledger; give how many messages, and the damage that is in no count."""
+    """Add the messages between two positions to a ledger; return their number, and the damage, which is not counted."""
     reader = SegmentReader(directory)
     counted, damages = 0, []
     try:
@@ -78,8 +78,8 @@ def _is_torn_tail(damages: list[Damage], end: int, acknowledged: int) -> bool:
     return bool(damages) and damages[-1].next_position == end and damages[-1].position >= acknowledged
 
 
-def _cut(directory: Path, base: int, end: int) -> int:
-    """Cut the last segment and make what is left durable; one without a frame goes."""
+def _truncate(directory: Path, base: int, end: int) -> int:
+    """Truncate the last segment and sync it; delete it if it has no frame left."""
     path = segment_path(directory, base)
     if end - base <= HEADER_BYTES:
         path.unlink()

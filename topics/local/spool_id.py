@@ -1,4 +1,4 @@
-"""The id of a local topic that is forwarded: with a position it names one frame for good, on whichever host it was written."""
+"""The id of a forwarded spool: together with a position, it identifies a frame forever, on any host."""
 
 import re
 import secrets
@@ -11,7 +11,7 @@ _TEXT = re.compile(r"[0-9a-f]{16}")
 
 
 def spool_id(directory: Path) -> bytes:
-    """Give the 8 bytes of the file `id`; they are made when they are first needed."""
+    """Return the 8 bytes of the file `id`, which is created when first needed."""
     path = directory / "id"
     try:
         text = path.read_text("ascii", "replace").strip()

@@ -1,4 +1,4 @@
-"""The directories of a topic that several processes write to: its own, and in `spools/` one for each of them, named by numbers."""
+"""The directories of a topic with several writers: its own, and in `spools/` a numbered one for each writer."""
 
 import time
 from collections.abc import Mapping
@@ -18,18 +18,18 @@ FOLDER: Final = "spools"
 
 
 def spool_path(directory: Path, number: int) -> Path:
-    """Give the directory of the spool with this number."""
+    """Return the directory of the spool with this number."""
     return directory / FOLDER / str(number)
 
 
 def spool_paths(directory: Path) -> dict[str, Path]:
-    """Give a topic's own directory, by the name "", and those of its spools by their numbers."""
+    """Return a topic's own directory under the name "", and those of its spools by number."""
     numbers = sorted(int(path.name) for path in (directory / FOLDER).glob("*") if path.name.isascii() and path.name.isdigit())
     return {"": directory} | {str(number): spool_path(directory, number) for number in numbers}
 
 
 class SpoolConsumers:
-    """The registered readers of one name of all directories of a topic; asked again, those of spools that have come since too."""
+    """The consumers of one name in all directories of a topic; each call adds those of new spools."""
 
     def __init__(self, directory: Path, name: str) -> None:
         self._directory, self._name = directory, name
@@ -47,16 +47,16 @@ class SpoolConsumers:
 
 
 def spool_accounts(directory: Path) -> dict[str, Accounts]:
-    """Give the half of the ledger that each registered reader wrote, over all directories of a topic."""
+    """Return the part of the ledger that each consumer wrote, over all directories of a topic."""
     found: dict[str, Accounts] = {}
     for path in spool_paths(directory).values():
-        for reader, accounts in consumer_accounts(path).items():
-            add_accounts(found.setdefault(reader, {}), accounts)
+        for consumer, accounts in consumer_accounts(path).items():
+            add_accounts(found.setdefault(consumer, {}), accounts)
     return found
 
 
 def received(path: Path) -> ReceivedCounts:
-    """Read from a topic's files what came in and is durable, by minute and source, whoever writes to it."""
+    """Count the durable messages of a topic by minute and source, from its files; the topic may have a writer."""
     ledger, position = load(path / "ledger.json") or (Ledger(), 0)
     reader = tail(path)
     try:
@@ -67,7 +67,7 @@ def received(path: Path) -> ReceivedCounts:
 
 
 def clean_up(path: Path) -> Recovered | None:
-    """Put a topic in order that nobody writes to; None where somebody does, or nobody ever did."""
+    """Recover a spool without a writer; None if it has a writer, or never had one."""
     if not has_writer(path):
         return None
     try:
@@ -81,12 +81,12 @@ def clean_up(path: Path) -> Recovered | None:
 
 
 def recover_spool(path: Path) -> Recovered:
-    """Do what a writer does at its start and end: recover the files, count what they hold, delete what the readers have passed."""
+    """Recover the files, count their messages, and delete what the consumers have passed, as a writer does at start and end."""
     log = Log(path, SEGMENT_BYTES, REAL_DISK, time.time)
     log.close(is_sound=True)
     return log.recovered
 
 
 def has_writer(path: Path) -> bool:
-    """Tell whether a topic has, or once had, a writer."""
+    """Whether a topic has, or once had, a writer."""
     return (path / "end").exists()

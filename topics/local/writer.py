@@ -1,4 +1,4 @@
-"""A topic in files on this machine: messages are durable before the answer, and outlive any process."""
+"""A topic in files on this machine: messages are durable before the response, and survive any process."""
 
 import asyncio
 import secrets
@@ -20,18 +20,18 @@ from topics.local.log import REAL_DISK, SEGMENT_BYTES, Disk, Log, NoSpace
 from topics.topic import Message, TopicError, TopicFailed, TopicFull
 
 GIB = 1 << 30
-UPKEEP_SECONDS = 1.0
-QUIET_SECONDS = 60.0  # after so long without a message, what the readers have passed is deleted all the same
-FULL_LOOK_SECONDS = 0.05
-NO_SPACE_SECONDS = 5.0  # so long nobody should send, after a disk took nothing
-MAX_PENDING_BYTES = 64 << 20  # that wait for the disk
-FULL, SLOW = "the topic is full: is its reader running?", "the disk does not keep up"
+UPKEEP_INTERVAL_SECONDS = 1.0
+QUIET_SECONDS = 60.0  # without a message: released segments are deleted all the same
+FULL_CHECK_INTERVAL_SECONDS = 0.05
+NO_SPACE_SECONDS = 5.0  # not ready for this time after the disk was full
+MAX_PENDING_BYTES = 64 << 20  # waiting for the disk
+FULL, SLOW = "the topic is full: is its consumer running?", "the disk does not keep up"
 
 log = structlog.get_logger("topic")
 
 
 class _Durable(asyncio.Future[None]):
-    """The acknowledgement of a group, shared by all who wait for it: one of them going away must not cancel it for the others."""
+    """The acknowledgement of a group; all its senders share it, so that none may cancel it for the others."""
 
     def cancel(self, msg: object | None = None) -> bool:  # noqa: ARG002  (the signature of Future)
         return False
@@ -51,11 +51,11 @@ class _Group:
 
 
 class _Upkeep:
-    """Asks the writer to delete what the readers have passed though nothing is written."""
+    """Asks the writer to delete released segments although nothing is written."""
 
 
 class LocalTopic:
-    """The one writer of a local topic: groups what arrives while the disk is busy, one thread, one sync a group."""
+    """The single writer of a local topic: one thread, one sync per group of messages that arrived while the disk was busy."""
 
     def __init__(
         self,
@@ -69,15 +69,15 @@ class LocalTopic:
     ) -> None:
         self._directory, self._log, self._lock_fd = directory, log, lock_fd
         self._space, self._no_space_until, self._deleted_at = DiskSpace(directory, reserve_bytes), 0.0, 0.0
-        self._shortage = self._space.shortage()  # the writer looks again behind what it writes
+        self._shortage = self._space.shortage()  # the writer checks again after each write
         self._max_unread_bytes, self._on_failure = max_unread_bytes, on_failure
         self._quiet_seconds = quiet_seconds
         self.recovered = log.recovered
         self._gathering: _Group | None = None
         self._pending_bytes, self._is_writing, self._is_closed = 0, False, False
-        self._unread_from, self._looked_at = log.unread_from(), time.monotonic()
+        self._unread_from, self._checked_at = log.unread_from(), time.monotonic()
         self._queue: SimpleQueue[_Group | _Upkeep | None] = SimpleQueue()
-        self._is_failure_told = False
+        self._is_failure_reported = False
         self._thread = threading.Thread(target=self._write_groups, name="topic writer", daemon=True)
         self._thread.start()
 
@@ -94,9 +94,9 @@ class LocalTopic:
         now: Callable[[], float] = time.time,
         quiet_seconds: float = QUIET_SECONDS,
     ) -> "LocalTopic":
-        """Take the lock, recover the files, begin to write; raises TopicInUse, or TopicFailed when the disk refuses.
+        """Acquire the lock, recover the files, start to write; raises TopicInUse, or TopicFailed on an error of the disk.
 
-        Nothing is taken while less than `reserve_bytes` of the disk are free: by default none, None is the larger of 1 GiB and 5 % of it.
+        No message is accepted while less than `reserve_bytes` of the disk are free. None means 1 GiB or 5 % of it, whichever is larger.
         """
         lock_fd = -1
         try:
@@ -112,19 +112,19 @@ class LocalTopic:
             raise
 
     def append(self, messages: Sequence[Message]) -> asyncio.Future[None]:
-        """Take messages, all or none; the future is done when they are durable. Raises TopicFull at once.
+        """Append all messages or none; the future completes when they are durable. Raises TopicFull at once.
 
-        The future raises TopicFull too (the disk took nothing), or TopicFailed (the process must end). It cannot be cancelled.
+        The future raises TopicFull (the disk is full) or TopicFailed (the process must exit). It cannot be cancelled.
         """
         frames = [encode(message) for message in messages]
         size = sum(map(len, frames))
-        self._make_room()
+        self._require_room()
         group = self._gathering
         if group is None:
             group = self._gathering = _Group(asyncio.get_running_loop())
             if not self._is_writing:
                 self._is_writing = True
-                group.durable.get_loop().call_soon(self._hand_over)
+                group.durable.get_loop().call_soon(self._submit_group)
         group.frames += frames
         group.size += size
         self._pending_bytes += size
@@ -134,86 +134,88 @@ class LocalTopic:
         return group.durable
 
     def ledger(self) -> dict[tuple[int, str], Received]:
-        """Give what came in and is durable, by minute and source, of the last 48 hours."""
+        """Return the durable messages of the last 48 hours, by minute and source."""
         return self._log.counts()[0]
 
     def totals(self) -> dict[str, Received]:
-        """Give what ever came in and is durable, by source."""
+        """Return all durable messages ever, by source."""
         return self._log.counts()[1]
 
     def high_watermark(self) -> int:
-        """Give the durable end."""
+        """Return the position up to which everything is synced."""
         return self._log.end
 
     def unread_bytes(self) -> int:
-        """Give how much the slowest registered reader still has before it."""
-        self._look()
+        """Return the bytes that the slowest consumer has not read yet."""
+        self._check_consumers()
         return max(0, self._log.end + self._pending_bytes - self._unread_from)
 
     def not_ready_reason(self) -> str:
-        """Why nothing is taken; empty when it is."""
+        """Return the reason that no message is accepted, or an empty text."""
         if self.unread_bytes() >= self._max_unread_bytes:
             return FULL
         if self._pending_bytes >= MAX_PENDING_BYTES:
             return SLOW
-        return self._look_at_disk() or ("the disk took nothing a moment ago" if time.monotonic() < self._no_space_until else "")
+        return self._check_disk() or ("the disk was full a moment ago" if time.monotonic() < self._no_space_until else "")
 
     def close(self) -> None:
-        """Make durable what was taken, save the ledger, let go of the files. The last futures are done in the loop's next turn."""
+        """Make accepted messages durable, save the ledger and close the files. The last futures complete in the loop's next iteration."""
         if self._is_closed:
             return
         self._is_closed = True
-        self._hand_over()
+        self._submit_group()
         self._queue.put(None)
         self._thread.join()
         unlock(self._lock_fd)
 
-    def _make_room(self) -> None:
+    def _require_room(self) -> None:
         if self._is_closed:
             raise TopicFailed(f"{self._directory}: the topic is closed")
         least = self._log.end + self._pending_bytes - self._max_unread_bytes
-        if least >= self._unread_from and time.monotonic() - self._looked_at > FULL_LOOK_SECONDS:
-            self._look()
+        if least >= self._unread_from and time.monotonic() - self._checked_at > FULL_CHECK_INTERVAL_SECONDS:
+            self._check_consumers()
         if least >= self._unread_from:
             raise _full(FULL)
         if self._pending_bytes >= MAX_PENDING_BYTES:
             raise _full(SLOW)
-        if self._shortage and (shortage := self._look_at_disk()):
+        if self._shortage and (shortage := self._check_disk()):
             raise _full(shortage)
 
-    def _look_at_disk(self) -> str:
-        """Return why the disk is to take no more; then what the readers have passed is deleted, though nothing is written."""
+    def _check_disk(self) -> str:
+        """Return the shortage of the disk, or an empty text; on a shortage, also delete released segments."""
         self._shortage = shortage = self._space.shortage()
-        if shortage and (now := time.monotonic()) - self._deleted_at >= UPKEEP_SECONDS:
+        if shortage and (now := time.monotonic()) - self._deleted_at >= UPKEEP_INTERVAL_SECONDS:
             self._deleted_at = now
             self._queue.put(_Upkeep())
         return shortage
 
-    def _look(self) -> None:
-        self._unread_from, self._looked_at = self._log.unread_from(), time.monotonic()
+    def _check_consumers(self) -> None:
+        self._unread_from, self._checked_at = self._log.unread_from(), time.monotonic()
 
-    def _hand_over(self) -> None:
+    def _submit_group(self) -> None:
         if self._gathering:
             self._queue.put(self._gathering)
         else:
             self._is_writing = False
         self._gathering = None
 
-    def _done(self, group: _Group) -> None:
-        self._hand_over()
+    def _complete(self, group: _Group) -> None:
+        self._submit_group()
         self._pending_bytes -= group.size
         if group.error is None:
             group.durable.set_result(None)
             return
         group.durable.set_exception(group.error)
-        group.durable.exception()  # seen: whoever sent these messages may be gone
-        if isinstance(group.error, TopicFailed) and not self._is_failure_told:
-            self._is_failure_told = True
-            group.durable.get_loop().call_soon(self._on_failure, group.error)  # behind those who wait: they answer first
+        group.durable.exception()  # marked as retrieved: the sender may have gone
+        if isinstance(group.error, TopicFailed) and not self._is_failure_reported:
+            self._is_failure_reported = True
+            group.durable.get_loop().call_soon(
+                self._on_failure, group.error
+            )  # after the futures of the waiting senders, so that these respond first
 
     def _write_groups(self) -> None:
         upkeep_at, failure = 0.0, None
-        while group := self._next():
+        while group := self._next_group():
             if isinstance(group, _Upkeep):
                 if failure is None:
                     with suppress(NoSpace, OSError):
@@ -221,21 +223,21 @@ class LocalTopic:
                 continue
             is_upkeep_due = time.monotonic() >= upkeep_at
             failure = failure or self._write_group(group, is_upkeep_due=is_upkeep_due)
-            upkeep_at = time.monotonic() + UPKEEP_SECONDS if is_upkeep_due else upkeep_at
+            upkeep_at = time.monotonic() + UPKEEP_INTERVAL_SECONDS if is_upkeep_due else upkeep_at
             group.error = group.error or failure
-            with suppress(RuntimeError):  # the loop is closed: nobody waits
-                group.durable.get_loop().call_soon_threadsafe(self._done, group)
-        with suppress(NoSpace, OSError):  # what is durable stays so; the ledger is counted again at the next start
+            with suppress(RuntimeError):  # the loop is closed, nothing waits
+                group.durable.get_loop().call_soon_threadsafe(self._complete, group)
+        with suppress(NoSpace, OSError):  # durable messages stay; the next start counts the ledger again
             self._log.close(is_sound=failure is None)
 
-    def _next(self) -> _Group | _Upkeep | None:
+    def _next_group(self) -> _Group | _Upkeep | None:
         try:
             return self._queue.get(timeout=self._quiet_seconds)
         except Empty:
             return _Upkeep()
 
     def _write_group(self, group: _Group, *, is_upkeep_due: bool) -> TopicFailed | None:
-        """Store a group; gives the failure after which nothing may be written any more."""
+        """Store a group; return the failure after which nothing may be written."""
         try:
             if is_upkeep_due:
                 self._log.delete_released()
@@ -244,14 +246,14 @@ class LocalTopic:
                 self._shortage = self._space.shortage(group.size)
         except NoSpace as error:
             group.error = _full("the disk is full")
-            if time.monotonic() >= self._no_space_until:  # or else it was logged a moment ago
-                log.warning("the disk took nothing", directory=str(self._directory), error=str(error))
+            if time.monotonic() >= self._no_space_until:  # not logged a moment ago
+                log.warning("the disk is full", directory=str(self._directory), error=str(error))
             self._no_space_until = time.monotonic() + NO_SPACE_SECONDS
             with suppress(OSError):
-                self._log.delete_released()  # the only space that is ours to give
-        except BaseException as error:  # noqa: BLE001  (whatever it was: nothing of this group is acknowledged)
+                self._log.delete_released()  # the only space that headrace can free
+        except BaseException as error:  # noqa: BLE001  (whatever the error is, nothing of this group is acknowledged)
             self._log.give_up()
-            failure = TopicFailed(f"{self._directory}: a write or a sync failed, nothing more is taken: {error!r}")
+            failure = TopicFailed(f"{self._directory}: a write or a sync failed, no more messages are accepted: {error!r}")
             failure.__cause__ = error
             return failure
         else:
@@ -260,4 +262,4 @@ class LocalTopic:
 
 
 def _full(reason: str) -> TopicFull:
-    return TopicFull(reason, 5 + secrets.randbelow(26))  # spread, so that they do not all return at once
+    return TopicFull(reason, 5 + secrets.randbelow(26))  # randomized, so that not all senders retry at once

@@ -14,7 +14,7 @@ from support.collector.collectors import ROOT, RunningCollector, a_body, an_even
 from support.topics.in_memory import MINUTE, a_message, a_rejection, a_topic, messages, read_entries, until
 from support.topics.kafka import PRODUCE, MockKafka, a_kafka, origin, read_topic, write_topic
 
-from topics.kafka.writer import MOST_MESSAGES, KafkaTopic
+from topics.kafka.writer import MAX_MESSAGES, KafkaTopic
 from topics.ledger import Received
 from topics.local.forwarded import FORWARDED, ForwardedTopic
 from topics.local.high_watermark import HighWatermark
@@ -98,8 +98,8 @@ def test_too_much_under_way_is_refused_at_once_and_dropped_at_the_end(kafka: Moc
 
     async def work(topic: KafkaTopic) -> None:
         kafka.stop()
-        taken.append(topic.append(messages(MOST_MESSAGES)))
-        with pytest.raises(TopicFull, match="under way"):
+        taken.append(topic.append(messages(MAX_MESSAGES)))
+        with pytest.raises(TopicFull, match="in flight"):
             topic.append(messages(1))
 
     with_kafka_topic(kafka, work)

@@ -86,8 +86,8 @@ def test_bytes_unread_by_the_converter_are_shown(kafka: MockKafka) -> None:
 
 @pytest.mark.parametrize("command", [dry_run, shown])
 def test_a_kafka_that_does_not_answer_is_reported(command: Callable[[KafkaSettings], object], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cluster, "REACHED_SECONDS", 0.2)
-    with pytest.raises(CommandError, match=r"Kafka does not answer at 127\.0\.0\.1:1"):
+    monkeypatch.setattr(cluster, "METADATA_TIMEOUT_SECONDS", 0.2)
+    with pytest.raises(CommandError, match=r"Kafka does not respond at 127\.0\.0\.1:1"):
         command(KafkaSettings(bootstrap_servers="127.0.0.1:1"))
 
 

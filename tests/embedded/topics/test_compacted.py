@@ -38,7 +38,7 @@ def test_news_are_what_came_since_the_values_were_read(kafka: MockKafka) -> None
     topic = CompactedTopic(kafka.settings, "dead-letters")
     assert list(map(key_and_value, topic.values())) == [(b"a", b"1")]
     write(kafka, (b"a", None), (b"b", b"1"))
-    assert list(map(key_and_value, topic.news(1.0))) == [(b"a", None), (b"b", b"1")]
+    assert list(map(key_and_value, topic.changes(1.0))) == [(b"a", None), (b"b", b"1")]
 
 
 def outputs(kafka: MockKafka, count: int) -> list[Output]:
@@ -54,5 +54,5 @@ def test_all_is_delivered_in_order_also_where_the_client_holds_little(kafka: Moc
 
 def test_an_error_of_kafka_is_reported(kafka: MockKafka) -> None:
     kafka.fail(PRODUCE, TOPIC_AUTHORIZATION_FAILED)
-    with pytest.raises(TransactionFailed, match=r"Kafka did not take all messages: .*uthorization"):
+    with pytest.raises(TransactionFailed, match=r"Kafka did not accept all messages: .*uthorization"):
         deliver(kafka.settings, outputs(kafka, 1))

@@ -228,7 +228,7 @@ def test_it_waits_for_a_kafka_that_is_not_there_yet(spool: Path, kafka: MockKafk
     kafka.stop()
     fill(spool, parties(1))
     with a_forwarder(spool, kafka.settings) as forwarder:
-        wait_until(lambda: "Kafka does not answer" in forwarder.not_ready_reason())
+        wait_until(lambda: "Kafka does not respond" in forwarder.not_ready_reason())
         assert metric(forwarder, "unreleased_bytes") == end(spool)
         kafka.start()
         wait_until_released(spool)
@@ -239,7 +239,7 @@ def test_it_never_makes_a_topic_by_asking_for_it(spool: Path) -> None:
     fill(spool, parties(1))
     with a_kafka(with_topics=False) as kafka, a_forwarder(spool, kafka.settings) as forwarder:
         wait_until(
-            lambda: "no topic clickstream-avro and no clickstream-dead-letters; headrace kafka apply" in forwarder.not_ready_reason()
+            lambda: "no topic clickstream-avro and no clickstream-dead-letters; `headrace kafka apply`" in forwarder.not_ready_reason()
         )
         kafka.make_topics()
         wait_until_released(spool)
@@ -386,7 +386,7 @@ def test_a_forwarding_failure_is_reported_with_its_spool(tmp_path: Path, kafka: 
     kafka.stop()
     fill(spool_path(tmp_path, 3), [a_message()])
     with forwarders(tmp_path, kafka.settings) as found:
-        wait_until(lambda: found.not_ready_reason().startswith("spool 3: Kafka does not answer"))
+        wait_until(lambda: found.not_ready_reason().startswith("spool 3: Kafka does not respond"))
 
 
 def test_a_spool_that_another_forwards_ends_the_forwarding_of_all(tmp_path: Path, kafka: MockKafka) -> None:

@@ -60,7 +60,7 @@ class KafkaConverting:
         """Write messages as the forwarder does; `start` is a position of the spool that was forwarded before."""
         at = self.position if start is None else start
         records = MessageFormatter(self.settings.model_copy(update={"message_format": self.message_format, "schema_id": 7}))
-        self.write(*((one.key, *records.make(one, SPOOL, at + number)) for number, one in enumerate(messages)), partition=partition)
+        self.write(*((one.key, *records.format(one, SPOOL, at + number)) for number, one in enumerate(messages)), partition=partition)
         self.position = max(self.position, at + len(messages))
 
     def write(self, *messages: tuple[bytes | None, bytes | None, Headers], partition: int = 0, name: str = "avro") -> None:

@@ -20,7 +20,7 @@ DAMAGE = {
     "position": 512,
     "stage": "read",
     "reason": "damaged_frame",
-    "text": "no frame that checks",
+    "text": "not a valid frame",
     "source": "",
     "event_id": "",
     "received_at": 0,

@@ -34,7 +34,7 @@ def fetched(value: bytes, found: dict[str, bytes]) -> Fetched:
 
 
 def on_kafka(message: Message, message_format: Any) -> Fetched:
-    value, found = MessageFormatter(KafkaSettings(message_format=message_format, schema_id=258)).make(message, SPOOL, 3)
+    value, found = MessageFormatter(KafkaSettings(message_format=message_format, schema_id=258)).format(message, SPOOL, 3)
     return fetched(value, {name: text.encode() if isinstance(text, str) else text or b"" for name, text in found})
 
 

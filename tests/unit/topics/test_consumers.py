@@ -142,13 +142,13 @@ def test_a_reader_whose_file_cannot_be_read_keeps_everything_and_starts_again(tm
 
 @pytest.mark.parametrize("name", ["", "../up", "A", "a b", "-a", "a" * 65])
 def test_a_readers_name_is_a_plain_word(tmp_path: Path, name: str) -> None:
-    with pytest.raises(TopicError, match="a reader's name"):
+    with pytest.raises(TopicError, match="not a valid name of a consumer"):
         LocalReader.open(tmp_path, name)
 
 
 def test_a_tail_has_nothing_to_release(tmp_path: Path) -> None:
     fill(tmp_path, messages(3))
-    with pytest.raises(TopicError, match="not registered"):
+    with pytest.raises(TopicError, match="not a registered consumer"):
         tail(tmp_path).release(0)
 
 

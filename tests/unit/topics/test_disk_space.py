@@ -65,8 +65,8 @@ def test_below_the_reserve_nothing_is_taken_reading_continues_and_what_was_read_
         return 200_000 - sum(path.stat().st_size for path in tmp_path.glob("*.segment"))
 
     space = DiskSpace(tmp_path, 100_000, a_disk(free))
-    monkeypatch.setattr(disk_space, "LOOK_SECONDS", 0.0)
-    monkeypatch.setattr("topics.local.writer.UPKEEP_SECONDS", 0.0)
+    monkeypatch.setattr(disk_space, "CHECK_INTERVAL_SECONDS", 0.0)
+    monkeypatch.setattr("topics.local.writer.UPKEEP_INTERVAL_SECONDS", 0.0)
 
     async def work(topic: LocalTopic) -> None:
         topic._space = space

@@ -6,7 +6,7 @@ import pytest
 from support.topics.in_memory import MINUTE, a_rejection
 
 from topics.accounts import OUTCOMES, MergedAccounts, account_of
-from topics.forwarder.in_flight import MOST_BYTES, Chunk, InFlight
+from topics.forwarder.in_flight import MAX_BYTES, Chunk, InFlight
 from topics.local.spool_id import spool_id
 from topics.topic import TopicError
 
@@ -15,7 +15,7 @@ BROWSER = (MINUTE, "browser")
 
 def a_stretch(start: int, sent: int = 2, size: int = 100, failures: list[object] | None = None) -> Chunk:
     chunk = Chunk(start, MINUTE, (failures if failures is not None else []).append)
-    chunk.end, chunk.left, chunk.sent = start + size, sent, sent
+    chunk.end, chunk.unreported, chunk.sent = start + size, sent, sent
     return chunk
 
 
@@ -25,36 +25,36 @@ def report(chunk: Chunk, count: int = 2) -> None:
 
 
 def test_a_stretch_is_done_when_all_of_it_and_all_before_it_is_reported() -> None:
-    window = InFlight(100)
+    in_flight = InFlight(100)
     first, second = a_stretch(0), a_stretch(100)
-    window.add(first)
-    window.add(second)
+    in_flight.add(first)
+    in_flight.add(second)
     report(second)
     report(first, 1)
-    assert window.take_done() == []
+    assert in_flight.take_done() == []
     report(first, 1)
-    assert window.take_done() == [first, second]
-    assert (window.messages, window.oldest()) == (0, None)
+    assert in_flight.take_done() == [first, second]
+    assert (in_flight.messages, in_flight.oldest()) == (0, None)
 
 
 def test_a_stretch_of_which_something_failed_is_never_done() -> None:
     failures: list[object] = []
-    window, chunk = InFlight(100), a_stretch(0, failures=failures)
-    window.add(chunk)
+    in_flight, chunk = InFlight(100), a_stretch(0, failures=failures)
+    in_flight.add(chunk)
     report(chunk, 1)
     chunk.reported("an error", None)
     assert failures == ["an error"]
-    assert window.take_done() == []
-    assert window.clear() == 2
-    assert window.room() == 100
+    assert in_flight.take_done() == []
+    assert in_flight.clear() == 2
+    assert in_flight.room() == 100
 
 
-def test_a_window_is_bounded_in_messages_and_in_bytes() -> None:
-    window = InFlight(10)
-    window.add(a_stretch(0, sent=4))
-    assert window.room() == 6
+def test_a_in_flight_is_bounded_in_messages_and_in_bytes() -> None:
+    in_flight = InFlight(10)
+    in_flight.add(a_stretch(0, sent=4))
+    assert in_flight.room() == 6
     large = InFlight(10)
-    large.add(a_stretch(0, sent=1, size=MOST_BYTES))
+    large.add(a_stretch(0, sent=1, size=MAX_BYTES))
     assert large.room() == 0
 
 

@@ -31,7 +31,7 @@ def test_a_registry_that_takes_no_schemas_is_asked_for_those_it_has(server: Sche
     server.register("t-value", SCHEMA)
     server.is_read_only = True
     assert Registry(server.url).id_of("t-value", SCHEMA) == 100
-    with pytest.raises(RegistryError, match="refuses /subjects/other-value/versions: 403 registering is not allowed"):
+    with pytest.raises(RegistryError, match="rejects /subjects/other-value/versions: 403 registering is not allowed"):
         Registry(server.url).id_of("other-value", SCHEMA)
 
 
@@ -44,7 +44,7 @@ def test_an_id_leads_to_its_schema_or_to_none(server: SchemaRegistry) -> None:
 
 
 def test_a_subject_that_is_not_there_yet_is_not_a_reason_to_wait(server: SchemaRegistry) -> None:
-    Registry(server.url).reach("new-value")
+    Registry(server.url).check("new-value")
 
 
 def test_the_credentials_of_the_file_are_sent(server: SchemaRegistry, tmp_path: Path) -> None:
@@ -52,9 +52,9 @@ def test_the_credentials_of_the_file_are_sent(server: SchemaRegistry, tmp_path: 
     (tmp_path / "auth").write_text("me:secret\n")
     asker = registry(KafkaSettings(schema_registry=server.url, schema_registry_auth_file=tmp_path / "auth"))
     assert asker
-    asker.reach("t-value")
+    asker.check("t-value")
     with pytest.raises(RegistryError, match="401 Unauthorized"):
-        Registry(server.url).reach("t-value")
+        Registry(server.url).check("t-value")
 
 
 @pytest.mark.parametrize(("content", "fault"), [(None, "cannot be read"), ("no colon", "write one line, user:password into it")])
@@ -67,11 +67,11 @@ def test_a_file_of_credentials_that_is_none_is_reported(tmp_path: Path, content:
 
 def test_an_unreachable_or_wrong_registry_is_reported(server: SchemaRegistry) -> None:
     [port] = free_ports(1)
-    with pytest.raises(RegistryError, match=f"no registry of schemas answers at http://127.0.0.1:{port}"):
-        Registry(f"http://127.0.0.1:{port}").reach("t-value")
+    with pytest.raises(RegistryError, match=f"no schema registry responds at http://127.0.0.1:{port}"):
+        Registry(f"http://127.0.0.1:{port}").check("t-value")
     server.is_broken = True
-    with pytest.raises(RegistryError, match="refuses /subjects/t-value/versions: 500"):
-        Registry(server.url).reach("t-value")
+    with pytest.raises(RegistryError, match="rejects /subjects/t-value/versions: 500"):
+        Registry(server.url).check("t-value")
 
 
 @pytest.mark.parametrize("answer", ["<h1>200</h1>", {"id": "1"}, {"id": 0}, {}, []])

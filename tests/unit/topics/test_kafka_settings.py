@@ -26,10 +26,10 @@ def test_all_faults_of_the_file_are_reported_at_once(tmp_path: Path) -> None:
     with pytest.raises(SettingsError) as reported:
         settings.client()
     assert [fault.split(", ", 1)[1] for fault in reported.value.faults] == [
-        "line 1: acks is set by headrace; its guarantees rest on it",
-        "line 2: name=value is expected",
-        "line 3: name=value is expected",
-        "line 4: enable.idempotence is set by headrace; its guarantees rest on it",
+        "line 1: acks is set by headrace; its guarantees depend on it",
+        "line 2: expected name=value",
+        "line 3: expected name=value",
+        "line 4: enable.idempotence is set by headrace; its guarantees depend on it",
     ]
 
 
@@ -55,9 +55,9 @@ def test_no_frame_of_a_local_topic_is_too_large_for_kafka() -> None:
 @pytest.mark.parametrize(
     ("environment", "fault"),
     [
-        ({"MESSAGE_FORMAT": "confluent"}, "MESSAGE_FORMAT: confluent needs the id of a schema"),
-        ({"SCHEMA_ID": "1", "SCHEMA_REGISTRY": "http://registry:8081"}, "SCHEMA_ID: the id is given or looked up"),
-        ({"SCHEMA_REGISTRY_AUTH_FILE": "auth"}, "SCHEMA_REGISTRY_AUTH_FILE: there is no HEADRACE_KAFKA_SCHEMA_REGISTRY"),
+        ({"MESSAGE_FORMAT": "confluent"}, "MESSAGE_FORMAT: confluent needs a schema id"),
+        ({"SCHEMA_ID": "1", "SCHEMA_REGISTRY": "http://registry:8081"}, "SCHEMA_ID: the id is either fixed or looked up"),
+        ({"SCHEMA_REGISTRY_AUTH_FILE": "auth"}, "SCHEMA_REGISTRY_AUTH_FILE: it needs HEADRACE_KAFKA_SCHEMA_REGISTRY"),
         ({"SCHEMA_REGISTRY": "registry:8081"}, "SCHEMA_REGISTRY: "),
         ({"SCHEMA_REGISTRY": "https://me:secret@registry"}, "SCHEMA_REGISTRY: "),
         ({"SCHEMA_ID": "0"}, "SCHEMA_ID: "),

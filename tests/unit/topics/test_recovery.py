@@ -162,7 +162,7 @@ def test_damage_is_set_aside_by_the_start_and_reported_to_readers(topic_path: Pa
     aside = bytes(content[place : place + FRAME_BYTES])
     assert (topic_path / "damaged" / f"{place:020d}").read_bytes() == aside
     reader = LocalReader.open(topic_path, "converter")
-    assert damages(read_from(reader, 0)) == [Damage(place, place + FRAME_BYTES, aside, "no frame that checks")]
+    assert damages(read_from(reader, 0)) == [Damage(place, place + FRAME_BYTES, aside, "not a valid frame")]
     assert reader.damaged == 1
 
 
