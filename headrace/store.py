@@ -124,7 +124,7 @@ def main() -> int:
         (
             Route("/health/ready", ready),
             Route("/metrics", metrics),
-            *dead_letter_routes(store.dead_letters, worker.replays.ask),
+            *dead_letter_routes(store.dead_letters, worker.replays.submit),
             deletion_route(worker.delete),
         )
     )

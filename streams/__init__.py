@@ -1,1 +1,1 @@
-"""The converter: records from one topic in, enriched rows out."""
+"""The converter: turns the records of a topic into enriched rows."""

@@ -1,4 +1,4 @@
-"""`python -m streams`: the converter on Kafka. On one machine without Kafka it runs within `python -m headrace.store`."""
+"""`python -m streams`: the converter on Kafka. On one machine it runs within `python -m headrace.store`."""
 
 import os
 import signal
@@ -23,7 +23,7 @@ from topics.topic import TopicError
 
 
 def main() -> int:
-    """Run until SIGTERM or SIGINT; 0 after a clean stop, 2 when settings or schemas are wrong, 1 for everything else."""
+    """Run until SIGTERM or SIGINT; 0 after a clean stop, 2 for wrong settings or schemas, 1 for any other error."""
     keep_private()
     configure()
     stop = threading.Event()
@@ -38,7 +38,7 @@ def main() -> int:
             with closing(Probes(settings.host, settings.port, guard, not_ready_reason=worker.not_ready_reason, metrics=metrics)):
                 worker.run(stop)
     except (SettingsError, StreamsError, ProbesError, TopicError) as error:
-        print(f"{PREFIX}PORT: {error}" if isinstance(error, ProbesError) else error, file=sys.stderr)  # noqa: T201 - to whoever starts it
+        print(f"{PREFIX}PORT: {error}" if isinstance(error, ProbesError) else error, file=sys.stderr)  # noqa: T201 - for the operator who starts it
         return 2 if isinstance(error, SettingsError | StreamsError) else 1
     return 0
 

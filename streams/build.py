@@ -1,4 +1,4 @@
-"""Puts workers together from their settings: the schemas, the enrichment and the salts they name."""
+"""Creates workers from their settings, with the schemas, the enrichment and the salts that the settings name."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -27,31 +27,31 @@ from topics.kafka.shared_values import SharedValues
 Clock = Callable[[], int]
 SYSTEM_CLOCK: Final[Clock] = lambda: time.time_ns() // 1_000_000  # noqa: E731
 
-# A batch makes and drops objects without any cycle; to look more often took a tenth of the converter's time.
+# A batch creates and drops objects without cycles; more frequent collections took a tenth of the converter's time.
 GARBAGE_THRESHOLDS: Final = (50_000, 20, 50)
 
 
 def build_worker(
-    readers: Consumers, sink: Sink, settings: Settings, *, clock: Clock = SYSTEM_CLOCK, metrics: Metrics | None = None
+    consumers: Consumers, sink: Sink, settings: Settings, *, clock: Clock = SYSTEM_CLOCK, metrics: Metrics | None = None
 ) -> Worker:
-    """Give a worker for one machine that is ready to run; raises StreamsError for what the operator has to put right."""
+    """Create a worker for one machine; raises StreamsError for errors that the operator must fix."""
     metrics = metrics or Metrics()
-    return Worker(readers, sink, _decoder(settings), _lookups(settings, metrics), settings, Salts.open(settings.salts), clock, metrics)
+    return Worker(consumers, sink, _decoder(settings), _lookups(settings, metrics), settings, Salts.open(settings.salts), clock, metrics)
 
 
 @contextmanager
 def kafka_worker(settings: Settings, kafka: KafkaSettings, *, clock: Clock = SYSTEM_CLOCK) -> Iterator[KafkaWorker]:
-    """Give a worker on Kafka that is ready to run; raises StreamsError, or TopicError when Kafka does not answer."""
+    """Create a worker on Kafka; raises StreamsError, or TopicError if Kafka does not respond."""
     metrics = Metrics()
     schema = load_schema(settings.schema_path)
-    foreign = ConfluentMessages(kafka, schema)
+    confluent = ConfluentMessages(kafka, schema)
     with closing(SharedValues(kafka, "salts")) as values:
         tools = make_tools(_decoder(settings), _lookups(settings, metrics), settings, Salts(SharedSalts(values)), metrics)
-        yield KafkaWorker(settings, kafka, columns(schema), foreign, tools, clock, metrics)
+        yield KafkaWorker(settings, kafka, columns(schema), confluent, tools, clock, metrics)
 
 
 def _decoder(settings: Settings) -> CompiledDecoder:
-    """Understand messages of any schema beside the one in the settings (`*.avsc` in its folder)."""
+    """Return a decoder for the schema of the settings and all others in its folder (`*.avsc`)."""
     return CompiledDecoder([load_schema(path) for path in sorted(settings.schema_path.parent.glob("*.avsc"))])
 
 

@@ -1,16 +1,13 @@
-"""Messages that become no row: kept whole, with the reason and their origin."""
+"""Dead letters: messages that could not become rows, kept whole with reason and origin."""
 
 from enum import StrEnum
 
 from streams.sink import DeadLetter
 from topics.topic import Damage, Entry
 
-# A damaged stretch can be as long as a segment; so much of it is kept, the text tells the rest.
-MOST_BYTES = 1 << 20
-
 
 class Reason(StrEnum):
-    """Why a message became no row."""
+    """The reason that a message did not become a row."""
 
     DAMAGED_FRAME = "damaged_frame"
     NOT_SINGLE_OBJECT = "not_single_object"
@@ -22,7 +19,7 @@ class Reason(StrEnum):
     ID_CONFLICT = "id_conflict"
 
 
-# No fix makes a message of the one. The other would be a second row of its id where the first has left the converter's memory.
+# No fix turns damage into a message. A conflicting event would be a second row of its id once the first has left the converter's state.
 NEVER_REPLAYED = frozenset({Reason.DAMAGED_FRAME, Reason.ID_CONFLICT})
 
 STAGES = {
@@ -38,7 +35,7 @@ STAGES = {
 
 
 def dead_letter(topic: str, entry: Entry, reason: Reason, text: str, failed_at: int) -> DeadLetter:
-    """Make the dead letter of a message."""
+    """Return the dead letter of a message."""
     message = entry.message
     return DeadLetter(
         topic=topic,
@@ -57,9 +54,8 @@ def dead_letter(topic: str, entry: Entry, reason: Reason, text: str, failed_at: 
 
 
 def damaged(topic: str, damage: Damage, failed_at: int) -> DeadLetter:
-    """Make the dead letter of bytes that are no frame; when they came and from where is not known."""
-    length = len(damage.content)
-    text = damage.reason if length <= MOST_BYTES else f"{damage.reason}; the first {MOST_BYTES} of {length} bytes"
+    """Return the dead letter of damage, whose source and time of receipt are unknown."""
+    content, text = damage.truncated()
     return DeadLetter(
         topic=topic,
         position=damage.position,
@@ -70,5 +66,5 @@ def damaged(topic: str, damage: Damage, failed_at: int) -> DeadLetter:
         event_id="",
         received_at=0,
         failed_at=failed_at,
-        content=damage.content[:MOST_BYTES],
+        content=content,
     )

@@ -1,4 +1,4 @@
-"""Which events were there before: the same id of the same site, and whether it tells the same."""
+"""Deduplication: an event with a known id is a duplicate if its content is the same, otherwise a conflict."""
 
 from collections.abc import Callable
 from enum import Enum, auto
@@ -10,9 +10,9 @@ import msgspec
 from schemas.codec import Record
 from streams.sink import StoredEvent
 
-# A retry is recorded anew by the collector: at another time, perhaps from another network, with other marks, by another way in.
-# Only what the page said about the event itself must be the same; who said it is not part of it (a signal sent since drops the ids).
-NOT_SAID_BY_THE_PAGE = frozenset(
+# The collector records a retry again: at another time, perhaps from another network or source, with other flags.
+# Only what the page said about the event itself must be the same, without its party (an opt-out in the meantime removes the ids).
+NOT_COMPARED = frozenset(
     {
         "received_at",
         "occurred_at",
@@ -36,7 +36,7 @@ _encode = msgspec.msgpack.Encoder().encode
 
 
 class EventStatus(Enum):
-    """What an event is beside those before it."""
+    """The relation of an event to earlier ones."""
 
     NEW = auto()
     DUPLICATE = auto()
@@ -44,23 +44,23 @@ class EventStatus(Enum):
 
 
 def stored_event(site: str, event_id: str, record: Record) -> StoredEvent:
-    """Give what the memory of events keeps of a record, as it was decoded.
+    """Return the key and the hash of the content of a decoded record.
 
-    A field that is null, empty, zero or false is left out: so an event replayed after a field was added to the schema is still the same.
+    Null, empty, zero and false fields are left out, so that an event replayed after a field was added to the schema is still the same.
     """
-    said = [item for item in record.items() if item[1] and item[0] not in NOT_SAID_BY_THE_PAGE]
-    said.sort()  # names differ, so the order of the schema's fields does not matter
-    payload = int.from_bytes(blake2b(_encode(said), digest_size=8).digest(), "little", signed=True)
+    compared = [item for item in record.items() if item[1] and item[0] not in NOT_COMPARED]
+    compared.sort()  # by name: the order of the schema's fields does not matter
+    payload = int.from_bytes(blake2b(_encode(compared), digest_size=8).digest(), "little", signed=True)
     return StoredEvent(event_key(site, event_id), payload)
 
 
 def event_key(site: str, event_id: str) -> bytes:
-    """Give the 16 bytes that an event is known by; the length of the site keeps site and id apart."""
+    """Return the 16 bytes that identify an event; the length of the site separates site and id."""
     return blake2b(f"{len(site)}:{site}{event_id}".encode(), digest_size=16).digest()
 
 
-def compare(event: StoredEvent, known: Callable[[bytes], Any]) -> EventStatus:
-    """Decide what an event is; `known` gives the payload of a key that is taken."""
+def classify(event: StoredEvent, known: Callable[[bytes], Any]) -> EventStatus:
+    """Return the status of an event; `known` returns the payload of a known key, or None."""
     payload = known(event.key)
     if payload is None:
         return EventStatus.NEW

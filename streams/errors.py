@@ -1,20 +1,20 @@
-"""What can stop the converter.
+"""The errors that stop the converter.
 
 StreamsError
-├── SchemaError     the schema lacks a field that the converter cannot do without
+├── SchemaError     the schema lacks a field that the converter needs
 ├── SaltsError      the file of salts cannot be read
-└── TopicLost       the sink stands behind the end of the topic: they do not belong together
+└── TopicLost       the position of the sink is after the end of the topic: they do not belong together
 
-A message that cannot be converted is none of these: it becomes a dead letter (dead_letters.py).
+A message that cannot be converted stops nothing: it becomes a dead letter (dead_letters.py).
 """
 
 
 class StreamsError(Exception):
-    """Base of what the operator has to put right before the converter can run."""
+    """Base class of errors that the operator must fix before the converter can run."""
 
 
 class SchemaError(StreamsError):
-    """The schema lacks a field that the converter cannot do without."""
+    """The schema lacks a field that the converter needs."""
 
 
 class SaltsError(StreamsError):
@@ -22,4 +22,4 @@ class SaltsError(StreamsError):
 
 
 class TopicLost(StreamsError):
-    """The sink stands behind the end of the topic: they do not belong together."""
+    """The position of the sink is after the end of the topic: they do not belong together."""

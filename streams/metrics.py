@@ -1,4 +1,4 @@
-"""What the converter counts for Prometheus."""
+"""The metrics of the converter for Prometheus."""
 
 from collections.abc import Callable, Iterator, Mapping
 
@@ -15,17 +15,15 @@ class Metrics:
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         self.registry = registry = registry or CollectorRegistry()
-        self._messages = Counter(
-            "clickstream_streams_messages", "Messages dealt with, by what became of them.", ["outcome"], registry=registry
-        )
+        self._messages = Counter("clickstream_streams_messages", "Messages processed, by outcome.", ["outcome"], registry=registry)
         self._dead_letters = Counter(
-            "clickstream_streams_dead_letters", "Messages that became no row, by reason.", ["reason"], registry=registry
+            "clickstream_streams_dead_letters", "Messages that could not become rows, by reason.", ["reason"], registry=registry
         )
         self._without_session = Counter(
-            "clickstream_streams_rows_without_session", "Rows of parties that have all the sessions they may.", registry=registry
+            "clickstream_streams_rows_without_session", "Rows of parties with the maximum number of sessions.", registry=registry
         )
         self._failures = Counter(
-            "clickstream_streams_enrichment_failures", "Questions to reference data that failed.", ["what"], registry=registry
+            "clickstream_streams_enrichment_failures", "Lookups in reference data that failed.", ["what"], registry=registry
         )
         self._position = Gauge(
             "clickstream_streams_position", "Position in the topic up to which everything is committed.", ["topic"], registry=registry
@@ -36,7 +34,9 @@ class Metrics:
         """Count a committed batch."""
         for outcome in (STORED, DUPLICATES, REJECTED):
             self._messages.labels(outcome).inc(sum(getattr(account, outcome) for account in batch.ledger.values()))
-        self._messages.labels(DEAD_LETTERS).inc(len(batch.dead_letters))  # a replay takes them from the accounts; a counter only grows
+        self._messages.labels(DEAD_LETTERS).inc(
+            len(batch.dead_letters)
+        )  # not from the accounts, where a replay subtracts: a counter only grows
         for letter in batch.dead_letters:
             self._dead_letters.labels(letter.reason).inc()
         self._without_session.inc(batch.rows_without_session)
@@ -44,31 +44,33 @@ class Metrics:
         self._batches.observe(seconds)
 
     def watch_places(self, is_ready: Callable[[], bool], failures: Callable[[], int]) -> None:
-        """Show how the place database stands."""
+        """Add metrics of the place database."""
         ready = Gauge("clickstream_streams_places_ready", "1 if the newest place database is in use.", registry=self.registry)
         ready.set_function(lambda: float(is_ready()))
         failed = Gauge("clickstream_streams_places_failures", "Place databases and places that could not be read.", registry=self.registry)
         failed.set_function(lambda: float(failures()))
 
     def watch_kafka(self, lags: Callable[[], Mapping[str, int]]) -> "KafkaMetrics":
-        """Add what there is to see on Kafka only; `lags` gives the messages that each partition has before it."""
+        """Add the metrics that exist on Kafka only; `lags` returns the lag of each partition."""
         self.registry.register(_Lags(lags))
         return KafkaMetrics(self.registry)
 
-    def enrichment_failed(self, what: str) -> None:
-        """Count a question to reference data that failed."""
-        self._failures.labels(what).inc()
+    def enrichment_failed(self, lookup: str) -> None:
+        """Count a failed lookup in reference data."""
+        self._failures.labels(lookup).inc()
 
 
 class KafkaMetrics:
-    """What the converter counts on Kafka beside the rest."""
+    """The additional metrics on Kafka."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.redelivered = Counter(
-            "clickstream_streams_redelivered_messages", "Messages that a forwarder sent once more; in no account.", registry=registry
+            "clickstream_streams_redelivered_messages", "Messages that a forwarder sent again; they are in no account.", registry=registry
         )
         self.failed_transactions = Counter(
-            "clickstream_streams_failed_transactions", "Transactions that were not committed, or not known to be.", registry=registry
+            "clickstream_streams_failed_transactions",
+            "Transactions that were not committed, or whose result is unknown.",
+            registry=registry,
         )
         self.forgotten_early = Counter(
             "clickstream_streams_event_ids_forgotten_early",
@@ -76,12 +78,12 @@ class KafkaMetrics:
             registry=registry,
         )
         self.restore_seconds = Histogram(
-            "clickstream_streams_restore_seconds", "Time to rebuild the memory of a partition from what was written.", registry=registry
+            "clickstream_streams_restore_seconds", "Time to rebuild the state of a partition from its output.", registry=registry
         )
 
 
 class _Lags(Collector):
-    """The lag of each partition, as it is when asked."""
+    """The current lag of each partition."""
 
     def __init__(self, lags: Callable[[], Mapping[str, int]]) -> None:
         self._lags = lags

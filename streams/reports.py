@@ -8,11 +8,11 @@ from streams.sink import Batch
 
 log = structlog.get_logger()
 
-SECONDS_BETWEEN_REPORTS = 10.0
+REPORT_INTERVAL_SECONDS = 10.0
 
 
 class Reports:
-    """Log lines about batches: one for each at debug, one in ten seconds at info. A trickle of events is a batch each."""
+    """Log lines about batches: at debug one per batch, at info one every ten seconds, because a batch may be a single event."""
 
     def __init__(self) -> None:
         self._batches = self._messages = self._rows = self._dead_letters = 0
@@ -36,4 +36,4 @@ class Reports:
         if self._batches:
             log.info("batches committed", batches=self._batches, messages=self._messages, rows=self._rows, dead_letters=self._dead_letters)
         self._batches = self._messages = self._rows = self._dead_letters = 0
-        self._next_at = time.monotonic() + SECONDS_BETWEEN_REPORTS
+        self._next_at = time.monotonic() + REPORT_INTERVAL_SECONDS

@@ -1,4 +1,4 @@
-"""Every HEADRACE_STREAMS_* variable: type, default, meaning."""
+"""All HEADRACE_STREAMS_* variables: type, default, meaning."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -16,7 +16,7 @@ PlaceDetail = Literal["city", "country", "off"]
 
 
 class Settings(ServiceSettings):
-    """What the operator may decide about the converter."""
+    """The settings of the converter."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX)
 

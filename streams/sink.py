@@ -1,4 +1,4 @@
-"""Where the converter's results go: rows, dead letters, state and position, committed as one."""
+"""The sink of the converter: stores rows, dead letters, state and position in one commit."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,12 +11,12 @@ Row: TypeAlias = dict[str, str | int | float | None]
 
 Party: TypeAlias = tuple[str, str]  # site, party id
 RowKey: TypeAlias = tuple[str, str]  # site, event id
-RowLocation: TypeAlias = tuple[int, str, str]  # where it is, site, event id
+RowLocation: TypeAlias = tuple[int, str, str]  # row id in the store, site, event id
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A message that became no row, whole, with its origin and the reason."""
+    """A message that could not become a row, whole, with its origin and the reason."""
 
     topic: str
     position: int
@@ -28,30 +28,30 @@ class DeadLetter:
     received_at: int  # milliseconds since 1970
     failed_at: int  # milliseconds since 1970
     content: bytes
-    key: bytes = b""  # the message's own, and its spool: what a replay on Kafka needs
+    key: bytes = b""  # partition key and spool of the message, which a replay on Kafka needs
     spool: str = ""
 
     @property
     def origin(self) -> str:
-        """Say where the message stands: what a dead letter is known by."""
+        """Return the topic and position of the message, which identify the dead letter."""
         return f"{self.topic}/{self.position}"
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetterFilter:
-    """Which dead letters are meant: those of a reason, those of some origins; what is empty excludes none."""
+    """A filter of dead letters by reason and by origin; an empty field matches all."""
 
     reason: str = ""
     origins: tuple[str, ...] = ()
 
     def includes(self, letter: DeadLetter) -> bool:
-        """Tell whether a dead letter is among them."""
+        """Whether a dead letter passes the filter."""
         return self.reason in ("", letter.reason) and (not self.origins or letter.origin in self.origins)
 
 
 @dataclass(frozen=True, slots=True)
 class StoredEvent:
-    """That an event id is taken: `key` is a 16 byte hash of site and event id, `payload` a 64 bit signed hash of the content."""
+    """A known event: `key` is a 16-byte hash of site and event id, `payload` a signed 64-bit hash of the content."""
 
     key: bytes
     payload: int
@@ -59,7 +59,7 @@ class StoredEvent:
 
 @dataclass(slots=True)
 class Session:
-    """A party's events with no silence longer than the time-out; the converter's memory of it."""
+    """The state of a session: a party's events without a pause longer than the timeout."""
 
     site: str
     party_id: str
@@ -75,13 +75,13 @@ class Session:
     source: str | None
 
 
-# (minute as milliseconds since 1970, source; on Kafka the source's spool before it: spool/source)
+# by minute (milliseconds since 1970) and source; on Kafka spool/source
 Ledger: TypeAlias = dict[tuple[int, str], Account]
 
 
 @dataclass(slots=True)
 class Batch:
-    """All that follows from the messages up to `position`; a sink stores it whole or not at all."""
+    """The results of the messages up to `position`; a sink stores them atomically."""
 
     topic: str
     position: int
@@ -89,52 +89,54 @@ class Batch:
     rows: list[Row] = field(default_factory=list)
     dead_letters: list[DeadLetter] = field(default_factory=list)
     events: list[StoredEvent] = field(default_factory=list)
-    sessions: list[Session] = field(default_factory=list)  # the new state of those that the sink has, by site, party and session id
-    new_sessions: list[Session] = field(default_factory=list)  # those that it has not
-    rows_without_session: int = 0  # of parties that have all the sessions they may
-    ledger: Ledger = field(default_factory=dict)  # to be added to what is there
-    replayed: Sequence[int] = ()  # the positions of dead letters that are gone with it
+    sessions: list[Session] = field(default_factory=list)  # new states of sessions that the sink has, by site, party and session id
+    new_sessions: list[Session] = field(default_factory=list)  # sessions that the sink does not have
+    rows_without_session: int = 0  # of parties with the maximum number of sessions
+    ledger: Ledger = field(default_factory=dict)  # added to the stored accounts
+    replayed: Sequence[int] = ()  # the positions of dead letters that this batch replaces
 
 
 class CommittedState(Protocol):
-    """What the converter asks about what was committed."""
+    """The committed state that the converter reads: event ids and sessions."""
 
     def known_events(self, keys: Sequence[bytes]) -> Mapping[bytes, int]:
-        """The payload hash of each of the keys that is taken."""
+        """Return the payload of each known key."""
 
     def session_counts(self, parties: Iterable[Party]) -> Mapping[Party, int]:
-        """The number of sessions of each of the parties that has any."""
+        """Return the number of sessions of each party that has any."""
 
     def sessions_named(self, names: Iterable[tuple[str, str, str]]) -> Sequence[Session]:
-        """The sessions of these names, given as (site, party id, session id); they are the caller's to change."""
+        """Return the sessions named by (site, party id, session id); the caller may change them."""
 
     def sessions_around(self, instants: Iterable[tuple[str, str, int]]) -> Sequence[Session]:
-        """Of each (site, party id, instant) the party's sessions next to it on both sides; they are the caller's to change.
+        """Return the party's sessions on both sides of each (site, party id, instant); the caller may change them.
 
-        These are the one that ends last before the instant, and the one that begins first among those that end at or after it;
-        of equal ones the one with the smaller beginning, then id. A few more may be among them.
+        These are the last session that ends before the instant, and the first to begin among those that end at or after it. Ties go to the
+        earlier beginning, then to the smaller id. The result may contain a few more sessions.
         """
 
 
 class Sink(CommittedState, Protocol):
-    """The converter's other side. Its memory of events and sessions reaches as far back as its rows."""
+    """The store behind the converter. It knows the event ids and sessions of all its rows."""
 
     def position(self, topic: str) -> int:
-        """Where the last commit for this topic ended; 0 before the first."""
+        """Return the position of the last commit for this topic; 0 before the first."""
 
     def ledger(self, since: int) -> Ledger:
-        """The accounts of the minutes from `since` on (milliseconds since 1970)."""
+        """Return the accounts of the minutes from `since` on (milliseconds since 1970)."""
 
-    def dead_letters_after(self, topic: str, spool: str, position: int, most: int, choice: DeadLetterFilter) -> Sequence[Mapping[str, Any]]:
-        """Give the fields of the chosen dead letters of a topic and its spools, from the first behind a position in one of them on."""
+    def dead_letters_after(
+        self, topic: str, spool: str, position: int, limit: int, choice: DeadLetterFilter
+    ) -> Sequence[Mapping[str, Any]]:
+        """Return the fields of the matching dead letters of a topic and its spools, in order, after a position in one of them."""
 
     def find_rows(self, keys: Sequence[RowKey]) -> Sequence[RowLocation]:
-        """Return where the rows of these keys are, from any thread."""
+        """Return the locations of the rows with these keys; may be called from any thread."""
 
     def delete(self, rows: Sequence[RowLocation]) -> Ledger:
-        """Delete rows where they were found, and sessions that have none left, in one transaction; what they count for as deleted.
+        """Delete rows, and sessions without any row left, in one transaction; return the accounts of the deleted rows.
 
-        That the events were there is not forgotten: they do not come back with a retry.
+        Event ids stay known, so that a retry does not bring a deleted row back.
         """
 
     def commit(self, batch: Batch) -> None:

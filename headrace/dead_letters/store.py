@@ -15,7 +15,7 @@ from starlette.routing import Route
 from headrace.dead_letters.command import Letter, to_json
 from headrace.errors import CommandError
 from headrace.store_requests import read_body
-from streams.local.replays import BEGINNING, Place, Replayed
+from streams.local.replays import BEGINNING, Origin, Replayed
 from streams.sink import DeadLetterFilter
 
 PATH = "/dead-letters"
@@ -24,13 +24,13 @@ MOST = 100  # a message has up to 1 MiB
 SECONDS = 60
 
 Read: TypeAlias = Callable[[int, DeadLetterFilter], tuple[int, Sequence[Mapping[str, Any]]]]  # how many are chosen, and the newest so many
-Replay: TypeAlias = Callable[[DeadLetterFilter, Place], Future[Replayed]]  # those of a choice behind a place, as many as one goes takes
+Replay: TypeAlias = Callable[[DeadLetterFilter, Origin], Future[Replayed]]  # those of a choice behind a place, as many as one goes takes
 
 
 class _Wish(msgspec.Struct, forbid_unknown_fields=True):
     reason: str = ""
     origins: tuple[str, ...] = ()
-    after: Place = BEGINNING
+    after: Origin = BEGINNING
 
 
 def dead_letter_routes(read: Read, replay: Replay) -> tuple[Route, Route]:
@@ -70,7 +70,7 @@ class StoreDeadLetters:
 
     def replay(self, choice: DeadLetterFilter) -> Iterator[Replayed]:
         """Have the chosen ones replayed, one portion after the other."""
-        after: Place | None = BEGINNING
+        after: Origin | None = BEGINNING
         while after is not None:
             replayed = Replayed(**self._ask("POST", REPLAY_PATH, json=asdict(choice) | {"after": after}))
             after = replayed.last

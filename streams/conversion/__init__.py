@@ -1,1 +1,1 @@
-"""From a record to a row: decoding, enrichment, conversion."""
+"""From a message to a row: decoding, enrichment, conversion."""

@@ -1,4 +1,4 @@
-"""Turns a record into the row of the table `clickstream`: everything it needs is handed to it."""
+"""Turns a record into a row of the table `clickstream`; pure, all inputs are arguments."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -7,15 +7,15 @@ import msgspec
 
 from schemas.codec import Record
 from schemas.contract import NOT_IN_ROW, avro_kind, columns
-from streams.conversion.enricher import Channel, Facts
+from streams.conversion.enricher import Channel, Enrichment
 from streams.dead_letters import Reason
 from streams.errors import SchemaError
 from streams.sink import Row, Session
 
-# What a record cannot do without. Texts must not be empty.
+# Fields that must not be null or empty.
 MANDATORY = ("event_id", "event_type", "site", "party_kind", "occurred_at", "received_at")
-# What the converter asks for, null where the schema has no such field.
-ASKED_FOR = (
+# Fields that the converter reads; null if the schema lacks one.
+READ_FIELDS = (
     "party_id",
     "session_id",
     "page_host",
@@ -30,7 +30,7 @@ ASKED_FOR = (
     "address",
     "user_agent",
 )
-LAST_INSTANT = 253_402_300_799_999  # the last millisecond of the year 9999; every engine holds what lies before
+LAST_INSTANT = 253_402_300_799_999  # the last millisecond of the year 9999, which every engine can store
 
 DIRECT = "Direct"
 
@@ -47,37 +47,35 @@ _NO_SESSION: Row = {
 
 
 class Converter:
-    """The way from records of one schema (and of those before it) to rows."""
+    """Converts records of one schema, and of its earlier versions, to rows."""
 
     def __init__(self, schema: Mapping[str, Any], late_after_ms: int) -> None:
         fields = {field["name"]: field for field in schema["fields"]}
         if missing := [name for name in MANDATORY if name not in fields]:
-            raise SchemaError(
-                f"the schema {schema['name']!r} lacks {', '.join(missing)}: no event is told from others or placed in time without them"
-            )
+            raise SchemaError(f"the schema {schema['name']!r} lacks {', '.join(missing)}, which identify an event and its time")
         self._late_after_ms = late_after_ms
         self._columns: Row = dict.fromkeys(column.name for column in columns(schema))
-        self._blank: Record = self._columns | dict.fromkeys(ASKED_FOR) | {name: field.get("default") for name, field in fields.items()}
-        self._used_up = tuple(self._blank.keys() - self._columns.keys())
+        self._blank: Record = self._columns | dict.fromkeys(READ_FIELDS) | {name: field.get("default") for name, field in fields.items()}
+        self._not_in_row = tuple(self._blank.keys() - self._columns.keys())
         kept = {name: field for name, field in fields.items() if name not in NOT_IN_ROW}
         kinds = {name: avro_kind(field["type"]) for name, field in kept.items()}
         self._flags = tuple(name for name, kind in kinds.items() if kind == "boolean")
         self._texts = tuple(name for name, kind in kinds.items() if kind == "json" and _is_text(kept[name]["type"]))
-        self._written = {
+        self._structured = {
             name: _writer(kept[name]["type"])
             for name, kind in kinds.items()
             if kind in ("json", "string") and not _is_text(kept[name]["type"])
         }
 
     def complete(self, record: Record) -> Record:
-        """Give the record all fields that are asked for: one of an older schema may lack some, and gets their defaults.
+        """Return a record with all fields that the converter reads; fields that an older schema lacks get their defaults.
 
-        The row's other columns are there too, still null: a row is made of its record without another copy.
+        It also has the other columns of the row, still null, so that it becomes the row without another copy.
         """
         return self._blank | record
 
-    def fault(self, record: Record) -> tuple[Reason, str] | None:
-        """Say why no row can be made of a complete record, or None."""
+    def check(self, record: Record) -> tuple[Reason, str] | None:
+        """Return the reason that a complete record cannot become a row, and a text; or None."""
         for name in MANDATORY:
             if record[name] is None or record[name] == "":
                 return Reason.MISSING_FIELD, f"the record has no {name}"
@@ -93,23 +91,23 @@ class Converter:
         record: Record,
         session: Session | None,
         is_session_start: bool,
-        facts: tuple[Facts, Facts],
+        enrichment: tuple[Enrichment, Enrichment],
         channel: Channel,
         ingested_at: int,
     ) -> Row:
-        """Turn a complete record into its row: the record itself is changed. `session` is as it stands with this event."""
+        """Turn a complete record into its row, in place. `session` includes this event."""
         row: Row = record
         occurred_at, received_at = record["occurred_at"], record["received_at"]
         for name in self._flags:
             if (flag := row[name]) is not None:
                 row[name] = int(flag)
-        for name, write in self._written.items():
+        for name, write in self._structured.items():
             if row[name] is not None:
                 row[name] = write(row[name])
-        for found in facts:
+        for found in enrichment:
             row.update(found)
-        row.update(_NO_SESSION if session is None else _session_facts(session))
-        for name in self._used_up:
+        row.update(_NO_SESSION if session is None else _session_columns(session))
+        for name in self._not_in_row:
             del row[name]
         row["channel"], row["referrer_source"] = channel
         row["is_session_start"] = int(is_session_start)
@@ -122,7 +120,7 @@ class Converter:
         return row
 
 
-def _session_facts(session: Session) -> Row:
+def _session_columns(session: Session) -> Row:
     return {
         "party_id": session.party_id,
         "session_id": session.session_id,
@@ -144,7 +142,7 @@ def _is_json(text: str) -> bool:
 
 
 def _is_text(avro: Any) -> bool:
-    """Tell whether the decoded value of this type is text already: a string or an enum."""
+    """Whether the decoded value of this type is already text: a string or an enum."""
     if isinstance(avro, list):
         return all(_is_text(branch) for branch in avro if branch != "null")
     if isinstance(avro, Mapping):
@@ -153,5 +151,5 @@ def _is_text(avro: Any) -> bool:
 
 
 def _writer(avro: Any) -> Callable[[Any], str]:
-    """Give what turns a value of this type into the text of its column: digits for bytes, JSON for structures."""
+    """Return the function that writes a value of this type as the text of its column: digits for bytes, JSON for structures."""
     return bytes.hex if avro_kind(avro) == "string" else lambda value: msgspec.json.encode(value).decode()

@@ -1,6 +1,6 @@
-"""Decodes messages with code generated from their schema: a flat record costs half of what a general decoder takes.
+"""Decodes messages with code generated from their schema, in half the time of a general decoder for a flat record.
 
-A record comes without its null fields. What a generator cannot do (structures, unions of several types) is left to schemas.codec.
+Records come without their null fields. Schemas with structures or unions of several types are left to schemas.codec.
 """
 
 import struct
@@ -13,13 +13,13 @@ Decode: TypeAlias = Callable[[bytes], Record]
 
 
 class RecordDecoder(Protocol):
-    """Gives the record of a message; null fields may be absent. Raises CodecError."""
+    """Decodes a message to a record, in which null fields may be absent. Raises CodecError."""
 
     def decode(self, message: bytes) -> Record: ...
 
 
 class CompiledDecoder:
-    """Decodes messages of any of the schemas it was given; the fingerprint in the message tells which."""
+    """Decodes messages of several schemas; the fingerprint in a message selects the schema."""
 
     def __init__(self, schemas: Iterable[Mapping[str, Any]]) -> None:
         schemas = list(schemas)
@@ -28,7 +28,7 @@ class CompiledDecoder:
         self._compiled: dict[bytes, Decode] = {prefix: decode for prefix, decode in compiled if decode is not None}
 
     def decode(self, message: bytes) -> Record:
-        """Give the record; raises CodecError (not_single_object, unknown_schema, undecodable)."""
+        """Return the record; raises CodecError (not_single_object, unknown_schema, undecodable)."""
         decode = self._compiled.get(message[:PREFIX_BYTES])
         if decode is None:
             return self._general.decode(message)
@@ -38,7 +38,7 @@ class CompiledDecoder:
             raise CodecError("undecodable", f"the content does not fit the schema: {error!r}") from error
 
 
-# Each reads one value at `p` of the message `m` into the record `r`, and moves `p` behind it.
+# Each template reads one value at `p` of the message `m` into the record `r`, and moves `p` past it.
 _STRING = """\
 n = m[p]
 p += 1
@@ -90,7 +90,7 @@ def decode(m):
 
 
 def compile_decoder(schema: Mapping[str, Any]) -> Decode | None:
-    """Generate the decoder of a schema, None where it has a field that only a general one can read."""
+    """Generate the decoder of a schema; None if a field needs the general decoder."""
     readers = [_reader(field["name"], field["type"]) for field in schema["fields"]]
     if None in readers:
         return None
@@ -127,7 +127,7 @@ def _indented(lines: str) -> str:
 
 
 def _varint(message: bytes, first: int, at: int) -> tuple[int, int]:
-    """Give the rest of a variable-length number and where it ends (Avro 1.12, section Primitive Types)."""
+    """Return a variable-length number and the position after it (Avro 1.12, section Primitive Types)."""
     number, shift = first & 127, 7
     while (digit := message[at]) > 127:
         number |= (digit & 127) << shift

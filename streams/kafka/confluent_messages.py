@@ -1,4 +1,4 @@
-"""Messages that other producers wrote with Confluent's clients: the id in them says which schema, by setting or by a registry."""
+"""Messages of other producers in Confluent's format: a setting or a registry maps the id in them to a schema."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -11,12 +11,12 @@ from topics.kafka.messages import CONFLUENT_BYTES, CONFLUENT_MARKER
 from topics.kafka.registry import Registry, registry
 from topics.kafka.settings import KafkaSettings
 
-SECONDS_BETWEEN_QUESTIONS: Final = 60.0  # for an id that the registry does not know
-MOST_UNKNOWN: Final = 1000
+UNKNOWN_ID_RETRY_SECONDS: Final = 60.0
+MAX_UNKNOWN: Final = 1000
 
 
 class ConfluentMessages:
-    """Gives single-object messages for those that carry an id; an id is asked for once. `schema` is that of the id in the settings."""
+    """Converts messages with a schema id to single-object messages; each id is looked up once. `schema` has the id in the settings."""
 
     def __init__(self, settings: KafkaSettings, schema: Mapping[str, Any], now: Callable[[], float] = time.monotonic) -> None:
         self._registry: Registry | None = registry(settings)
@@ -25,28 +25,28 @@ class ConfluentMessages:
         self._now = now
 
     def restore(self, value: bytes) -> bytes:
-        """Give the single-object message, or the value as it is where no schema is known for it. Raises RegistryError."""
+        """Return the single-object message, or the value unchanged if its schema is unknown. Raises RegistryError."""
         if value[:1] != CONFLUENT_MARKER or len(value) < CONFLUENT_BYTES:
             return value
         number = int.from_bytes(value[1:CONFLUENT_BYTES], "big")
-        prefix = self._prefixes.get(number) or self._looked_up(number)
+        prefix = self._prefixes.get(number) or self._look_up(number)
         return prefix + value[CONFLUENT_BYTES:] if prefix else value
 
-    def _looked_up(self, number: int) -> bytes | None:
+    def _look_up(self, number: int) -> bytes | None:
         if self._registry is None or self._now() < self._unknown.get(number, 0):
             return None
         prefix = _prefix(self._registry.schema_of(number))
         if prefix:
             self._prefixes[number] = prefix
         else:
-            if len(self._unknown) >= MOST_UNKNOWN:
+            if len(self._unknown) >= MAX_UNKNOWN:
                 self._unknown.clear()
-            self._unknown[number] = self._now() + SECONDS_BETWEEN_QUESTIONS
+            self._unknown[number] = self._now() + UNKNOWN_ID_RETRY_SECONDS
         return prefix
 
 
 def _prefix(schema: Mapping[str, Any] | None) -> bytes | None:
-    """Give what messages of a schema begin with; None for one that does not stand by itself, with references to others."""
+    """Return the prefix of a schema's messages; None if the schema is not self-contained, because it references others."""
     try:
         return None if schema is None else message_prefix(schema)
     except (SchemaParseException, ValueError, KeyError, TypeError):

@@ -1,4 +1,4 @@
-"""What the converter reads from and writes to Kafka: records in, rows, dead letters and accounts out."""
+"""The messages that the converter reads from and writes to Kafka: records in, rows, dead letters and accounts out."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
@@ -17,14 +17,14 @@ from topics.topic import Entry, Kind, Message
 
 NO_POSITION: Final = -1
 
-_LEFT_OUT: Final = {b"naked": 0, b"confluent": CONFLUENT_BYTES}  # of a format, the bytes before the Avro bytes
+_PREFIX_LENGTHS: Final = {b"naked": 0, b"confluent": CONFLUENT_BYTES}  # bytes before the Avro bytes, by format
 
 
 def to_entry(found: Fetched, restore: Callable[[bytes], bytes]) -> tuple[Entry, int]:
-    """Give a message as the converter takes it, and its position in its spool; NO_POSITION where it must be dealt with in any case.
+    """Return the entry of a message, and its position in its spool; NO_POSITION if the message must be processed in any case.
 
-    What was not forwarded by headrace has no origin: it came when the broker says, from an unnamed source. `restore` gives the
-    single-object message of what other producers write.
+    A message that headrace did not forward has no origin: its time of receipt is the broker's, its source is "". `restore` converts
+    messages of other producers to single-object messages.
     """
     headers = found.headers
     origin = headers.get("origin", b"")
@@ -41,11 +41,11 @@ def to_entry(found: Fetched, restore: Callable[[bytes], bytes]) -> tuple[Entry, 
 
 
 def _single_object(found: Fetched, restore: Callable[[bytes], bytes]) -> bytes:
-    """Give the value as it was in the local topic: the headers say what stood before the Avro bytes, and what stands there now."""
-    value, left_out = found.value or b"", _LEFT_OUT.get(found.headers.get("format", b""))
-    if left_out is not None:
+    """Return the value as it was in the local topic: the headers name the schema, and the format that the value has now."""
+    value, length = found.value or b"", _PREFIX_LENGTHS.get(found.headers.get("format", b""))
+    if length is not None:
         prefix = MARKER + _from_hex(found.headers.get("schema", b""))
-        return prefix + value[left_out:] if len(prefix) == PREFIX_BYTES else value
+        return prefix + value[length:] if len(prefix) == PREFIX_BYTES else value
     return restore(value) if "schema" not in found.headers else value
 
 
@@ -57,37 +57,37 @@ def _from_hex(text: bytes) -> bytes:
 
 
 class RowWriter:
-    """Writes rows as Druid reads them: one JSON object each, in which a nested column is a value of its own, not text."""
+    """Writes rows as Druid reads them: one JSON object each, in which a nested column is a JSON value, not text."""
 
     def __init__(self, columns: Iterable[Column]) -> None:
         self._nested = tuple(column.name for column in columns if column.druid == "json")
 
     def outputs(self, topic: str, partition: int, batch: Batch) -> Iterable[Output]:
-        """Give the messages of a batch's rows; the rows are changed."""
+        """Yield the messages of a batch's rows, and change the rows."""
         for row, event in zip(batch.rows, batch.events, strict=True):
             party: Any = row["party_id"]
             yield Output(topic, partition, party.encode() if party else None, self._value(row), [("event", event_header(event))])
 
     def _value(self, row: Row) -> bytes:
-        told: dict[str, Any] = row
+        value: dict[str, Any] = row
         for name in self._nested:
-            if (text := told[name]) is not None:
-                told[name] = msgspec.Raw(text.encode())
-        return msgspec.json.encode(told)
+            if (text := value[name]) is not None:
+                value[name] = msgspec.Raw(text.encode())
+        return msgspec.json.encode(value)
 
 
 def dead_letter_output(topic: str, letter: DeadLetter, origin: bytes | None) -> Output:
-    """Give the message of a dead letter; `origin` is that of the letter it replays, if it does."""
+    """Return the message of a dead letter; `origin` is that of the dead letter whose replay failed, if any."""
     spool = bytes.fromhex(letter.spool) if letter.spool else bytes(8)
-    told = {name: str(getattr(letter, name)) for name in ("stage", "reason", "text", "source", "failed_at")}
-    headers: Headers = [(name.replace("_", "-"), text.encode()) for name, text in told.items()]
+    texts = {name: str(getattr(letter, name)) for name in ("stage", "reason", "text", "source", "failed_at")}
+    headers: Headers = [(name.replace("_", "-"), text.encode()) for name, text in texts.items()]
     headers += [("event-id", letter.event_id.encode()), ("key", letter.key)]
     headers += [("origin", ORIGIN.pack(spool, 0, letter.received_at))]
     return Output(topic, 0, origin or letter.origin.encode(), letter.content, headers)
 
 
 def to_dead_letter(found: Fetched) -> DeadLetter:
-    """Read what `dead_letter_output` wrote."""
+    """Parse the result of `dead_letter_output`."""
     headers = found.headers
     text = {name: value.decode("utf-8", "replace") for name, value in headers.items() if name not in ("origin", "key")}
     spool, _, received_at = ORIGIN.unpack(headers["origin"])
@@ -109,7 +109,7 @@ def to_dead_letter(found: Fetched) -> DeadLetter:
 
 
 def replay_output(letter: DeadLetter) -> Output:
-    """Give a dead letter's message for the converter once more: in its own partition, where the party's sessions and accounts are."""
+    """Return the message that replays a dead letter, in its original partition, which has the party's sessions and accounts."""
     topic, _, partition = letter.topic.rpartition("/")
     spool = bytes.fromhex(letter.spool) if letter.spool else bytes(8)
     headers: Headers = [
@@ -122,15 +122,15 @@ def replay_output(letter: DeadLetter) -> Output:
 
 
 def settled_output(topic: str, origin: bytes) -> Output:
-    """Give the tombstone of a dead letter whose message is a row now, or was one before."""
+    """Return the tombstone of a dead letter whose event is a row now."""
     return Output(topic, 0, origin, None)
 
 
 def ledger_outputs(topic: str, partition: int, accounts: Mapping[AccountKey, Account], spools: Mapping[str, int]) -> Sequence[Output]:
-    """Give the messages that carry accounts, whole sums, and the positions that spools were read up to."""
-    told: list[tuple[Any, Any]] = []
+    """Return the messages with accounts, as whole sums, and with the positions up to which spools are processed."""
+    entries: list[tuple[Any, Any]] = []
     for (spool, minute, source), account in accounts.items():
         counts = {name: getattr(account, name) for name in (STORED, DUPLICATES, DEAD_LETTERS)}
-        told.append(([ACCOUNT, spool, minute, source], counts))
-    told += [(["position", spool], position) for spool, position in spools.items()]
-    return [Output(topic, partition, msgspec.json.encode(key), msgspec.json.encode(value)) for key, value in told]
+        entries.append(([ACCOUNT, spool, minute, source], counts))
+    entries += [(["position", spool], position) for spool, position in spools.items()]
+    return [Output(topic, partition, msgspec.json.encode(key), msgspec.json.encode(value)) for key, value in entries]

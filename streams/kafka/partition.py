@@ -1,6 +1,6 @@
-"""What the converter remembers of one partition on Kafka: derived from the topics it writes, never the only copy of anything.
+"""The state of one partition on Kafka. It is derived from the converter's output topics and can always be rebuilt from them.
 
-Event ids and sessions come from the rows of the same partition number, accounts and the positions of spools from the ledger.
+Event ids and sessions come from the rows of the same partition number, accounts and spool positions from the ledger.
 """
 
 import copy
@@ -21,8 +21,8 @@ from topics.ledger import MINUTE_MS
 
 HOUR_MS: Final = 60 * MINUTE_MS
 ACCOUNTS_KEPT_MS: Final = 48 * HOUR_MS
-EVENT_BYTES, SESSION_BYTES = 160, 1400  # that an event id and a session take, about
-GENERATIONS: Final = 16  # that share the memory when it is full
+EVENT_BYTES, SESSION_BYTES = 160, 1400  # approximate memory of an event id and of a session
+GENERATIONS: Final = 16  # share the memory when it is full
 
 log = structlog.get_logger()
 _EVENT = struct.Struct(">16sq")
@@ -31,12 +31,12 @@ AccountKey: TypeAlias = tuple[str, int, str]  # spool, minute, source
 
 
 def event_header(event: StoredEvent) -> bytes:
-    """Write what a row's message says of its event: the key and the hash of the content, 24 bytes."""
+    """Return the header of a row's message: the event's key and the hash of its content, 24 bytes."""
     return _EVENT.pack(event.key, event.payload)
 
 
 class _SessionRow(msgspec.Struct, frozen=True, gc=False):
-    """What of a row tells its session."""
+    """The columns of a row that describe its session."""
 
     time: int = msgspec.field(name="__time")
     site: str
@@ -57,12 +57,12 @@ _read_row = msgspec.json.Decoder(_SessionRow).decode
 
 @dataclass(slots=True)
 class _Generation:
-    """What was written within an hour, or in a part of one in which much was."""
+    """The event ids and sessions written within an hour, or within a part of a busy hour."""
 
     number: int
     hour: int
     events: dict[bytes, int] = field(default_factory=dict)
-    sessions: list[SessionKey] = field(default_factory=list)  # some of them were written later again
+    sessions: list[SessionKey] = field(default_factory=list)  # some were written again later
 
     @property
     def held_bytes(self) -> int:
@@ -70,22 +70,22 @@ class _Generation:
 
 
 class PartitionState:
-    """Event ids and sessions of at least so many hours, in generations by the hour in which they were written; accounts of 48 hours.
+    """Event ids and sessions of at least `window_hours`, in generations by the hour of writing; accounts of 48 hours.
 
-    When they take more than `max_bytes`, the oldest generation is forgotten before its time.
+    If they take more than `max_bytes`, the oldest generation is dropped early.
     """
 
     def __init__(self, window_hours: int, max_bytes: int) -> None:
         self._window_hours, self.max_bytes = window_hours, max_bytes
         self._generations: deque[_Generation] = deque([_Generation(0, 0)])
         self._sessions: defaultdict[Party, PartySessions] = defaultdict(PartySessions)
-        self._written: dict[SessionKey, int] = {}  # the generation in which a session was last written
+        self._written: dict[SessionKey, int] = {}  # the generation of a session's last write
         self.forgotten_early = 0  # event ids
         self.accounts: dict[AccountKey, Account] = {}
-        self.spools: dict[str, int] = {}  # the last position dealt with
+        self.spools: dict[str, int] = {}  # the last processed position
 
     def known_events(self, keys: Sequence[bytes]) -> Mapping[bytes, int]:
-        """The payload hash of each of the keys that is taken."""
+        """Return the payload of each known key."""
         known = {}
         for generation in self._generations:
             for key in generation.events.keys() & keys:
@@ -94,37 +94,37 @@ class PartitionState:
 
     @property
     def held_bytes(self) -> int:
-        """About how much memory the ids and sessions take."""
-        return sum(len(one.events) for one in self._generations) * EVENT_BYTES + len(self._written) * SESSION_BYTES
+        """The approximate memory of event ids and sessions."""
+        return sum(len(generation.events) for generation in self._generations) * EVENT_BYTES + len(self._written) * SESSION_BYTES
 
     def session_counts(self, parties: Iterable[Party]) -> Mapping[Party, int]:
-        """The number of sessions of each of the parties that has any."""
+        """Return the number of sessions of each party that has any."""
         return {party: len(held.by_id) for party in parties if (held := self._sessions.get(party)) is not None}
 
     def sessions_named(self, names: Iterable[tuple[str, str, str]]) -> Sequence[Session]:
-        """The sessions of these names, as copies."""
+        """Return copies of the sessions with these names."""
         found = ((self._sessions.get((site, party_id)), session_id) for site, party_id, session_id in names)
         return [copy.copy(held.by_id[session_id]) for held, session_id in found if held is not None and session_id in held.by_id]
 
     def sessions_around(self, instants: Iterable[tuple[str, str, int]]) -> Sequence[Session]:
-        """The sessions next to these instants, as copies."""
+        """Return copies of the sessions next to these instants."""
         found = ((self._sessions.get((site, party_id)), at) for site, party_id, at in instants)
         return [copy.copy(session) for held, at in found if held is not None for session in held.around(at)]
 
     def committed(self, batch: Batch, spools: Mapping[str, int], now: int) -> None:
-        """Take in a batch that was committed."""
+        """Add a committed batch."""
         self._begin_generation(now)
         events = self._generations[-1].events
         for event in batch.events:
             events[event.key] = event.payload
         for session in (*batch.sessions, *batch.new_sessions):
-            self._remember(copy.copy(session))
+            self._add_session(copy.copy(session))
         self.accounts.update(self.changed_accounts(batch))
         self.spools.update(spools)
-        self._forget_accounts(now)
+        self._drop_old_accounts(now)
 
     def changed_accounts(self, batch: Batch) -> dict[AccountKey, Account]:
-        """Give the whole sums, with this batch, of the accounts that it changes."""
+        """Return the accounts that a batch changes, as whole sums that include it."""
         changed = {}
         for (minute, source), more in batch.ledger.items():
             spool, _, name = source.partition("/") if "/" in source else ("", "", source)
@@ -134,7 +134,7 @@ class PartitionState:
         return changed
 
     def restore_row(self, event: bytes, value: bytes, at: int) -> None:
-        """Take in a row that was written at an instant (milliseconds since 1970)."""
+        """Add a row that was written at an instant (milliseconds since 1970)."""
         self._begin_generation(at)
         key, payload = _EVENT.unpack(event)
         self._generations[-1].events[key] = payload
@@ -143,7 +143,7 @@ class PartitionState:
             self._restore_session(row, row.party_id, row.session_id, row.session_page_number)
 
     def restore_ledger(self, key: bytes, value: bytes) -> None:
-        """Take in a message of the ledger."""
+        """Add a message of the ledger."""
         kind, spool, *rest = msgspec.json.decode(key)
         if kind == "position":
             self.spools[spool] = msgspec.json.decode(value)
@@ -153,10 +153,10 @@ class PartitionState:
     def _restore_session(self, row: _SessionRow, party_id: str, session_id: str, pages: int) -> None:
         party = (row.site, party_id)
         sessions = self._sessions[party].by_id
-        self._note_written((*party, session_id))
+        self._mark_written((*party, session_id))
         session = sessions.get(session_id)
         if session is None:
-            session = sessions[session_id] = _first_seen(row, party_id, session_id)
+            session = sessions[session_id] = _new_session(row, party_id, session_id)
         elif row.event_type == PAGE_VIEW:
             session.page_path = row.page_path
         if row.time > session.last_at:
@@ -167,34 +167,32 @@ class PartitionState:
         session.previous_page_path, session.landing_page_path = row.previous_page_path, row.landing_page_path
         session.channel, session.source = row.session_channel or "", row.session_source
 
-    def _remember(self, session: Session) -> None:
+    def _add_session(self, session: Session) -> None:
         party = (session.site, session.party_id)
         self._sessions[party].add(session)
-        self._note_written((*party, session.session_id))
+        self._mark_written((*party, session.session_id))
 
-    def _note_written(self, key: SessionKey) -> None:
+    def _mark_written(self, key: SessionKey) -> None:
         newest = self._generations[-1]
         if self._written.get(key) != newest.number:
             self._written[key] = newest.number
             newest.sessions.append(key)
 
     def _begin_generation(self, now: int) -> None:
-        """Begin a generation with each hour, or when the last one is large; forget those that are too old or too much."""
+        """Start a generation each hour, or when the newest is large; drop those that are too old or exceed the memory."""
         generations, hour = self._generations, now // HOUR_MS
         newest = generations[-1]
         if hour <= newest.hour and newest.held_bytes < self.max_bytes // GENERATIONS:
             return
         generations.append(_Generation(newest.number + 1, max(hour, newest.hour)))
         while generations[0].hour < hour - self._window_hours or (self.held_bytes > self.max_bytes and len(generations) > 1):
-            self._forget_oldest(hour)
+            self._drop_oldest(hour)
 
-    def _forget_oldest(self, hour: int) -> None:
+    def _drop_oldest(self, hour: int) -> None:
         oldest = self._generations.popleft()
         if oldest.events and oldest.hour >= hour - self._window_hours:
             self.forgotten_early += len(oldest.events)
-            log.warning(
-                "memory is full, event ids are forgotten before the window ends", count=len(oldest.events), hours=hour - oldest.hour
-            )
+            log.warning("memory is full, event ids are dropped before the window ends", count=len(oldest.events), hours=hour - oldest.hour)
         for key in oldest.sessions:
             if self._written[key] == oldest.number:
                 del self._written[key]
@@ -204,12 +202,12 @@ class PartitionState:
                 if not party.by_id:
                     del self._sessions[site, party_id]
 
-    def _forget_accounts(self, now: int) -> None:
+    def _drop_old_accounts(self, now: int) -> None:
         oldest = now - ACCOUNTS_KEPT_MS
         if self.accounts and next(iter(self.accounts))[1] < oldest:
             self.accounts = {key: account for key, account in self.accounts.items() if key[1] >= oldest}
 
 
-def _first_seen(row: _SessionRow, party_id: str, session_id: str) -> Session:
-    """Begin a session with the first of its rows that is there; what follows from any row is set for each."""
+def _new_session(row: _SessionRow, party_id: str, session_id: str) -> Session:
+    """Return a session with the columns of its first available row; the caller sets the columns that every row has."""
     return Session(row.site, party_id, session_id, row.time, row.time, 0, 0, row.page_path, None, None, "", None)

@@ -1,4 +1,4 @@
-"""The salts that several converters share: a topic in which the first salt of a day counts for all, and which forgets after 48 hours."""
+"""Salts shared by several converters in a topic: the first salt of a day counts for all. The topic keeps them for 48 hours."""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
@@ -9,7 +9,7 @@ from streams.sessions.salts import Instant, Salt, SecretText
 
 
 class Values(Protocol):
-    """A topic of few values, read by all in one order."""
+    """A small topic that all processes read in the same order."""
 
     def append(self, values: Sequence[tuple[bytes, bytes]]) -> None: ...
 
@@ -17,43 +17,43 @@ class Values(Protocol):
 
 
 class Value(Protocol):
-    """One of them."""
+    """A value in the topic."""
 
     @property
     def value(self) -> bytes | None: ...
 
 
-class _Told(msgspec.Struct, frozen=True):
+class _SharedSalt(msgspec.Struct, frozen=True):
     day: int
     secret: SecretText
     made_at: Instant
 
 
 class SharedSalts:
-    """Keeps salts in the topic. Where two converters made one for the same day, both take the one that was written first."""
+    """Stores salts in the topic. If two converters create one for the same day, both use the one that was written first."""
 
     def __init__(self, values: Values) -> None:
         self._values = values
 
     def load(self) -> dict[int, Salt]:
-        """Read what is there; of a day's salts the first that is not too old comes later, in `keep`."""
+        """Read the stored salts."""
         return self._with_first({})
 
-    def keep(self, salts: Mapping[int, Salt], made: Mapping[int, Salt]) -> dict[int, Salt]:
-        """Write what was made, then take what was written first."""
-        if made:
-            told = (_Told(day, salt.secret.hex(), salt.made_at) for day, salt in made.items())
-            self._values.append([(str(one.day).encode(), msgspec.json.encode(one)) for one in told])
-        return self._with_first({day: salt for day, salt in salts.items() if day not in made})
+    def save(self, salts: Mapping[int, Salt], created: Mapping[int, Salt]) -> dict[int, Salt]:
+        """Write the created salts, then use those that were written first."""
+        if created:
+            shared = (_SharedSalt(day, salt.secret.hex(), salt.made_at) for day, salt in created.items())
+            self._values.append([(str(salt.day).encode(), msgspec.json.encode(salt)) for salt in shared])
+        return self._with_first({day: salt for day, salt in salts.items() if day not in created})
 
     def _with_first(self, salts: Mapping[int, Salt]) -> dict[int, Salt]:
-        standing = dict(salts)
+        valid = dict(salts)
         for found in self._values.read():
             try:
-                one = msgspec.json.decode(found.value or b"", type=_Told)
+                shared = msgspec.json.decode(found.value or b"", type=_SharedSalt)
             except msgspec.DecodeError:
-                continue  # no salt, for whoever reads it: the next one counts
-            before = standing.get(one.day)
-            if before is None or not before.stands(one.made_at):
-                standing[one.day] = Salt(bytes.fromhex(one.secret), one.made_at)
-        return standing
+                continue  # not a valid salt for any converter: the next one counts
+            before = valid.get(shared.day)
+            if before is None or not before.is_valid(shared.made_at):
+                valid[shared.day] = Salt(bytes.fromhex(shared.secret), shared.made_at)
+        return valid

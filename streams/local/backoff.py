@@ -1,24 +1,24 @@
-"""How long to wait when there is nothing: short at first, for most rows are wanted within the blink of an eye."""
+"""The backoff of the converter on an idle topic: short at first, so that rows appear at once."""
 
-SHORTEST_PAUSE_SECONDS = 0.002
+MIN_PAUSE_SECONDS = 0.002
 
 
 class Backoff:
-    """The length of the next pause.
+    """The length of the next pause between two polls.
 
-    Batches need no such care: what arrives during one is the next, so they are as large as the load makes them.
+    Batches need no tuning: the messages that arrive during a batch are the next one, so their size follows the load.
     """
 
-    def __init__(self, longest_pause_seconds: float) -> None:
-        self._longest_pause = longest_pause_seconds
-        self._pause = SHORTEST_PAUSE_SECONDS
+    def __init__(self, max_pause_seconds: float) -> None:
+        self._max_pause = max_pause_seconds
+        self._pause = MIN_PAUSE_SECONDS
 
-    def worked(self) -> None:
-        """Begin with short pauses again."""
-        self._pause = SHORTEST_PAUSE_SECONDS
+    def reset(self) -> None:
+        """Start with short pauses again."""
+        self._pause = MIN_PAUSE_SECONDS
 
-    def idle(self) -> float:
-        """Give the seconds to wait now; each time longer, up to the bound."""
-        pause = min(self._pause, self._longest_pause)
+    def next(self) -> float:
+        """Return the seconds to wait, doubled each time up to the maximum."""
+        pause = min(self._pause, self._max_pause)
         self._pause = pause * 2
         return pause

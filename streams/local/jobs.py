@@ -1,4 +1,4 @@
-"""Jobs that other threads queue for the converter: its own thread runs them between two batches."""
+"""Jobs that other threads submit to the converter; its own thread runs them between two batches."""
 
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -9,21 +9,21 @@ Result = TypeVar("Result")
 
 
 class Jobs:
-    """Jobs that are queued and not done yet."""
+    """A queue of jobs."""
 
     def __init__(self) -> None:
-        self._asked: SimpleQueue[tuple[Callable[[], Any], Future[Any]]] = SimpleQueue()
+        self._queue: SimpleQueue[tuple[Callable[[], Any], Future[Any]]] = SimpleQueue()
 
-    def ask(self, job: Callable[[], Result]) -> "Future[Result]":
-        """Queue a job and return its result to come; one that fails ends the converter, as a batch does."""
+    def submit(self, job: Callable[[], Result]) -> "Future[Result]":
+        """Queue a job and return a future of its result; a job that fails stops the converter, like a batch."""
         done: Future[Result] = Future()
-        self._asked.put((job, done))
+        self._queue.put((job, done))
         return done
 
-    def work(self) -> None:
+    def run_all(self) -> None:
         """Run all queued jobs."""
-        while not self._asked.empty():
-            job, done = self._asked.get()
+        while not self._queue.empty():
+            job, done = self._queue.get()
             if not done.set_running_or_notify_cancel():
                 continue
             try:

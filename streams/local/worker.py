@@ -1,4 +1,4 @@
-"""The converter's loop: read from the topic, make a batch, commit it, release what was read."""
+"""The converter's loop on one machine: read the topic, make a batch, commit it, release the messages."""
 
 import threading
 import time
@@ -28,15 +28,15 @@ from topics.topic import Damage, Entry
 
 log = structlog.get_logger()
 
-ACCOUNTS_KEPT_MS = 2 * DAY_MS  # as long as the topic keeps its half of the ledger
-SECONDS_BETWEEN_RELEASES = 0.25
-SECONDS_FOR_TOPIC = 10.0
-SILENCE_SECONDS = 10.0  # without the end of a step: not ready
-MOST_AHEAD_MS = 60_000  # that one spool may be read ahead of another
+ACCOUNTS_KEPT_MS = 2 * DAY_MS  # as long as the topic keeps its part of the ledger
+RELEASE_INTERVAL_SECONDS = 0.25
+TOPIC_TIMEOUT_SECONDS = 10.0
+SILENCE_SECONDS = 10.0  # without a finished step: not ready
+MAX_AHEAD_MS = 60_000  # of one spool before another
 
 
 class Consumer(Protocol):
-    """A reader that is also told what became of the messages, for the ledger."""
+    """A consumer of a spool, to which the worker also releases accounts."""
 
     def read(self, position: int, max_messages: int) -> Sequence[Entry | Damage]: ...
 
@@ -45,7 +45,7 @@ class Consumer(Protocol):
     def release(self, position: int, account: Mapping[Minute, Mapping[str, int]]) -> None: ...
 
 
-# By its number each spool of the topic, and by the name "" its own directory; asked again, those that have come since too.
+# The consumers of the topic's spools by number, and of its own directory under the name ""; each call adds those of new spools.
 Consumers: TypeAlias = Callable[[], Mapping[str, Consumer]]
 
 
@@ -54,23 +54,23 @@ _Entries: TypeAlias = Sequence[Entry | Damage]
 
 @dataclass(slots=True)
 class _Spool:
-    """A directory of the topic, and how far it is dealt with."""
+    """A directory of the topic, and the position up to which it is converted."""
 
-    topic: str  # the topic's name for the topic's own directory, else with the spool's number behind it
-    reader: Consumer
+    topic: str  # the topic's name; for a spool, followed by its number
+    consumer: Consumer
     position: int
     released: int = -1
 
 
 class Worker:
-    """Reads a topic from where its sink stands, all its spools in turn, until told to stop.
+    """Converts all spools of a topic in turn, from the position of its sink, until stopped.
 
-    What one commit stores is stored whole or not at all, so a crash at any point repeats nothing and loses nothing.
+    Commits are atomic, so a crash at any point duplicates nothing and loses nothing.
     """
 
     def __init__(
         self,
-        readers: Consumers,
+        consumers: Consumers,
         sink: Sink,
         decoder: RecordDecoder,
         enrichment: Lookups,
@@ -80,7 +80,7 @@ class Worker:
         metrics: Metrics | None = None,
     ) -> None:
         self.metrics = metrics or Metrics()
-        self._readers = readers
+        self._consumers = consumers
         self._sink = sink
         self._clock = clock
         self._salts = salts
@@ -95,59 +95,59 @@ class Worker:
         self._reports = Reports()
         self._jobs = Jobs()
         self.replays = Replays(settings.topic, sink, self._replay, self._jobs)
-        self._look_for_spools()
+        self._add_new_spools()
 
     def not_ready_reason(self) -> str:
-        """Return why nothing is converted; empty when something is, or when nothing waits."""
+        """Return the reason that nothing is converted, or an empty text."""
         if not self._stepped_at:
             return "the converter has not finished its first batch"
         silence = time.monotonic() - self._stepped_at
-        return f"the converter has finished nothing for {silence:.0f} s" if silence > SILENCE_SECONDS else ""
+        return f"the converter has not finished a step for {silence:.0f} s" if silence > SILENCE_SECONDS else ""
 
     def run(self, stop: threading.Event) -> None:
-        """Work until `stop` is set; the batch in hand is finished first."""
+        """Convert until `stop` is set; the current batch is finished first."""
         log.info("converter started", positions=self._positions())
         self._wait_for_topic(stop)
         while not stop.is_set():
             if not self.step():
-                stop.wait(self._backoff.idle())
+                stop.wait(self._backoff.next())
         self.release()
         self._reports.flush()
         log.info("converter stopped", positions=self._positions())
 
     def step(self) -> int:
-        """Deal with what stands in the topic now, up to a batch of each spool; give the number of messages."""
+        """Convert one batch of each spool; return the number of messages."""
         started = time.perf_counter()
         self._salts.renew((), self._clock())
-        self._jobs.work()
-        count = self._work_off(started)
-        if started - self._released_at >= SECONDS_BETWEEN_RELEASES:
+        self._jobs.run_all()
+        count = self._convert(started)
+        if started - self._released_at >= RELEASE_INTERVAL_SECONDS:
             self.release()
-            self._look_for_spools()
+            self._add_new_spools()
         self._reports.pause()
         self._stepped_at = time.monotonic()
         return count
 
     def delete(self, keys: Sequence[RowKey]) -> "Future[int]":
-        """Find the rows of these keys, then queue their deletion; the result is how many were deleted."""
+        """Find the rows of these keys and queue their deletion; the result is the number of deleted rows."""
         found = self._sink.find_rows(keys)
-        return self._jobs.ask(lambda: self._delete(found))
+        return self._jobs.submit(lambda: self._delete(found))
 
     def release(self) -> None:
-        """Tell the readers how far the sink is, and the accounts that changed since. Costs files, so not after each batch."""
+        """Release the position of the sink and the accounts that changed. It writes files, so it does not follow each batch."""
         self._released_at = time.perf_counter()
         for number, spool in self._spools.items():
-            account = {} if number else self._accounts.take_changed()  # one ledger for all spools: the first tells it
+            account = {} if number else self._accounts.take_changed()  # one ledger for all spools, released to the first
             if account or spool.released != spool.position:
-                spool.reader.release(spool.position, account)
+                spool.consumer.release(spool.position, account)
                 spool.released = spool.position
 
-    def _work_off(self, started: float) -> int:
-        found = [(spool, spool.reader.read(spool.position, self._batch_messages)) for spool in self._spools.values()]
+    def _convert(self, started: float) -> int:
+        found = [(spool, spool.consumer.read(spool.position, self._batch_messages)) for spool in self._spools.values()]
         count = 0
-        for spool, entries in _side_by_side([(spool, entries) for spool, entries in found if entries]):
+        for spool, entries in _in_step([(spool, entries) for spool, entries in found if entries]):
             spool.position = self._commit(spool.topic, entries, started).position
-            self._backoff.worked()
+            self._backoff.reset()
             count, started = count + len(entries), time.perf_counter()
         return count
 
@@ -156,7 +156,7 @@ class Worker:
 
     def _delete(self, rows: Sequence[RowLocation]) -> int:
         deleted = self._sink.delete(rows)
-        self._maker.forget()  # sessions may be gone with their rows
+        self._maker.forget()  # sessions may have been deleted with their rows
         oldest = self._clock() - ACCOUNTS_KEPT_MS
         self._accounts.add({key: account for key, account in deleted.items() if key[0] >= oldest}, oldest)
         return sum(account.deleted for account in deleted.values())
@@ -165,7 +165,7 @@ class Worker:
         now = self._clock()
         try:
             batch = self._maker.make(topic, entries, now)
-            if replayed:  # they come from behind: the topic is read no further by them
+            if replayed:  # replayed messages do not advance the position
                 batch.position, batch.replayed = self._sink.position(topic), replayed
             self._sink.commit(batch)
         except BaseException:
@@ -178,32 +178,32 @@ class Worker:
         self._reports.committed(batch, len(entries), seconds)
         return batch
 
-    def _look_for_spools(self) -> None:
-        for number, reader in self._readers().items():
+    def _add_new_spools(self) -> None:
+        for number, consumer in self._consumers().items():
             if number not in self._spools:
                 topic = f"{self._topic}/{number}" if number else self._topic
-                self._spools[number] = _Spool(topic, reader, self._sink.position(topic))
+                self._spools[number] = _Spool(topic, consumer, self._sink.position(topic))
 
     def _positions(self) -> dict[str, int]:
         return {spool.topic: spool.position for spool in self._spools.values()}
 
     def _wait_for_topic(self, stop: threading.Event) -> None:
-        """See that the topic reaches to where the sink stands; after a power cut its writer has to put its end right first."""
-        deadline = time.monotonic() + SECONDS_FOR_TOPIC
+        """Wait until each spool reaches the position of the sink: its writer may have to recover first. Raises TopicLost."""
+        deadline = time.monotonic() + TOPIC_TIMEOUT_SECONDS
         for spool in self._spools.values():
-            while (end := spool.reader.high_watermark()) < spool.position and not stop.wait(self._backoff.idle()):
+            while (end := spool.consumer.high_watermark()) < spool.position and not stop.wait(self._backoff.next()):
                 if time.monotonic() > deadline:
                     raise TopicLost(
-                        f"the rows stand at position {spool.position} of {spool.topic}, which ends at {end}: "
-                        "put back the topic they were made from, or remove both"
+                        f"the rows end at position {spool.position} of {spool.topic}, which ends at {end}: "
+                        "restore the topic that they came from, or remove both"
                     )
 
 
-def _side_by_side(found: Sequence[tuple[_Spool, _Entries]]) -> Sequence[tuple[_Spool, _Entries]]:
-    """Leave for later what in one spool came long after what is next in another: sessions follow the order in which events came."""
+def _in_step(found: Sequence[tuple[_Spool, _Entries]]) -> Sequence[tuple[_Spool, _Entries]]:
+    """Leave out entries that were received long after the next one of another spool, because sessions depend on the order of arrival."""
     if len(found) < 2:
         return found
-    until = min(_received_at(entries[0]) for _, entries in found) + MOST_AHEAD_MS
+    until = min(_received_at(entries[0]) for _, entries in found) + MAX_AHEAD_MS
     cut = [(spool, list(takewhile(lambda entry: _received_at(entry) <= until, entries))) for spool, entries in found]
     return [(spool, entries) for spool, entries in cut if entries]
 

@@ -1,4 +1,4 @@
-"""Which session an event belongs to, and what the session is after it. Works in arrival order; what was said before is never revised."""
+"""Assigns events to sessions and updates the session. Events are processed in arrival order; earlier results are never revised."""
 
 from collections.abc import Iterable
 
@@ -9,27 +9,27 @@ from streams.sink import Session
 PAGE_VIEW = "pageView"
 
 # Sums of what pages report stay exact in every JSON reader and far from the end of a BIGINT.
-MOST_ENGAGEMENT_MS = 1 << 53
+MAX_ENGAGEMENT_MS = 1 << 53
 
 
 def find_session(sessions: Iterable[Session], at: int, timeout_ms: int) -> Session | None:
-    """Give the session whose [first - timeout, last + timeout] holds the instant; the nearest, and of equally near ones the earliest."""
+    """Return the session whose [first - timeout, last + timeout] contains the instant: the nearest, on a tie the earliest."""
     found: Session | None = None
-    least: tuple[int, int, str] | None = None
+    best: tuple[int, int, str] | None = None
     for session in sessions:
         first, last = session.first_at, session.last_at
         distance = first - at if at < first else at - last if at > last else 0
         if distance <= timeout_ms:
             order = (distance, first, session.session_id)
-            if least is None or order < least:
-                found, least = session, order
+            if best is None or order < best:
+                found, best = session, order
     return found
 
 
 def open_session(identity: Identity, session_id: str, record: Record, channel: str, source: str | None) -> Session:
-    """Begin a session with the event that opens it.
+    """Return a new session with the event that opens it.
 
-    Its page is the landing page even when it is no page view: that is where the visitor was when the silence ended.
+    The page of this event is the landing page, even if it is not a page view: the visitor was there when the pause ended.
     """
     site, party_id = identity.parties[0]
     is_page_view = record["event_type"] == PAGE_VIEW
@@ -50,14 +50,14 @@ def open_session(identity: Identity, session_id: str, record: Record, channel: s
 
 
 def extend_session(session: Session, record: Record) -> None:
-    """Take one more event into a session."""
+    """Add an event to a session."""
     at = record["occurred_at"]
     if at > session.last_at:
         session.last_at = at
     elif at < session.first_at:
         session.first_at = at
     if record["engagement_ms"]:
-        session.engagement_ms = min(session.engagement_ms + _engagement(record), MOST_ENGAGEMENT_MS)
+        session.engagement_ms = min(session.engagement_ms + _engagement(record), MAX_ENGAGEMENT_MS)
     if record["event_type"] == PAGE_VIEW:
         session.pages += 1
         session.previous_page_path = session.page_path
@@ -67,4 +67,4 @@ def extend_session(session: Session, record: Record) -> None:
 
 
 def _engagement(record: Record) -> int:
-    return min(max(record["engagement_ms"] or 0, 0), MOST_ENGAGEMENT_MS)
+    return min(max(record["engagement_ms"] or 0, 0), MAX_ENGAGEMENT_MS)

@@ -1,4 +1,4 @@
-"""The secret of each day that private party ids are made with: made when first needed, destroyed 48 hours later."""
+"""Salts: the secret of each day that private party ids are derived from; created when first needed, destroyed 48 hours later."""
 
 import json
 import secrets
@@ -15,12 +15,12 @@ from streams.errors import SaltsError
 
 DAY_MS = 86_400_000
 LIFETIME_MS = 2 * DAY_MS
-CLOCKS_MS = 60_000  # so far apart may the clocks of several converters be
+MAX_CLOCK_SKEW_MS = 60_000  # between the clocks of several converters
 SALT_BYTES = 32
 
-# A page can name any day as that of its events. Eleven years of days are enough for any replay; beyond that the salts of the days
-# farthest from today go early, so that nobody can drive out today's.
-MOST_SALTS = 4000
+# A page can choose any day for its events. Eleven years of days are enough for any replay; beyond that, the salts of the days farthest
+# from today are destroyed early, so that no page can displace today's.
+MAX_SALTS = 4000
 
 
 SecretText: TypeAlias = Annotated[str, Meta(pattern=f"^[0-9a-f]{{{2 * SALT_BYTES}}}$")]  # hexadecimal
@@ -29,59 +29,60 @@ Instant: TypeAlias = Annotated[int, Meta(ge=0)]  # milliseconds since 1970
 
 @dataclass(frozen=True, slots=True)
 class Salt:
-    """The secret of one day and when it was made."""
+    """The secret of one day, and when it was created."""
 
     secret: bytes
     made_at: int  # milliseconds since 1970
 
-    def stands(self, now: int) -> bool:
-        """Whether it may be used: one made under a clock that was ahead would outlive its 48 hours, so it may not."""
-        return -CLOCKS_MS <= now - self.made_at < LIFETIME_MS
+    def is_valid(self, now: int) -> bool:
+        """Whether the salt may be used. A salt from a clock that was ahead may not: it would outlive its 48 hours."""
+        return -MAX_CLOCK_SKEW_MS <= now - self.made_at < LIFETIME_MS
 
 
-class SaltKeeper(Protocol):
-    """Where salts outlive the process."""
+class SaltStorage(Protocol):
+    """Durable storage of salts."""
 
     def load(self) -> dict[int, Salt]:
-        """Give the salts by day; raises SaltsError."""
+        """Return the salts by day; raises SaltsError."""
 
-    def keep(self, salts: Mapping[int, Salt], made: Mapping[int, Salt]) -> dict[int, Salt]:
-        """Make durable what was made beside the other salts; give those that stand, which may be another's where two made one."""
+    def save(self, salts: Mapping[int, Salt], created: Mapping[int, Salt]) -> dict[int, Salt]:
+        """Store the salts, of which some were just created; return the valid ones, which another converter may have created first."""
 
 
 class Salts:
-    """The salts that exist now, always as they are kept.
+    """The current salts, always as they are stored.
 
-    Days are counted from 1970-01-01 UTC. `generation` changes with every salt made or destroyed: what was derived from them must go then.
+    Days are counted from 1970-01-01 UTC. `generation` changes when a salt is created or destroyed; then caches of derived
+    values must be emptied.
     """
 
-    def __init__(self, keeper: SaltKeeper, make: Callable[[], bytes] = lambda: secrets.token_bytes(SALT_BYTES)) -> None:
-        self._keeper = keeper
-        self._salts = keeper.load()
-        self._make = make
+    def __init__(self, storage: SaltStorage, create: Callable[[], bytes] = lambda: secrets.token_bytes(SALT_BYTES)) -> None:
+        self._storage = storage
+        self._salts = storage.load()
+        self._create = create
         self.generation = 0
 
     @classmethod
-    def open(cls, path: Path, make: Callable[[], bytes] = lambda: secrets.token_bytes(SALT_BYTES)) -> Self:
-        """Read the salts of one machine, or begin without where there is no file; raises SaltsError."""
-        return cls(SaltsFile(path), make)
+    def open(cls, path: Path, create: Callable[[], bytes] = lambda: secrets.token_bytes(SALT_BYTES)) -> Self:
+        """Read the salts of one machine; without a file, start with none. Raises SaltsError."""
+        return cls(SaltsFile(path), create)
 
     def of(self, day: int) -> bytes | None:
-        """Give the secret of a day, None where there is none or none any more."""
+        """Return the secret of a day, or None if it does not exist or no longer exists."""
         salt = self._salts.get(day)
         return None if salt is None else salt.secret
 
     def renew(self, days: Iterable[int], now: int) -> None:
-        """Destroy what is 48 hours old, or made later than now, and make what these days lack; on return what is kept says the same."""
-        kept = {day: salt for day, salt in self._salts.items() if salt.stands(now)}
+        """Destroy salts that are no longer valid, create those that these days lack, and store the result before returning."""
+        kept = {day: salt for day, salt in self._salts.items() if salt.is_valid(now)}
         missing = sorted(set(days) - kept.keys())
         if not missing and len(kept) == len(self._salts):
             return
-        made = {day: Salt(self._make(), now) for day in missing}
+        created = {day: Salt(self._create(), now) for day in missing}
         today = now // DAY_MS
-        nearest = sorted((kept | made).items(), key=lambda item: abs(item[0] - today))[:MOST_SALTS]
-        # The days of this batch must have theirs, whatever the bound says.
-        self._salts = self._keeper.keep(dict(nearest) | made, made)
+        nearest = sorted((kept | created).items(), key=lambda item: abs(item[0] - today))[:MAX_SALTS]
+        # The days of this batch need their salts, whatever the bound says.
+        self._salts = self._storage.save(dict(nearest) | created, created)
         self.generation += 1
 
 
@@ -91,7 +92,7 @@ class _Kept(msgspec.Struct, frozen=True):
 
 
 class SaltsFile:
-    """The salts of one machine in a file that only its owner can read."""
+    """Stores the salts of one machine in a file that only its owner can read."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -108,11 +109,11 @@ class SaltsFile:
             return {day: Salt(bytes.fromhex(salt.secret), salt.made_at) for day, salt in kept.items()}
         except msgspec.DecodeError as error:
             raise SaltsError(
-                f"{self._path}: not a file of salts ({error}); put a good one there, or delete it: private visitors then count anew"
+                f"{self._path}: not a valid file of salts ({error}); restore a good copy, or delete it: private visitors then count as new"
             ) from error
 
-    def keep(self, salts: Mapping[int, Salt], made: Mapping[int, Salt]) -> dict[int, Salt]:  # noqa: ARG002  (one machine: nobody else makes any)
-        """Put the salts in place of those in the file: after a power cut it is the old file or the new one."""
+    def save(self, salts: Mapping[int, Salt], created: Mapping[int, Salt]) -> dict[int, Salt]:  # noqa: ARG002  (on one machine, no other process creates salts)
+        """Replace the file atomically, also in a power cut."""
         content = {str(day): {"secret": salt.secret.hex(), "made_at": salt.made_at} for day, salt in sorted(salts.items())}
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_whole(self._path, json.dumps(content, indent=1).encode())

@@ -195,7 +195,7 @@ def test_a_salt_made_under_a_clock_that_was_ahead_goes_when_the_clock_is_right(t
 )
 def test_a_salt_that_is_short_or_of_another_type_is_refused(tmp_path: Path, salt: object) -> None:
     (tmp_path / "salts.json").write_text(json.dumps({str(DAY): salt}))
-    with pytest.raises(SaltsError, match=r"salts\.json: not a file of salts .* delete it"):
+    with pytest.raises(SaltsError, match=r"salts\.json: not a valid file of salts .* delete it"):
         Salts.open(tmp_path / "salts.json")
 
 
@@ -253,4 +253,4 @@ def test_a_message_that_is_not_a_salt_is_skipped() -> None:
 
 
 def test_clocks_a_moment_apart_share_a_salt() -> None:
-    assert Salt(b"", NOW + 1000).stands(NOW)
+    assert Salt(b"", NOW + 1000).is_valid(NOW)

@@ -94,4 +94,4 @@ def test_the_cache_of_private_visitors_is_bounded_in_bytes(tmp_path: Path) -> No
             parties.identify({"party_kind": "private", "occurred_at": NOON, "site": "shop", "address": None, "user_agent": agent})
 
     assert grown(flood) < 1
-    assert sys.getsizeof(parties._known) < MIB
+    assert sys.getsizeof(parties._cache) < MIB

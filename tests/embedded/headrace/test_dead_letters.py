@@ -122,7 +122,7 @@ def test_on_kafka_the_fixed_ones_are_rows_once_and_the_accounts_are_right(
 
 
 def test_dead_letters_that_no_fix_can_convert_are_not_sent(kafka: MockKafka, converting: KafkaConverting, tmp_path: Path) -> None:
-    key, value, headers = dead_letter(Damage(512, 600, b"???", "no frame that checks"), b"\0" * 8, 1_767_225_600_000)
+    key, value, headers = dead_letter(Damage(512, 600, b"???", "not a valid frame"), b"\0" * 8, 1_767_225_600_000)
     converting.write((key, value, headers), name="dead-letters")
     ports = {"kafka": int(kafka.bootstrap_servers.rpartition(":")[2])}
     run = {"supervisor": {"pid": 1, "created": 0}, "host": "127.0.0.1", "ports": ports, "processes": {}}

@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 
 from headrace.dead_letters.store import dead_letter_routes
 from headrace.store_requests import MAX_BODY_BYTES
-from streams.local.replays import Place, Replayed
+from streams.local.replays import Origin, Replayed
 from streams.sink import DeadLetterFilter
 
 DAMAGE = {
@@ -33,7 +33,7 @@ def read(limit: int, choice: DeadLetterFilter) -> tuple[int, Sequence[Mapping[st
     return 300, [DAMAGE | {"text": str(choice)}] * limit
 
 
-def replay(choice: DeadLetterFilter, after: Place) -> "Future[Replayed]":
+def replay(choice: DeadLetterFilter, after: Origin) -> "Future[Replayed]":
     done: Future[Replayed] = Future()
     done.set_result(Replayed(len(choice.origins), {choice.reason: 2}, after))
     return done

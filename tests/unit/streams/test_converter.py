@@ -166,5 +166,5 @@ def test_a_field_that_the_schema_no_longer_has_is_left_out() -> None:
     ],
 )
 def test_a_record_of_which_no_row_can_be_made_is_named(fields: dict[str, Any], reason: Reason | None) -> None:
-    fault = Converter(SCHEMA, 0).fault(a_record(**fields))
-    assert (fault and fault[0]) == reason
+    problem = Converter(SCHEMA, 0).check(a_record(**fields))
+    assert (problem and problem[0]) == reason

@@ -10,7 +10,7 @@ from support.streams.on_kafka import SPOOL
 from support.topics.registry import SchemaRegistry, a_registry
 
 from schemas.codec import encode, fingerprint
-from streams.kafka.confluent_messages import SECONDS_BETWEEN_QUESTIONS, ConfluentMessages
+from streams.kafka.confluent_messages import UNKNOWN_ID_RETRY_SECONDS, ConfluentMessages
 from streams.kafka.messages import to_entry
 from topics.kafka.message_formatter import MessageFormatter
 from topics.kafka.messages import headers
@@ -72,9 +72,9 @@ def test_the_id_of_the_settings_is_that_of_the_converters_schema() -> None:
 
 def test_a_registry_is_asked_for_an_id_once(server: SchemaRegistry) -> None:
     server.schemas[258] = json.dumps(SCHEMA)
-    foreign = ConfluentMessages(KafkaSettings(schema_registry=server.url), {})
+    confluent = ConfluentMessages(KafkaSettings(schema_registry=server.url), {})
     for _ in range(3):
-        assert foreign.restore(CONFLUENT) == EVENT.value
+        assert confluent.restore(CONFLUENT) == EVENT.value
     assert server.asked == ["GET /schemas/ids/258"]
 
 
@@ -83,20 +83,20 @@ def test_an_id_without_a_schema_of_its_own_is_asked_for_again_a_minute_later(ser
     if text:
         server.schemas[258] = text
     seconds = [1000.0]
-    foreign = ConfluentMessages(KafkaSettings(schema_registry=server.url), {}, now=lambda: seconds[0])
+    confluent = ConfluentMessages(KafkaSettings(schema_registry=server.url), {}, now=lambda: seconds[0])
     for _ in range(3):
-        assert foreign.restore(CONFLUENT) == CONFLUENT
+        assert confluent.restore(CONFLUENT) == CONFLUENT
     assert len(server.asked) == 1
     server.schemas[258] = json.dumps(SCHEMA)
-    seconds[0] += SECONDS_BETWEEN_QUESTIONS
-    assert foreign.restore(CONFLUENT) == EVENT.value
+    seconds[0] += UNKNOWN_ID_RETRY_SECONDS
+    assert confluent.restore(CONFLUENT) == EVENT.value
 
 
 def test_unknown_ids_take_bounded_memory(server: SchemaRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streams.kafka.confluent_messages.MOST_UNKNOWN", 2)
-    foreign = ConfluentMessages(KafkaSettings(schema_registry=server.url), {})
+    monkeypatch.setattr("streams.kafka.confluent_messages.MAX_UNKNOWN", 2)
+    confluent = ConfluentMessages(KafkaSettings(schema_registry=server.url), {})
     for number in (1, 2, 3, 1):
-        foreign.restore(b"\0" + number.to_bytes(4, "big"))
+        confluent.restore(b"\0" + number.to_bytes(4, "big"))
     assert len(server.asked) == 4
 
 

@@ -10,13 +10,12 @@ from support.streams.reference import DAY, MINUTE
 from support.waiting import wait_until
 
 from schemas.codec import message_prefix
-from streams.dead_letters import MOST_BYTES
 from streams.errors import TopicLost
 from streams.local import worker
 from streams.local.backoff import Backoff
 from streams.local.worker import ACCOUNTS_KEPT_MS
 from streams.sessions.salts import LIFETIME_MS
-from topics.topic import Damage, Message
+from topics.topic import MAX_DAMAGED_BYTES, Damage, Message
 
 
 @pytest.fixture
@@ -72,10 +71,10 @@ def test_damage_in_the_topic_is_a_dead_letter_of_the_minute_it_was_found_in(conv
 
 
 def test_of_very_long_damage_the_beginning_is_kept(converting: Converting) -> None:
-    converting.take(Damage(0, 1, b"?" * (MOST_BYTES + 1), "no frame"))
+    converting.take(Damage(0, 1, b"?" * (MAX_DAMAGED_BYTES + 1), "no frame"))
     [letter] = converting.sink.dead_letters
-    assert len(letter.content) == MOST_BYTES
-    assert letter.text == f"no frame; the first {MOST_BYTES} of {MOST_BYTES + 1} bytes"
+    assert len(letter.content) == MAX_DAMAGED_BYTES
+    assert letter.text == f"no frame; the first {MAX_DAMAGED_BYTES} of {MAX_DAMAGED_BYTES + 1} bytes"
 
 
 def test_rejections_are_counted_and_a_rejected_duplicate_is_a_duplicate(converting: Converting) -> None:
@@ -150,7 +149,7 @@ def test_a_worker_is_ready_once_it_has_processed_what_waits_and_not_while_a_batc
     converting.worker.step()
     assert converting.worker.not_ready_reason() == ""
     monkeypatch.setattr(worker, "SILENCE_SECONDS", 0)
-    assert "the converter has finished nothing for" in converting.worker.not_ready_reason()
+    assert "the converter has not finished a step for" in converting.worker.not_ready_reason()
 
 
 def test_a_batch_takes_no_more_than_the_setting_says(tmp_path: Path) -> None:
@@ -175,11 +174,11 @@ def test_the_worker_runs_until_stopped_and_releases_what_it_did(converting: Conv
 
 
 def test_a_topic_that_ends_before_the_rows_is_not_read(converting: Converting, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streams.local.worker.SECONDS_FOR_TOPIC", 0.01)
+    monkeypatch.setattr("streams.local.worker.TOPIC_TIMEOUT_SECONDS", 0.01)
     converting.take(a_message(), a_message())
     converting.reader.contents.clear()
     converting.restart()
-    with pytest.raises(TopicLost, match="rows stand at position 2 of clickstream-avro, which ends at 0"):
+    with pytest.raises(TopicLost, match="rows end at position 2 of clickstream-avro, which ends at 0"):
         converting.worker.run(threading.Event())
 
 
@@ -194,10 +193,10 @@ def test_a_stop_ends_the_wait_for_the_topic(converting: Converting) -> None:
 
 
 def test_pauses_grow_to_the_bound_and_begin_short_after_work() -> None:
-    pace = Backoff(0.02)
-    assert [pace.idle() for _ in range(6)] == [0.002, 0.004, 0.008, 0.016, 0.02, 0.02]
-    pace.worked()
-    assert pace.idle() == 0.002
+    backoff = Backoff(0.02)
+    assert [backoff.next() for _ in range(6)] == [0.002, 0.004, 0.008, 0.016, 0.02, 0.02]
+    backoff.reset()
+    assert backoff.next() == 0.002
 
 
 def test_the_outcomes_of_messages_are_in_the_metrics(converting: Converting) -> None:
@@ -230,7 +229,7 @@ def test_an_event_that_came_to_two_spools_is_one_row_and_its_session_continues(c
 
 
 def test_a_spool_that_comes_later_is_found(converting: Converting, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker, "SECONDS_BETWEEN_RELEASES", 0)
+    monkeypatch.setattr(worker, "RELEASE_INTERVAL_SECONDS", 0)
     converting.take(a_message())
     converting.spools["0"] = MemoryReader([a_message()])
     converting.worker.step()

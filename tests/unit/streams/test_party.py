@@ -7,7 +7,7 @@ from support.streams.in_memory import NOON, a_record
 from support.streams.reference import DAY, MINUTE
 
 from schemas.codec import Record
-from streams.sessions.party import MAX_KNOWN, Identity, Parties
+from streams.sessions.party import MAX_CACHED, Identity, Parties
 from streams.sessions.salts import LIFETIME_MS, Salts
 
 TODAY = NOON // DAY
@@ -63,9 +63,9 @@ def test_hashes_of_a_destroyed_salt_are_forgotten(salts: Salts) -> None:
 
 def test_the_cache_is_bounded(salts: Salts) -> None:
     parties = Parties(salts)
-    for number in range(MAX_KNOWN + 2):
+    for number in range(MAX_CACHED + 2):
         parties.identify({"party_kind": "private", "occurred_at": NOON, "site": "shop", "address": None, "user_agent": str(number)})
-    assert len(parties._known) == 2
+    assert len(parties._cache) == 2
 
 
 def test_with_consent_the_page_sends_its_party(salts: Salts) -> None:

@@ -9,7 +9,7 @@ from support.streams.in_memory import NOON, OLDER, SCHEMA, TOPIC, Converting, Me
 
 from streams.conversion.decoding import CompiledDecoder
 from streams.local import replays
-from streams.local.replays import BEGINNING, Place, Replayed
+from streams.local.replays import BEGINNING, Origin, Replayed
 from streams.sink import DeadLetterFilter
 from topics.topic import Damage
 
@@ -26,8 +26,8 @@ def add_the_schema(converting: Converting) -> None:
     converting.restart()
 
 
-def replay(converting: Converting, choice: DeadLetterFilter = ALL, after: Place = BEGINNING) -> Replayed:
-    done = converting.worker.replays.ask(choice, after)
+def replay(converting: Converting, choice: DeadLetterFilter = ALL, after: Origin = BEGINNING) -> Replayed:
+    done = converting.worker.replays.submit(choice, after)
     converting.worker.step()
     return done.result(0)
 
@@ -120,10 +120,10 @@ def test_only_what_is_chosen_is_replayed(converting: Converting, choice: DeadLet
 
 
 def test_many_are_replayed_portion_by_portion(converting: Converting, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(replays, "AT_ONCE", 2)
+    monkeypatch.setattr(replays, "MAX_LETTERS", 2)
     converting.take(*(of_an_unknown_schema() for _ in range(5)))
     add_the_schema(converting)
-    last: Place | None = BEGINNING
+    last: Origin | None = BEGINNING
     portions = []
     while last is not None:
         portions.append(replay(converting, after=last))
@@ -134,7 +134,7 @@ def test_many_are_replayed_portion_by_portion(converting: Converting, monkeypatc
 def test_an_abandoned_replay_is_not_started(converting: Converting) -> None:
     converting.take(of_an_unknown_schema())
     add_the_schema(converting)
-    converting.worker.replays.ask(DeadLetterFilter(), BEGINNING).cancel()
+    converting.worker.replays.submit(DeadLetterFilter(), BEGINNING).cancel()
     converting.worker.step()
     assert len(converting.sink.dead_letters) == 1
 
@@ -143,7 +143,7 @@ def test_a_replay_that_cannot_be_committed_ends_the_converter_and_changes_nothin
     converting.take(of_an_unknown_schema())
     add_the_schema(converting)
     converting.sink.fails = [OSError("disk full")]
-    done = converting.worker.replays.ask(DeadLetterFilter(), BEGINNING)
+    done = converting.worker.replays.submit(DeadLetterFilter(), BEGINNING)
     with pytest.raises(OSError, match="disk full"):
         converting.worker.run(threading.Event())
     assert isinstance(done.exception(0), OSError)
@@ -152,7 +152,7 @@ def test_a_replay_that_cannot_be_committed_ends_the_converter_and_changes_nothin
 
 
 def test_dead_letters_of_all_spools_are_replayed_and_none_of_another_topic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(replays, "AT_ONCE", 2)
+    monkeypatch.setattr(replays, "MAX_LETTERS", 2)
     spools = {number: MemoryReader([of_an_unknown_schema(), of_an_unknown_schema()]) for number in ("0", "1")}
     converting = Converting(tmp_path, spools=spools, reader=MemoryReader([of_an_unknown_schema()]))
     converting.take()

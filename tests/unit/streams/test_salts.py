@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from streams.errors import SaltsError
-from streams.sessions.salts import LIFETIME_MS, MOST_SALTS, Salts
+from streams.sessions.salts import LIFETIME_MS, MAX_SALTS, Salts
 
 NOW = 1_795_003_200_000
 DAY = 20_775
@@ -75,17 +75,17 @@ def test_a_destroyed_salt_is_not_made_again_the_same(path: Path) -> None:
 def test_when_there_are_too_many_those_far_from_today_go_and_todays_stays(path: Path) -> None:
     salts = Salts.open(path)
     salts.renew([DAY], NOW)
-    salts.renew(range(MOST_SALTS), NOW + 1)
-    salts.renew([MOST_SALTS], NOW + 2)
+    salts.renew(range(MAX_SALTS), NOW + 1)
+    salts.renew([MAX_SALTS], NOW + 2)
     assert salts.of(DAY) is not None
-    assert salts.of(MOST_SALTS) is not None
+    assert salts.of(MAX_SALTS) is not None
     assert salts.of(0) is None
-    assert len(json.loads(path.read_text())) == MOST_SALTS
+    assert len(json.loads(path.read_text())) == MAX_SALTS
 
 
 def test_the_days_of_a_batch_have_their_salts_however_many_there_are(path: Path) -> None:
     salts = Salts.open(path)
-    salts.renew(range(MOST_SALTS + 5), NOW)
+    salts.renew(range(MAX_SALTS + 5), NOW)
     assert salts.of(0) is not None
 
 
@@ -93,5 +93,5 @@ def test_the_days_of_a_batch_have_their_salts_however_many_there_are(path: Path)
 def test_a_file_that_holds_no_salts_is_an_error_with_a_way_out(path: Path, content: str) -> None:
     path.parent.mkdir()
     path.write_text(content)
-    with pytest.raises(SaltsError, match=r"salts\.json: not a file of salts .* delete it"):
+    with pytest.raises(SaltsError, match=r"salts\.json: not a valid file of salts .* delete it"):
         Salts.open(path)

@@ -7,7 +7,7 @@ import pytest
 from support.streams.in_memory import NOON, Converting, a_message, a_record
 from support.streams.reference import DAY, MINUTE
 
-from streams.sessions.assignment import MOST_ENGAGEMENT_MS, find_session
+from streams.sessions.assignment import MAX_ENGAGEMENT_MS, find_session
 from streams.sessions.session_cache import MAX_SESSIONS_PER_PARTY
 from streams.sink import Session
 
@@ -105,7 +105,7 @@ def test_engagement_adds_up_over_the_session(converting: Converting) -> None:
 
 def test_engagement_never_grows_beyond_what_a_number_holds(converting: Converting) -> None:
     rows = [converting.row(at=NOON + at, event_type="pageLeave", engagement_ms=(1 << 63) - 1) for at in range(3)]
-    assert {row["session_engagement_ms"] for row in rows} == {MOST_ENGAGEMENT_MS}
+    assert {row["session_engagement_ms"] for row in rows} == {MAX_ENGAGEMENT_MS}
 
 
 def test_a_session_keeps_the_channel_of_the_event_that_opened_it(converting: Converting) -> None:
@@ -157,6 +157,6 @@ def test_the_memory_of_sessions_is_bounded_and_the_sink_has_the_rest(tmp_path: P
     converting = Converting(tmp_path, settings={"remembered_sessions": 4})
     messages = [a_message(a_record(address=f"192.0.{number}.0")) for number in range(50)]
     assert len({row["session_id"] for row in converting.take(*messages)}) == 50
-    assert len(converting.worker._maker._memory._parties) <= 4
+    assert len(converting.worker._maker._session_cache._parties) <= 4
     again = converting.take(*(a_message(a_record(address=f"192.0.{number}.0", at=NOON + 1)) for number in range(50)))
     assert sum(int(str(row["is_session_start"])) for row in again) == 0
