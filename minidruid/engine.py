@@ -79,10 +79,6 @@ class Engine:
         cursor.close()
         self._catalog = Catalog.from_duckdb(store.catalog(), zones)
 
-    def query(self, request: QueryRequest, execution: Execution) -> QueryResult:
-        """Translate and run a statement; raises QueryError."""
-        return self.run(request, self.translate(request), execution)
-
     def translate(self, request: QueryRequest) -> Query:
         """Translate a statement; raises QueryError."""
         return translate(

@@ -75,9 +75,6 @@ class QueryResult:
         while self._parts:
             yield self._parts.popleft()
 
-    def content(self) -> bytes:
-        return b"".join(self._parts)
-
     def release(self) -> None:
         """Drop the result and release its memory."""
         self._parts.clear()

@@ -18,7 +18,7 @@ from minidruid.sql.parser import location
 from minidruid.sql.scope import Scope
 from minidruid.sql.types import TYPE_FAMILIES, Fragment, SqlType, null_fragment, text_fragment
 
-TYPES = {
+CAST_TYPES = {
     **dict.fromkeys(("VARCHAR", "CHAR", "TEXT", "NCHAR", "NVARCHAR"), SqlType.VARCHAR),
     **dict.fromkeys(("BIGINT", "INT", "SMALLINT", "TINYINT"), SqlType.BIGINT),
     **dict.fromkeys(("DOUBLE", "FLOAT", "DECIMAL"), SqlType.DOUBLE),
@@ -36,9 +36,9 @@ class ExpressionTranslator(OperatorTranslator):
         return cast(self.translate(node.this, scope), self._type(node.args["to"]))
 
     def _type(self, node: exp.Expr) -> SqlType:
-        sql_type = TYPES.get(getattr(node.this, "value", ""))
+        sql_type = CAST_TYPES.get(getattr(node.this, "value", ""))
         if sql_type is None or node.args.get("nested"):
-            raise QueryError(f"Unknown identifier '{node.sql()}': {', '.join(sorted(set(TYPES.values())))} are supported")
+            raise QueryError(f"Unknown identifier '{node.sql()}': {', '.join(sorted(set(CAST_TYPES.values())))} are supported")
         return sql_type
 
     def _extract(self, node: exp.Extract, scope: Scope) -> Fragment:

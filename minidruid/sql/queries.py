@@ -146,7 +146,7 @@ class QueryTranslator:
             within = f" within '{schema}'" if node.db else ""
             raise QueryError(f"Object '{name}' not found{within}{location(node)}")
         self.tables.append(name)
-        return f"{self.catalog.source(schema, name)} AS {quote_name(alias)}", Source(alias, found, schema, name)
+        return f"{self.catalog.source(schema, name)} AS {quote_name(alias)}", Source(alias, found, schema)
 
 
 def _grouping_sets(node: exp.Expr) -> int:

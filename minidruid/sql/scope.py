@@ -10,12 +10,11 @@ from minidruid.sql.types import Fragment, quote_name
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """An entry of FROM: its alias and columns, and its schema and name if it is a table."""
+    """An entry of FROM: its alias and columns, and its schema if it is a table."""
 
     alias: str
     columns: Columns
     schema: str | None = None
-    table: str | None = None
 
     def column(self, name: str) -> Fragment:
         return Fragment(f"{quote_name(self.alias)}.{quote_name(name)}", self.columns[name], column=name)

@@ -265,7 +265,9 @@ def serve(
 def ask(engine: Engine, sql: str, **request: Any) -> list[dict[str, Any]]:
     """Run a statement on an engine and return its rows; raises QueryError."""
     body = json.dumps({"query": sql, **request}).encode()
-    rows: list[dict[str, Any]] = json.loads(engine.query(parse_request(body), Execution()).content())
+    parsed = parse_request(body)
+    result = engine.run(parsed, engine.translate(parsed), Execution())
+    rows: list[dict[str, Any]] = json.loads(b"".join(result.parts()))
     return rows
 
 
