@@ -123,11 +123,11 @@ def test_text_that_is_not_an_email_stays(text: str) -> None:
 
 
 def test_a_sites_own_masking_is_switched_off_by_settings_and_urls_stay_masked() -> None:
-    url = f"{NAME}@{DOMAIN}"
+    email = f"{NAME}@{DOMAIN}"
     collector = LocalCollector(Settings(mask_titles=False, mask_parameters=False))
-    collector.send(a_body(an_event(title=url, product_id=url, parameters={"k": url}, url=f"https://a.example/{url}")))
+    collector.send(a_body(an_event(title=email, product_id=email, parameters={"k": email}, url=f"https://a.example/{email}")))
     record = collector.records[0]
-    assert (record["page_title"], record["product_id"], record["parameters"]) == (url, url, f'{{"k":"{url}"}}')
+    assert (record["page_title"], record["product_id"], record["parameters"]) == (email, email, f'{{"k":"{email}"}}')
     assert record["page_path"] == f"/{MASK}"
 
 

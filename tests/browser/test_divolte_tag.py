@@ -315,7 +315,7 @@ def test_with_nothing_under_way_a_commit_is_called_at_once(tagged: Tagged) -> No
 def test_a_page_continues_when_its_events_are_delivered_in_order(tagged: Tagged, recorder: Recorder) -> None:
     target = recorder.page("/b", tag="")
     tagged.open("/a").evaluate(
-        """address => {
+        """url => {
             for (let n = 0; n < 10; n++) divolte.signal('tick', {n});
             divolte.whenCommitted(() => { location = url }, 9000);
         }""",
