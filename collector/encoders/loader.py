@@ -1,4 +1,4 @@
-"""From the files of a mapping and a schema to the function that encodes events, or to all that is wrong with them."""
+"""From the files of a mapping and a schema to the function that encodes events, or to all their faults."""
 
 import json
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ from schemas.codec import message_prefix
 log = structlog.get_logger()
 
 _MAPPINGS, _SCHEMAS = Path(language.__file__).parent, Path(schemas.__file__).parent
-# The mappings of this repository, by the paths that settings name since 0.3.0 or earlier.
+# The mappings of this repository, by the paths that settings of 0.3.0 and earlier may name.
 _FORMER_PATHS = {
     _SCHEMAS / "clickstream_mapping.py": _MAPPINGS / "clickstream.py",
     _SCHEMAS / "divolte" / "default_mapping.py": _MAPPINGS / "divolte.py",
@@ -34,23 +34,23 @@ _FORMER_PATHS = {
 
 
 def read_plan(path: Path) -> Plan:
-    """Evaluate a mapping; what cannot be evaluated is a fault of the plan."""
+    """Evaluate a mapping; its errors become faults of the plan."""
     path = _FORMER_PATHS.get(path.resolve(), path)
     try:
         return evaluate(path.read_bytes(), str(path))
     except OSError as error:
-        raise MappingError([f"{path}: {error.strerror}; the mapping must be a file that can be read"]) from error
+        raise MappingError([f"{path}: {error.strerror}; the mapping must be a readable file"]) from error
 
 
 def read_schema(path: Path) -> dict[str, Any]:
-    """Read a schema, which must be a record of Avro."""
+    """Read a schema; raises MappingError unless it is an Avro record."""
     try:
         schema = json.loads(path.read_bytes())
         fastavro.parse_schema(schema)
     except OSError as error:
-        raise MappingError([f"{path}: {error.strerror}; the schema must be a file that can be read"]) from error
+        raise MappingError([f"{path}: {error.strerror}; the schema must be a readable file"]) from error
     except (ValueError, fastavro.schema.SchemaParseException, fastavro.schema.UnknownType, KeyError, TypeError, AttributeError) as error:
-        raise MappingError([f"{path}: this is no Avro schema: {error!r}"]) from error
+        raise MappingError([f"{path}: not a valid Avro schema: {error!r}"]) from error
     if not isinstance(schema, dict) or schema.get("type") != "record":
         raise MappingError([f"{path}: the schema must be an Avro record"])
     return schema
@@ -66,7 +66,7 @@ def load(
     find_place: FindPlace | None = None,
     report: Report = len,
 ) -> Encoder:
-    """Give the function that encodes events of one kind; raises MappingError with all faults."""
+    """Return the function that encodes events of one kind; raises MappingError with all faults."""
     schema = read_schema(schema_path)
     return load_plan(read_plan(mapping), schema, rules, kind=kind, is_strict=is_strict, find_place=find_place, report=report)
 
@@ -81,10 +81,10 @@ def load_plan(
     find_place: FindPlace | None = None,
     report: Report = len,
 ) -> Encoder:
-    """Check, compile and try out a plan; `report` hears of numbers out of their range."""
+    """Check, compile and verify a plan; `report` takes the fields whose numbers are out of range."""
     if found := checks.faults(plan, schema, kind):
         raise MappingError(found)
-    if find_place is None and _asks_for_places(plan, kind):
+    if find_place is None and _needs_places(plan, kind):
         log.warning("mapping asks for places without a place database", mapping=plan.name, setting="HEADRACE_COLLECTOR_PLACES")
     operations = functions(rules, is_strict=is_strict, find_place=find_place)
     encode = compile_mapping(plan, schema, kind, operations, message_prefix(schema), report, is_strict=is_strict)
@@ -92,6 +92,6 @@ def load_plan(
     return encode
 
 
-def _asks_for_places(plan: Plan, kind: str) -> bool:
+def _needs_places(plan: Plan, kind: str) -> bool:
     found = assignments(specialize(plan.statements, kind))
     return any("place" in operations_of(one) for assign, conditions in found for one in (assign.value, *conditions))

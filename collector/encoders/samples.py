@@ -1,4 +1,4 @@
-"""Tries a generated encoder on sample events and lets fastavro judge: what it reads from the bytes must encode to the same bytes."""
+"""Verification of a generated encoder on sample events: fastavro must decode its bytes, and encode the record to the same bytes."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -116,15 +116,17 @@ _SAMPLES: Final = {"tracker": _of_tracker, "divolte_tag": _of_divolte_tag, "divo
 
 
 def verify(encoder: Encoder, schema: Mapping[str, Any], kind: str = "tracker") -> None:
-    """Raise MappingError if the generated code does not write what the schema says: a fault of ours, found before an event comes."""
+    """Raise MappingError if generated code does not follow the schema: a bug of the compiler, found before the first event."""
     decoder = Decoder([schema])
     for sample in _SAMPLES[kind]():
         message = encoder(*sample.values())
         try:
-            again = encode(schema, decoder.decode(message))
+            reference = encode(schema, decoder.decode(message))
         except (CodecError, ValueError, TypeError) as error:
-            raise MappingError([f"the code made from the mapping writes no {schema['name']}: {error}; please report this"]) from error
-        if again != message:
             raise MappingError(
-                [f"the code made from the mapping writes a {schema['name']} that fastavro writes otherwise; please report this"]
+                [f"the code generated from the mapping does not write a valid {schema['name']}: {error}; please report this"]
+            ) from error
+        if reference != message:
+            raise MappingError(
+                [f"the code generated from the mapping encodes {schema['name']} differently from fastavro; please report this"]
             )

@@ -177,9 +177,9 @@ def test_a_mapping_is_not_imported() -> None:
 @pytest.mark.parametrize(
     ("content", "fault"),
     [
-        (b"no JSON", "no Avro schema"),
+        (b"no JSON", "not a valid Avro schema"),
         (b'{"type":"enum","name":"E","symbols":["A"]}', "must be an Avro record"),
-        (b'{"type":"record"}', "no Avro schema"),
+        (b'{"type":"record"}', "not a valid Avro schema"),
     ],
 )
 def test_a_file_that_is_not_a_schema_is_reported(tmp_path: Path, content: bytes, fault: str) -> None:
