@@ -15,8 +15,19 @@ from cleaning.emails import masked_json, may_hold_in_json
 from cleaning.parameters import cleaned, has_nul, nesting_problem, parameters_text, problem_of
 from cleaning.texts import UNWANTED, may_hold_unwanted
 from collector.events.batch_parser import BatchParser, ParsedBatch
-from collector.events.event import LATEST, TEXTS, TRUSTED_TEXTS, Batch, Event, Rejection, RejectReason, TrustedBatch, TrustedEvent
-from collector.events.identifiers import PLAIN, IdentifierRules, is_identifier, is_site
+from collector.events.event import (
+    LATEST,
+    MAX_EVENTS,
+    TEXTS,
+    TRUSTED_TEXTS,
+    Batch,
+    Event,
+    Rejection,
+    RejectReason,
+    TrustedBatch,
+    TrustedEvent,
+)
+from collector.events.identifiers import TRACKER_RULES, IdentifierRules, is_identifier, is_site
 from collector.records import SKEW_MS, RecordWriter
 from collector.requests.client import ClientInfo
 from collector.requests.client_ip import truncate_ip
@@ -32,7 +43,7 @@ STEPS: Final[Mapping[str, str]] = MappingProxyType(
         "identify": "find the key by which the converter knows the event",
         "encode_parameters": "check the size of the event parameters and mask email addresses in them",
         "date": "correct the clock of the page, flag a skewed one, reject events that are too old",
-        "anonymize": "drop click ids and what recognizes a visitor, if the visitor opted out",
+        "anonymize": "drop click ids and marks of a returning visitor, if the visitor opted out",
         "write": "deduplicate, find the party, map, encode and make the message (collector/records.py)",
     }
 )
@@ -50,15 +61,15 @@ _STATUS: Final = {
     RejectReason.INVALID_CONTENT_ENCODING: 415,
     RejectReason.SITE_NOT_ALLOWED: 403,  # as for a page of another origin: the tracker sends nothing more from this page
 }
-_SITE_NOT_ALLOWED: Final = "this source takes no events of this site; its operator lists the sites that it takes"
+_SITE_NOT_ALLOWED: Final = "this source does not accept events of this site; its operator lists the accepted sites"
 _encode_json = msgspec.json.Encoder().encode
 _HEADERS: Final = (JSON,)
 _ONE_OK: Final = (OK,)
-_ALL_OK: Final = [Response(200, _HEADERS, _encode_json({"results": [OK] * count})) for count in range(51)]
+_ALL_OK: Final = [Response(200, _HEADERS, _encode_json({"results": [OK] * count})) for count in range(MAX_EVENTS + 1)]
 
 
 class _BatchContext(NamedTuple):
-    """The facts that the events of one batch share."""
+    """The values that the events of a batch share."""
 
     site: str
     received_at: int
@@ -75,7 +86,7 @@ class Pipeline:
         writer: RecordWriter,
         *,
         is_trusted: bool = False,
-        rules: IdentifierRules = PLAIN,
+        rules: IdentifierRules = TRACKER_RULES,
         site: str | None = None,
         sites: frozenset[str] = frozenset(),
         max_age_ms: int = LATEST,
@@ -307,7 +318,7 @@ def _client_of(event: TrustedEvent, client: ClientInfo) -> ClientInfo:
 
 
 def _anonymize(event: Event) -> None:
-    """Drop what distinguishes one visitor, or one click, from another: also whether the visitor was here before."""
+    """Drop click ids and the marks of a returning visitor."""
     event.is_new_party = event.is_first_in_session = None
     event.url = event.url and without_values(event.url)
     event.referrer = event.referrer and without_values(event.referrer)

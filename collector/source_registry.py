@@ -1,4 +1,7 @@
-"""The source kinds, each declared by its endpoint: the only place that lists them."""
+"""The source kinds. Each is declared by its endpoint, and only this file lists them.
+
+To add one, add a file to `endpoints/` that defines `KIND`, list it here and describe it in collector/README.md.
+"""
 
 from collections.abc import Mapping
 from types import MappingProxyType

@@ -29,21 +29,21 @@ def canonical(text: str) -> str | None:
     return written if len(written.encode()) <= MAX_BYTES else None
 
 
-def _is_text_of_a_message(text: str) -> bool:
+def _is_short_text(text: str) -> bool:
     return _is_text(text) is not None and len(text.encode()) <= MAX_BYTES
 
 
 def _digest(event: Event) -> bytes:
-    """Return the digest of an event: the same that it has if it comes as a pixel."""
+    """Return the digest of an event, which is the same whether it arrives in a batch or as a pixel."""
     if is_identifier(event.id):
         return bytes.fromhex(event.id)
     return event_digest(event.party_id or "", event.session_id or "", event.id)
 
 
-BATCHES = IdentifierRules(
-    is_event_id=_is_text_of_a_message,
-    is_page_view_id=_is_text_of_a_message,
-    is_event_type=_is_text_of_a_message,
+DIVOLTE_RULES = IdentifierRules(
+    is_event_id=_is_short_text,
+    is_page_view_id=_is_short_text,
+    is_event_type=_is_short_text,
     canonical=canonical,
     description="up to 255 bytes; of a party and a session 0:time:unique",
     parameters=object,

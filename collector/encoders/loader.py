@@ -1,4 +1,4 @@
-"""From the files of a mapping and a schema to the function that encodes events, or to all their faults."""
+"""Loader of encoders: checks a mapping against its schema, compiles it and verifies the result."""
 
 import json
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ from schemas.codec import message_prefix
 log = structlog.get_logger()
 
 _MAPPINGS, _SCHEMAS = Path(language.__file__).parent, Path(schemas.__file__).parent
-# The mappings of this repository, by the paths that settings of 0.3.0 and earlier may name.
+# The built-in mappings by their former paths (0.3.0), which settings may still name.
 _FORMER_PATHS = {
     _SCHEMAS / "clickstream_mapping.py": _MAPPINGS / "clickstream.py",
     _SCHEMAS / "divolte" / "default_mapping.py": _MAPPINGS / "divolte.py",
@@ -34,7 +34,7 @@ _FORMER_PATHS = {
 
 
 def read_plan(path: Path) -> Plan:
-    """Evaluate a mapping; its errors become faults of the plan."""
+    """Evaluate a mapping; errors in it become faults of the plan."""
     path = _FORMER_PATHS.get(path.resolve(), path)
     try:
         return evaluate(path.read_bytes(), str(path))
@@ -66,7 +66,7 @@ def load(
     find_place: FindPlace | None = None,
     report: Report = len,
 ) -> Encoder:
-    """Return the function that encodes events of one kind; raises MappingError with all faults."""
+    """Return the encoder for one kind of event; raises MappingError with all faults."""
     schema = read_schema(schema_path)
     return load_plan(read_plan(mapping), schema, rules, kind=kind, is_strict=is_strict, find_place=find_place, report=report)
 
@@ -81,11 +81,11 @@ def load_plan(
     find_place: FindPlace | None = None,
     report: Report = len,
 ) -> Encoder:
-    """Check, compile and verify a plan; `report` takes the fields whose numbers are out of range."""
+    """Check, compile and verify a plan; the encoder reports the fields of numbers out of their range to `report`."""
     if found := checks.faults(plan, schema, kind):
         raise MappingError(found)
     if find_place is None and _needs_places(plan, kind):
-        log.warning("mapping asks for places without a place database", mapping=plan.name, setting="HEADRACE_COLLECTOR_PLACES")
+        log.warning("mapping needs a place database", mapping=plan.name, setting="HEADRACE_COLLECTOR_PLACES")
     operations = functions(rules, is_strict=is_strict, find_place=find_place)
     encode = compile_mapping(plan, schema, kind, operations, message_prefix(schema), report, is_strict=is_strict)
     verify(encode, schema, kind)

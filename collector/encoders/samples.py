@@ -1,4 +1,4 @@
-"""Verification of a generated encoder on sample events: fastavro must decode its bytes, and encode the record to the same bytes."""
+"""Sample events that verify a generated encoder: what fastavro decodes from its bytes must encode to the same bytes."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final

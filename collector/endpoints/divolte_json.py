@@ -59,7 +59,7 @@ class DivolteJsonSource:
         self._writer = writer
 
     def handle(self, request: Request, received_at: int) -> Outcome:
-        """Take one request."""
+        """Handle one request."""
         if request.method != "POST":
             is_preflight = request.method == "OPTIONS" and not self._is_strict
             return preflight(b"POST") if is_preflight else method_not_allowed(request.method, b"POST")

@@ -7,7 +7,7 @@ from typing import Final
 from cleaning.click_ids import without_values
 from cleaning.texts import UNWANTED
 from collector.divolte.checksum import canonical_text, is_corrupt
-from collector.divolte.identifiers import BATCHES, canonical
+from collector.divolte.identifiers import DIVOLTE_RULES, canonical
 from collector.divolte.query import Query, read_query
 from collector.divolte.responses import method_not_allowed
 from collector.endpoints import tracker
@@ -74,7 +74,7 @@ class DivolteTagSource:
         self._writer, self._batches, self._cookie = writer, batches, cookie
 
     def handle(self, request: Request, received_at: int) -> Outcome:
-        """Take one request."""
+        """Handle one request."""
         if request.method != "GET":
             return self._take_other(request, received_at)
         if TAG in request.fields.get(b"if-none-match", b""):
@@ -170,7 +170,7 @@ def _invalid(party_id: str | None, session_id: str | None) -> Rejection:
 
 
 def _anonymize(event: dict[str, str]) -> None:
-    """Drop what distinguishes one visitor, or one click, from another: also whether the visitor was here before."""
+    """Drop identifiers, click ids and the marks of a returning visitor."""
     for name in (PARTY_ID, SESSION_ID, IS_NEW_PARTY, IS_FIRST_IN_SESSION):
         del event[name]
     for name in event.keys() & {URL, REFERRER}:
@@ -189,10 +189,10 @@ def _clean(event: dict[str, str]) -> bool:
 
 def make(source: Source, context: SourceContext) -> DivolteTagSource:
     """Make a source of the public port."""
-    cookie = party_cookie(source, BATCHES)
+    cookie = party_cookie(source, DIVOLTE_RULES)
     pipeline = Pipeline(
         context.writer(source, "tracker"),
-        rules=BATCHES,
+        rules=DIVOLTE_RULES,
         site=source.site,
         max_age_ms=context.max_age_ms,
         event_prefix=source.event_prefix,

@@ -1,4 +1,4 @@
-"""What only the operator sees: health, metrics, the ledger."""
+"""The paths for operators on the internal port: health, metrics, ledger, warnings."""
 
 from collections.abc import Callable, Sequence
 
@@ -13,7 +13,7 @@ from collector.requests.readiness import STOPPING
 
 
 class Internal:
-    """The paths of the internal port; whichever worker is asked answers for all."""
+    """The paths of the internal port; any worker responds for all of them."""
 
     def __init__(
         self,
@@ -29,7 +29,7 @@ class Internal:
         self._metrics, self._peers, self._reason, self._ledger_parts, self._now = metrics, peers, reason, ledger_parts, now
 
     def routes(self) -> list[Route]:
-        """Give the routes."""
+        """Return the routes."""
         return [
             Route("/health/live", self.live),
             Route("/health/ready", self.ready),
@@ -39,11 +39,11 @@ class Internal:
         ]
 
     async def live(self, _: Request) -> Response:
-        """Say that the process runs."""
+        """Report that the process runs."""
         return JSONResponse({"status": "live"})
 
     async def ready(self, _: Request) -> Response:
-        """Whether events are taken: by every worker, but for those that leave or do not answer while others do."""
+        """Report whether events are accepted: by every worker, except those that stop or do not respond while others do."""
         reasons = {self._peers.name: self._reason(), **await self._peers.not_ready_reasons()}
         message = "; ".join(f"worker {name}: {text}" if name else text for name, text in reasons.items() if text)
         if all(reasons.values()) or not {"", STOPPING, UNRESPONSIVE}.issuperset(reasons.values()):
@@ -51,17 +51,17 @@ class Internal:
         return JSONResponse({"status": "ready", "message": message} if message else {"status": "ready"})
 
     async def metrics(self, _: Request) -> Response:
-        """Give Prometheus' text."""
+        """Return the metrics in Prometheus' text format."""
         text = self._metrics.text()
         if self._peers.name:
             text = gather({self._peers.name: text.decode(), **await self._peers.metrics()})
         return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
     async def warnings(self, _: Request) -> Response:
-        """Return what an operator should know of the settings."""
+        """Return the warnings about the settings."""
         return JSONResponse({"warnings": list(self._warnings)})
 
     async def ledger(self, _: Request) -> Response:
-        """Give the ledger of the last 24 hours."""
+        """Return the ledger of the last 24 hours."""
         parts = join((self._ledger_parts(), *await self._peers.ledger_parts()))
         return JSONResponse(ledger(*parts, int(self._now() * 1000)))

@@ -7,7 +7,7 @@ import msgspec
 
 from collector.endpoints.script import event_suffix
 from collector.events.event import Rejection
-from collector.events.identifiers import PLAIN
+from collector.events.identifiers import TRACKER_RULES
 from collector.pipeline import Pipeline
 from collector.requests.client import read_client_info
 from collector.requests.cookies import PartyCookie
@@ -23,7 +23,7 @@ class TrackerSource:
         self.name, self._pipeline, self._honors_opt_out, self._cookie = name, pipeline, honors_opt_out, cookie
 
     def handle(self, request: Request, received_at: int) -> Outcome:
-        """Take one request."""
+        """Handle one request."""
         if request.method != "POST":
             return preflight(b"POST") if request.method == "OPTIONS" else method_not_allowed(b"POST, OPTIONS", "events are sent with POST")
         client = read_client_info(request, honors_opt_out=self._honors_opt_out, cookie=self._cookie)
@@ -35,7 +35,7 @@ class TrackerSource:
         return self._pipeline.reject(rejection, received_at)
 
     def forget(self, outcome: Outcome) -> None:
-        """Nothing to forget: only the converter detects duplicates of this source."""
+        """Do nothing: only the converter detects duplicates of this source."""
 
 
 def make(source: Source, context: SourceContext) -> TrackerSource:
@@ -47,7 +47,7 @@ def make(source: Source, context: SourceContext) -> TrackerSource:
         event_prefix=source.event_prefix,
         mask_parameters=context.mask_parameters and not source.is_strict,
     )
-    return TrackerSource(source.name, pipeline, honors_opt_out=not source.is_strict, cookie=party_cookie(source, PLAIN))
+    return TrackerSource(source.name, pipeline, honors_opt_out=not source.is_strict, cookie=party_cookie(source, TRACKER_RULES))
 
 
 def make_trusted(source: Source, context: SourceContext) -> TrackerSource:

@@ -1,4 +1,4 @@
-"""What a source says: a batch of events as it came over the wire, and the reasons for which one is refused."""
+"""Events and batches as they arrive, and the reasons to reject them."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,11 +13,11 @@ MAX_EVENTS = 50
 LATEST = 253_402_300_799_999  # the last millisecond of the year 9999
 
 Text: TypeAlias = Annotated[str, Meta(max_length=MAX_TEXT)] | None
-Number: TypeAlias = int | float | None  # of any size: the mapping holds it to its range, see mapping.dsl.inputs
+Number: TypeAlias = int | float | None  # of any size: the mapping limits it to the range of its input
 
 
 class RejectReason(StrEnum):
-    """Why an event, or a whole batch, is not taken."""
+    """The reason to reject an event or a whole batch."""
 
     # the batch as a whole
     BODY_TOO_LARGE = "body_too_large"
@@ -45,7 +45,7 @@ class RejectReason(StrEnum):
     INVALID_FIELD = "invalid_field"
     INVALID_TEXT = "invalid_text"
     INVALID_PARAMETERS = "invalid_parameters"
-    # an event of Divolte's tracker, or of a server in its form
+    # an event in one of Divolte's formats
     INVALID_CONTENT_TYPE = "invalid_content_type"
     MISSING_PARTY = "missing_party"
     INVALID_PARTY = "invalid_party"
@@ -61,7 +61,7 @@ class RejectReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """A refusal, with what was wrong and what would be right; it never repeats what a visitor sent."""
+    """A rejected event, or batch; the message says what would be valid and never contains what a visitor sent."""
 
     reason: RejectReason
     message: str
@@ -69,7 +69,7 @@ class Rejection:
 
 
 class Event(Struct, forbid_unknown_fields=True, gc=False):
-    """One event of the public source. What is mandatory has a default, so that its absence gets the reason of its own."""
+    """One event of the tracker. Mandatory fields have a default, so that each gets its own reject reason when it is missing."""
 
     id: str = ""
     type: str = ""
@@ -99,11 +99,11 @@ class Event(Struct, forbid_unknown_fields=True, gc=False):
     currency: Text = None
     product_id: Text = None
     quantity: Number = None
-    parameters: object = None  # an object, but for Divolte's script
+    parameters: object = None  # an object; any value from our script in place of Divolte's
 
 
 class TrustedEvent(Event, forbid_unknown_fields=True, gc=False):
-    """One event of a trusted source, which may say when, from where and with what agent it happened."""
+    """One event of a trusted source, which may set its time, client IP and user agent."""
 
     occurred_at: int | float | None = None
     address: Text = None
@@ -116,15 +116,15 @@ TRUSTED_TEXTS: Final = (*TEXTS, *(name for name, annotation in TrustedEvent.__an
 
 
 class LenientEvent(Event, forbid_unknown_fields=False, gc=False):
-    """An event with keys that this version does not know."""
+    """An event with keys that are unknown to this version."""
 
 
 class LenientTrustedEvent(TrustedEvent, forbid_unknown_fields=False, gc=False):
-    """An event of a trusted source with keys that this version does not know."""
+    """An event of a trusted source with keys that are unknown to this version."""
 
 
 class Batch(Struct, forbid_unknown_fields=True, gc=False):
-    """What one request carries, all events well-formed and no key unknown: the usual case."""
+    """A batch whose events are all well-formed, without unknown keys: the usual case."""
 
     events: Annotated[list[Event], Meta(min_length=1, max_length=MAX_EVENTS)]
     version: int = 0
@@ -133,7 +133,7 @@ class Batch(Struct, forbid_unknown_fields=True, gc=False):
 
 
 class TrustedBatch(Struct, forbid_unknown_fields=True, gc=False):
-    """The same from a trusted source."""
+    """A batch of a trusted source whose events are all well-formed."""
 
     events: Annotated[list[TrustedEvent], Meta(min_length=1, max_length=MAX_EVENTS)]
     version: int = 0
@@ -142,7 +142,7 @@ class TrustedBatch(Struct, forbid_unknown_fields=True, gc=False):
 
 
 class Envelope(Struct, gc=False):
-    """A batch whose events are still text, to be looked at one by one."""
+    """A batch whose events are not decoded, to parse them one by one."""
 
     events: list[Raw]
     version: int = 0

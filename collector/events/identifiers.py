@@ -21,14 +21,14 @@ class IdentifierRules(NamedTuple):
     canonical: Callable[[str], str | None]  # form of a party or session id other than 32 digits; None if it is not valid
     description: str  # of valid identifiers
     parameters: type = dict  # of the event parameters
-    digest: Callable[[Event], bytes] | None = None  # what the memory of duplicates knows an event by; None: the event has a key, its id
+    digest: Callable[[Event], bytes] | None = None  # for the memory of duplicates, and the key of the event; None: its id is the key
 
 
-def _none(_: str) -> None:
+def _no_other_form(_: str) -> None:
     return None
 
 
-PLAIN = IdentifierRules(is_identifier, is_identifier, is_event_type, _none, "32 digits of 0-9 and a-f")
+TRACKER_RULES = IdentifierRules(is_identifier, is_identifier, is_event_type, _no_other_form, "32 digits of 0-9 and a-f")
 
 
 def partition_key_function(secret: bytes) -> Callable[[tuple[str, str | None, str | None]], bytes]:

@@ -6,6 +6,7 @@ import pytest
 from support.collector.collectors import LocalCollector, a_body
 
 from collector.settings import Settings
+from collector.source_registry import SOURCE_KINDS
 from collector.sources import Copy, Source
 from collector.sources_file import load_sources
 from schemas.contract import SCHEMA_PATH
@@ -65,10 +66,10 @@ def test_all_faults_are_reported_at_once(tmp_path: Path) -> None:
     faults = "\n".join(fault.removeprefix(f"{tmp_path}/") for fault in raised.value.faults)
     assert (
         faults
-        == """\
+        == f"""\
 sources.toml: lone is outside of a table; a source is a table [name] with its keys
 sources.toml, [Shop]: the name of a source is 1 to 32 of a-z, 0-9, _ and -, and not 'replay'
-sources.toml, [one]: kind: must be one of tracker, divolte_tag, divolte_json, not 'pixel'
+sources.toml, [one]: kind: must be one of {", ".join(SOURCE_KINDS)}, not 'pixel'
 sources.toml, [one]: event_path: String should match pattern '^/([A-Za-z0-9_./-]*[A-Za-z0-9_-])?$', not 'b'
 sources.toml, [one]: there is no key 'evnt_prefix'; did you mean 'event_prefix'?
 sources.toml, [two]: kind is missing
