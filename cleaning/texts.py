@@ -20,12 +20,13 @@ _ESCAPE = re.compile(rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-
 
 def may_hold_unwanted(body: bytes) -> bool:
     """Whether texts in a JSON body may contain unwanted characters: only with an escape, a DEL or an unwanted character in UTF-8."""
-    # Integers: `b"x" in body` takes six times as long.
+    # 92 is the backslash, 127 DEL. Integers are six times as fast as `b"x" in body`.
     return 92 in body or 127 in body or (not body.isascii() and holds_unwanted(body))
 
 
 def holds_unwanted(text: bytes) -> bool:
-    """Whether UTF-8 contains an unwanted character beyond ASCII; most languages have none of their first bytes."""
+    """Whether UTF-8 contains an unwanted character beyond ASCII."""
+    # The first bytes of these characters; texts in most languages have none of them.
     may_hold = 226 in text or 194 in text or 216 in text or 239 in text or 243 in text
     return may_hold and _UNWANTED_UTF8.search(text.translate(None, _ASCII)) is not None
 

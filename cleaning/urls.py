@@ -81,7 +81,7 @@ def _split(text: str) -> SplitResult | None:
 def _rebuild(parts: SplitResult, query: str) -> str:
     host = parts.netloc if "%" not in parts.netloc else unquote(parts.netloc)
     path = parts.path or "/"
-    if not _is_plain(path) or "id/" in (lower := path.lower()) or "token/" in lower:  # few paths are so
+    if not _is_plain(path) or "id/" in (lower := path.lower()) or "token/" in lower:  # true for few paths
         path = mask_parts(_SESSION.sub("", path) or "/", _BETWEEN_SEGMENTS)
         path = path if path[0] == "/" else f"/{path}"
     if query:

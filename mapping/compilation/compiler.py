@@ -25,7 +25,7 @@ Report: TypeAlias = Callable[[Sequence[str]], object]  # takes the fields of an 
 
 
 class Compiler:
-    """Generates the source of one mapping for events of one source kind."""
+    """A generator of the source of one mapping for events of one source kind."""
 
     def __init__(self, plan: Plan, schema: Mapping[str, Any], kind: str, *, is_strict: bool) -> None:
         self.targets = list(targets(schema, is_strict=is_strict))

@@ -53,7 +53,7 @@ class Access:
     decoder: str = ""  # an operation on the expression
 
     def code(self, expression: str = "") -> str:
-        """Return the code for the decoded value; `expression` replaces the own one."""
+        """Return the code for the decoded value; `expression` replaces its own."""
         return f"{self.decoder}({expression or self.expression})" if self.decoder else expression or self.expression
 
 

@@ -118,13 +118,13 @@ is_first_in_session = flag(
 
 raw_location = text(
     "raw_location",
-    "URL of the page as the browser sent it: personal data; location() is its clean form.",
+    "URL of the page as the browser sent it: personal data; `location()` is its clean form.",
     by_kind(tracker=field("url", is_cached=True), divolte_tag=query(divolte_query.URL, is_cached=True)),
     name="url",
 )
 raw_referrer = text(
     "raw_referrer",
-    "URL of the referring page as the browser sent it: personal data; referrer() is its clean form.",
+    "URL of the referring page as the browser sent it: personal data; `referrer()` is its clean form.",
     by_kind(tracker=field("referrer", is_cached=True), divolte_tag=query(divolte_query.REFERRER, is_cached=True)),
     name="referrer",
 )
@@ -138,7 +138,7 @@ page_title = text(
 )
 target = text(
     "target",
-    "URL that a click led to, cleaned as location() is.",
+    "URL that a click led to, cleaned like `location()`.",
     by_kind(tracker=field("target", is_cached=True)),
     operation="page_address",
 )
@@ -205,7 +205,7 @@ user_agent_string = text(
 )
 address = text("address", "Client IP, truncated.", argument("address", is_cached=True))
 remote_host = text(
-    "remote_host", "Client IP, not truncated: personal data; address() is its truncated form.", argument("remote_host", is_cached=True)
+    "remote_host", "Client IP, not truncated: personal data; `address()` is its truncated form.", argument("remote_host", is_cached=True)
 )
 request_headers = define(InputSpec("headers", Type.HEADERS, "", "", argument("headers", never_null=True)), Value)
 

@@ -14,7 +14,7 @@ from mapping.operations.base36 import INT32, number36
 from mapping.operations.nulls import NULL
 
 Functions: TypeAlias = Mapping[str, Callable[..., Any]]
-FindPlace: TypeAlias = Callable[[str], object]  # enrichment.place.PlaceFinder.find
+FindPlace: TypeAlias = Callable[[str], object]  # enrichment.place.Places.find
 
 ANY_SIZE: Final = 10**300  # of a number whose range is checked later; a double can represent it
 
