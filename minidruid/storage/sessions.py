@@ -5,7 +5,6 @@ from typing import Any
 
 from minidruid.storage.tables import StateTable
 
-# The keys are hashes of the party and the session: a join on two numbers is ten times faster than one on three texts.
 SESSION_FIELDS = {
     "site": "VARCHAR",
     "party_id": "VARCHAR",
@@ -20,6 +19,7 @@ SESSION_FIELDS = {
     "channel": "VARCHAR",
     "source": "VARCHAR",
 }
+# Hashes of the names: a join on two numbers is ten times faster than one on three texts.
 SESSION_KEYS = {"party_hash": "BIGINT", "session_hash": "BIGINT"}
 SESSIONS = StateTable("sessions", SESSION_KEYS | SESSION_FIELDS, keys=2)
 
@@ -40,8 +40,6 @@ WITH mine AS MATERIALIZED (
     FROM mine JOIN batch USING (party_hash) WHERE last_at >= instant GROUP BY party_hash, instant
 )
 """
-
-
 DELETE_SESSIONS_WITHOUT_ROWS = """
 DELETE FROM state.sessions WHERE session_hash IN (
     SELECT session_hash FROM batch ANTI JOIN druid.clickstream USING (session_id, party_id, site)
@@ -50,7 +48,7 @@ DELETE FROM state.sessions WHERE session_hash IN (
 
 
 def delete_sessions(first_at: int) -> str:
-    """Return SQL that deletes the sessions of the table `batch`, all of which began at or after a time."""
+    """Return SQL that deletes the sessions of the table `batch`, all of which start at or after a time."""
     same = " AND ".join(f"stored.{name} = batch.{name}" for name in SESSION_KEYS)
     return f"DELETE FROM state.sessions AS stored USING batch WHERE {same} AND stored.first_at >= {first_at}"
 

@@ -99,20 +99,20 @@ class Writer:
         try:
             self.execute("COMMIT")
         except duckdb.OutOfMemoryException:
-            if not self._has_committed():
+            if self._roll_back():
                 raise
         return result
 
-    def _has_committed(self) -> bool:
-        """Whether memory ran out after the commit, not before it: then there is no transaction to roll back."""
+    def _roll_back(self) -> bool:
+        """Roll back after memory ran out in COMMIT; return False if there is no transaction any more, because it is committed."""
         with self._readers.paused(0, PAUSE_SECONDS):
             try:
                 self.execute("ROLLBACK")
             except duckdb.TransactionException:
-                return True
+                return False
             except duckdb.OutOfMemoryException as error:
                 raise StoreFailed(f"Queries left no memory for a commit: {first_line(error)}. Restart the store.") from error
-        return False
+        return True
 
     def _checkpoint(self) -> None:
         """Write the log to the file if it has the size for a checkpoint."""
