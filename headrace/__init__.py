@@ -1,1 +1,1 @@
-"""The command: runs the stations on one machine, and the tools."""
+"""The command `headrace`: runs all services of one machine, and the tools of an operator."""

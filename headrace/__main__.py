@@ -1,4 +1,4 @@
-"""`python -m headrace`: the command, where it is not installed."""
+"""`python -m headrace`: the command without an installed script."""
 
 from headrace.cli import main
 

@@ -1,4 +1,4 @@
-"""`headrace secrets`: makes each secret that docker-compose.yml reads, where it is missing."""
+"""`headrace secrets`: creates each missing secret of docker-compose.yml."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,18 +23,18 @@ MODE: Final = 0o444
 
 
 def make_secrets(folder: Path, console: Console) -> None:
-    """Make what is missing and report it; what is there is never touched. Raises CommandError for what cannot be used.
+    """Create the missing secrets and list all; raises CommandError if one is invalid. Existing secrets never change.
 
-    The folder is its owner's alone. The files in it are not: a container sees them with the modes they have here, as a user of its own.
+    The folder is private to its owner. The files in it are not: a container reads them with these modes, as another user.
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.chmod(0o700)
         made = [name for name, form in SECRETS.items() if make_secret(folder / name, form, MODE)]
     except OSError as error:
-        raise CommandError(f"{error.filename}: {error.strerror}; give another folder with --folder, or mend it") from error
+        raise CommandError(f"{error.filename}: {error.strerror}; fix that, or select another folder with --folder") from error
     for name in SECRETS:
-        console.print(f"{folder / name}: {'made' if name in made else 'was there'}", highlight=False, soft_wrap=True)
+        console.print(f"{folder / name}: {'created' if name in made else 'exists'}", highlight=False, soft_wrap=True)
     try:
         for name, form in SECRETS.items():
             read_secret(folder / name, form, ", or delete it and run this again")

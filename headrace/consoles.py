@@ -1,4 +1,4 @@
-"""The terminal as all commands write to it: whatever a visitor, a log or an engine wrote is shown, and does nothing there."""
+"""Consoles on which texts of visitors, logs and engines are shown, but have no effect on the terminal."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -11,18 +11,18 @@ from startup.visible import visible, visible_json, visible_lines
 
 
 class SafeConsole(Console):
-    """Writes what can be seen, and no control characters but its own."""
+    """Console that writes visible characters, and no control characters but its own."""
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
-        """Render as rich does; texts without what would act on the terminal."""
+        """Render as rich does, with control characters in texts escaped."""
         for segment in super().render(renderable, options):
             yield segment if segment.control else Segment(visible_lines(segment.text), segment.style)
 
     def out(self, *objects: Any, **options: Any) -> None:
-        """Write JSON, a line each, that means what it did."""
+        """Write JSON, one object per line, with control characters in its strings escaped."""
         super().out(*(visible_json(str(one)) for one in objects), **options)
 
 
 def cell(value: object) -> Text:
-    """Return a value of a table as text: no markup, no emoji by name, one line."""
+    """Return a value of a table as one line of text, without markup and emoji codes."""
     return Text("" if value is None else visible(str(value)))

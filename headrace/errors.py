@@ -1,5 +1,5 @@
-"""What the command tells instead of a traceback."""
+"""The error that a command reports instead of a traceback."""
 
 
 class CommandError(Exception):
-    """The operator can mend it; the text says what, where, and what would be right. Exit status 2."""
+    """An error that the operator can fix; the text names the error, its place and the remedy. Exit status 2."""

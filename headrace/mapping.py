@@ -1,4 +1,4 @@
-"""`headrace mapping`: what is wrong with a mapping, what it makes of events, and one of Divolte in Python."""
+"""`headrace mapping`: checks a mapping, prints its records, or converts a mapping of Divolte to Python."""
 
 import json
 from pathlib import Path
@@ -13,16 +13,16 @@ from schemas.contract import SCHEMA_PATH
 
 
 def check(mapping: Path, schema: Path | None, kind: str, console: Console) -> None:
-    """Say that a mapping fits its schema for events of this kind of source; raises CommandError with all its faults."""
+    """Check a mapping against its schema for events of this source kind; raises CommandError with all errors."""
     if faults := dry_run.check(mapping, schema or SCHEMA_PATH, kind):
-        raise CommandError("\n".join((f"{len(faults)} fault{'' if len(faults) == 1 else 's'} in {mapping}", *faults)))
+        raise CommandError("\n".join((f"{len(faults)} error{'' if len(faults) == 1 else 's'} in {mapping}", *faults)))
     console.print(f"{mapping} fits {schema or SCHEMA_PATH}", highlight=False, markup=False, soft_wrap=True)
 
 
 def test(mapping: Path, events: Path, schema: Path | None, kind: str, console: Console) -> None:
-    """Print the record of each event of this kind of source, one JSON object a line."""
+    """Print the record of each event of this source kind, one JSON object per line."""
     if not events.is_file():
-        raise CommandError(f"there is no file of events {events}")
+        raise CommandError(f"{events} does not exist, or is not a file")
     try:
         for record in dry_run.try_events(mapping, schema or SCHEMA_PATH, events, kind):
             console.out(json.dumps(record, ensure_ascii=False), highlight=False)
@@ -31,7 +31,7 @@ def test(mapping: Path, events: Path, schema: Path | None, kind: str, console: C
 
 
 def migrate_script(script: Path, output: Path | None, console: Console) -> None:
-    """Print or write a mapping of Divolte in Python; raises CommandError with all that could not be translated."""
+    """Print or write a mapping of Divolte in Python; raises CommandError with all lines that could not be translated."""
     try:
         migration = migrate(script.read_text("utf-8-sig"), str(script))
         if output is not None:
@@ -39,8 +39,8 @@ def migrate_script(script: Path, output: Path | None, console: Console) -> None:
     except OSError as error:
         raise CommandError(f"{error.filename}: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise CommandError(f"{script}: this is no text in UTF-8; the mapping must be a script in Groovy") from error
+        raise CommandError(f"{script}: not valid UTF-8; expected a Groovy script") from error
     if output is None:
         console.out(migration.text, end="", highlight=False)
     if faults := migration.faults:
-        raise CommandError("\n".join((f"{len(faults)} fault{'' if len(faults) == 1 else 's'} in {script}", *faults)))
+        raise CommandError("\n".join((f"{len(faults)} error{'' if len(faults) == 1 else 's'} in {script}", *faults)))

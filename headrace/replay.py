@@ -1,4 +1,4 @@
-"""`headrace replay`: an access log through the collector, with progress and an account of every line."""
+"""`headrace replay`: sends an access log to the collector, and accounts for every line."""
 
 import json
 from pathlib import Path
@@ -15,9 +15,9 @@ from simulator.replay import Summary, replay
 
 
 def replay_log(file: Path, state: StateFolder, site: str, console: Console, *, as_json: bool) -> None:
-    """Send the log's page lines to the running collector and show what became of each line."""
+    """Send the pages of a log to the running collector, and print the counts of its lines."""
     if not file.is_file():
-        raise CommandError(f"there is no log {file}")
+        raise CommandError(f"{file} does not exist, or is not a file")
     internal = state.running().url("internal")
     with Progress(console=SafeConsole(stderr=True)) as progress:
         task = progress.add_task(f"replaying {file.name}", total=None)
@@ -28,7 +28,7 @@ def replay_log(file: Path, state: StateFolder, site: str, console: Console, *, a
         try:
             summary = replay(file, internal, site=site, progress=show)
         except SimulatorError as error:
-            raise CommandError(f"{error}; it can be run again, nothing doubles") from error
+            raise CommandError(f"{error}; it is safe to run the replay again") from error
         except OSError as error:
             raise CommandError(f"{file} cannot be read: {error}") from error
     if as_json:
@@ -40,12 +40,12 @@ def replay_log(file: Path, state: StateFolder, site: str, console: Console, *, a
 def _print_summary(summary: Summary, console: Console) -> None:
     table = Table(show_header=False, box=None, padding=(0, 2))
     table.add_row("lines", str(summary.lines))
-    table.add_row("pages taken", str(summary.ok))
+    table.add_row("pages accepted", str(summary.ok))
     table.add_row("pages twice in a batch", str(summary.duplicates))
     for reason, count in sorted(summary.refused.items()):
-        table.add_row(f"pages refused: {reason}", str(count))
+        table.add_row(f"pages rejected: {reason}", str(count))
     for reason, count in sorted(summary.no_pages.items()):
-        table.add_row(f"no pages: {reason}", str(count))
-    table.add_row("no requests", f"{summary.unreadable}" + (f"   lines {summary.unreadable_lines}" if summary.unreadable else ""))
+        table.add_row(f"not pages: {reason}", str(count))
+    table.add_row("unreadable", f"{summary.unreadable}" + (f"   lines {summary.unreadable_lines}" if summary.unreadable else ""))
     console.print(table)
-    console.print("every line is accounted for" if summary.is_exact else "[bold red]the account does not add up[/]")
+    console.print("every line is accounted for" if summary.is_exact else "[bold red]the counts do not add up to the number of lines[/]")

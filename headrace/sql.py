@@ -1,4 +1,4 @@
-"""`headrace sql`: one statement of Druid SQL to minidruid, or to a real Druid by its address, through pydruid."""
+"""`headrace sql`: runs one statement of Druid SQL on minidruid, or on a Druid by its URL, through pydruid."""
 
 import json
 from pathlib import Path
@@ -19,7 +19,7 @@ PATH = "/druid/v2/sql"
 
 
 def find_engine(state: StateFolder, url: str | None, token_file: Path | None) -> tuple[str, str]:
-    """Return the address of an engine, that of the state folder if none is given, and the token for it; raises CommandError."""
+    """Return URL and token of the engine: of `url`, or else of the state folder; raises CommandError."""
     if url is not None:
         return url, read_token(token_file)
     run = state.running()
@@ -27,7 +27,7 @@ def find_engine(state: StateFolder, url: str | None, token_file: Path | None) ->
 
 
 def query(url: str, token: str, statement: str) -> tuple[list[str], list[tuple[Any, ...]]]:
-    """Give the column names and the rows; raises CommandError with the engine's own words, or when nobody answers at the address."""
+    """Return column names and rows; raises CommandError with the engine's error, or if nothing responds at the URL."""
     parts = urlsplit(url if "//" in url else f"//{url}", scheme="http")
     try:
         connection = pydruid.db.connect(
@@ -47,13 +47,13 @@ def query(url: str, token: str, statement: str) -> tuple[list[str], list[tuple[A
         raise CommandError(str(error)) from error
     except (requests.ConnectionError, requests.Timeout) as error:
         raise CommandError(
-            f"nobody answers at {url}; start headrace with `headrace up`, or give the engine's address with --url"
+            f"nothing responds at {url}; start headrace with `headrace up`, or set the URL of the engine with --url"
         ) from error
     return [column[0] for column in cursor.description or ()], rows
 
 
 def print_rows(columns: list[str], rows: list[tuple[Any, ...]], console: Console, *, as_json: bool) -> None:
-    """Show rows as a table, or as one JSON object a line."""
+    """Print rows as a table, or as one JSON object per line."""
     if as_json:
         for row in rows:
             console.out(json.dumps(dict(zip(columns, row, strict=True)), ensure_ascii=False), highlight=False)

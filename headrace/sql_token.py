@@ -1,4 +1,4 @@
-"""The token of the SQL port: its file is a setting of `headrace up`, which all others find in run.json."""
+"""The token of the SQL port: `headrace up` reads its file from the environment, all other commands from run.json."""
 
 import os
 from collections.abc import Callable
@@ -12,18 +12,18 @@ VARIABLE: Final = "HEADRACE_MINIDRUID_TOKEN_FILE"
 
 
 def token_file() -> Path | None:
-    """Return the file that the environment names."""
+    """Return the token file from the environment, if it is set."""
     name = os.environ.get(VARIABLE)
     return Path(name).resolve() if name else None
 
 
 def read_token(file: str | Path | None) -> str:
-    """Return the token in a file; empty without a file. Raises CommandError."""
+    """Return the token in a file, or an empty text if there is no file; raises CommandError."""
     return _token(read_secret, file) if file else ""
 
 
 def make_token(file: Path | None) -> None:
-    """Make the token, unless its file is there; raises CommandError."""
+    """Create the token unless its file exists; raises CommandError."""
     if file:
         _token(read_or_make_secret, file)
 

@@ -1,4 +1,4 @@
-"""`headrace tail`: events as the collector takes them, refused ones with the reason."""
+"""`headrace tail`: shows events as the collector accepts them, and rejections with their reason."""
 
 import json
 import time
@@ -20,14 +20,16 @@ from topics.local.reader import tail as tail_topic
 from topics.local.spools import spool_paths
 from topics.topic import Damage, Entry, Kind, Message
 
-IDLE_SECONDS = 0.1
+POLL_INTERVAL_SECONDS = 0.1
 SHOWN = ("site", "event_type", "page_path", "target", "party_kind", "parameters")
 
 
 def follow(state: StateFolder, console: Console, *, as_json: bool, count: int | None) -> None:
-    """Follow the topic from its end until Ctrl-C, or until `count` entries were shown."""
+    """Print new entries of the topic until Ctrl-C, or until `count` entries are printed."""
     if not state.topic.exists():
-        raise CommandError(f"there is no topic at {state.topic}; start headrace with `headrace up`, or give its folder with --state")
+        raise CommandError(
+            f"there is no topic at {state.topic}; start headrace with `headrace up`, or select the right folder with --state DIR"
+        )
     decoder = Decoder([load_schema()])
     try:
         for entry in islice(_follow(state.topic), count):
@@ -38,7 +40,7 @@ def follow(state: StateFolder, console: Console, *, as_json: bool, count: int | 
 
 
 def _follow(topic: Path) -> Iterator[Entry | Damage]:
-    """Give what is new in the topic and its spools, without end; all of a spool that has come since."""
+    """Return new entries of all spools without end; a spool that appears later is read from its beginning."""
     readers = {path: tail_topic(path) for path in spool_paths(topic).values()}
     positions = {path: reader.position for path, reader in readers.items()}
     while True:
@@ -49,11 +51,11 @@ def _follow(topic: Path) -> Iterator[Entry | Damage]:
                 is_idle, positions[path] = False, entry.next_position
                 yield entry
         if is_idle:
-            time.sleep(IDLE_SECONDS)  # the topic is files of other processes: nothing tells of what is new in them
+            time.sleep(POLL_INTERVAL_SECONDS)  # other processes write the topic's files and send no notifications
 
 
 def describe(entry: Entry | Damage, decoder: Decoder) -> dict[str, Any]:
-    """Give what an entry of the topic says: {"received_at", "result", …}; `result` is ok, a reject reason, or damaged."""
+    """Return an entry as {"received_at", "result", …}; `result` is ok, the reason of a rejection, or damaged."""
     if isinstance(entry, Damage):
         return {"received_at": None, "result": "damaged", "detail": entry.reason}
     message = entry.message

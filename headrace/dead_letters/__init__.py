@@ -1,1 +1,1 @@
-"""Messages that became no row, on Kafka or in the store."""
+"""Messages that could not become rows, on Kafka or in the store."""

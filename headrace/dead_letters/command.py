@@ -1,4 +1,4 @@
-"""`headrace dead-letters`: messages that became no row, listed or replayed, wherever they are kept."""
+"""`headrace dead-letters`: lists or replays messages that could not become rows."""
 
 import base64
 import json
@@ -16,24 +16,24 @@ from streams.local.replays import Replayed
 from streams.sink import DeadLetterFilter
 
 SHOWN = ("failed_at", "reason", "source", "event_id", "origin", "text")
-COLUMNS = ("failed at", "reason", "source", "event id", "origin", "what was wrong")
+COLUMNS = ("failed at", "reason", "source", "event id", "origin", "error")
 
-Letter: TypeAlias = Mapping[str, Any]  # as `to_json` gives it
+Letter: TypeAlias = Mapping[str, Any]  # as `to_json` returns it
 
 
 class DeadLetters(Protocol):
-    """Where dead letters are kept."""
+    """The dead letters of the store or of Kafka."""
 
-    def newest(self, choice: DeadLetterFilter, limit: int) -> tuple[int, Sequence[Letter]]:
-        """How many are chosen, and the newest so many of them."""
+    def newest(self, selection: DeadLetterFilter, limit: int) -> tuple[int, Sequence[Letter]]:
+        """Return the number of selected dead letters, and the newest `limit` of them."""
 
-    def replay(self, choice: DeadLetterFilter) -> Iterator[Replayed]:
-        """Have the chosen ones dealt with once more, and tell what became of them as it is known."""
+    def replay(self, selection: DeadLetterFilter) -> Iterator[Replayed]:
+        """Reprocess the selected dead letters, and return their results as they come."""
 
 
-def print_dead_letters(letters: DeadLetters, choice: DeadLetterFilter, limit: int, console: Console, *, as_json: bool) -> None:
-    """Show the newest of the chosen dead letters as a table, or whole, one JSON object a line."""
-    total, newest = letters.newest(choice, limit)
+def print_dead_letters(letters: DeadLetters, selection: DeadLetterFilter, limit: int, console: Console, *, as_json: bool) -> None:
+    """Print the newest of the selected dead letters as a table, or complete as one JSON object per line."""
+    total, newest = letters.newest(selection, limit)
     if as_json:
         for letter in newest:
             console.out(json.dumps(letter, ensure_ascii=False), highlight=False)
@@ -45,39 +45,39 @@ def print_dead_letters(letters: DeadLetters, choice: DeadLetterFilter, limit: in
     console.print(f"[dim]{len(newest)} of {total} dead letters[/]", highlight=False)
 
 
-def replay_all(letters: DeadLetters, choice: DeadLetterFilter, console: Console, progress: Console, *, as_json: bool) -> bool:
-    """Replay the chosen dead letters and say what became of them; tells whether all are rows."""
+def replay_all(letters: DeadLetters, selection: DeadLetterFilter, console: Console, progress: Console, *, as_json: bool) -> bool:
+    """Reprocess the selected dead letters, print the results, and return whether all are rows now."""
     brought_in, failed_again = 0, Counter[str]()
     try:
         with progress.status("replaying") as status:
-            for replayed in letters.replay(choice):
+            for replayed in letters.replay(selection):
                 brought_in += replayed.brought_in
                 failed_again.update(replayed.failed_again)
-                status.update(f"replaying: {brought_in} brought in, {failed_again.total()} failed again")
+                status.update(f"replaying: {brought_in} became rows, {failed_again.total()} failed again")
     finally:
         _print_outcome(brought_in, failed_again, console, as_json=as_json)
     return not failed_again
 
 
 def to_json(letter: Mapping[str, Any]) -> dict[str, Any]:
-    """Give a dead letter's fields as JSON knows them: the message in base64, instants as texts."""
-    told = {name: value for name, value in letter.items() if not isinstance(value, bytes)}
-    told["origin"] = f"{letter['topic']}/{letter['position']}"
+    """Return a dead letter as JSON: the message in base64, instants in ISO 8601."""
+    fields = {name: value for name, value in letter.items() if not isinstance(value, bytes)}
+    fields["origin"] = f"{letter['topic']}/{letter['position']}"
     instants = {name: _instant(letter[name]) for name in ("received_at", "failed_at")}
-    return told | instants | {"content_base64": base64.b64encode(letter["content"]).decode()}
+    return fields | instants | {"content_base64": base64.b64encode(letter["content"]).decode()}
 
 
 def _print_outcome(brought_in: int, failed_again: Mapping[str, int], console: Console, *, as_json: bool) -> None:
     if as_json:
         console.out(json.dumps({"brought_in": brought_in, "failed_again": failed_again}), highlight=False)
         return
-    console.print(f"{brought_in} brought in", highlight=False)
+    console.print(f"{brought_in} became {'a row' if brought_in == 1 else 'rows'}", highlight=False)
     for reason, count in sorted(failed_again.items()):
         console.print(f"{count} {'cannot be replayed' if reason in NEVER_REPLAYED else 'failed again'}: {reason}", highlight=False)
 
 
 def _instant(milliseconds: int) -> str | None:
-    """Write an instant; 0 is that of damage, of which nobody knows when it came."""
+    """Format an instant; 0 stands for an unknown one, that of a damaged frame."""
     return (
         datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z") if milliseconds else None
     )

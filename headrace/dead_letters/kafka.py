@@ -1,4 +1,4 @@
-"""The dead letters of the topic on Kafka: read there, and sent to the converters once more."""
+"""The dead letters on Kafka: read from their topic, and sent to the converters again."""
 
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -19,34 +19,34 @@ from topics.kafka.settings import KafkaSettings
 from topics.kafka.transactions import Fetched, Output
 from topics.topic import TopicError
 
-QUIET_SECONDS: Final = 30.0  # without any news of a replay, its converter is taken to stand still
+QUIET_SECONDS: Final = 30.0  # without a result for this long, no converter is assumed to run
 
 
 class KafkaDeadLetters:
-    """The dead letters of a prefix; raises CommandError if Kafka does not answer."""
+    """The dead letters of a topic prefix; raises CommandError if Kafka does not respond."""
 
     def __init__(self, settings: KafkaSettings, quiet_seconds: float = QUIET_SECONDS) -> None:
         self._settings, self._quiet_seconds = settings, quiet_seconds
         self._topic = CompactedTopic(settings, "dead-letters")
 
-    def newest(self, choice: DeadLetterFilter, limit: int) -> tuple[int, Sequence[Letter]]:
-        """How many are chosen, and the newest so many of them."""
+    def newest(self, selection: DeadLetterFilter, limit: int) -> tuple[int, Sequence[Letter]]:
+        """Return the number of selected dead letters, and the newest `limit` of them."""
         total, newest = 0, deque[DeadLetter](maxlen=limit)
         try:
-            for letter in self._chosen(choice):
+            for letter in self._selected(selection):
                 total += 1
                 newest.appendleft(letter)
         except (TopicError, SettingsError) as error:
             raise CommandError(str(error)) from error
         return total, [to_json(asdict(letter)) for letter in newest]
 
-    def replay(self, choice: DeadLetterFilter) -> Iterator[Replayed]:
-        """Send the chosen ones to the converters, and tell what becomes of each; raises CommandError if they do not get to it."""
+    def replay(self, selection: DeadLetterFilter) -> Iterator[Replayed]:
+        """Send the selected dead letters to the converters, and return the result of each; raises CommandError if none comes."""
         waiting: set[bytes] = set()
-        left: list[str] = []  # the reasons of those that no fix brings in
+        left: list[str] = []  # reasons of those that can never become rows
 
         def outputs() -> Iterator[Output]:
-            for letter in self._chosen(choice):
+            for letter in self._selected(selection):
                 if letter.reason in NEVER_REPLAYED:
                     left.append(letter.reason)
                 else:
@@ -66,15 +66,15 @@ class KafkaDeadLetters:
                 found = next(changes, None)
                 if found is None:
                     raise CommandError(
-                        f"{len(waiting)} messages are sent and not dealt with: no converter has got to them for {self._quiet_seconds:.0f} "
-                        "seconds. It will once it runs (`headrace kafka status` shows what is unread); to replay again doubles nothing"
+                        f"{len(waiting)} messages were sent, but no converter has processed any for {self._quiet_seconds:.0f} seconds; "
+                        "start one (`headrace kafka status` shows its lag), then replay again if needed, which makes no duplicates"
                     )
                 if found.key in waiting:
                     waiting.remove(found.key)
                     yield _outcome(found)
 
-    def _chosen(self, choice: DeadLetterFilter) -> Iterator[DeadLetter]:
-        return filter(choice.includes, map(to_dead_letter, self._topic.values()))
+    def _selected(self, selection: DeadLetterFilter) -> Iterator[DeadLetter]:
+        return filter(selection.includes, map(to_dead_letter, self._topic.values()))
 
 
 def _outcome(found: Fetched) -> Replayed:

@@ -1,4 +1,4 @@
-"""The dead letters of one machine: the store's internal paths to them, and how the command asks there."""
+"""The dead letters of one machine: the store's internal paths for them, and their client."""
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,67 +20,71 @@ from streams.sink import DeadLetterFilter
 
 PATH = "/dead-letters"
 REPLAY_PATH = "/dead-letters/replay"
-MOST = 100  # a message has up to 1 MiB
-SECONDS = 60
+MAX_LISTED = 100  # a message has up to 1 MiB
+TIMEOUT_SECONDS = 60
 
-Read: TypeAlias = Callable[[int, DeadLetterFilter], tuple[int, Sequence[Mapping[str, Any]]]]  # how many are chosen, and the newest so many
-Replay: TypeAlias = Callable[[DeadLetterFilter, Origin], Future[Replayed]]  # those of a choice behind a place, as many as one goes takes
+# The number of selected dead letters, and the newest ones up to a limit.
+Read: TypeAlias = Callable[[int, DeadLetterFilter], tuple[int, Sequence[Mapping[str, Any]]]]
+# Replays one batch of the selected dead letters after an origin.
+Replay: TypeAlias = Callable[[DeadLetterFilter, Origin], Future[Replayed]]
 
 
-class _Wish(msgspec.Struct, forbid_unknown_fields=True):
+class _ReplayRequest(msgspec.Struct, forbid_unknown_fields=True):
     reason: str = ""
     origins: tuple[str, ...] = ()
     after: Origin = BEGINNING
 
 
 def dead_letter_routes(read: Read, replay: Replay) -> tuple[Route, Route]:
-    """Give GET /dead-letters?limit=20&reason=…&origin=…, the newest first, and POST /dead-letters/replay for some of them."""
+    """Return GET /dead-letters?limit=20&reason=…&origin=…, the newest first, and POST /dead-letters/replay for one batch."""
 
-    def answer(request: Request) -> Response:
+    def list_dead_letters(request: Request) -> Response:
         limit = request.query_params.get("limit", "20")
-        if not limit.isdecimal() or not 1 <= int(limit) <= MOST:
-            return JSONResponse({"message": f"limit must be a number from 1 to {MOST}"}, 400)
-        choice = DeadLetterFilter(request.query_params.get("reason", ""), tuple(request.query_params.getlist("origin")))
-        total, letters = read(int(limit), choice)
+        if not limit.isdecimal() or not 1 <= int(limit) <= MAX_LISTED:
+            return JSONResponse({"message": f"limit must be a number from 1 to {MAX_LISTED}"}, 400)
+        selection = DeadLetterFilter(request.query_params.get("reason", ""), tuple(request.query_params.getlist("origin")))
+        total, letters = read(int(limit), selection)
         return JSONResponse({"total": total, "dead_letters": [to_json(letter) for letter in letters]})
 
-    async def have_replayed(request: Request) -> Response:
+    async def replay_batch(request: Request) -> Response:
         try:
-            wish = msgspec.json.decode(await read_body(request), type=_Wish)
+            wanted = msgspec.json.decode(await read_body(request), type=_ReplayRequest)
         except ValueError as error:  # msgspec's errors are ValueErrors
             return JSONResponse({"message": f"expected {{'reason': …, 'origins': […], 'after': …}}: {error}"}, 400)
-        done = await asyncio.wrap_future(replay(DeadLetterFilter(wish.reason, wish.origins), wish.after))
+        done = await asyncio.wrap_future(replay(DeadLetterFilter(wanted.reason, wanted.origins), wanted.after))
         return JSONResponse(asdict(done))
 
-    return Route(PATH, answer), Route(REPLAY_PATH, have_replayed, methods=["POST"])
+    return Route(PATH, list_dead_letters), Route(REPLAY_PATH, replay_batch, methods=["POST"])
 
 
 class StoreDeadLetters:
-    """The dead letters that the store at an address keeps; raises CommandError if it does not answer."""
+    """The dead letters of the store at a URL; raises CommandError if it does not respond."""
 
     def __init__(self, store_url: str, token: str = "") -> None:
         self._store_url = store_url
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
 
-    def newest(self, choice: DeadLetterFilter, limit: int) -> tuple[int, Sequence[Letter]]:
-        """How many are chosen, and the newest so many of them."""
-        asked = {"limit": limit, "reason": choice.reason, "origin": list(choice.origins)}
-        answer = self._ask("GET", PATH, params=asked)
-        return answer["total"], answer["dead_letters"]
+    def newest(self, selection: DeadLetterFilter, limit: int) -> tuple[int, Sequence[Letter]]:
+        """Return the number of selected dead letters, and the newest `limit` of them."""
+        query = {"limit": limit, "reason": selection.reason, "origin": list(selection.origins)}
+        content = self._send("GET", PATH, params=query)
+        return content["total"], content["dead_letters"]
 
-    def replay(self, choice: DeadLetterFilter) -> Iterator[Replayed]:
-        """Have the chosen ones replayed, one portion after the other."""
+    def replay(self, selection: DeadLetterFilter) -> Iterator[Replayed]:
+        """Reprocess the selected dead letters batch by batch, and return the results."""
         after: Origin | None = BEGINNING
         while after is not None:
-            replayed = Replayed(**self._ask("POST", REPLAY_PATH, json=asdict(choice) | {"after": after}))
+            replayed = Replayed(**self._send("POST", REPLAY_PATH, json=asdict(selection) | {"after": after}))
             after = replayed.last
             yield replayed
 
-    def _ask(self, method: str, path: str, **told: Any) -> dict[str, Any]:
+    def _send(self, method: str, path: str, **request: Any) -> dict[str, Any]:
         try:
-            answer = httpx.request(method, self._store_url + path, headers=self._headers, timeout=SECONDS, trust_env=False, **told)
-            answer.raise_for_status()
+            response = httpx.request(
+                method, self._store_url + path, headers=self._headers, timeout=TIMEOUT_SECONDS, trust_env=False, **request
+            )
+            response.raise_for_status()
         except httpx.HTTPError as error:
-            raise CommandError(f"the store at {self._store_url} does not answer ({error}); `headrace status` says what runs") from error
-        content: dict[str, Any] = answer.json()
+            raise CommandError(f"the store at {self._store_url} does not respond ({error}); `headrace status` shows what runs") from error
+        content: dict[str, Any] = response.json()
         return content

@@ -208,7 +208,7 @@ class _SupervisorSpec(Part):
     tuning_config: _TuningConfig
 
 
-class Supervisor(Part):
+class SupervisorFile(Part):
     """supervisors/clickstream.json."""
 
     type: Annotated[Any, Required("kafka", "Druid would not read from Kafka")]
@@ -247,7 +247,7 @@ class _CompactionTuning(Part):
     type: Any
 
 
-class Compaction(Part):
+class CompactionFile(Part):
     """compaction.json."""
 
     task_context: _Context

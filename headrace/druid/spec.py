@@ -12,7 +12,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from headrace.druid.models import RULES_BY_TYPE, Compaction, Part, Supervisor, instead
+from headrace.druid.models import RULES_BY_TYPE, CompactionFile, Part, SupervisorFile, instead
 from headrace.errors import CommandError
 from schemas.contract import TIME, Column
 from topics.kafka.settings import KafkaSettings
@@ -51,7 +51,11 @@ class Spec:
 def read_files(folder: Path = FOLDER) -> Spec:
     """Read the files; raises CommandError with all errors in all of them."""
     found, faults = {}, []
-    for name, check in ((SUPERVISOR, partial(_faults, Supervisor)), (COMPACTION, partial(_faults, Compaction)), (RULES, _rules_faults)):
+    for name, check in (
+        (SUPERVISOR, partial(_faults, SupervisorFile)),
+        (COMPACTION, partial(_faults, CompactionFile)),
+        (RULES, _rules_faults),
+    ):
         try:
             found[name] = json.loads((folder / name).read_text("utf-8"))
         except (OSError, ValueError) as error:

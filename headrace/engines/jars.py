@@ -1,4 +1,4 @@
-"""The jars of Kafka and Druid: fetched with Maven, once for each state of the poms."""
+"""The jars of Kafka and Druid: downloaded with Maven, once per version of the POM files."""
 
 import fcntl
 import hashlib
@@ -21,49 +21,49 @@ PROJECT: Final = Path(__file__).resolve().parents[2]
 POMS: Final = PROJECT / "engines"
 STORE: Final = PROJECT / ".engines"
 EXTENSIONS: Final = ("druid-kafka-indexing-service", "druid-datasketches")
-LEAST_JAVA: Final = 17
+MIN_JAVA: Final = 17
 INSTALL: Final = "on Debian: apt-get install maven default-jre-headless"
 ERROR_LINES_SHOWN: Final = 15
 
 
 def find_java() -> str:
-    """Give the Java to run; raises CommandError when there is none of version 17 or newer."""
+    """Return the path of Java; raises CommandError if there is none of version 17 or newer."""
     home = os.environ.get("JAVA_HOME")
     found = shutil.which("java", path=f"{home}/bin" if home else None)
     if found is None:
-        where = f"in JAVA_HOME ({home})" if home else "here"
-        raise CommandError(f"Kafka and Druid need Java {LEAST_JAVA} or newer, and there is none {where}; {INSTALL}")
-    said = subprocess.run((found, "-version"), capture_output=True, text=True, check=False).stderr
-    version = re.search(r'version "(\d+)', said)
-    if version is None or int(version[1]) < LEAST_JAVA:
-        what = f"is {version[1]}" if version else "does not say which it is"
-        raise CommandError(f"Kafka and Druid need Java {LEAST_JAVA} or newer; {found} {what}; {INSTALL}, or name another in JAVA_HOME")
+        where = f"in JAVA_HOME ({home})" if home else "in PATH"
+        raise CommandError(f"Kafka and Druid need Java {MIN_JAVA} or newer, but there is none {where}; {INSTALL}")
+    output = subprocess.run((found, "-version"), capture_output=True, text=True, check=False).stderr
+    version = re.search(r'version "(\d+)', output)
+    if version is None or int(version[1]) < MIN_JAVA:
+        what = f"is version {version[1]}" if version else "does not report its version"
+        raise CommandError(f"Kafka and Druid need Java {MIN_JAVA} or newer; {found} {what}; {INSTALL}, or set another one in JAVA_HOME")
     return found
 
 
 def stamp(poms: Path = POMS) -> str:
-    """Give the name of what the poms ask for: it changes with them."""
+    """Return a hash of the POM files."""
     texts = [path.read_bytes() for path in sorted(poms.rglob("pom.xml"))]
     return hashlib.sha256(b"\0".join(texts)).hexdigest()[:16]
 
 
 def fetch(console: Console, *, poms: Path = POMS, store: Path = STORE) -> Path:
-    """Give the folder of the jars, fetched if they are not there; one that is killed leaves nothing half."""
+    """Return the folder of the jars, and download them if it is missing; a killed download leaves no incomplete folder."""
     jars = store / stamp(poms)
     if jars.is_dir():
         return jars
     maven = shutil.which("mvn")
     if maven is None:
-        raise CommandError(f"the jars of Kafka and Druid are fetched with Maven, and there is none here; {INSTALL}")
+        raise CommandError(f"Maven, which downloads Kafka and Druid, is not installed; {INSTALL}")
     store.mkdir(exist_ok=True)
-    with console.status("fetching Kafka and Druid") as status, _alone(store):
+    with console.status("downloading Kafka and Druid") as status, _locked(store):
         if not jars.is_dir():
             _fetch(maven, poms, jars, status)
     return jars
 
 
 @contextmanager
-def _alone(store: Path) -> Iterator[None]:
+def _locked(store: Path) -> Iterator[None]:
     with (store / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         for leftover in store.glob("new-*"):
@@ -76,7 +76,7 @@ def _fetch(maven: str, poms: Path, jars: Path, status: Status) -> None:
     try:
         _copy(maven, poms, new, status)
         for extension in EXTENSIONS:
-            _drop_what_druid_has(new / extension, new / "druid")
+            _remove_druids_jars(new / extension, new / "druid")
         new.rename(jars)
     finally:
         shutil.rmtree(new, ignore_errors=True)
@@ -91,17 +91,17 @@ def _copy(maven: str, poms: Path, folder: Path, status: Status) -> None:
             lines.append(line.rstrip())
             if "Downloaded from" in line:
                 count = sum("Downloaded from" in one for one in lines)
-                status.update(f"fetching Kafka and Druid: {count} files, {line.split('/')[-1].strip()}")
+                status.update(f"downloading Kafka and Druid: {count} files, {line.split('/')[-1].strip()}")
     if process.returncode:
         faults = [line for line in lines if line.startswith("[ERROR]")] or lines
-        raise CommandError("\n  ".join(("Maven could not fetch Kafka and Druid:", *faults[:ERROR_LINES_SHOWN])))
+        raise CommandError("\n  ".join(("Maven could not download Kafka and Druid:", *faults[:ERROR_LINES_SHOWN])))
 
 
-def _drop_what_druid_has(extension: Path, druid: Path) -> None:
-    """An extension sees Druid's jars: a second one of the same library would hide it, in another version."""
-    there = {_library(jar) for jar in druid.glob("*.jar")}
+def _remove_druids_jars(extension: Path, druid: Path) -> None:
+    """Remove jars of libraries that Druid itself has: an extension also sees those, and a second version would hide them."""
+    existing = {_library(jar) for jar in druid.glob("*.jar")}
     for jar in extension.glob("*.jar"):
-        if _library(jar) in there:
+        if _library(jar) in existing:
             jar.unlink()
 
 

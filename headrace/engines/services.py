@@ -1,4 +1,4 @@
-"""Kafka, ZooKeeper and Druid's processes as services on this machine."""
+"""Kafka, ZooKeeper and Druid's processes as services of this machine."""
 
 import secrets
 import subprocess
@@ -18,11 +18,11 @@ from startup.atomic_files import close_folder
 
 RUNTIME: Final = PROJECT / "druid" / "runtime"
 NAMES: Final = ("zookeeper", "kafka", "coordinator", "historical", "broker", "indexer")
-# A Druid process that has lost ZooKeeper hangs when it is told to stop.
+# Druid before ZooKeeper: a Druid process without ZooKeeper hangs when it is stopped.
 STOP_ORDER: Final = (("indexer", "broker", "historical", "coordinator"), ("kafka",), ("zookeeper",))
 READY_SECONDS: Final = 180
 
-# Quick to start and small, at the price of throughput.
+# Fast start and little memory, at the expense of throughput.
 JVM: Final = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:+ExitOnOutOfMemoryError", "-Dfile.encoding=UTF-8", "-Duser.timezone=UTC")
 MEMORY: Final[Mapping[str, tuple[str, ...]]] = {
     "zookeeper": ("-Xmx64m",),
@@ -32,7 +32,7 @@ MEMORY: Final[Mapping[str, tuple[str, ...]]] = {
     "broker": ("-Xms128m", "-Xmx512m", "-XX:MaxDirectMemorySize=200m"),
     "indexer": ("-Xms192m", "-Xmx768m", "-XX:MaxDirectMemorySize=400m"),
 }
-# What Druid needs to reach inside of Java 17.
+# The internals of Java 17 that Druid uses.
 OPENED: Final = (
     "--add-exports=java.base/jdk.internal.misc=ALL-UNNAMED",
     "--add-exports=java.base/jdk.internal.ref=ALL-UNNAMED",
@@ -47,7 +47,7 @@ OPENED: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Engines:
-    """How the engines are run from a folder of jars, with all they keep in one folder."""
+    """The engines: Java, the folder of the jars, and the folder of their data and configuration."""
 
     java: str
     jars: Path
@@ -56,11 +56,11 @@ class Engines:
 
     @classmethod
     def fetched(cls, folder: Path, ports: EnginePorts, console: Console) -> Self:
-        """Make ready to run them, the jars fetched if they are not there; raises CommandError without Java or Maven."""
+        """Return engines whose jars are downloaded; raises CommandError without Java or Maven."""
         return cls(find_java(), fetch(console), folder, ports)
 
     def service(self, name: str) -> Service:
-        """Give an engine as a service, its configuration written and its storage made."""
+        """Return an engine as a service, after writing its configuration and creating its storage."""
         close_folder(self.folder)
         for part in ("zookeeper", "kafka", "druid", "tmp"):
             (self.folder / part).mkdir(parents=True, exist_ok=True)
@@ -71,8 +71,8 @@ class Engines:
         return (self.java, *MEMORY[name], *JVM, "-Djava.io.tmpdir=tmp", *jvm, "-cp", class_path)
 
     def _zookeeper(self) -> tuple[str, ...]:
-        where = {"dataDir": self.folder / "zookeeper", "clientPort": self.ports.zookeeper, "clientPortAddress": LOOPBACK}
-        file = self._configuration(POMS / "zookeeper" / "zoo.cfg", where)
+        values = {"dataDir": self.folder / "zookeeper", "clientPort": self.ports.zookeeper, "clientPortAddress": LOOPBACK}
+        file = self._configuration(POMS / "zookeeper" / "zoo.cfg", values)
         logs = ("-Dzookeeper.jmx.log4j.disable=true", f"-Dlog4j2.configurationFile={POMS / 'log4j2.xml'}")
         start = self._java("zookeeper", *logs, class_path=f"{self.jars}/druid/*")
         return (*start, "org.apache.zookeeper.server.quorum.QuorumPeerMain", str(file))
@@ -80,8 +80,13 @@ class Engines:
     def _kafka(self) -> tuple[str, ...]:
         data, controller = self.folder / "kafka", self.ports.host_port("controller")
         listeners = f"PLAINTEXT://{self.ports.host_port('kafka')},CONTROLLER://{controller}"
-        where = {"listeners": listeners, "advertised.listeners": listeners, "controller.quorum.voters": f"1@{controller}", "log.dirs": data}
-        file = self._configuration(POMS / "kafka" / "server.properties", where)
+        values = {
+            "listeners": listeners,
+            "advertised.listeners": listeners,
+            "controller.quorum.voters": f"1@{controller}",
+            "log.dirs": data,
+        }
+        file = self._configuration(POMS / "kafka" / "server.properties", values)
         start = self._java("kafka", f"-Dlog4j2.configurationFile={POMS / 'log4j2.xml'}", class_path=f"{self.jars}/kafka/*")
         if not (data / "meta.properties").exists():
             _run(*start, "kafka.tools.StorageTool", "format", f"--cluster-id={_cluster_id()}", f"--config={file}")
@@ -106,10 +111,10 @@ class Engines:
         start = self._java(name, *OPENED, *properties, class_path=class_path)
         return (*start, "org.apache.druid.cli.Main", "server", name)
 
-    def _configuration(self, template: Path, where: Mapping[str, object]) -> Path:
-        """Write the configuration that stands in the project together with what this machine adds."""
+    def _configuration(self, template: Path, values: Mapping[str, object]) -> Path:
+        """Write a configuration file: the template plus the values of this machine."""
         file = self.folder / template.name
-        file.write_text(template.read_text() + "".join(f"{key}={value}\n" for key, value in where.items()))
+        file.write_text(template.read_text() + "".join(f"{key}={value}\n" for key, value in values.items()))
         return file
 
 
@@ -120,4 +125,4 @@ def _cluster_id() -> str:
 def _run(*command: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise CommandError(f"Kafka's storage could not be made: {(done.stdout + done.stderr).strip()}")
+        raise CommandError(f"Kafka's storage could not be created: {(done.stdout + done.stderr).strip()}")

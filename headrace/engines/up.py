@@ -1,4 +1,4 @@
-"""`headrace engines up` and `down`: Kafka and Druid by themselves; they stay when the command is done."""
+"""`headrace engines up` and `down`: Kafka and Druid alone; they keep running when the command exits."""
 
 import os
 import threading
@@ -16,12 +16,12 @@ from headrace.processes.supervisor import Supervisor, created_at, is_alive, stop
 
 
 def start_engines(engines: Engines, console: Console) -> None:
-    """Start them, wait until they are ready, and say where they are; raises CommandError when one will not start."""
+    """Start the engines, wait until they are ready, and print their URLs; raises CommandError if one does not start."""
     here, ports = StateFolder(engines.folder), engines.ports
     here.logs.mkdir(parents=True, exist_ok=True)
     lock = here.lock()
     try:
-        _check_that_none_runs(here)
+        _check_not_running(here)
         ports.check()
         supervisor = Supervisor(here.logs)
         try:
@@ -35,20 +35,20 @@ def start_engines(engines: Engines, console: Console) -> None:
 
 
 def stop_engines(state: StateFolder, console: Console) -> None:
-    """End them by their process ids, Druid before Kafka before ZooKeeper."""
+    """Stop the engines by their process ids: Druid, then Kafka, then ZooKeeper."""
     here = StateFolder(state.engines)
     run = here.read_run()
     with console.status("stopping"):
-        ended = stop_leftovers(run.processes, STOP_ORDER) if run else []
+        stopped = stop_leftovers(run.processes, STOP_ORDER) if run else []
     here.run_file.unlink(missing_ok=True)
-    console.print(f"ended {', '.join(ended)}" if ended else f"no engines ran on {state.root}", highlight=False)
+    console.print(f"stopped {', '.join(stopped)}" if stopped else f"no engines were running on {state.root}", highlight=False)
 
 
-def _check_that_none_runs(here: StateFolder) -> None:
+def _check_not_running(here: StateFolder) -> None:
     run = here.read_run()
     alive = [name for name, process in run.processes.items() if is_alive(process)] if run else []
     if alive:
-        raise CommandError(f"{', '.join(alive)} run already on {here.root}; stop them with `headrace engines down`")
+        raise CommandError(f"{', '.join(alive)} already running on {here.root}; stop with `headrace engines down`")
 
 
 def _write_run(here: StateFolder, ports: EnginePorts, supervisor: Supervisor) -> None:

@@ -119,5 +119,5 @@ class Plan:
         return self._service(name, (sys.executable, "-m", module), environment)
 
     def _service(self, name: str, command: tuple[str, ...], environment: Mapping[str, str], folder: Path | None = None) -> Service:
-        facts = SERVICES[name]
-        return Service(name, command, environment, lambda: not facts.not_ready_reason(self.url), folder, facts.ready_seconds)
+        service = SERVICES[name]
+        return Service(name, command, environment, lambda: not service.not_ready_reason(self.url), folder, service.ready_seconds)

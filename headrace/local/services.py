@@ -12,8 +12,8 @@ DASHBOARD: Final = "/superset/dashboard/clickstream/"
 
 
 @dataclass(frozen=True, slots=True)
-class ServiceFacts:
-    """The facts about a service that hold for every installation."""
+class LocalService:
+    """A service as every installation has it."""
 
     name: str
     port: str = ""  # name of the port that reports readiness; a service without one is ready when it runs
@@ -26,16 +26,16 @@ class ServiceFacts:
 
 
 # In stop order: senders before receivers.
-SERVICES: Final[Mapping[str, ServiceFacts]] = {
-    facts.name: facts
-    for facts in (
-        ServiceFacts("visits"),
-        ServiceFacts("shop", "shop", "/"),
-        ServiceFacts("dashboards", "dashboards", "/health", ready_seconds=180),
-        ServiceFacts("collector", "internal"),
-        ServiceFacts("forwarder", "forwarder"),
-        ServiceFacts("converter", "converter"),
-        ServiceFacts("store", "sql"),
+SERVICES: Final[Mapping[str, LocalService]] = {
+    service.name: service
+    for service in (
+        LocalService("visits"),
+        LocalService("shop", "shop", "/"),
+        LocalService("dashboards", "dashboards", "/health", ready_seconds=180),
+        LocalService("collector", "internal"),
+        LocalService("forwarder", "forwarder"),
+        LocalService("converter", "converter"),
+        LocalService("store", "sql"),
     )
 }
 STOP_ORDER: Final = (*((name,) for name in SERVICES), *ENGINES_STOP_ORDER)

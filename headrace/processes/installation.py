@@ -175,7 +175,7 @@ class StateFolder:
             return Run.from_json(text)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise CommandError(
-                f"{self.run_file} is damaged ({error}); stop headrace and delete the file, which the next start writes again"
+                f"{self.run_file} is damaged ({error}); stop headrace and delete it; the next start writes it again"
             ) from error
 
     def running(self) -> Run:

@@ -31,14 +31,14 @@ PORTS: Final[Mapping[str, Port]] = {
 }
 
 
-def port_facts(name: str) -> Port:
-    """Return the facts of a port by name; a name that is not listed is that of an engine."""
+def port_named(name: str) -> Port:
+    """Return a port by its name; a name that is not listed is that of an engine."""
     return PORTS.get(name) or Port(f"--engine-port {name}=NUMBER")
 
 
 def listen_host(name: str, host: str) -> str:
     """Return the host that a port listens on, if public ports listen on `host`."""
-    return host if port_facts(name).is_public else LOOPBACK
+    return host if port_named(name).is_public else LOOPBACK
 
 
 def base_url(name: str, host: str, ports: Mapping[str, int]) -> str:
@@ -57,7 +57,7 @@ def check_ports(ports: Mapping[str, int], host: str) -> None:
 def _faults(ports: Mapping[str, int], host: str) -> Iterator[str]:
     uses = Counter(ports.values())
     for name, port in ports.items():
-        option, listening = port_facts(name).option, listen_host(name, host)
+        option, listening = port_named(name).option, listen_host(name, host)
         if uses[port] > 1:
             yield f"port {port} is selected twice; choose another one with {option}"
         elif fault := _fault(listening, port):

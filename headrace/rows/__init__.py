@@ -1,1 +1,1 @@
-"""Rows that are deleted, from Druid or from the store."""
+"""Deletion of rows, from Druid or from the store."""

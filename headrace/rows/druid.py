@@ -1,7 +1,7 @@
-"""The rows in Druid, of which some are deleted: their days are written anew without them, while rows arrive for the same days.
+"""Deletion of rows in Druid: their days are rewritten without them, while new rows arrive for the same days.
 
-A compaction task with a filter does it. Under `useConcurrentLocks` it replaces the segments of a day and keeps those that are appended
-meanwhile. It reads what is published, so tasks that hold rows of these days are made to publish first.
+A compaction task with a filter rewrites the days. With `useConcurrentLocks` it replaces the segments of a day and keeps those that are
+appended meanwhile. It reads only published rows, so ingestion tasks that hold rows of these days have to publish first.
 """
 
 import time
@@ -23,25 +23,25 @@ from topics.ledger import MINUTE_MS
 from topics.topic import TopicError
 
 NATIVE: Final = "/druid/v2"
-MAX_ROWS: Final = 50_000  # rows: their ids are part of a task
+MAX_ROWS: Final = 50_000  # the ids of the rows are part of a task
 WAIT_SECONDS: Final = 3600.0
 POLL_INTERVAL_SECONDS: Final = 0.5
 
-Interval = tuple[date, date]  # days, the last one not among them
+Interval = tuple[date, date]  # days, without the last one
 
 
 class DruidRows:
-    """The rows of a datasource; raises CommandError with Druid's own reason, or if it does not answer."""
+    """The rows of a datasource; raises CommandError with Druid's reason, or if Druid does not respond."""
 
-    def __init__(self, druid_url: str, sql_url: str, table: str, kafka: KafkaSettings, portion: int = MAX_ROWS) -> None:
-        self._druid_url, self._sql_url, self.table, self._kafka, self.portion = druid_url, sql_url, table, kafka, portion
+    def __init__(self, druid_url: str, sql_url: str, table: str, kafka: KafkaSettings, batch_rows: int = MAX_ROWS) -> None:
+        self._druid_url, self._sql_url, self.table, self._kafka, self.batch_rows = druid_url, sql_url, table, kafka, batch_rows
 
-    def ask(self, statement: str) -> Sequence[tuple[Any, ...]]:
-        """Return the rows of an answer."""
+    def query(self, statement: str) -> Sequence[tuple[Any, ...]]:
+        """Return the rows of a result."""
         return query(self._sql_url, "", statement)[1]
 
     def delete(self, rows: Sequence[Row]) -> int:
-        """Delete rows and account for them, run of days by run of days."""
+        """Delete rows and account for them, one interval of consecutive days after the other; return their number."""
         with Druid(self._druid_url) as druid, Druid(_without_path(self._sql_url)) as broker:
             for interval, of_interval in _by_interval(rows):
                 if self._has_unpublished(interval):
@@ -57,17 +57,17 @@ class DruidRows:
         try:
             account_deleted(self._kafka, minutes)
         except TopicError as error:
-            raise CommandError(f"{len(rows)} rows are deleted, but Kafka's ledger does not say so: {error}") from error
+            raise CommandError(f"{len(rows)} rows are deleted, but not recorded in the ledger on Kafka: {error}") from error
 
     def _has_unpublished(self, interval: Interval) -> bool:
         first, end = (day.isoformat() for day in interval)
         table = self.table.replace("'", "''")
-        asked = f"datasource = '{table}' AND is_realtime = 1 AND \"start\" < '{end}' AND \"end\" > '{first}'"
-        return bool(self.ask(f"SELECT segment_id FROM sys.segments WHERE {asked} LIMIT 1"))  # noqa: S608 - checked names and dates
+        condition = f"datasource = '{table}' AND is_realtime = 1 AND \"start\" < '{end}' AND \"end\" > '{first}'"
+        return bool(self.query(f"SELECT segment_id FROM sys.segments WHERE {condition} LIMIT 1"))  # noqa: S608 - checked names and dates
 
 
 def _filter(rows: Sequence[Row]) -> dict[str, Any]:
-    """Return the filter that these rows meet, and no other."""
+    """Return a filter that matches exactly these rows."""
     sites = [
         {
             "type": "and",
@@ -82,7 +82,7 @@ def _filter(rows: Sequence[Row]) -> dict[str, Any]:
 
 
 def _by_interval(rows: Sequence[Row]) -> Iterator[tuple[Interval, list[Row]]]:
-    """Return rows by the interval that they are in: days that follow each other are one."""
+    """Return rows by their interval; consecutive days are one interval."""
     by_day: dict[date, list[Row]] = {}
     for row in rows:
         by_day.setdefault(date.fromisoformat(row.time[:10]), []).append(row)
@@ -107,19 +107,19 @@ def _text(interval: Interval) -> str:
 
 
 def _run(druid: Druid, task: dict[str, Any]) -> None:
-    """Run a task until it is done; raises CommandError with the reason if it fails."""
+    """Run a task to its end; raises CommandError with the reason if it fails."""
     name = druid.post(TASK, task)["task"]
     deadline = time.monotonic() + WAIT_SECONDS
     while (status := druid.get(f"{TASK}/{name}/status")["status"])["statusCode"] == "RUNNING":
         if time.monotonic() > deadline:
-            raise CommandError(f"Druid's task {name} is not done after {WAIT_SECONDS:.0f} s; `headrace druid status` says more")
-        time.sleep(POLL_INTERVAL_SECONDS)  # Druid sends no notice
+            raise CommandError(f"Druid's task {name} is still running after {WAIT_SECONDS:.0f} s; `headrace druid status` shows more")
+        time.sleep(POLL_INTERVAL_SECONDS)  # Druid sends no notifications
     if status["statusCode"] != "SUCCESS":
         raise CommandError(f"Druid's task {name} failed: {status['errorMsg']}")
 
 
 def _publish(druid: Druid, table: str) -> None:
-    """Make the tasks that read now publish what they have read, while others go on; waits until it is done."""
+    """Make the current tasks publish the rows that they have read, while others take over, and wait until they have."""
     found = supervisor_status(druid, table)
     before = _tasks(found)
     if found["activeTasks"]:
@@ -136,12 +136,12 @@ def _wait_until_gone(broker: Druid, table: str, interval: Interval, chosen: dict
     deadline = time.monotonic() + WAIT_SECONDS
     while left := _count(broker, table, interval, chosen):
         if time.monotonic() > deadline:
-            raise CommandError(f"{left} of the rows are in answers still, though Druid has written their days anew")
+            raise CommandError(f"{left} of the rows are still in results, although Druid has rewritten their days")
         time.sleep(POLL_INTERVAL_SECONDS)  # until Druid's historicals have loaded the new segments
 
 
 def _count(broker: Druid, table: str, interval: Interval, chosen: dict[str, Any]) -> int:
-    asked = {
+    counting = {
         "queryType": "timeseries",
         "dataSource": table,
         "intervals": [_text(interval)],
@@ -149,7 +149,7 @@ def _count(broker: Druid, table: str, interval: Interval, chosen: dict[str, Any]
         "filter": chosen,
         "aggregations": [{"type": "count", "name": "n"}],
     }
-    found = broker.post(NATIVE, asked)
+    found = broker.post(NATIVE, counting)
     return int(found[0]["result"]["n"]) if found else 0
 
 

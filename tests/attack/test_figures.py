@@ -78,7 +78,7 @@ def test_no_page_sets_a_time_long_ago_or_names_a_site_of_its_own(installation: I
 
 
 def test_a_site_that_cannot_be_one_is_refused_by_the_command(tmp_path: Path) -> None:
-    assert "'a b' is not a valid name of a site" in run_command("up", "--state", tmp_path, "--site", "a b", status=2)
+    assert "'a b' is not a valid site name" in run_command("up", "--state", tmp_path, "--site", "a b", status=2)
 
 
 def test_spoiled_rows_of_a_visitor_are_deleted_and_accounted_for(installation: Installation) -> None:
@@ -112,7 +112,7 @@ def test_rows_are_deleted_in_portions_while_events_arrive(installation: Installa
         for _ in range(5):
             assert send(client, url, a_batch(*(an_event(type="flood") for _ in range(50)), site="shop")).status_code == 200
         wait_until(lambda: installation.count("event_type = 'flood'") == 250, within_seconds=20)
-        rows = StoreRows(f"http://127.0.0.1:{installation.sql_port}", portion=60)
+        rows = StoreRows(f"http://127.0.0.1:{installation.sql_port}", batch_rows=60)
         shown = io.StringIO()
         delete(rows, "event_type = 'flood'", Console(file=shown), Console(file=io.StringIO()), dry_run=False, yes=True, as_json=False)
     assert "250 rows deleted" in shown.getvalue()
@@ -146,4 +146,4 @@ def test_nothing_is_deleted_without_confirmation(installation: Installation) -> 
 
 def test_a_druid_that_does_not_answer_is_named(tmp_path: Path) -> None:
     command = ("rows", "delete", "--state", tmp_path, "--where", "1 = 1", "--druid", "http://127.0.0.1:1", "--yes")
-    assert "nobody answers at http://127.0.0.1:1" in run_command(*command, status=2)
+    assert "nothing responds at http://127.0.0.1:1" in run_command(*command, status=2)

@@ -83,7 +83,7 @@ def test_a_folder_that_all_users_share_is_not_taken(tmp_path: Path) -> None:
     shared = tmp_path / "tmp"
     shared.mkdir()
     shared.chmod(0o1777)
-    with pytest.raises(CommandError, match="is shared by all users of this machine; give a folder of its own with --state"):
+    with pytest.raises(CommandError, match="is shared by all users of this machine; select a private folder with --state"):
         StateFolder(shared).prepare()
     assert stat.S_IMODE(shared.stat().st_mode) == 0o1777
 
@@ -156,7 +156,7 @@ def test_a_run_file_that_holds_something_else_is_damaged(tmp_path: Path, content
 
 def test_a_run_file_without_a_port_says_so(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text(changed("ports", {}))
-    with pytest.raises(CommandError, match=r"run\.json names no port of sql"):
+    with pytest.raises(CommandError, match=r"run\.json has no port for sql"):
         StateFolder(tmp_path).running().url("sql")
 
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from headrace.druid.models import Compaction, Forbidden, Part, Required, Supervisor
+from headrace.druid.models import CompactionFile, Forbidden, Part, Required, SupervisorFile
 from headrace.druid.spec import COMPACTION, RULES, SUPERVISOR, Options, fill_in, read_files
 from schemas.contract import columns, load_schema
 from topics.kafka.settings import KafkaSettings
@@ -74,7 +74,7 @@ def checks(part: type[Part], kind: type[Check], path: str = "") -> Iterator[tupl
 def test_the_readme_has_every_value_that_the_files_must_have() -> None:
     meant = [
         [f"`{path}`{suffix}", f"`{json.dumps(required.value)}`", required.otherwise]
-        for model, suffix in ((Supervisor, ""), (Compaction, f" ({COMPACTION})"))
+        for model, suffix in ((SupervisorFile, ""), (CompactionFile, f" ({COMPACTION})"))
         for path, required in checks(model, Required)
     ]
     assert rows("path | value | otherwise") == meant
@@ -82,7 +82,7 @@ def test_the_readme_has_every_value_that_the_files_must_have() -> None:
 
 def test_the_readme_names_every_key_that_the_files_must_not_have() -> None:
     documented = re.findall(r"`([^`]+)`", README.partition("Keys that must not be in the files: ")[2].partition("\n")[0])
-    forbidden = (path for model in (Supervisor, Compaction) for path, _ in checks(model, Forbidden))
+    forbidden = (path for model in (SupervisorFile, CompactionFile) for path, _ in checks(model, Forbidden))
     assert set(documented) == {path.rpartition("/")[2] for path in forbidden}
 
 

@@ -77,7 +77,7 @@ def test_old_days_are_rewritten_in_portions_and_a_day_can_end_up_empty(table: Dr
     assert found == [{"sku": "A-4", "latitude": 52.37}]
     types = f"SELECT COLUMN_NAME, DATA_TYPE FROM INFORMATION_SCHEMA.COLUMNS WHERE TABLE_NAME = '{table.name}'"
     wait_until(lambda: {row["COLUMN_NAME"]: row["DATA_TYPE"] for row in table.ask(types)}["page_path"] == "VARCHAR", within_seconds=90)
-    assert delete_where(table, "site = 'nowhere'") == "no rows\n0 rows deleted\n"
+    assert delete_where(table, "site = 'nowhere'") == "no rows meet the condition\n0 rows deleted\n"
 
 
 def test_the_ledger_says_what_was_deleted_and_still_balances(stack: Stack) -> None:

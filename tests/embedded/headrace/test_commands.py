@@ -58,7 +58,7 @@ def test_sql_prints_a_table_or_json_and_a_mistake_in_the_engines_own_words(insta
     assert f"{'x' * 400}\n" in run_command(*ask, f"SELECT '{'x' * 400}' AS wide").replace(" ", "")
     assert "nope" in run_command(*ask, "SELECT nope FROM clickstream", status=2)
     assert "[/nope]" in run_command(*ask, 'SELECT "[/nope]" FROM clickstream', status=2)
-    assert "nobody answers" in run_command("sql", "SELECT 1", "--url", f"http://127.0.0.1:{free_ports(1)[0]}", status=2)
+    assert "nothing responds" in run_command("sql", "SELECT 1", "--url", f"http://127.0.0.1:{free_ports(1)[0]}", status=2)
 
 
 def tailed(installation: Installation, event_type: str, *options: str) -> str:
@@ -154,8 +154,8 @@ def test_a_replay_shows_a_person_what_became_of_each_line(installation: Installa
     said = run_command("replay", log, "--state", installation.state, "--site", "shown")
     assert "every line is accounted for" in said
     assert "lines [41]" in said
-    assert "there is no log" in run_command("replay", tmp_path / "none.log", "--state", installation.state, status=2)
-    assert "the format 'common' is not known" in run_command("replay", log, "--format", "common", status=2)
+    assert "does not exist" in run_command("replay", tmp_path / "none.log", "--state", installation.state, status=2)
+    assert "'common' is not a known format" in run_command("replay", log, "--format", "common", status=2)
 
 
 def test_a_tail_for_a_person_names_the_rejection_in_its_line(installation: Installation, tmp_path: Path) -> None:
@@ -180,7 +180,7 @@ def test_a_mapping_is_checked_and_tried_without_a_running_headrace(tmp_path: Pat
     assert "did you mean 'event_id'?" in run_command("mapping", "test", faulty, events, status=2)
     events.write_text("https://collect.example/csc-event?" + a_query())
     assert json.loads(run_command("mapping", "test", "--kind", "divolte_tag", mapping, events))["party_id"] == PARTY
-    assert "there is no file of events" in run_command("mapping", "test", mapping, tmp_path / "none", status=2)
+    assert "does not exist" in run_command("mapping", "test", mapping, tmp_path / "none", status=2)
 
 
 def test_a_mapping_of_divolte_is_translated_and_what_cannot_be_is_reported(tmp_path: Path) -> None:
@@ -196,7 +196,7 @@ def test_a_mapping_of_divolte_is_translated_and_what_cannot_be_is_reported(tmp_p
     assert output.read_text() == "# not translated (line 2): map eventIdd() onto 'id'\n"
     assert "No such file" in run_command("mapping", "migrate", tmp_path / "none", status=2)
     script.write_bytes(b"\xff")
-    assert "this is no text in UTF-8" in run_command("mapping", "migrate", script, status=2)
+    assert "not valid UTF-8" in run_command("mapping", "migrate", script, status=2)
 
 
 def test_the_version_is_that_of_the_project() -> None:

@@ -141,7 +141,7 @@ def test_without_a_converter_a_replay_says_so_and_later_doubles_nothing(
     wait_until(lambda: converting.accounts()["dead_letters"] == 1, within_seconds=30)
     converting.stop()
     add_the_schema(schemas)
-    with pytest.raises(CommandError, match="1 messages are sent and not dealt with"):
+    with pytest.raises(CommandError, match="1 messages were sent, but no converter has processed any"):
         list(KafkaDeadLetters(kafka.settings, quiet_seconds=0.5).replay(DeadLetterFilter()))
     converting.start(schema_path=schemas / "clickstream.avsc")
     assert list(KafkaDeadLetters(kafka.settings).replay(DeadLetterFilter())) in ([Replayed(1, {})], [])

@@ -55,7 +55,7 @@ def test_a_topic_of_a_source_is_made_as_the_records_are_unless_it_is_there() -> 
 
 
 def test_a_name_that_no_topic_can_have_is_refused(kafka: MockKafka) -> None:
-    with pytest.raises(CommandError, match="--records a topic: a topic's name is"):
+    with pytest.raises(CommandError, match="--records a topic: not a valid topic name"):
         dry_run(kafka.settings, "a topic")
 
 
@@ -63,7 +63,7 @@ def test_topics_that_are_missing_are_reported() -> None:
     with a_kafka(with_topics=False) as kafka:
         is_complete, output = shown(kafka.settings)
     assert not is_complete
-    assert output.count("is missing; headrace kafka apply makes it") == 5
+    assert output.count("is missing; `headrace kafka apply` creates it") == 5
 
 
 def test_other_numbers_of_partitions_are_refused_all_at_once() -> None:

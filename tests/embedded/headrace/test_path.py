@@ -81,7 +81,7 @@ def test_without_a_store_dead_letters_say_what_is_wrong(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text(
         json.dumps({"supervisor": {"pid": 1, "created": 0}, "host": "127.0.0.1", "ports": {"sql": port}, "processes": {}})
     )
-    assert "does not answer" in run_command("dead-letters", "--state", tmp_path, status=2)
+    assert "does not respond" in run_command("dead-letters", "--state", tmp_path, status=2)
 
 
 def test_while_the_store_has_no_disk_events_are_taken_and_are_rows_once_it_has(installation: Installation, client: httpx.Client) -> None:

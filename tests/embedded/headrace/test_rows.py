@@ -104,14 +104,14 @@ def test_a_start_that_takes_too_long_is_given_up_with_a_message(
     druid: DruidStandIn, kafka: MockKafka, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("headrace.rows.druid.WAIT_SECONDS", -1.0)
-    with pytest.raises(CommandError, match="Druid's task compact_1 is not done after"):
+    with pytest.raises(CommandError, match="Druid's task compact_1 is still running after"):
         rows_in(druid, kafka.settings).delete(ROWS)
     druid.left = [2]
-    with pytest.raises(CommandError, match="2 of the rows are in answers still"):
+    with pytest.raises(CommandError, match="2 of the rows are still in results"):
         rows_in(druid, kafka.settings).delete(ROWS)
 
 
 def test_rows_that_are_gone_without_an_account_are_owned_up_to(druid: DruidStandIn, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("topics.kafka.deletions.SECONDS", 0.2)
-    with pytest.raises(CommandError, match="3 rows are deleted, but Kafka's ledger does not say so"):
+    monkeypatch.setattr("topics.kafka.deletions.METADATA_TIMEOUT_SECONDS", 0.2)
+    with pytest.raises(CommandError, match="3 rows are deleted, but not recorded in the ledger on Kafka"):
         rows_in(druid, KafkaSettings(bootstrap_servers="127.0.0.1:1")).delete(ROWS)

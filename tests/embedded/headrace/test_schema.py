@@ -43,7 +43,7 @@ def test_all_that_does_not_fit_is_reported_at_once_with_the_exit_status_1(tmp_pa
         [
             "backward: basket_size: messages of OLD lack it; give it a default",
             "forward: site: messages of NEW lack it; keep it: OLD has no default for it",
-            "note: the converter makes no rows without site; of a topic that it does not read, none are expected",
+            "note: the converter makes no rows without site; that is right for a topic that it does not read",
             f"{new} is not compatible with {OURS} (full)",
         ],
     )
@@ -64,8 +64,8 @@ def test_a_column_that_changes_and_an_instant_in_another_unit_are_noted(tmp_path
     status, output = checked(OURS, new, "--compatibility", "backward")
     assert status == 0
     assert set(output[:-1]) == {
-        "note: viewport_width: its column in Druid changes from long to double; what is there keeps its type",
-        "note: received_at: timestamp-millis becomes timestamp-micros; the bytes are read all the same",
+        "note: viewport_width: its column in Druid changes from long to double; existing rows keep their type",
+        "note: received_at: timestamp-millis becomes timestamp-micros; the bytes stay the same",
     }
 
 
@@ -79,5 +79,5 @@ def test_a_file_that_is_not_a_record_schema_is_reported(tmp_path: Path, content:
     path = tmp_path / "new.avsc"
     if content:
         path.write_text(content)
-    with pytest.raises(CommandError, match=f"{path} is no Avro schema of a record"):
+    with pytest.raises(CommandError, match=f"{path} is not an Avro schema of a record"):
         checked(OURS, path)

@@ -68,7 +68,7 @@ def test_the_commands_of_the_state_folder_send_it(installation: Installation) ->
     assert json.loads(run_command("sql", "--state", state, "--json", COUNT)) == {"n": 0}
     assert "0 of 0 dead letters" in run_command("dead-letters", "--state", state)
     assert "no rows" in run_command("rows", "delete", "--where", "site = 'none'", "--yes", "--state", state)
-    assert "0 brought in" in run_command("dead-letters", "replay", "--state", state)
+    assert "0 became rows" in run_command("dead-letters", "replay", "--state", state)
     assert "ready" in run_command("status", "--state", state)
     assert f"token in {installation.state.parent / 'secrets' / 'sql-token'}" in (state / "up.log").read_text().replace("\n", "")
 

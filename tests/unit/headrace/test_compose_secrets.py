@@ -20,7 +20,7 @@ def console() -> Console:
 def test_each_secret_is_made_and_said(tmp_path: Path, console: Console) -> None:
     make_secrets(tmp_path / "secrets", console)
     assert {path.name for path in (tmp_path / "secrets").iterdir()} == SECRETS.keys()
-    assert console.export_text().count(": made") == len(SECRETS)
+    assert console.export_text().count(": created") == len(SECRETS)
 
 
 def test_no_two_secrets_are_alike_and_none_is_short(tmp_path: Path, console: Console) -> None:
@@ -35,7 +35,7 @@ def test_a_secret_that_is_there_is_kept_and_one_that_is_missing_is_made(tmp_path
     make_secrets(tmp_path, console)
     assert (tmp_path / "partition-key").read_text() == "5e" * 32
     assert (tmp_path / "dashboards-password").exists()
-    assert "partition-key: was there" in console.export_text()
+    assert "partition-key: exists" in console.export_text()
 
 
 def test_the_folder_is_closed_to_others_and_a_container_of_another_user_can_read_the_files(tmp_path: Path, console: Console) -> None:
@@ -53,14 +53,14 @@ def test_the_collector_takes_the_partition_key(tmp_path: Path, console: Console)
 
 def test_a_folder_that_cannot_be_used_is_named(tmp_path: Path, console: Console) -> None:
     (tmp_path / "secrets").write_text("")
-    with pytest.raises(CommandError, match=r"secrets: File exists; give another folder with --folder"):
+    with pytest.raises(CommandError, match=r"secrets: File exists; fix that, or select another folder with --folder"):
         make_secrets(tmp_path / "secrets", console)
 
 
 def test_the_command_runs_where_it_is_not_installed(tmp_path: Path) -> None:
     command = (sys.executable, "-m", "headrace", "secrets", "--folder", tmp_path / "secrets")
     outcome = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert outcome.stdout.count(": made\n") == len(SECRETS)
+    assert outcome.stdout.count(": created\n") == len(SECRETS)
 
 
 def test_a_secret_that_is_there_and_is_none_is_named(tmp_path: Path, console: Console) -> None:

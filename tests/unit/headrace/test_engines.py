@@ -55,7 +55,7 @@ def test_the_storage_of_kafka_is_made_once(engines: Engines) -> None:
 def test_storage_that_cannot_be_made_is_reported(engines: Engines) -> None:
     (engines.folder / "kafka").mkdir(parents=True)
     (engines.folder / "kafka" / "full").touch()
-    with pytest.raises(CommandError, match="Kafka's storage could not be made: no space left"):
+    with pytest.raises(CommandError, match="Kafka's storage could not be created: no space left"):
         engines.service("kafka")
 
 
@@ -172,9 +172,9 @@ def test_engines_that_run_are_not_started_again_and_are_ended_by_their_ids(engin
         running = RunningProcess(process.pid, created_at(process.pid))
         gone = RunningProcess(os.getpid(), 0)
         here.write_run(Run(gone, LOOPBACK, asdict(EnginePorts()), {"kafka": running, "broker": gone}))
-        with pytest.raises(CommandError, match=r"^kafka run already on .*; stop them with `headrace engines down`"):
+        with pytest.raises(CommandError, match=r"^kafka already running on .*; stop with `headrace engines down`"):
             start_engines(engines, Console(file=out))
         stop_engines(state, Console(file=out))
         assert not is_alive(running)
     stop_engines(state, Console(file=out, width=200))
-    assert out.getvalue() == f"ended kafka\nno engines ran on {state.root}\n"
+    assert out.getvalue() == f"stopped kafka\nno engines were running on {state.root}\n"

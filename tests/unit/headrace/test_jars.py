@@ -48,24 +48,24 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
 
 
 def test_without_maven_it_is_said_what_to_install(machine: Machine) -> None:
-    with pytest.raises(CommandError, match="fetched with Maven, and there is none here; on Debian: apt-get install maven"):
+    with pytest.raises(CommandError, match="Maven, which downloads Kafka and Druid, is not installed; on Debian: apt-get install maven"):
         machine.fetch()
 
 
 def test_without_java_it_is_said_what_to_install(machine: Machine) -> None:
-    with pytest.raises(CommandError, match=r"need Java 17 or newer, and there is none here; on Debian: .*default-jre-headless"):
+    with pytest.raises(CommandError, match=r"need Java 17 or newer, but there is none in PATH; on Debian: .*default-jre-headless"):
         find_java()
 
 
 def test_an_old_java_is_refused(machine: Machine) -> None:
     machine.install("java", """print('openjdk version "11.0.2" 2019-01-15', file=sys.stderr)""")
-    with pytest.raises(CommandError, match=r"java is 11; .* or name another in JAVA_HOME"):
+    with pytest.raises(CommandError, match=r"java is version 11; .* or set another one in JAVA_HOME"):
         find_java()
 
 
 def test_a_program_that_is_not_java_is_rejected(machine: Machine) -> None:
     machine.install("java", "print('hello')")
-    with pytest.raises(CommandError, match="java does not say which it is"):
+    with pytest.raises(CommandError, match="java does not report its version"):
         find_java()
 
 
@@ -95,7 +95,7 @@ def test_an_extension_has_no_library_that_druid_has(machine: Machine) -> None:
 
 def test_a_fetch_that_fails_says_why_and_leaves_nothing(machine: Machine) -> None:
     machine.install("mvn", f"{COPY}\nprint('[INFO] hello')\nprint('[ERROR] no such artifact')\nraise SystemExit(1)")
-    with pytest.raises(CommandError, match=r"Maven could not fetch Kafka and Druid:\n  \[ERROR\] no such artifact$"):
+    with pytest.raises(CommandError, match=r"Maven could not download Kafka and Druid:\n  \[ERROR\] no such artifact$"):
         machine.fetch()
     assert [path.name for path in machine.store.iterdir()] == ["lock"]
 
