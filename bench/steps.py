@@ -19,8 +19,8 @@ from collector.divolte.checksum import canonical_text, is_corrupt
 from collector.divolte.identifiers import canonical
 from collector.divolte.query import read_query
 from collector.events.duplicates import DuplicateMemory, event_digest
-from collector.http.connections import State
 from collector.http.limits import Limits
+from collector.http.port_state import PortState
 from collector.http.protocol import Connection
 from collector.requests.client import read_client_info
 from collector.requests.client_ip import ClientIpResolver
@@ -104,7 +104,7 @@ async def run(directory: Path, passes: int) -> None:
     topic.close()
     connection = Connection(
         Config(collector.app.public.fallback, log_config=None),
-        State(collector.app.public, Limits.of(Settings()), collector.app.metrics, ()),
+        PortState(collector.app.public, Limits.of(Settings()), collector.app.metrics, ()),
         {},
     )
     intake = collector.app.public.events["/csc-event"]

@@ -1,4 +1,4 @@
-"""How a server ends without losing a request: it takes no new connection, answers what still comes, and closes with the answer."""
+"""A server that stops without losing a request: it accepts no connection, answers what still arrives, and closes with the response."""
 
 import asyncio
 import contextlib
@@ -7,16 +7,16 @@ from collections.abc import Iterator
 
 import uvicorn
 
-from collector.http.connections import State
+from collector.http.port_state import PortState
 from collector.http.protocol import Connection
 
-LOOK_SECONDS = 0.05
+CHECK_INTERVAL_SECONDS = 0.05
 
 
 class Server(uvicorn.Server):
-    """A server that leaves the signals to us (there are two of it), and gives idle connections some seconds when it ends."""
+    """A server of one of two ports. It leaves signals to its process, and gives idle connections some seconds when it stops."""
 
-    def __init__(self, config: uvicorn.Config, state: State, idle_seconds: float) -> None:
+    def __init__(self, config: uvicorn.Config, state: PortState, idle_seconds: float) -> None:
         super().__init__(config)
         self._idle_seconds = idle_seconds
         self.server_state = self._state = state
@@ -32,29 +32,29 @@ class Server(uvicorn.Server):
         self.listening.set()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Take no new connection, wait for those that are there, then cut what is left."""
+        """Accept no more connections, wait for the open ones to close, then cut the rest."""
         self._state.is_draining = True
         for server in self.servers:
             server.close()
-        for one in sockets or ():
-            one.close()
+        for listener in sockets or ():
+            listener.close()
         for connection in list(self._state.connections):
             connection.shutdown()
-        if not await self._have_closed(self._idle_seconds):
+        if not await self._wait_for_close(self._idle_seconds):
             self._close(only_idle=True)
-            if not await self._have_closed(max(0, (self.config.timeout_graceful_shutdown or 0) - self._idle_seconds)):
+            if not await self._wait_for_close(max(0, (self.config.timeout_graceful_shutdown or 0) - self._idle_seconds)):
                 self._close(only_idle=False)
         for server in self.servers:
             await server.wait_closed()
         self._watching.cancel()
 
-    async def _have_closed(self, seconds: float) -> bool:
-        """Wait for all connections to be closed; one that was accepted a moment ago is known a moment later."""
+    async def _wait_for_close(self, seconds: float) -> bool:
+        """Wait until all connections are closed; False after a timeout."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await asyncio.sleep(LOOK_SECONDS)
-                while self._state.connections or self._state.tasks:  # noqa: ASYNC110  (uvicorn keeps sets, and tells of no change)
-                    await asyncio.sleep(LOOK_SECONDS)
+                await asyncio.sleep(CHECK_INTERVAL_SECONDS)  # a connection that was just accepted is registered a moment later
+                while self._state.connections or self._state.tasks:  # noqa: ASYNC110  (uvicorn's sets do not report changes)
+                    await asyncio.sleep(CHECK_INTERVAL_SECONDS)
                 return True
         return False
 

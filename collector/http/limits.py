@@ -1,4 +1,4 @@
-"""How much time, how many bytes and places a connection may take, and what it is told when it takes more."""
+"""The limits of connections in time, bytes and number, and the responses to clients that exceed them."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -13,7 +13,7 @@ from startup import port_guard
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The bounds of connections; the settings of these names."""
+    """The limits of connections; each has the name of its setting."""
 
     max_url_bytes: int
     max_header_bytes: int
@@ -27,39 +27,41 @@ class Limits:
 
     @classmethod
     def of(cls, settings: Settings) -> "Limits":
-        """Read the bounds from the settings."""
+        """Read the limits from the settings."""
         return cls(**{name: getattr(settings, name) for name in cls.__slots__})
 
 
-class Refusal(NamedTuple):
-    """A request, or a connection, that is refused before any source has seen it; counted by its reason."""
+class ErrorResponse(NamedTuple):
+    """The response to a connection, or to a request that no source sees; counted by its reason."""
 
     reason: str
-    answer: Response
+    response: Response
 
 
-def _refusal(status: int, reason: str, message: str, *headers: Header) -> Refusal:
+def _error(status: int, reason: str, message: str, *headers: Header) -> ErrorResponse:
     body = msgspec.json.encode({"reason": reason, "message": message})
-    return Refusal(reason, Response(status, (JSON, *headers, *CORS, CLOSE), body))
+    return ErrorResponse(reason, Response(status, (JSON, *headers, *CORS, CLOSE), body))
 
 
-RETRY_AFTER: Final = (b"retry-after", b"5")
+RETRY_SECONDS: Final = 5
 CROWDED: Final = "there are too many connections"
-MALFORMED: Final = _refusal(400, "malformed_request", port_guard.MALFORMED.message)
-HEADER_TOO_SLOW: Final = _refusal(408, "header_too_slow", "the header of a request must come within some seconds")
-BODY_TOO_LARGE: Final = _refusal(413, "body_too_large", "no request to this path has such a body")
-URL_TOO_LONG: Final = _refusal(414, "url_too_long", "the address is too long; a batch has room for more")
-HEADER_TOO_LARGE: Final = _refusal(431, "header_too_large", "the header has too many lines, or too long ones")
-TOO_MANY_OF_CLIENT: Final = _refusal(429, "too_many_connections_of_client", "there are too many connections of this address", RETRY_AFTER)
+MALFORMED: Final = _error(400, "malformed_request", port_guard.MALFORMED.message)
+HEADER_TOO_SLOW: Final = _error(408, "header_too_slow", "the header did not arrive in time")
+BODY_TOO_LARGE: Final = _error(413, "body_too_large", "the body is too large for this path")
+URL_TOO_LONG: Final = _error(414, "url_too_long", "the URL is too long; a batch can hold more")
+HEADER_TOO_LARGE: Final = _error(431, "header_too_large", "the header has too many lines, or lines that are too long")
+TOO_MANY_CONNECTIONS_OF_CLIENT: Final = _error(
+    429, "too_many_connections_of_client", "there are too many connections from this IP", (b"retry-after", b"%d" % RETRY_SECONDS)
+)
 
 
 @cache
-def of_port(denial: port_guard.Denial) -> Refusal:
-    """Return the response of a connection to a denied request; pages may not read it."""
-    return Refusal(denial.reason, Response(denial.status, (JSON, *denial.headers, CLOSE), denial.to_json()))
+def for_denial(denial: port_guard.Denial) -> ErrorResponse:
+    """Return the response to a request that a port guard denies; pages must not read it."""
+    return ErrorResponse(denial.reason, Response(denial.status, (JSON, *denial.headers, CLOSE), denial.to_json()))
 
 
-def too_many_connections() -> Refusal:
-    """Send a connection away for a while."""
-    status, headers, body = unavailable(CROWDED, 5)
-    return Refusal("too_many_connections", Response(status, (*headers, *CORS, CLOSE), body))
+def too_many_connections() -> ErrorResponse:
+    """Return the response to one connection too many; the time until the retry differs each time."""
+    status, headers, body = unavailable(CROWDED, RETRY_SECONDS)
+    return ErrorResponse("too_many_connections", Response(status, (*headers, *CORS, CLOSE), body))

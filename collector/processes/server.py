@@ -11,9 +11,9 @@ import uvicorn
 
 from collector.app import Application, Paths, create_app, load_encoders
 from collector.errors import StartError
-from collector.http.connections import State
 from collector.http.draining import Server
 from collector.http.limits import Limits
+from collector.http.port_state import PortState
 from collector.http.protocol import Connection
 from collector.peers import NoPeers
 from collector.processes.ports import Ports, take_ports
@@ -110,7 +110,7 @@ def _server(settings: Settings, app: Application, paths: Paths, idle_seconds: fl
         proxy_headers=False,
         timeout_graceful_shutdown=settings.drain_timeout_seconds,
     )
-    state = State(paths, Limits.of(settings), app.metrics, settings.trusted_proxies)
+    state = PortState(paths, Limits.of(settings), app.metrics, settings.trusted_proxies)
     if paths is app.public:
         app.readiness.conditions.append(state.not_ready_reason)
     return Server(config, state, idle_seconds)

@@ -176,7 +176,7 @@ def test_when_bodies_under_way_take_much_memory_the_slow_are_sent_away_early(tmp
         for wire in wires:
             wire.send(a_request(b"", length=4 << 20) + bytes(4_000_000))  # 160 MB, and none of it whole
         answers = [wire.answer() for wire in wires[:20]]
-        assert {(answer.status, answer.json["message"]) for answer in answers} == {(408, "the body must come within 1 seconds")}
+        assert {(answer.status, answer.json["message"]) for answer in answers} == {(408, "the body must arrive within 1 seconds")}
         with Wire(running.port, client="127.0.0.9") as visitor:
             assert visitor.send(a_request(BODY)).answer().body == OK
     assert running.stop() == 0

@@ -6,7 +6,7 @@ import pytest
 from support.collector.collectors import DEFAULTS, Answer, LocalCollector, a_body, an_event, an_id
 from support.collector.divolte import PARTY, SESSION, a_query
 
-from collector.http.responses import ENCODED, write
+from collector.http.responses import ENCODED, encode
 from collector.requests import http_types
 from collector.requests.cors import AllowedOrigins
 from collector.sources import Source
@@ -142,7 +142,7 @@ def test_no_memory_keeps_an_answer_that_sets_one() -> None:
     first, second = cors_headers.add_to(bare), cors_headers.add_to(bare)
     assert first == second
     assert first is not second
-    assert SET.encode() in write(first).stays
+    assert SET.encode() in encode(first).keep_alive
     assert id(first) not in ENCODED
 
 

@@ -6,41 +6,15 @@ from typing import Any
 
 import structlog.testing
 from support.collector.collectors import LocalCollector, a_body
+from support.collector.transports import MemoryTransport, an_application
 from support.collector.wire import a_request
 from uvicorn import Config
 
-from collector.http.connections import State
 from collector.http.limits import Limits
+from collector.http.port_state import PortState
 from collector.http.protocol import Connection
 from collector.requests.http_types import Request
 from collector.settings import Settings
-
-
-class MemoryTransport(asyncio.Transport):
-    """A transport whose other end is a list."""
-
-    def __init__(self) -> None:
-        super().__init__({"peername": ("192.0.2.77", 5000)})
-        self.written: list[bytes] = []
-        self.is_cut = False
-
-    def is_closing(self) -> bool:
-        return self.is_cut
-
-    def write(self, data: Any) -> None:
-        self.written.append(bytes(data))
-
-    def write_eof(self) -> None:
-        pass
-
-    def abort(self) -> None:
-        self.is_cut = True
-
-    def pause_reading(self) -> None:
-        pass
-
-    def resume_reading(self) -> None:
-        pass
 
 
 class FullTransport(MemoryTransport):
@@ -56,20 +30,16 @@ class FullTransport(MemoryTransport):
         self.connection.pause_writing()
 
 
-async def an_application(scope: Any, receive: Any, send: Any) -> None:
-    """Fail: never called."""
-
-
-def connect(state: State, transport: MemoryTransport | None = None) -> tuple[Connection, MemoryTransport]:
+def connect(state: PortState, transport: MemoryTransport | None = None) -> tuple[Connection, MemoryTransport]:
     transport = transport or MemoryTransport()
     connection = Connection(Config(an_application, interface="asgi3", log_config=None), state, {})
     connection.connection_made(transport)
     return connection, transport
 
 
-async def an_exchange(act: Callable[[LocalCollector, State], None]) -> None:
+async def an_exchange(act: Callable[[LocalCollector, PortState], None]) -> None:
     collector = LocalCollector()
-    act(collector, State(collector.app.public, Limits.of(Settings()), collector.app.metrics, ()))
+    act(collector, PortState(collector.app.public, Limits.of(Settings()), collector.app.metrics, ()))
     for _ in range(5):
         await asyncio.sleep(0)  # the turns of the loop, and of the topic in memory
 
@@ -80,7 +50,7 @@ def test_an_internal_error_closes_the_connection_and_no_other() -> None:
     def fail(_: Request, __: object) -> None:
         raise ZeroDivisionError
 
-    def act(collector: LocalCollector, state: State) -> None:
+    def act(collector: LocalCollector, state: PortState) -> None:
         collector.app.public.events["/csc-event"].receive = fail  # type: ignore[method-assign, assignment]
         for target in (b"/csc-event", b"/h"):
             connection, transport = connect(state)
@@ -98,11 +68,11 @@ def test_an_internal_error_closes_the_connection_and_no_other() -> None:
 def test_a_connection_that_is_cut_gets_no_answer() -> None:
     transports: list[MemoryTransport] = []
 
-    def act(_: LocalCollector, state: State) -> None:
+    def act(_: LocalCollector, state: PortState) -> None:
         connection, transport = connect(state)
         transports.append(transport)
         connection.data_received(a_request(a_body()))
-        connection.go_on()
+        connection.process_queue()
         transport.abort()
 
     asyncio.run(an_exchange(act))
@@ -112,7 +82,7 @@ def test_a_connection_that_is_cut_gets_no_answer() -> None:
 def test_connections_beyond_those_that_get_a_response_are_cut() -> None:
     transports: list[MemoryTransport] = []
 
-    def act(collector: LocalCollector, state: State) -> None:
+    def act(collector: LocalCollector, state: PortState) -> None:
         state.limits = Limits.of(Settings(max_connections=1))
         transports.extend(connect(state)[1] for _ in range(516))
 
@@ -123,15 +93,15 @@ def test_connections_beyond_those_that_get_a_response_are_cut() -> None:
 def test_a_slow_reader_of_responses_gets_time_and_one_that_reads_none_does_not() -> None:
     transport = FullTransport()
 
-    def act(_: LocalCollector, state: State) -> None:
+    def act(_: LocalCollector, state: PortState) -> None:
         transport.connection = connect(state, transport)[0]
         transport.connection.data_received(a_request(method=b"OPTIONS") * 5 + b"POST /h HTTP/1.1\r\n")
-        transport.connection.go_on()
+        transport.connection.process_queue()
         for state.now in (10.0, 20.0, 30.0):
             transport.connection.resume_writing()
-            transport.connection.look(state.now + 10)
+            transport.connection.check_timeouts(state.now + 10)
             assert not transport.is_cut
-        transport.connection.look(46.0)
+        transport.connection.check_timeouts(46.0)
 
     asyncio.run(an_exchange(act))
     assert (len(transport.written), transport.is_cut) == (4, True)
