@@ -1,4 +1,4 @@
-"""`python -m collector`: settings in, server up, nothing else."""
+"""`python -m collector`: read the settings and run the server."""
 
 import argparse
 import asyncio
@@ -15,9 +15,9 @@ from topics.kafka.settings import KafkaSettings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the collector; 0 after a clean stop, 2 when settings or mapping are wrong, 1 for everything else."""
-    parser = argparse.ArgumentParser("python -m collector", description="Takes events over HTTP; settings are environment variables.")
-    parser.add_argument("--workers", metavar="N", help=f"processes that take events, in the place of {PREFIX}WORKERS")
+    """Run the collector; return 0 after a clean stop, 2 for invalid settings or an invalid mapping, 1 for all other errors."""
+    parser = argparse.ArgumentParser("python -m collector", description="Accept events over HTTP. All settings are environment variables.")
+    parser.add_argument("--workers", metavar="N", help=f"number of worker processes; overrides {PREFIX}WORKERS")
     given = parser.parse_args(arguments)
     return exit_status(lambda: _run({**os.environ} | ({f"{PREFIX}WORKERS": given.workers} if given.workers else {})))
 
@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(environment: dict[str, str]) -> int:
     settings = Settings.read(environment)
     kafka = KafkaSettings.read(environment)
-    kafka.client()  # its faults are told before a port opens
+    kafka.client()  # report its faults before a port opens
     if settings.workers > 1:
         return asyncio.run(workers.run(settings, kafka))
     return 0 if uvloop.run(server.run(settings, kafka)) else 1

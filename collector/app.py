@@ -1,4 +1,4 @@
-"""Puts the collector together: two applications, one for the public port and one for the internal one."""
+"""Builds the collector from its parts: one application for the public port and one for the internal port."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -40,16 +40,16 @@ from topics.topic import TopicWriter
 
 
 class CountingTopic(TopicWriter, Protocol):
-    """A topic that also tells what came in and what is unread."""
+    """A topic that also counts its received and its unread messages."""
 
     def ledger(self) -> Mapping[Minute, Received]:
-        """What is durable, by minute and source."""
+        """Return the counts of durable messages by minute and source."""
 
     def unread_bytes(self) -> int:
-        """How much the slowest reader has before it."""
+        """Return the number of bytes that the slowest consumer has not read."""
 
     def not_ready_reason(self) -> str:
-        """Why nothing is taken, or nothing."""
+        """Return the reason why the topic accepts no messages; empty when it does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Paths:
 
     events: Mapping[str, Intake]
     fallback: ASGIApp
-    guard: PortGuard | None = None  # None: a port that pages of all names may use
+    guard: PortGuard | None = None  # None for the public port
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +77,13 @@ TRUSTED_PATH = "/h"
 
 def place_finder(path: Path) -> FindPlace:
     """Open the place database at a path."""
-    from enrichment.place import Places  # noqa: PLC0415 - 10 MB that most collectors have no need of
+    from enrichment.place import Places  # noqa: PLC0415 - uses 10 MB that most collectors do not need
 
     return Places(path).find
 
 
 def load_encoders(settings: Settings, sources: Sequence[Source]) -> Encoders:
-    """Check and compile every mapping; raises MappingError with all faults of all of them."""
+    """Check and compile all mappings; raises MappingError with the faults of all of them."""
     wanted: dict[EncoderKey, tuple[Path, Path, bool]] = {
         EncoderKey(TRUSTED, "tracker"): (settings.mapping_file, settings.schema_file, False)
     }
@@ -103,10 +103,10 @@ def load_encoders(settings: Settings, sources: Sequence[Source]) -> Encoders:
             report = encoders.reporter(key)
             encoders[key] = load(mapping, schema, rules, kind=key.event_kind, is_strict=is_strict, find_place=find_place, report=report)
         except MappingError as error:
-            faults |= dict.fromkeys(error.faults)  # a mapping of several sources is reported once
+            faults |= dict.fromkeys(error.faults)  # one report for a mapping that several sources share
     if faults:
         raise MappingError(list(faults))
-    encoders.implausible.clear()  # the samples that each was tried with
+    encoders.implausible.clear()  # counted while the samples were encoded
     return encoders
 
 
@@ -121,10 +121,11 @@ def create_app(
     peers: Peers = NO_PEERS,
     now: Callable[[], float] = time.time,
 ) -> Application:
-    """Build both applications. `topics` has the collector's own topic under None, those that sources name under their names."""
-    topic, limit = topics[None], settings.max_body_bytes
-    readiness, metrics = Readiness([one.not_ready_reason for one in topics.values()]), Metrics(topic.unread_bytes, encoders.implausible)
-    addresses = ClientIpResolver(settings.trusted_proxies)
+    """Build both applications. `topics` has the default topic under None, and the topics that sources name under their names."""
+    default, limit = topics[None], settings.max_body_bytes
+    readiness = Readiness([topic.not_ready_reason for topic in topics.values()])
+    metrics = Metrics(default.unread_bytes, encoders.implausible)
+    client_ips = ClientIpResolver(settings.trusted_proxies)
     shared = make_rate_limiter(settings.rate_per_second, settings.rate_burst, settings.bytes_per_minute)
 
     def rates_of(source: Source) -> RateLimiter | None:
@@ -145,7 +146,7 @@ def create_app(
             metrics,
             readiness,
             now,
-            addresses,
+            client_ips,
             origins=AllowedOrigins(source.allowed_origins, with_cookies=bool(source.server_cookie)) if source else AllowedOrigins(),
             rates=rates_of(source) if source else None,
             max_body_bytes=SOURCE_KINDS[source.kind].max_body_bytes(source, limit) if source else limit,
@@ -156,7 +157,7 @@ def create_app(
         metrics,
         peers,
         reason=readiness.not_ready_reason,
-        ledger_parts=lambda: LedgerParts(topic.ledger(), accounts()),
+        ledger_parts=lambda: LedgerParts(default.ledger(), accounts()),
         now=now,
         warnings=warnings(sources, settings.sites),
     )
@@ -187,5 +188,5 @@ def create_app(
 
 def _application(routes: Sequence[Route]) -> Starlette:
     application = Starlette(routes=routes)
-    application.router.redirect_slashes = False  # it would send callers to whatever host they named
+    application.router.redirect_slashes = False  # a redirect would go to any host that a request names
     return application

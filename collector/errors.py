@@ -1,8 +1,8 @@
-"""What can be the operator's mistake.
+"""The errors that an operator can fix.
 
 CollectorError
-├── MappingError    the mapping does not fit the language or the schema
-└── StartError      a port, a file or the topic that the collector needs is not to be had
+├── MappingError    the mapping does not match the language or the schema
+└── StartError      a port, a file or a topic that the collector needs is not available
 """
 
 import sys
@@ -14,7 +14,7 @@ from startup.settings import SettingsError
 
 
 class CollectorError(Exception):
-    """Base of the collector's errors; `faults` has one line for each thing that is wrong."""
+    """Base class of the collector's errors; `faults` has one line for each fault."""
 
     def __init__(self, faults: Sequence[str]) -> None:
         super().__init__("\n".join(faults))
@@ -22,19 +22,19 @@ class CollectorError(Exception):
 
 
 class MappingError(CollectorError):
-    """The mapping does not fit the language or the schema."""
+    """The mapping does not match the language or the schema."""
 
 
 class StartError(CollectorError):
-    """A port, a file or the topic that the collector needs is not to be had."""
+    """A port, a file or a topic that the collector needs is not available."""
 
 
 def exit_status(run: Callable[[], int]) -> int:
-    """Run a process and give its exit status: 2 when settings or mapping are wrong, 1 for other mistakes of the operator."""
+    """Run a process and return its exit status: 2 for invalid settings or mappings, 1 for other errors of the operator."""
     try:
         keep_private()
         configure()
         return run()
     except (CollectorError, SettingsError) as error:
-        print(error, file=sys.stderr)  # noqa: T201 - one line for each fault, to whoever starts it
+        print(error, file=sys.stderr)  # noqa: T201 - one line for each fault, for the operator
         return 2 if isinstance(error, SettingsError | MappingError) else 1

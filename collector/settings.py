@@ -1,4 +1,4 @@
-"""Every HEADRACE_COLLECTOR_* variable: its type, its default, what it means."""
+"""The settings of the collector, HEADRACE_COLLECTOR_*: type, default and meaning."""
 
 from pathlib import Path
 from typing import Annotated, Literal

@@ -7,7 +7,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from collector.ledger import LedgerParts, join, ledger
-from collector.metrics import Metrics, gather
+from collector.metrics import Metrics, merge
 from collector.peers import UNRESPONSIVE, Peers
 from collector.requests.readiness import STOPPING
 
@@ -54,7 +54,7 @@ class Internal:
         """Return the metrics in Prometheus' text format."""
         text = self._metrics.text()
         if self._peers.name:
-            text = gather({self._peers.name: text.decode(), **await self._peers.metrics()})
+            text = merge({self._peers.name: text.decode(), **await self._peers.metrics()})
         return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
     async def warnings(self, _: Request) -> Response:

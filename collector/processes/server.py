@@ -1,4 +1,4 @@
-"""Serves the collector's two ports in one event loop until it is told to stop or its topic fails."""
+"""Serves the collector's two ports in one event loop, until a signal or the failure of a topic."""
 
 import asyncio
 import contextlib
@@ -16,66 +16,71 @@ from collector.http.limits import Limits
 from collector.http.port_state import PortState
 from collector.http.protocol import Connection
 from collector.peers import NoPeers
-from collector.processes.ports import Ports, take_ports
-from collector.processes.spools import TopicOpener, keep_tidy
+from collector.processes.ports import Ports, open_ports
+from collector.processes.spools import TopicOpener, keep_spools_clean
 from collector.settings import PREFIX, Settings
 from collector.sources_file import load_sources, warnings
 from startup.gc_tuning import freeze_gc
 from startup.secret_file import KEY, SecretError, read_or_make_secret
 from topics.kafka.settings import KafkaSettings
 
-# NoPeers takes over from the only process: who has sent nothing for so long is not worth the wait.
-IDLE_SECONDS = 1.0
+IDLE_SECONDS = 1.0  # that a single process waits for idle connections: no other process takes over
 log = structlog.get_logger("collector")
 
 
 @dataclass(slots=True)
 class Shutdown:
-    """When a process has to end, and what made it."""
+    """The shutdown of a process, and the errors that caused it."""
 
-    stopping: asyncio.Event = field(default_factory=asyncio.Event)
-    failures: list[BaseException] = field(default_factory=list)
+    requested: asyncio.Event = field(default_factory=asyncio.Event)
+    errors: list[BaseException] = field(default_factory=list)
 
-    def failed(self, error: BaseException) -> None:
-        """End because of a topic that takes nothing more."""
-        self.failures.append(error)
-        self.stopping.set()
+    def fail(self, error: BaseException) -> None:
+        """Shut down because a topic accepts no more messages."""
+        self.errors.append(error)
+        self.requested.set()
+
+    def log_errors(self) -> bool:
+        """Log the error that caused the shutdown; return whether there was none."""
+        if self.errors:
+            log.error("topic failed", error=repr(self.errors[0]))
+        return not self.errors
 
 
 async def run(settings: Settings, kafka: KafkaSettings) -> bool:
-    """Serve until SIGTERM or SIGINT; tell whether all went well. Raises SettingsError and CollectorError before a port is open."""
+    """Serve until SIGTERM or SIGINT; return whether there was no error. Raises SettingsError and CollectorError before a port is open."""
     sources = load_sources(settings.sources_file)
     encoders = load_encoders(settings, sources)
     for warning in warnings(sources, settings.sites):
         log.warning(warning)
-    ending, opening = Shutdown(), TopicOpener(settings, kafka, sources)
+    shutdown, opener = Shutdown(), TopicOpener(settings, kafka, sources)
     with contextlib.ExitStack() as stack:
-        ports = take_ports(settings, stack)
+        ports = open_ports(settings, stack)
         secret = read_secret(settings)
-        topics, accounts = opening.open(ending.failed, stack)
-        app = create_app(settings, sources, topics, encoders, secret, accounts=accounts, peers=NoPeers(opening.directory))
-        tidying = asyncio.create_task(keep_tidy(opening.directories()))
-        await serve(settings, app, ports, ending, IDLE_SECONDS, lambda: log.info("collector started", **ports.numbers()))
-        tidying.cancel()
+        topics, accounts = opener.open(shutdown.fail, stack)
+        app = create_app(settings, sources, topics, encoders, secret, accounts=accounts, peers=NoPeers(opener.directory))
+        cleaning = asyncio.create_task(keep_spools_clean(opener.directories()))
+        await serve(settings, app, ports, shutdown, IDLE_SECONDS, lambda: log.info("collector started", **ports.numbers()))
+        cleaning.cancel()
     log.info("collector stopped")
-    return tell(ending)
+    return shutdown.log_errors()
 
 
 async def serve(
-    settings: Settings, app: Application, ports: Ports, ending: Shutdown, idle_seconds: float, started: Callable[[], object]
+    settings: Settings, app: Application, ports: Ports, shutdown: Shutdown, idle_seconds: float, on_start: Callable[[], object]
 ) -> None:
-    """Serve both ports until it is time to end, then answer what still comes on the connections there are."""
+    """Serve both ports until the shutdown, then drain the open connections."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, ending.stopping.set)
+        loop.add_signal_handler(number, shutdown.requested.set)
     idle_seconds = min(idle_seconds, settings.drain_timeout_seconds)
     servers = [_server(settings, app, paths, idle_seconds) for paths in (app.public, app.internal)]
     tasks = [asyncio.create_task(server.serve([port])) for server, port in zip(servers, (ports.public, ports.internal), strict=True)]
-    freeze_gc(10_000, 50, 50)  # looking through it all took tens of milliseconds, at any time
+    freeze_gc(10_000, 50, 50)  # a full collection would pause requests for tens of milliseconds
     await asyncio.gather(*(server.listening.wait() for server in servers))
-    started()
-    await ending.stopping.wait()
-    if ending.failures:
+    on_start()
+    await shutdown.requested.wait()
+    if shutdown.errors:
         app.readiness.close("the topic has failed")
     app.readiness.begin_stop()
     for server in servers:
@@ -83,15 +88,8 @@ async def serve(
     await asyncio.gather(*tasks)
 
 
-def tell(ending: Shutdown) -> bool:
-    """Log what went wrong; give whether nothing did."""
-    if ending.failures:
-        log.error("topic failed", error=repr(ending.failures[0]))
-    return not ending.failures
-
-
 def read_secret(settings: Settings) -> bytes:
-    """Read the secret behind partition keys, made at the first start; raises StartError."""
+    """Read the secret for partition keys, which is generated at the first start; raises StartError."""
     try:
         return bytes.fromhex(read_or_make_secret(settings.key_file, KEY))
     except SecretError as error:

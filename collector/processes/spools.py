@@ -1,8 +1,8 @@
-"""The topics that a process of the collector writes to: the directories themselves, or a spool of its own in each of them."""
+"""The topics of a collector process: for a single process the topic directories, for a worker a spool of its own in each of them."""
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TypeAlias
 
@@ -24,15 +24,16 @@ from topics.local.spools import clean_up, has_writer, recover_spool, spool_accou
 from topics.local.writer import LocalTopic
 from topics.topic import TopicError
 
+OnFailure: TypeAlias = Callable[[BaseException], None]
 Accounts: TypeAlias = Callable[[], Mapping[str, Mapping[Minute, Mapping[str, int]]]]
-Topics: TypeAlias = dict[str | None, CountingTopic]  # the collector's own under None, those that sources name under their names
+Topics: TypeAlias = dict[str | None, CountingTopic]  # by name; the default topic is under None
 
-SECONDS_BETWEEN_TIDYINGS = 60 * 60
+CLEANING_INTERVAL_SECONDS = 60 * 60
 log = structlog.get_logger("collector")
 
 
 class TopicOpener:
-    """Opens topics; `failed` is called once a topic can take nothing more, `stack` closes them."""
+    """Opens the topics of all sources. `on_failure` is called when a topic accepts no more messages; `stack` closes the topics."""
 
     def __init__(self, settings: Settings, kafka: KafkaSettings, sources: Sequence[Source]) -> None:
         self._settings, self._kafka = settings, kafka
@@ -42,45 +43,45 @@ class TopicOpener:
 
     @property
     def directory(self) -> Path | None:
-        """The directory of the collector's own topic; None where Kafka has it."""
+        """The directory of the default topic; None if it is on Kafka."""
         return None if self._settings.ack == "broker" else self._settings.topic_directory
 
     def directories(self) -> list[Path]:
-        """Give the directories of all topics on this disk."""
+        """Return the directories of all local topics."""
         return [*([self.directory] if self.directory else []), *map(self._beside, self._names)]
 
-    def open(self, failed: Callable[[BaseException], None], stack: contextlib.ExitStack, spool: str = "") -> tuple[Topics, Accounts]:
-        """Open all topics, or the spool of this number in each; raises StartError."""
-        own, accounts = self._open_own(failed, stack, spool)
-        topics: Topics = {None: own}
+    def open(self, on_failure: OnFailure, stack: ExitStack, spool: str = "") -> tuple[Topics, Accounts]:
+        """Open all topics, or the spool with this number in each; raises StartError."""
+        default, accounts = self._open_default(on_failure, stack, spool)
+        topics: Topics = {None: default}
         for name in self._names:
-            topics[name] = topic = self._open_local(self._beside(name), f"{self._settings.sources_file}: topic {name!r}", failed, spool)
+            topics[name] = topic = self._open_local(self._beside(name), f"{self._settings.sources_file}: topic {name!r}", on_failure, spool)
             stack.callback(topic.close)
         return topics, accounts
 
-    def _open_own(self, failed: Callable[[BaseException], None], stack: contextlib.ExitStack, spool: str) -> tuple[CountingTopic, Accounts]:
+    def _open_default(self, on_failure: OnFailure, stack: ExitStack, spool: str) -> tuple[CountingTopic, Accounts]:
         directory = self.directory
         if directory is None:
-            straight = KafkaTopic(self._kafka, max_unread_bytes=self._settings.max_unread_bytes, fingerprints=self._fingerprints)
-            stack.callback(straight.close)
-            return straight, straight.accounts
-        local = self._open_local(directory, f"{PREFIX}TOPIC_DIRECTORY", failed, spool)
+            remote = KafkaTopic(self._kafka, max_unread_bytes=self._settings.max_unread_bytes, fingerprints=self._fingerprints)
+            stack.callback(remote.close)
+            return remote, remote.accounts
+        local = self._open_local(directory, f"{PREFIX}TOPIC_DIRECTORY", on_failure, spool)
         topic = ForwardedTopic(local, _path(directory, spool)) if self._settings.ack == "both" else local
         stack.callback(topic.close)
         return topic, lambda: spool_accounts(directory)
 
-    def _open_local(self, directory: Path, told_as: str, failed: Callable[[BaseException], None], spool: str) -> LocalTopic:
+    def _open_local(self, directory: Path, setting: str, on_failure: OnFailure, spool: str) -> LocalTopic:
         path = _path(directory, spool)
         try:
             local = LocalTopic.open(
                 path,
                 max_unread_bytes=self._settings.max_unread_bytes,
                 reserve_bytes=self._settings.disk_reserve_bytes,
-                on_failure=failed,
+                on_failure=on_failure,
             )
         except TopicError as error:
-            raise StartError([f"{told_as}: {error}"]) from error
-        tell_recovered(local.recovered, path)
+            raise StartError([f"{setting}: {error}"]) from error
+        log_recovery(local.recovered, path)
         return local
 
     def _beside(self, name: str) -> Path:
@@ -91,35 +92,35 @@ def _path(directory: Path, spool: str) -> Path:
     return spool_path(directory, int(spool)) if spool else directory
 
 
-def tidy_spools(directories: Sequence[Path], *, are_ours: bool = False) -> None:
-    """Put the spools in order that nobody writes to: left behind by workers, or waiting for their next one.
+def clean_spools(directories: Sequence[Path], *, holds_locks: bool = False) -> None:
+    """Recover the spools that no process writes to, and delete what their consumers have released.
 
-    The directories themselves too, if we hold their locks and nobody writes to them.
+    That includes the directories themselves, if this process holds their locks without writing to them.
     """
     for directory in directories:
         for number, path in spool_paths(directory).items():
             try:
-                recovered = recover_spool(path) if are_ours and not number and has_writer(path) else clean_up(path)
+                recovered = recover_spool(path) if holds_locks and not number and has_writer(path) else clean_up(path)
             except (OSError, NoSpace, TopicError) as error:
-                log.warning("spool not tidied, tried again", directory=str(path), error=str(error))
+                log.warning("spool not cleaned up, will retry", directory=str(path), error=str(error))
                 continue
             if recovered:
-                tell_recovered(recovered, path)
+                log_recovery(recovered, path)
 
 
-async def keep_tidy(directories: Sequence[Path], *, are_ours: bool = False) -> None:
-    """Tidy the spools again and again: their readers pass what they hold."""
+async def keep_spools_clean(directories: Sequence[Path], *, holds_locks: bool = False) -> None:
+    """Clean the spools every hour, because consumers release more and more of them."""
     while True:
-        tidy_spools(directories, are_ours=are_ours)
-        await asyncio.sleep(SECONDS_BETWEEN_TIDYINGS)
+        clean_spools(directories, holds_locks=holds_locks)
+        await asyncio.sleep(CLEANING_INTERVAL_SECONDS)
 
 
-def tell_recovered(recovered: Recovered, directory: Path) -> None:
-    """Log what the topic's files had suffered before this start."""
+def log_recovery(recovered: Recovered, directory: Path) -> None:
+    """Log the damage of a topic's files that was found at this start."""
     if recovered.torn_bytes:
-        log.warning("torn end of the topic cut, nothing of it was acknowledged", bytes=recovered.torn_bytes)
+        log.warning("torn end of the topic removed; none of it had been acknowledged", bytes=recovered.torn_bytes)
     if recovered.damaged:
         folder = str(directory / "damaged")
         log.error("damaged frames of the topic set aside", count=recovered.damaged, bytes=recovered.damaged_bytes, folder=folder)
     if recovered.is_ledger_lost:
-        log.warning("the topic's ledger could not be read and was counted anew from the messages that are kept")
+        log.warning("the topic's ledger was unreadable and was recounted from the stored messages")

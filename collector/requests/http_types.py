@@ -76,7 +76,7 @@ class EventSource(Protocol):
         """Reject a request as a whole, because its body is not available."""
 
     def forget(self, outcome: Outcome) -> None:
-        """Forget the events of an outcome that could not be stored: they will be sent again, and are no duplicates then."""
+        """Forget the events of an outcome that could not be stored: when they are sent again, they must not count as duplicates."""
 
 
 def error_response(status: int, reason: RejectReason, message: str, *headers: Header) -> Response:

@@ -224,7 +224,7 @@ def test_a_port_in_use_is_reported(collector: RunningCollector, tmp_path: Path) 
 def test_a_host_that_is_none_is_reported(tmp_path: Path) -> None:
     status, lines = outcome(start_process(tmp_path, host="no.such.host.invalid"))
     assert status == 1
-    assert "is no address of this machine" in lines[0]
+    assert "is not an address of this machine" in lines[0]
 
 
 def test_a_second_collector_on_a_topic_is_refused(collector: RunningCollector, tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from topics.local.lock import lock, unlock
 from topics.local.spools import SpoolConsumers, spool_path, spool_paths
 
 DEFAULT_MAPPING = Path(__file__).resolve().parents[3] / "mapping" / "clickstream.py"
-DEATH_AND_START = ("worker ended, another is started", "worker started")
+DEATH_AND_START = ("worker ended, starting another", "worker started")
 RESTARTS = 20
 
 
@@ -162,7 +162,7 @@ def test_a_faulty_mapping_ends_a_rolling_restart_and_the_old_workers_stay(tmp_pa
         before = found.workers()
         mapping.write_text("nonsense()\n", "utf-8")
         found.collector.process.send_signal(signal.SIGHUP)
-        found.wait_for("rolling restart ended, a new worker did not come up; the old ones stay")
+        found.wait_for("rolling restart stopped, a new worker did not start; the old ones stay")
         assert found.workers() == before
         assert found.post(1).json() == {"results": ["ok"]}
         mapping.write_text(DEFAULT_MAPPING.read_text("utf-8"), "utf-8")
@@ -329,5 +329,5 @@ def test_a_spool_that_cannot_be_tidied_hinders_nobody(tmp_path: Path) -> None:
     segment.write_bytes(start + crc32c(start).to_bytes(4, "little"))
     (newer / "ledger.json").unlink()
     with running(tmp_path) as found:
-        assert found.count("spool not tidied, tried again") >= 1
+        assert found.count("spool not cleaned up, will retry") >= 1
         assert found.post(1).json() == {"results": ["ok"]}

@@ -18,7 +18,7 @@ from collector.endpoints.internal import Internal
 from collector.ledger import LedgerParts
 from collector.metrics import Metrics
 from collector.peers import UNRESPONSIVE, NoPeers
-from collector.processes.spools import tell_recovered
+from collector.processes.spools import log_recovery
 from collector.requests.readiness import STOPPING, Readiness
 from collector.settings import Settings
 from collector.sources import Source
@@ -148,8 +148,8 @@ def test_the_ledger_is_there_before_any_reader() -> None:
 
 def test_repairs_at_the_start_are_logged(tmp_path: Path) -> None:
     with structlog.testing.capture_logs() as lines:
-        tell_recovered(Recovered(), tmp_path)
-        tell_recovered(Recovered(torn_bytes=3, damaged=2, damaged_bytes=90, is_ledger_lost=True), tmp_path)
+        log_recovery(Recovered(), tmp_path)
+        log_recovery(Recovered(torn_bytes=3, damaged=2, damaged_bytes=90, is_ledger_lost=True), tmp_path)
     assert [(line["log_level"], line.get("count"), line.get("bytes")) for line in lines] == [
         ("warning", None, 3),
         ("error", 2, 90),

@@ -9,7 +9,7 @@ import msgspec
 from support.topics.in_memory import MINUTE, fill, messages
 
 from collector.ledger import LedgerParts, decode, encode, join
-from collector.metrics import Metrics, gather
+from collector.metrics import Metrics, merge
 from collector.peers import LEDGER, METRICS, NOT_READY_REASON, NoPeers, WorkerPeers
 from topics.ledger import Received
 from topics.local.spools import spool_path
@@ -110,7 +110,7 @@ def test_metrics_of_workers_stand_side_by_side() -> None:
     metrics = Metrics(lambda: 7)
     metrics.count_durable("browser", ["ok", "ok"], 0.002)
     text = metrics.text().decode()
-    lines = gather({"0": text, "1": text, "2": ""}).decode().splitlines()
+    lines = merge({"0": text, "1": text, "2": ""}).decode().splitlines()
     assert [line for line in lines if line.startswith("clickstream_collector_events_total")] == [
         'clickstream_collector_events_total{result="ok",source="browser",worker="0"} 2.0',
         'clickstream_collector_events_total{result="ok",source="browser",worker="1"} 2.0',
