@@ -1,6 +1,5 @@
 """The forwarder against librdkafka's in-process broker: the content of the spool is on Kafka, and nothing is released before."""
 
-import json
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -10,6 +9,7 @@ import httpx
 import pytest
 from confluent_kafka import KafkaError, Message
 from support.ports import free_ports
+from support.topics.forwarders import a_forwarder, end, outcome, released, wait_until_released
 from support.topics.in_memory import MINUTE, a_message, a_rejection, fill, messages, read_entries
 from support.topics.kafka import (
     PRODUCE,
@@ -20,80 +20,27 @@ from support.topics.kafka import (
     origin,
     positions_by_partition,
     read_topic,
-    write_topic,
 )
 from support.waiting import wait_until
 
 from headrace.processes.supervisor import responds
-from topics.accounts import OUTCOMES
 from topics.forwarder.__main__ import forward
 from topics.forwarder.forwarder import READER, Forwarder, Forwarders
 from topics.forwarder.metrics import Metrics
 from topics.forwarder.settings import ForwarderSettings
-from topics.kafka.ledger_feed import LedgerFeed
-from topics.kafka.message_formatter import MessageFormatter
 from topics.kafka.messages import ORIGIN
-from topics.kafka.producer import ProducerSession
 from topics.kafka.settings import KafkaSettings
-from topics.local.consumers import consumer_accounts, consumer_path, released_positions
+from topics.local.consumers import consumer_path
 from topics.local.forwarded import FORWARDED
 from topics.local.high_watermark import HighWatermark
 from topics.local.lock import lock, unlock
-from topics.local.reader import LocalReader, tail
-from topics.local.segments import segment_bases, segment_path
+from topics.local.reader import LocalReader
 from topics.local.spool_id import spool_id
 from topics.local.spools import spool_path, spool_paths
 from topics.topic import Message as Event
 from topics.topic import TopicInUse
 
 COUNT = 500
-
-
-@pytest.fixture
-def kafka() -> Iterator[MockKafka]:
-    with a_kafka() as kafka:
-        yield kafka
-
-
-@pytest.fixture
-def spool(tmp_path: Path) -> Path:
-    """A topic that keeps everything, because a consumer releases nothing."""
-    path = tmp_path / "spool"
-    LocalReader.open(path, "keeper").close()
-    return path
-
-
-@contextmanager
-def a_forwarder(path: Path, kafka: KafkaSettings, window: int = 100) -> Iterator[Forwarder]:
-    """A forwarder at work in a thread, stopped at the end."""
-    stop, spool = threading.Event(), spool_id(path)
-    reader, feed = LocalReader.open(path, READER, now=lambda: MINUTE / 1000), LedgerFeed(kafka, spool)
-    settings = ForwarderSettings(topic_directory=path, window=window)
-    forwarder = Forwarder(settings, reader, feed, lambda: ProducerSession(kafka, spool, MessageFormatter(kafka)), now=lambda: MINUTE / 1000)
-    thread = threading.Thread(target=forwarder.run, args=(stop,))
-    thread.start()
-    try:
-        yield forwarder
-    finally:
-        stop.set()
-        thread.join(10)
-        feed.close()
-        reader.close()
-        assert not thread.is_alive()
-
-
-def released(path: Path) -> int:
-    return released_positions(path).get(READER, 0)
-
-
-def end(path: Path) -> int:
-    reader = tail(path)
-    reader.close()
-    return reader.position
-
-
-def wait_until_released(path: Path) -> None:
-    wait_until(lambda: released(path) == end(path))
 
 
 def ids(found: list[Message]) -> set[str]:
@@ -243,75 +190,6 @@ def test_it_never_makes_a_topic_by_asking_for_it(spool: Path) -> None:
         )
         kafka.make_topics()
         wait_until_released(spool)
-
-
-def test_rejections_stay_here_and_are_accounted_for(spool: Path, kafka: MockKafka) -> None:
-    fill(spool, [a_rejection(), a_rejection("duplicate"), a_message(), a_rejection(source="json")])
-    with a_forwarder(spool, kafka.settings):
-        wait_until_released(spool)
-    assert len(read_topic(kafka.settings, "avro")) == 1
-    accounts = consumer_accounts(spool)[READER]
-    assert (accounts[MINUTE, "browser"]["rejected"], accounts[MINUTE, "browser"]["duplicates"]) == (1, 1)
-    assert accounts[MINUTE, "json"]["rejected"] == 1
-
-
-def test_damage_is_a_dead_letter_and_accounted_for(spool: Path, kafka: MockKafka) -> None:
-    fill(spool, messages(3))
-    broken = read_entries(spool)[1]
-    base = segment_bases(spool)[0]
-    with segment_path(spool, base).open("r+b") as file:
-        file.seek(broken.position - base + 12)
-        file.write(b"\xff\xff")
-    with a_forwarder(spool, kafka.settings):
-        wait_until_released(spool)
-    assert len(read_topic(kafka.settings, "avro")) == 2
-    (letter,) = read_topic(kafka.settings, "dead-letters")
-    assert letter.key() == f"spool/{spool_id(spool).hex()}/{broken.position}".encode()
-    assert len(letter.value() or b"") == broken.next_position - broken.position
-    headers = [header(letter, name) for name in ("stage", "reason", "failed-at")]
-    assert headers == [b"read", b"damaged_frame", str(MINUTE).encode()]
-    assert consumer_accounts(spool)[READER][MINUTE, ""]["dead_letters"] == 1
-
-
-def test_the_converters_accounts_join_its_own(spool: Path, kafka: MockKafka) -> None:
-    fill(spool, [a_message(), a_rejection("duplicate")])
-    account(kafka, spool_id(spool), {"stored": 5, "duplicates": 1, "dead_letters": 2}, partition=0)
-    with a_forwarder(spool, kafka.settings):
-        account(kafka, spool_id(spool), {"stored": 3, "duplicates": 0, "dead_letters": 0}, partition=3)
-        account(kafka, b"8 others", {"stored": 99, "duplicates": 0, "dead_letters": 0}, partition=3)
-        write_topic(kafka.settings, "ledger", b"no JSON", b"1")
-        write_topic(kafka.settings, "ledger", account_key(spool_id(spool)), None, partition=2)
-        account(kafka, spool_id(spool), {"stored": 4, "duplicates": 0, "dead_letters": 0}, partition=3)
-        wait_until(lambda: consumer_accounts(spool)[READER].get((MINUTE, "browser"), {}).get("stored") == 9)
-    assert outcome(spool) == {"stored": 9, "duplicates": 2, "rejected": 0, "dead_letters": 2}
-    with a_forwarder(spool, kafka.settings):  # the next run begins with these
-        fill(spool, [a_rejection("duplicate"), a_rejection()])
-        wait_until_released(spool)
-    assert outcome(spool) == {"stored": 9, "duplicates": 3, "rejected": 1, "dead_letters": 2}
-
-
-def test_rows_deleted_since_are_reported_with_what_was_stored(spool: Path, kafka: MockKafka) -> None:
-    fill(spool, [a_message()])
-    account(kafka, spool_id(spool), {"stored": 5, "duplicates": 0, "dead_letters": 0}, partition=0)
-    with a_forwarder(spool, kafka.settings):
-        for count, partition in ((1, 0), (2, 1), (3, 0)):  # whole sums, those of a partition in place of each other
-            write_topic(kafka.settings, "ledger", account_key(spool_id(spool), "deleted"), b'{"deleted":%d}' % count, partition=partition)
-        write_topic(kafka.settings, "ledger", account_key(b"8 others", "deleted"), b'{"deleted":9}')
-        wait_until(lambda: consumer_accounts(spool)[READER].get((MINUTE, "browser"), {}).get("deleted") == 5)
-    assert outcome(spool)["stored"] == 5
-
-
-def outcome(path: Path) -> dict[str, int]:
-    accounts = consumer_accounts(path)[READER][MINUTE, "browser"]
-    return {name: accounts[name] for name in OUTCOMES}
-
-
-def account_key(spool: bytes, kind: str = "account") -> bytes:
-    return json.dumps([kind, spool.hex(), MINUTE, "browser"]).encode()
-
-
-def account(kafka: MockKafka, spool: bytes, counts: dict[str, int], *, partition: int) -> None:
-    write_topic(kafka.settings, "ledger", account_key(spool), json.dumps(counts).encode(), partition=partition)
 
 
 def test_the_forwarded_position_is_in_a_file(spool: Path, kafka: MockKafka) -> None:
