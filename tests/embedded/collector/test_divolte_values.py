@@ -91,7 +91,7 @@ TINY = {"int": 0, "long": 0, "double": 0.0, "float": 0.0}
 def test_a_value_of_a_page_is_right_or_absent_or_refused(
     collector: RunningCollector, mincode: str, corrected: Any, strict: Any, compatibility: str
 ) -> None:
-    answer, found = exchanged(collector, "GET", f"/browser/{compatibility}?{a_query(u=f'({mincode[0]}v!{mincode[1:]})')}")
+    answer, found = exchanged(collector, "GET", f"/divolte_tag/{compatibility}?{a_query(u=f'({mincode[0]}v!{mincode[1:]})')}")
     assert found == (strict if compatibility == "strict" else corrected)
     assert (answer.status_code, answer.headers.get("x-event-rejected")) == (200, found if isinstance(found, str) else None)
 
@@ -99,7 +99,7 @@ def test_a_value_of_a_page_is_right_or_absent_or_refused(
 @pytest.mark.parametrize("compatibility", COMPATIBILITIES)
 def test_half_a_pair_in_a_query_is_not_utf_8_and_becomes_the_replacement_character(collector: RunningCollector, compatibility: str) -> None:
     query = a_query(u="(sv!half!)").replace("half", "%ED%A0%BD")
-    answer, found = exchanged(collector, "GET", f"/browser/{compatibility}?{query}")
+    answer, found = exchanged(collector, "GET", f"/divolte_tag/{compatibility}?{query}")
     assert (answer.status_code, found) == (200, {"json": '"\ufffd\ufffd\ufffd"', "text": "\ufffd\ufffd\ufffd"})
 
 
@@ -127,7 +127,7 @@ def test_a_value_of_a_server_is_right_or_refused(
     collector: RunningCollector, value: bytes, corrected: Any, strict: Any, compatibility: str
 ) -> None:
     body = msgspec.json.encode(a_json_event(parameters={"v": "value"})).replace(b'"value"', value)
-    answer, found = exchanged(collector, "POST", f"/json/{compatibility}?p={PARTY}", body)
+    answer, found = exchanged(collector, "POST", f"/divolte_json/{compatibility}?p={PARTY}", body)
     assert found == (strict if compatibility == "strict" else corrected)
     is_reported = isinstance(found, str) and compatibility == "corrected"
     assert answer.status_code == (INVALID_STATUS.get(found, 422) if is_reported else 204)
@@ -143,5 +143,5 @@ def test_an_identifier_and_a_type_are_whole_texts(
     collector: RunningCollector, name: str, reason: str, escape: bytes, compatibility: str
 ) -> None:
     body = msgspec.json.encode(a_json_event(**{name: SESSION + "half"})).replace(b"half", escape)
-    _, found = exchanged(collector, "POST", f"/json/{compatibility}?p={PARTY}", body)
+    _, found = exchanged(collector, "POST", f"/divolte_json/{compatibility}?p={PARTY}", body)
     assert found == reason

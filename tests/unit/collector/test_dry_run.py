@@ -11,6 +11,7 @@ from support.mapping.mappings import ID, MAPPINGS, SCHEMAS
 
 from collector import dry_run as tool
 from collector.errors import MappingError
+from collector.source_registry import SOURCE_KINDS
 
 
 def tried(tmp_path: Path, kind: str, *lines: str) -> list[dict[str, Any]]:
@@ -62,3 +63,8 @@ def test_a_mapping_is_tried_only_where_its_kind_of_source_could_have_it(tmp_path
     assert list(tool.try_events(mapping, schema, events)) == [{"type": "click"}]
     with pytest.raises(MappingError, match="'type'"):
         list(tool.try_events(mapping, schema, events, "browser"))
+
+
+def test_an_unknown_source_kind_is_a_fault() -> None:
+    [fault] = tool.check(MAPPINGS / "clickstream.py", kind="pixel")
+    assert fault == f"'pixel' is not a source kind; choose one of {', '.join(SOURCE_KINDS)}"
