@@ -22,5 +22,5 @@ def test_engines_stay_when_the_command_is_done_and_end_when_stopped(tmp_path: Pa
         assert all(ports.is_ready(name) for name in NAMES)
     finally:
         said = run_command("engines", "down", "--state", tmp_path)
-    assert said == "ended indexer, broker, historical, coordinator, kafka, zookeeper\n"
+    assert said == "stopped indexer, broker, historical, coordinator, kafka, zookeeper\n"
     assert not any(is_alive(process) for process in processes.values())
