@@ -22,6 +22,7 @@ check: $(DEVELOPMENT_STAMP) $(TRACKER_STAMP)
 	.venv/bin/ruff check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+	.venv/bin/python tests/lint/style.py
 	cd tracker && npm run --silent check
 
 test: $(DEVELOPMENT_STAMP) $(SUPERSET_STAMP)

@@ -1,22 +1,15 @@
 """A topic of latest values and the delivery of a few messages, over librdkafka's in-process broker."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.topics.kafka import PRODUCE, MockKafka, a_kafka, read_topic, write_topic
+from support.topics.kafka import PRODUCE, MockKafka, read_topic, write_topic
 
 from topics.kafka.compacted import CompactedTopic
 from topics.kafka.delivery import deliver
 from topics.kafka.transactions import Fetched, Output, TransactionFailed
 
 TOPIC_AUTHORIZATION_FAILED = 29
-
-
-@pytest.fixture
-def kafka() -> Iterator[MockKafka]:
-    with a_kafka() as kafka:
-        yield kafka
 
 
 def write(kafka: MockKafka, *values: tuple[bytes, bytes | None]) -> None:

@@ -21,7 +21,7 @@ from support.ports import free_ports
 from support.streams.in_memory import SCHEMA, a_record
 from support.streams.on_kafka import KafkaConverting
 from support.topics.in_memory import MINUTE, a_message, a_rejection, fill, until
-from support.topics.kafka import MockKafka, a_kafka, read_topic
+from support.topics.kafka import MockKafka, read_topic
 from support.topics.registry import SchemaRegistry, a_registry
 from support.waiting import wait_until
 
@@ -44,12 +44,6 @@ COPY: dict[str, Any] = {
     "namespace": "io.divolte.record",
     "fields": [{"name": "eventType", "type": ["null", "string"], "default": None}, {"name": "timestamp", "type": "long"}],
 }
-
-
-@pytest.fixture
-def kafka() -> Iterator[MockKafka]:
-    with a_kafka() as kafka:
-        yield kafka
 
 
 @pytest.fixture
