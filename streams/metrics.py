@@ -34,9 +34,8 @@ class Metrics:
         """Count a committed batch."""
         for outcome in (STORED, DUPLICATES, REJECTED):
             self._messages.labels(outcome).inc(sum(getattr(account, outcome) for account in batch.ledger.values()))
-        self._messages.labels(DEAD_LETTERS).inc(
-            len(batch.dead_letters)
-        )  # not from the accounts, where a replay subtracts: a counter only grows
+        # Not from the accounts, where a replay subtracts: a counter only grows.
+        self._messages.labels(DEAD_LETTERS).inc(len(batch.dead_letters))
         for letter in batch.dead_letters:
             self._dead_letters.labels(letter.reason).inc()
         self._without_session.inc(batch.rows_without_session)

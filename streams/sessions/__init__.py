@@ -1,1 +1,1 @@
-"""Parties and sessions: whose an event is, and which session it belongs to."""
+"""Parties and sessions of events."""
