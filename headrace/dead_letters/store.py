@@ -6,14 +6,13 @@ from concurrent.futures import Future
 from dataclasses import asdict
 from typing import Any, TypeAlias
 
-import httpx
 import msgspec
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from headrace.dead_letters.command import Letter, to_json
-from headrace.errors import CommandError
+from headrace.store_client import StoreClient
 from headrace.store_requests import read_body
 from streams.local.replays import BEGINNING, Origin, Replayed
 from streams.sink import DeadLetterFilter
@@ -61,30 +60,18 @@ class StoreDeadLetters:
     """The dead letters of the store at a URL; raises CommandError if it does not respond."""
 
     def __init__(self, store_url: str, token: str = "") -> None:
-        self._store_url = store_url
-        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._store = StoreClient(store_url, token)
 
     def newest(self, selection: DeadLetterFilter, limit: int) -> tuple[int, Sequence[Letter]]:
         """Return the number of selected dead letters, and the newest `limit` of them."""
         query = {"limit": limit, "reason": selection.reason, "origin": list(selection.origins)}
-        content = self._send("GET", PATH, params=query)
+        content = self._store.send("GET", PATH, TIMEOUT_SECONDS, params=query)
         return content["total"], content["dead_letters"]
 
     def replay(self, selection: DeadLetterFilter) -> Iterator[Replayed]:
         """Reprocess the selected dead letters batch by batch, and return the results."""
         after: Origin | None = BEGINNING
         while after is not None:
-            replayed = Replayed(**self._send("POST", REPLAY_PATH, json=asdict(selection) | {"after": after}))
+            replayed = Replayed(**self._store.send("POST", REPLAY_PATH, TIMEOUT_SECONDS, json=asdict(selection) | {"after": after}))
             after = replayed.last
             yield replayed
-
-    def _send(self, method: str, path: str, **request: Any) -> dict[str, Any]:
-        try:
-            response = httpx.request(
-                method, self._store_url + path, headers=self._headers, timeout=TIMEOUT_SECONDS, trust_env=False, **request
-            )
-            response.raise_for_status()
-        except httpx.HTTPError as error:
-            raise CommandError(f"the store at {self._store_url} does not respond ({error}); `headrace status` shows what runs") from error
-        content: dict[str, Any] = response.json()
-        return content

@@ -5,16 +5,15 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any, Final, TypeAlias
 
-import httpx
 import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from headrace.errors import CommandError
 from headrace.rows.command import Row
 from headrace.sql import query
+from headrace.store_client import StoreClient
 from headrace.store_requests import read_body
 from streams.sink import RowKey
 
@@ -51,7 +50,7 @@ class StoreRows:
 
     def __init__(self, store_url: str, token: str = "", batch_rows: int = MAX_ROWS) -> None:
         self._store_url, self._token, self.batch_rows = store_url, token, batch_rows
-        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._store = StoreClient(store_url, token)
 
     def query(self, statement: str) -> Sequence[tuple[Any, ...]]:
         """Return the rows of a result; raises CommandError."""
@@ -60,10 +59,5 @@ class StoreRows:
     def delete(self, rows: Sequence[Row]) -> int:
         """Delete rows and return their number; raises CommandError if the store does not respond."""
         wanted = {"rows": [(row.site, row.event_id) for row in rows]}
-        try:
-            response = httpx.post(self._store_url + PATH, json=wanted, headers=self._headers, timeout=TIMEOUT_SECONDS, trust_env=False)
-            response.raise_for_status()
-        except httpx.HTTPError as error:
-            raise CommandError(f"the store at {self._store_url} does not respond ({error}); `headrace status` shows what runs") from error
-        deleted: int = response.json()["deleted"]
+        deleted: int = self._store.send("POST", PATH, TIMEOUT_SECONDS, json=wanted)["deleted"]
         return deleted
