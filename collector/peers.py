@@ -13,7 +13,7 @@ from topics.local.spools import received, spool_paths
 
 RESPONSE_TIMEOUT_SECONDS: Final = 2.0
 NOT_READY_REASON, METRICS, LEDGER = "trouble", "metrics", "ledger"  # the questions that workers ask each other
-UNRESPONSIVE: Final = "it does not answer"
+UNRESPONSIVE: Final = "it does not respond"
 
 
 class Peers(Protocol):

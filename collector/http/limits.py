@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from collector.requests.http_types import CLOSE, CORS, JSON, Header, Response, unavailable
+from collector.requests.http_types import CLOSE, CORS, JSON, RETRY_AFTER_SECONDS, Header, Response, unavailable
 from collector.settings import Settings
 from startup import port_guard
 
@@ -43,7 +43,6 @@ def _error(status: int, reason: str, message: str, *headers: Header) -> ErrorRes
     return ErrorResponse(reason, Response(status, (JSON, *headers, *CORS, CLOSE), body))
 
 
-RETRY_SECONDS: Final = 5
 CROWDED: Final = "there are too many connections"
 MALFORMED: Final = _error(400, "malformed_request", port_guard.MALFORMED.message)
 HEADER_TOO_SLOW: Final = _error(408, "header_too_slow", "the header did not arrive in time")
@@ -51,7 +50,7 @@ BODY_TOO_LARGE: Final = _error(413, "body_too_large", "the body is too large for
 URL_TOO_LONG: Final = _error(414, "url_too_long", "the URL is too long; a batch can hold more")
 HEADER_TOO_LARGE: Final = _error(431, "header_too_large", "the header has too many lines, or lines that are too long")
 TOO_MANY_CONNECTIONS_OF_CLIENT: Final = _error(
-    429, "too_many_connections_of_client", "there are too many connections from this IP", (b"retry-after", b"%d" % RETRY_SECONDS)
+    429, "too_many_connections_of_client", "there are too many connections from this IP", (b"retry-after", b"%d" % RETRY_AFTER_SECONDS)
 )
 
 
@@ -63,5 +62,5 @@ def for_denial(denial: port_guard.Denial) -> ErrorResponse:
 
 def too_many_connections() -> ErrorResponse:
     """Return the response to one connection too many; the time until the retry differs each time."""
-    status, headers, body = unavailable(CROWDED, RETRY_SECONDS)
+    status, headers, body = unavailable(CROWDED)
     return ErrorResponse("too_many_connections", Response(status, (*headers, *CORS, CLOSE), body))

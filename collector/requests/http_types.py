@@ -18,6 +18,7 @@ EXPOSED: Final[Header] = (b"access-control-expose-headers", b"Retry-After")  # w
 CORS: Final[tuple[Header, ...]] = ((b"access-control-allow-origin", b"*"), EXPOSED)  # any page may read; no data of its visitor
 JSON: Final[Header] = (b"content-type", b"application/json")
 CLOSE: Final[Header] = (b"connection", b"close")
+RETRY_AFTER_SECONDS: Final = 5
 MAX_JITTER_SECONDS: Final = 5
 
 
@@ -84,7 +85,7 @@ def error_response(status: int, reason: RejectReason, message: str, *headers: He
     return Response(status, (JSON, *headers), msgspec.json.encode({"reason": reason, "message": message}))
 
 
-def unavailable(reason: str, retry_after_seconds: int) -> Response:
+def unavailable(reason: str, retry_after_seconds: int = RETRY_AFTER_SECONDS) -> Response:
     """Return a 503 that asks for a retry, with jitter."""
     body = msgspec.json.encode({"reason": "unavailable", "message": f"{reason}; send the same batch again later"})
     retry_after = str(retry_after_seconds + secrets.randbelow(MAX_JITTER_SECONDS)).encode()

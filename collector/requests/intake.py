@@ -20,7 +20,6 @@ _Waiting: TypeAlias = tuple[Outcome, CorsHeaders, float, Respond]  # the number 
 
 LARGE_BYTES: Final = 4096  # the CPU time of smaller requests is not measured
 UNKNOWN: Final = ("",)  # the network of all unknown clients
-RETRY_SECONDS: Final = 5
 ORIGIN_NOT_ALLOWED: Final = error_response(
     403, RejectReason.ORIGIN_NOT_ALLOWED, "this source does not accept events from pages of this origin"
 )
@@ -78,7 +77,7 @@ class Intake:
     def _check_limits(self, request: Request, cors: CorsHeaders | None, now: float) -> Response | None:
         """Resolve the client IP of a request; return the response to a request that its source must not see."""
         if self._readiness.closed_because:
-            return unavailable(self._readiness.closed_because, RETRY_SECONDS)
+            return unavailable(self._readiness.closed_because)
         request.client_ip = client_ip = self._client_ips.resolve(request.peer or "", request.fields.get(b"x-forwarded-for", b""))
         request.networks = networks = UNKNOWN if client_ip is None else client_ip.networks
         if self._rates is not None and (wait := self._rates.admit(networks, now)):
@@ -174,4 +173,4 @@ async def _all(futures: Sequence[asyncio.Future[None]]) -> None:
 def _topic_unavailable(error: TopicError) -> Response:
     if isinstance(error, TopicFull):
         return unavailable(str(error), error.retry_after_seconds)
-    return unavailable("the topic has failed", RETRY_SECONDS)
+    return unavailable("the topic has failed")

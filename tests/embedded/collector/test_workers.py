@@ -226,7 +226,7 @@ def test_a_worker_that_does_not_answer_is_named_and_its_part_of_the_ledger_read_
         stopped.suspend()
         try:
             answer = until_answered(found, "/health/ready").json()
-            assert (answer["status"], answer["message"][-18:]) == ("ready", "it does not answer")
+            assert (answer["status"], answer["message"][-18:]) == ("ready", "it does not respond")
             assert until_answered(found, "/ledger").json()["total"]["received"] == 20
             assert 'worker_answers{worker="' in (text := until_answered(found, "/metrics").text)
             assert sorted(line[-3:] for line in text.splitlines() if line.startswith("clickstream_collector_worker_answers")) == [

@@ -85,7 +85,7 @@ def test_a_worker_that_does_not_answer_in_time_is_named_and_its_spool_is_read_fr
 
         server = await asyncio.start_unix_server(be_silent, folder / "1")
         async with WorkerPeers(folder, "2", topic).answering(answers()):
-            assert await peers.not_ready_reasons() == {"1": "it does not answer", "2": ""}
+            assert await peers.not_ready_reasons() == {"1": "it does not respond", "2": ""}
             assert await peers.metrics() == {"1": "", "2": "metrics"}
             assert list(await peers.ledger_parts()) == [PARTS, LedgerParts({}, {}), LedgerParts({KEY: Received(2)}, {})]
         asked.set()
