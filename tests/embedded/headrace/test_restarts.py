@@ -25,9 +25,9 @@ def test_a_store_that_ends_at_every_batch_is_never_ready_and_status_says_why(ins
             answer = send(client, f"http://127.0.0.1:{installation.collector_port}", a_batch(*(an_event() for _ in range(50))))
             assert answer.json()["results"] == ["ok"] * 50
     log = installation.state / "up.log"
-    wait_until(lambda: "store had ended" in log.read_text(), within_seconds=20)
+    wait_until(lambda: "store exited" in log.read_text(), within_seconds=20)
     states: set[str] = set()
-    while log.read_text().count("store had ended") < 4:
+    while log.read_text().count("store exited") < 4:
         content = installation.status()
         assert not content["ready"]
         states.add(content["processes"]["store"]["state"])
