@@ -30,6 +30,7 @@ def messages(text: str, path: str = "collector/http/limits.py") -> list[str]:
         ("def f(repeats): ...", "def f(most_duplicates): ..."),
         ("self.address = 1", "self.client_ip = email_address"),
         ("def test_a_pixel_is_no_script(): ...", "def test_a_pixel_is_not_a_script(): ..."),
+        ("def test_what_is_late_is_dropped(): ...", "def test_a_late_event_is_dropped(): ..."),
         ("def is_valid(event):\n    event.flag = 1", "def validate(event):\n    event.flag = 1"),
         ("def _has_room(self):\n    self.seen[1] = 2", "def _has_room(self):\n    seen[1] = self.seen"),
         ("def may_read(self):\n    del self.reader", "def may_read(self):\n    reader = self.reader"),
