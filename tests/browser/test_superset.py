@@ -261,9 +261,11 @@ def test_password_guesses_are_rate_limited(superset: RunningSuperset, way: str) 
                 return client.post("/login/", data=found | {"csrf_token": token}, headers=headers).status_code
             return client.post("/api/v1/security/login", json=found | {"provider": "db"}, headers=headers).status_code
 
-        answers = [guess(number) for number in range(20)]
-    assert answers[-1] == 429
-    assert answers.count(302 if way == "form" else 401) <= 10
+        guesses = 0
+        while (status := guess(guesses)) != 429:
+            assert status == (302 if way == "form" else 401)
+            guesses += 1
+            assert guesses <= 20  # ten before the end of a minute, and ten in the next
 
 
 def test_a_second_start_with_another_database_updates_and_doubles_nothing(
