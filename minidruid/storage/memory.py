@@ -9,9 +9,10 @@ import psutil
 
 from minidruid.storage.readers import Readers
 
-CHECK_INTERVAL_SECONDS = 0.025
+CHECK_INTERVAL_SECONDS = 0.005  # a query can take 4 GB a second
+CHECKS_BETWEEN_DATABASE_CHECKS = 5  # which take longer
 MINIMUM_WINDOW_SECONDS = 60.0
-PROCESS_OVERHEAD_BYTES = 100_000_000  # beyond twice DuckDB's limit
+PROCESS_OVERHEAD_BYTES = 75_000_000  # beyond twice the limit of DuckDB; a query is interrupted a moment after it is exceeded
 IN_USE = """SELECT coalesce(sum(memory_usage_bytes) FILTER (WHERE tag = 'ALLOCATOR'), 0), coalesce(sum(temporary_storage_bytes), 0)
 FROM duckdb_memory()"""
 
@@ -62,13 +63,14 @@ class MemoryGuard:
         minimum = RecentMinimum(MINIMUM_WINDOW_SECONDS)
         while not self._is_closed:
             self._readers.wait_until_busy(lambda: self._is_closed)
+            checks = 0
             while self._readers.are_busy and not self._is_closed:
                 size = self._process_bytes()
-                if (
-                    size > max(self._max_process_bytes, minimum.update(size, time.monotonic()) + self._memory_bytes // 2)
-                    or self._is_database_short()
+                if size > max(self._max_process_bytes, minimum.update(size, time.monotonic()) + self._memory_bytes // 2) or (
+                    checks % CHECKS_BETWEEN_DATABASE_CHECKS == 0 and self._is_database_short()
                 ):
                     self._readers.interrupt()
+                checks += 1
                 time.sleep(CHECK_INTERVAL_SECONDS)  # DuckDB has no event for it
 
     def _process_bytes(self) -> int:
