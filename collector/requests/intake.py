@@ -60,7 +60,7 @@ class Intake:
         rejection = rejection or self._check_body(request)
         if rejection is not None:
             outcome = self._source.reject(rejection, received_at)
-        elif len(request.body) <= LARGE_BYTES:
+        elif len(request.body) + len(request.query) <= LARGE_BYTES:
             outcome = self._source.handle(request, received_at)
         else:
             outcome = self._handle_large(request, received_at, began)

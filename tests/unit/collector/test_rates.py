@@ -1,12 +1,13 @@
 """The rate limit of one network."""
 
 from collections.abc import Sequence
+from itertools import count
 
 import pytest
 from support.collector.collectors import DEFAULTS, LocalCollector, a_body, an_event
 
 from collector.events.event import RejectReason
-from collector.requests import rates
+from collector.requests import intake, rates
 from collector.requests.client_ip import ClientIpResolver
 from collector.requests.rates import BYTES, REQUESTS, RateLimiter
 from collector.settings import Settings
@@ -151,6 +152,18 @@ def test_requests_that_a_full_topic_did_not_store_are_not_charged() -> None:
     assert statuses(collector, ["192.0.2.1"] * 9) == [503] * 9
     collector.topic.is_full = False
     assert statuses(collector, ["192.0.2.1"]) == [200]
+
+
+def test_the_work_of_a_long_query_is_charged_like_that_of_a_large_body(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intake, "thread_time", count(0, 50 * rates.SECONDS_PER_REQUEST).__next__)  # the work of fifty requests
+    collector = LocalCollector(sources=[Source(name="tag", kind="divolte_tag", event_path="/tag")])
+
+    def answers(characters: int, client: str) -> list[int]:
+        query = "&u=" + "x" * characters
+        return [collector.send(method="GET", path="/tag", query=query, client=(client, 1)).status for _ in range(9)]
+
+    assert answers(100, "192.0.2.1") == [200] * 9
+    assert answers(5000, "192.0.3.1")[-1] == 429
 
 
 def test_the_copies_of_events_are_charged_too() -> None:
