@@ -190,11 +190,10 @@ class Transactions:
 
         Raises ClientStuck like `commit`: the client aborts the open transaction, and may wait for its coordinator forever.
         """
-        if self._is_stuck:  # the producer ends with the process
-            self._close_consumer()
-            return
+        is_producer_stuck = self._is_stuck  # then it ends with the process
         self._within(CLOSE_SECONDS, self._close_consumer, "closed its consumer")
-        self._within(CLOSE_SECONDS, self._close_producer, "closed its producer")
+        if not is_producer_stuck:
+            self._within(CLOSE_SECONDS, self._close_producer, "closed its producer")
 
     def _close_consumer(self) -> None:
         with suppress(KafkaException, RuntimeError):

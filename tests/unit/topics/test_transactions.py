@@ -62,6 +62,20 @@ def test_a_consumer_that_does_not_close_ends_the_wait_too(monkeypatch: pytest.Mo
     consumer.comes_back.set()
 
 
+def test_a_consumer_that_does_not_close_beside_a_stuck_producer_ends_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transactions, "STUCK_SECONDS", 0.05)
+    monkeypatch.setattr(transactions, "CLOSE_SECONDS", 0.05)
+    consumer, producer = Unclosing(), Client()
+    transaction = Transactions(consumer, producer, "clickstream-avro", lambda _: None)  # type: ignore[arg-type]
+    with pytest.raises(ClientStuck, match="ended a transaction"):
+        transaction.commit([], {0: 1})
+    with pytest.raises(ClientStuck, match="closed its consumer"):
+        transaction.close()
+    assert not producer.is_closed
+    consumer.comes_back.set()
+    producer.comes_back.set()
+
+
 class Unclosing(Client):
     """A producer with an open transaction, whose coordinator was away: librdkafka ends that transaction first, and never comes back."""
 
