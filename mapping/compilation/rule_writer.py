@@ -30,7 +30,7 @@ class RuleWriter:
         statements = self._statements
         always_set: set[str] = set()
         if not has_jumps(statements):
-            always_set = {rule.field for rule in statements if isinstance(rule, Assign) and rule.value.never_null}
+            always_set = {rule.field for rule in statements if isinstance(rule, Assign) and self._value(rule).never_null}
         for target in self._targets:
             if target.name in fields and target.name not in always_set and target.unset is not None:
                 code.emit(f"f_{target.name} = {target.unset!r}")

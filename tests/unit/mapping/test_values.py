@@ -180,3 +180,8 @@ map_("not reached").onto("text")
 """
     assert record_of(rules, SERVER)["text"] == "always"
     assert record_of(rules, PAGED)["text"] == "never"
+
+
+@pytest.mark.parametrize(("field", "unset"), [("single", None), ("ratio", 0.25)])
+def test_a_constant_that_its_field_cannot_hold_leaves_the_field_unset(field: str, unset: float | None) -> None:
+    assert record_of(f'map_(1e300).onto("{field}")')[field] == unset
