@@ -4,6 +4,7 @@ Messages are created for every event on both sides, so they are msgspec structs:
 """
 
 import asyncio
+import secrets
 from collections.abc import Sequence
 from enum import IntEnum
 from typing import Final, Protocol
@@ -75,18 +76,18 @@ class TopicError(Exception):
     """Base class of the errors of a topic.
 
     TopicError
-    ├── TopicFull       the unread bytes have reached their bound; retry later
+    ├── TopicFull       the topic takes no messages now; retry later
     ├── TopicFailed     a write or a sync failed; nothing of its group is acknowledged
     └── TopicInUse      another process writes to the topic
     """
 
 
 class TopicFull(TopicError):
-    """The unread bytes have reached their bound; retry after `retry_after_seconds`."""
+    """The topic takes no messages now; retry after `retry_after_seconds`, which are randomized, so that not all senders retry at once."""
 
-    def __init__(self, message: str, retry_after_seconds: int) -> None:
-        super().__init__(message)
-        self.retry_after_seconds = retry_after_seconds
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.retry_after_seconds = 5 + secrets.randbelow(26)
 
 
 class TopicFailed(TopicError):

@@ -92,7 +92,7 @@ class KafkaTopic:
             for message in group.messages:
                 self._produce(group, message)
         except (KafkaException, BufferError, SchemaIdMissing) as error:
-            self._complete(group, _full(str(error)))
+            self._complete(group, TopicFull(str(error)))
         return group.durable
 
     def ledger(self) -> ReceivedCounts:
@@ -130,9 +130,9 @@ class KafkaTopic:
         if self._stop.is_set():
             raise TopicFailed("the topic is closed")
         if group.left and self._not_ready_reason:
-            raise _full(self._not_ready_reason)
+            raise TopicFull(self._not_ready_reason)
         if group.left and self._is_full():
-            raise _full(TOO_MUCH)
+            raise TopicFull(TOO_MUCH)
 
     def _is_full(self) -> bool:
         return self._bytes >= self._max_bytes or self._messages >= MAX_MESSAGES
@@ -160,14 +160,14 @@ class KafkaTopic:
                 delivered.append(message)
             else:
                 self._not_ready_reason = str(error)  # later messages need not wait as long as this one did
-                self._complete(group, _full(self._not_ready_reason))
+                self._complete(group, TopicFull(self._not_ready_reason))
             if not group.left:
                 self._complete(group, None)
         self._ledger.add_messages(delivered)
 
     def _fail_all(self, reason: str) -> None:
         for group in list(self._groups):
-            self._complete(group, _full(reason))
+            self._complete(group, TopicFull(reason))
 
     def _complete(self, group: _Group, error: TopicFull | None) -> None:
         if group not in self._groups:
@@ -222,7 +222,3 @@ class KafkaTopic:
     def _call(self, function: Callable[..., None], *arguments: object) -> None:
         with suppress(RuntimeError):  # the loop is closed, nothing waits
             self._loop.call_soon_threadsafe(function, *arguments)
-
-
-def _full(reason: str) -> TopicFull:
-    return TopicFull(reason, 5 + secrets.randbelow(26))  # randomized, so that not all senders retry at once

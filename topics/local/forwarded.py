@@ -1,7 +1,6 @@
 """A local topic whose messages are durable once they are on Kafka too: losing the machine loses nothing that was acknowledged."""
 
 import asyncio
-import secrets
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -77,4 +76,4 @@ class ForwardedTopic:
         while self._waiting and self._waiting[0][1] <= now:
             self._late_end, _, done = self._waiting.popleft()
             if not done.done():
-                done.set_exception(TopicFull(NOT_FORWARDED, 5 + secrets.randbelow(26)))
+                done.set_exception(TopicFull(NOT_FORWARDED))

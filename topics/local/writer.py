@@ -1,7 +1,6 @@
 """A topic in files on this machine: messages are durable before the response, and survive any process."""
 
 import asyncio
-import secrets
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -175,11 +174,11 @@ class LocalTopic:
         if least >= self._unread_from and time.monotonic() - self._checked_at > FULL_CHECK_INTERVAL_SECONDS:
             self._check_consumers()
         if least >= self._unread_from:
-            raise _full(FULL)
+            raise TopicFull(FULL)
         if self._pending_bytes >= MAX_PENDING_BYTES:
-            raise _full(SLOW)
+            raise TopicFull(SLOW)
         if self._shortage and (shortage := self._check_disk()):
-            raise _full(shortage)
+            raise TopicFull(shortage)
 
     def _check_disk(self) -> str:
         """Return the shortage of the disk, or an empty text; on a shortage, also delete released segments."""
@@ -245,7 +244,7 @@ class LocalTopic:
                 self._log.store(group.frames, group.counts)
                 self._shortage = self._space.shortage(group.size)
         except NoSpace as error:
-            group.error = _full("the disk is full")
+            group.error = TopicFull("the disk is full")
             if time.monotonic() >= self._no_space_until:  # not logged a moment ago
                 log.warning("the disk is full", directory=str(self._directory), error=str(error))
             self._no_space_until = time.monotonic() + NO_SPACE_SECONDS
@@ -259,7 +258,3 @@ class LocalTopic:
         else:
             self._no_space_until = 0.0
         return None
-
-
-def _full(reason: str) -> TopicFull:
-    return TopicFull(reason, 5 + secrets.randbelow(26))  # randomized, so that not all senders retry at once

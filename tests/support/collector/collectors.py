@@ -76,7 +76,9 @@ class CountingTopic(MemoryTopic):
 
     def append(self, messages: Sequence[Message]) -> asyncio.Future[None]:
         if self.is_full:
-            raise TopicFull("full", 7)
+            full = TopicFull("full")
+            full.retry_after_seconds = 7
+            raise full
         return super().append(messages)
 
     def ledger(self) -> Mapping[Minute, Received]:
