@@ -17,10 +17,9 @@ from streams.sessions.assignment import PAGE_VIEW
 from streams.sessions.timeline import PartySessions
 from streams.sink import Batch, Party, Session, StoredEvent
 from topics.accounts import ACCOUNT, Account
-from topics.ledger import MINUTE_MS
+from topics.ledger import KEPT_MS, MINUTE_MS
 
 HOUR_MS: Final = 60 * MINUTE_MS
-ACCOUNTS_KEPT_MS: Final = 48 * HOUR_MS
 EVENT_BYTES, SESSION_BYTES = 160, 1400  # approximate memory of an event id and of a session
 GENERATIONS: Final = 16  # share the memory when it is full
 
@@ -203,7 +202,7 @@ class PartitionState:
                     del self._sessions[site, party_id]
 
     def _drop_old_accounts(self, now: int) -> None:
-        oldest = now - ACCOUNTS_KEPT_MS
+        oldest = now - KEPT_MS
         if self.accounts and next(iter(self.accounts))[1] < oldest:
             self.accounts = {key: account for key, account in self.accounts.items() if key[1] >= oldest}
 

@@ -20,15 +20,14 @@ from streams.local.jobs import Jobs
 from streams.local.replays import Replays
 from streams.metrics import Metrics
 from streams.reports import Reports
-from streams.sessions.salts import DAY_MS, Salts
+from streams.sessions.salts import Salts
 from streams.settings import Settings
 from streams.sink import Batch, RowKey, RowLocation, Sink
-from topics.ledger import Minute
+from topics.ledger import KEPT_MS, Minute
 from topics.topic import Damage, Entry
 
 log = structlog.get_logger()
 
-ACCOUNTS_KEPT_MS = 2 * DAY_MS  # as long as the topic keeps its part of the ledger
 RELEASE_INTERVAL_SECONDS = 0.25
 TOPIC_TIMEOUT_SECONDS = 10.0
 SILENCE_SECONDS = 10.0  # without a finished step: not ready
@@ -89,7 +88,7 @@ class Worker:
         self._backoff = Backoff(settings.idle_milliseconds / 1000)
         self._batch_messages = settings.batch_messages
         self._spools: dict[str, _Spool] = {}
-        self._accounts = Accounts(sink.ledger(clock() - ACCOUNTS_KEPT_MS))
+        self._accounts = Accounts(sink.ledger(clock() - KEPT_MS))
         self._released_at = 0.0
         self._stepped_at = 0.0
         self._reports = Reports()
@@ -157,7 +156,7 @@ class Worker:
     def _delete(self, rows: Sequence[RowLocation]) -> int:
         deleted = self._sink.delete(rows)
         self._maker.forget()  # sessions may have been deleted with their rows
-        oldest = self._clock() - ACCOUNTS_KEPT_MS
+        oldest = self._clock() - KEPT_MS
         self._accounts.add({key: account for key, account in deleted.items() if key[0] >= oldest}, oldest)
         return sum(account.deleted for account in deleted.values())
 
@@ -172,7 +171,7 @@ class Worker:
             self._maker.forget()
             raise
         self._maker.committed()
-        self._accounts.add(batch.ledger, now - ACCOUNTS_KEPT_MS)
+        self._accounts.add(batch.ledger, now - KEPT_MS)
         seconds = time.perf_counter() - started
         self.metrics.committed(batch, seconds)
         self._reports.committed(batch, len(entries), seconds)

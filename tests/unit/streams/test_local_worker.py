@@ -13,8 +13,8 @@ from schemas.codec import message_prefix
 from streams.errors import TopicLost
 from streams.local import worker
 from streams.local.backoff import Backoff
-from streams.local.worker import ACCOUNTS_KEPT_MS
 from streams.sessions.salts import LIFETIME_MS
+from topics.ledger import KEPT_MS
 from topics.topic import MAX_DAMAGED_BYTES, Damage, Message
 
 
@@ -104,7 +104,7 @@ def test_the_accounts_of_a_minute_are_reported_whole_after_a_restart(converting:
 
 def test_an_idle_worker_reports_its_position_to_its_reader_though_no_account_is_recent(converting: Converting) -> None:
     converting.take(a_message())
-    converting.clock.now += ACCOUNTS_KEPT_MS + MINUTE
+    converting.clock.now += KEPT_MS + MINUTE
     converting.reader.released = -1  # its file is lost
     converting.restart()
     converting.worker.step()
@@ -114,7 +114,7 @@ def test_an_idle_worker_reports_its_position_to_its_reader_though_no_account_is_
 def test_accounts_that_were_reported_are_forgotten_after_two_days(converting: Converting) -> None:
     converting.take(a_message())
     converting.worker.release()
-    converting.clock.now += ACCOUNTS_KEPT_MS + MINUTE
+    converting.clock.now += KEPT_MS + MINUTE
     converting.take(a_message(at=converting.clock.now))
     assert list(converting.worker._accounts._ledger) == [(minute_of(converting.clock.now), "browser")]
 
