@@ -51,9 +51,13 @@ def minute_of(message: Message) -> int:
 def add_accounts(total: Accounts, more: Mapping[Minute, Mapping[str, int]]) -> None:
     """Add accounts to a total, minute by minute and name by name."""
     for minute, counts in more.items():
-        sums = total.setdefault(minute, {})
-        for name, count in counts.items():
-            sums[name] = sums.get(name, 0) + count
+        add_counts(total.setdefault(minute, {}), counts)
+
+
+def add_counts(total: Counts, more: Mapping[str, int]) -> None:
+    """Add counts to a total, name by name."""
+    for name, count in more.items():
+        total[name] = total.get(name, 0) + count
 
 
 class MergedAccounts:

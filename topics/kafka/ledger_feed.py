@@ -7,7 +7,7 @@ import msgspec
 import structlog
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from topics.accounts import ACCOUNT, DELETED, Accounts, Counts
+from topics.accounts import ACCOUNT, DELETED, Accounts, Counts, add_counts
 from topics.kafka.settings import CLIENT_LOG, KafkaSettings
 from topics.ledger import Minute
 
@@ -108,6 +108,5 @@ class LedgerFeed:
 def _sum(values: dict[tuple[str, int], Counts]) -> Counts:
     total: Counts = {}
     for counts in values.values():
-        for name, count in counts.items():
-            total[name] = total.get(name, 0) + count
+        add_counts(total, counts)
     return total
