@@ -36,16 +36,7 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     spool: str = ""  # on Kafka: the id of the spool that the message was forwarded from
 
 
-FRAME_BYTES: Final = 20  # of a message without its texts
 MAX_DAMAGED_BYTES: Final = 1 << 20  # kept of a damaged frame, which can be as long as a segment
-
-
-def stored_bytes(messages: Sequence[Message]) -> int:
-    """Return how many bytes messages take in a topic."""
-    size = 0
-    for message in messages:
-        size += FRAME_BYTES + len(message.source) + len(message.key) + len(message.event_id) + len(message.value)
-    return size
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):

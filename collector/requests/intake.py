@@ -13,7 +13,8 @@ from collector.requests.cors import AllowedOrigins, CorsHeaders
 from collector.requests.http_types import EventSource, Outcome, Request, Response, error_response, rate_limited, unavailable
 from collector.requests.rates import BYTES, REQUESTS, SECONDS_PER_REQUEST, RateLimiter
 from collector.requests.readiness import Readiness
-from topics.topic import TopicError, TopicFull, TopicWriter, stored_bytes
+from topics.local.frame import stored_bytes
+from topics.topic import TopicError, TopicFull, TopicWriter
 
 Respond: TypeAlias = Callable[[Response], None]
 _Waiting: TypeAlias = tuple[Outcome, CorsHeaders, float, Respond]  # the number is the time of receipt

@@ -6,6 +6,7 @@ source | key | event id | value`, little-endian. `length` counts the bytes after
 
 import re
 import struct
+from collections.abc import Iterable
 
 from google_crc32c import value as crc32c
 
@@ -13,6 +14,7 @@ from topics.topic import Entry, Kind, Message
 
 PREFIX_BYTES = 8  # length and checksum
 FIXED_BYTES = 12  # of the rest, the part that every frame has
+MIN_BYTES = PREFIX_BYTES + FIXED_BYTES
 MAX_LENGTH = (1 << 24) - 1  # the fourth byte of a frame is zero, which makes frames fast to find
 
 _PREFIX = struct.Struct("<II")
@@ -37,11 +39,19 @@ def encode(message: Message) -> bytes:
     return _PREFIX.pack(len(body), crc32c(body)) + body
 
 
+def stored_bytes(messages: Iterable[Message]) -> int:
+    """Return how many bytes the frames of messages take, of which each character of source and event id counts as one."""
+    size = 0
+    for message in messages:
+        size += MIN_BYTES + len(message.source) + len(message.key) + len(message.event_id) + len(message.value)
+    return size
+
+
 def decode(buffer: bytes, start: int, base: int, max_frames: int) -> list[Entry]:
     """Return the whole, consecutive frames of the buffer from `start` on; `base` is the position of the buffer's first byte."""
     entries: list[Entry] = []
     unpack, size, kinds = _HEAD.unpack_from, len(buffer), _KINDS
-    while len(entries) < max_frames and size - start >= PREFIX_BYTES + FIXED_BYTES:
+    while len(entries) < max_frames and size - start >= MIN_BYTES:
         length, checksum, received_at, kind, source_size, key_size, id_size = unpack(buffer, start)
         end = start + PREFIX_BYTES + length
         key_at = FIXED_BYTES + source_size
@@ -62,8 +72,8 @@ def decode(buffer: bytes, start: int, base: int, max_frames: int) -> list[Entry]
 
 def claimed_bytes(buffer: bytes, start: int) -> int:
     """Return the length that the frame at `start` claims, plausible or not; at least the bytes that hold the claim."""
-    if len(buffer) - start < PREFIX_BYTES + FIXED_BYTES:
-        return PREFIX_BYTES + FIXED_BYTES
+    if len(buffer) - start < MIN_BYTES:
+        return MIN_BYTES
     length: int = _PREFIX.unpack_from(buffer, start)[0]
     return PREFIX_BYTES + length
 

@@ -9,9 +9,10 @@ from support.topics.in_memory import a_topic, messages, read_all, until, with_to
 
 from topics.local import disk_space
 from topics.local.disk_space import DiskSpace
+from topics.local.frame import stored_bytes
 from topics.local.reader import LocalReader
 from topics.local.writer import LocalTopic
-from topics.topic import TopicFull, stored_bytes
+from topics.topic import TopicFull
 
 BLOCK, GIB = 4096, 1 << 30
 
