@@ -55,7 +55,7 @@ def set_aside(directory: Path, damage: Damage) -> None:
     folder.mkdir(mode=0o700, exist_ok=True)
     path = folder / f"{damage.position:020d}"
     if not path.exists():
-        with suppress(FileNotFoundError):  # another consumer does the same
+        with suppress(FileExistsError, FileNotFoundError):  # another consumer does the same
             write_whole(path, damage.content)
 
 

@@ -2,8 +2,10 @@
 
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 from google_crc32c import value as crc32c
@@ -14,7 +16,7 @@ from topics.local.frame import encode
 from topics.local.high_watermark import HighWatermark
 from topics.local.reader import LocalReader
 from topics.local.recovery import recover
-from topics.local.segments import HEADER_BYTES, segment_bases, segment_path
+from topics.local.segments import HEADER_BYTES, segment_bases, segment_path, set_aside
 from topics.local.writer import LocalTopic
 from topics.topic import Damage, Entry, Message, TopicError, TopicFailed
 
@@ -164,6 +166,20 @@ def test_damage_is_set_aside_by_the_start_and_reported_to_readers(topic_path: Pa
     reader = LocalReader.open(topic_path, "converter")
     assert damages(read_from(reader, 0)) == [Damage(place, place + FRAME_BYTES, aside, "not a valid frame")]
     assert reader.damaged == 1
+
+
+def test_several_consumers_set_the_same_damage_aside_at_once(tmp_path: Path) -> None:
+    at_once = Barrier(4, timeout=10)
+
+    def set_all_aside() -> None:
+        for position in range(100):
+            at_once.wait()
+            set_aside(tmp_path, Damage(position, position + 5, b"?????", "not a valid frame"))
+
+    with ThreadPoolExecutor(4) as consumers:
+        for done in [consumers.submit(set_all_aside) for _ in range(4)]:
+            done.result(timeout=30)
+    assert {path.read_bytes() for path in (tmp_path / "damaged").iterdir()} == {b"?????"}
 
 
 def test_a_damaged_last_frame_that_was_acknowledged_is_not_cut(topic_path: Path) -> None:
