@@ -5,7 +5,7 @@ import os
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -76,31 +76,51 @@ def test_below_the_reserve_events_are_sent_away_and_health_says_so(tmp_path: Pat
         assert collector.stop() == 0
 
 
+class Disk:
+    """A disk that a test resizes: a tmpfs in the mount namespace of a shell, which other processes reach through the shell's root."""
+
+    def __init__(self, shell: subprocess.Popen[str], folder: Path) -> None:
+        self._shell, self._folder = shell, folder
+        self.folder = Path(f"/proc/{shell.pid}/root{folder}")
+
+    def mount(self, options: str) -> bool:
+        """Mount it, or with the option `remount` change it; return whether it could be done."""
+        assert self._shell.stdin is not None
+        assert self._shell.stdout is not None
+        with suppress(BrokenPipeError):  # the shell could not be started
+            self._shell.stdin.write(f"mount -t tmpfs -o {options} tmpfs '{self._folder}'; echo $?\n")
+            self._shell.stdin.flush()
+        return self._shell.stdout.readline() == "0\n"
+
+
 @pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 48 MiB."""
+def disk(tmp_path: Path) -> Iterator[Disk]:
+    """A disk of 48 MiB. A user that may not mount anything is root in a user namespace."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=48m", "tmpfs", folder], capture_output=True, check=False)
-    if mounted.returncode:
-        pytest.skip("this user mounts nothing")  # needs root; CI has it
-    yield folder
-    subprocess.run(["umount", folder], check=True)
+    command = "unshare --mount true && exec unshare --mount sh; exec unshare --map-root-user --mount sh"
+    with subprocess.Popen(
+        ("sh", "-c", command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as shell:
+        disk = Disk(shell, folder)
+        if not disk.mount("size=48m"):
+            pytest.skip("the system allows neither mounts nor user namespaces")
+        yield disk
 
 
-def test_a_disk_that_fills_is_left_its_reserve_and_what_is_freed_opens_the_collector_again(disk: Path) -> None:
-    with running(disk, disk_reserve_bytes=16 * MIB, bytes_per_minute=0, rate_per_second=0) as collector:
+def test_a_disk_that_fills_is_left_its_reserve_and_what_is_freed_opens_the_collector_again(disk: Disk) -> None:
+    with running(disk.folder, disk_reserve_bytes=16 * MIB, bytes_per_minute=0, rate_per_second=0) as collector:
 
         def is_ready() -> bool:
             return httpx.get(f"{collector.internal_url}/health/ready", trust_env=False).status_code == 200
 
         answers = send(collector, [wide(number) for number in range(400)])
         assert answers[503, "unavailable"] > 100
-        free = os.statvfs(disk)
+        free = os.statvfs(disk.folder)
         assert free.f_bavail * free.f_frsize > 13 * MIB  # it is asked after each MiB
         assert not is_ready()
-        stored = len(read_all(disk / "topic"))
+        stored = len(read_all(disk.folder / "topic"))
         assert stored == 20 * answers[200, ""]
-        subprocess.run(["mount", "-o", "remount,size=96m", disk], check=True)
+        assert disk.mount("remount,size=96m")
         wait_until(is_ready)
         assert send(collector, [wide(1)]) == {(200, ""): 1}
