@@ -5,27 +5,18 @@ import os
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
 import pytest
-from support.collector.collectors import RunningCollector, a_body, an_event, start_collector, start_process
+from support.collector.collectors import RunningCollector, a_body, an_event, collector_running, start_process
 from support.collector.wire import Wire, a_request
 from support.topics.in_memory import read_all
 from support.waiting import wait_until
 
 MIB = 1 << 20
 ALLOWED = 2 * MIB
-
-
-@contextmanager
-def running(folder: Path, **settings: object) -> Iterator[RunningCollector]:
-    collector = start_collector(folder, **settings)
-    try:
-        yield collector
-    finally:
-        collector.stop()
 
 
 def send(collector: RunningCollector, bodies: list[bytes], client: str = "203.0.113.9") -> Counter[tuple[int, str]]:
@@ -45,7 +36,7 @@ def size(folder: Path) -> int:
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_network_has_a_limit_of_bytes_per_minute_and_its_neighbours_have_their_own(tmp_path: Path, workers: int) -> None:
-    with running(tmp_path, bytes_per_minute=ALLOWED // workers, workers=workers) as collector:
+    with collector_running(tmp_path, bytes_per_minute=ALLOWED // workers, workers=workers) as collector:
         assert send(collector, [wide(number) for number in range(60)])[429, "too_many_bytes"] > 30
         assert sum(path.stat().st_size for path in tmp_path.rglob("*.segment")) < ALLOWED * 1.3
         assert send(collector, [wide(61)], client="203.0.114.9") == {(200, ""): 1}
@@ -54,14 +45,14 @@ def test_a_network_has_a_limit_of_bytes_per_minute_and_its_neighbours_have_their
 
 def test_rejections_are_charged_as_they_are_stored(tmp_path: Path) -> None:
     refused = a_body(*({"id": "no"} for _ in range(50)))
-    with running(tmp_path, bytes_per_minute=100_000) as collector:
+    with collector_running(tmp_path, bytes_per_minute=100_000) as collector:
         answers = send(collector, [refused] * 60)
         assert answers[429, "too_many_bytes"] > 30
         assert 100_000 <= size(tmp_path) < 130_000
 
 
 def test_below_the_reserve_events_are_sent_away_and_health_says_so(tmp_path: Path) -> None:
-    with running(tmp_path) as collector:
+    with collector_running(tmp_path) as collector:
         assert send(collector, [wide(1)]) == {(200, ""): 1}
     process = start_process(tmp_path, disk_reserve_bytes=1 << 60)
     assert process.stdout is not None
@@ -109,7 +100,7 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
 
 
 def test_a_disk_that_fills_is_left_its_reserve_and_what_is_freed_opens_the_collector_again(disk: Disk) -> None:
-    with running(disk.folder, disk_reserve_bytes=16 * MIB, bytes_per_minute=0, rate_per_second=0) as collector:
+    with collector_running(disk.folder, disk_reserve_bytes=16 * MIB, bytes_per_minute=0, rate_per_second=0) as collector:
 
         def is_ready() -> bool:
             return httpx.get(f"{collector.internal_url}/health/ready", trust_env=False).status_code == 200

@@ -8,13 +8,11 @@ import pytest
 from playwright.sync_api import Request
 from support.browser.chromium import Visitor
 from support.browser.recorder import Recorder
-from support.collector.collectors import DECODER, RunningCollector, start_collector
+from support.collector.collectors import RunningCollector, start_collector
 from support.collector.divolte import PARTY, a_query
-from support.topics.in_memory import read_all
 from support.waiting import wait_until
 
 from schemas.codec import Record
-from topics.topic import Kind
 
 GPC = "Object.defineProperty(Navigator.prototype, 'globalPrivacyControl', {get: () => true})"
 SOURCES = """
@@ -43,10 +41,6 @@ def collector(tmp_path: Path, recorder: Recorder) -> Iterator[RunningCollector]:
     running.stop()
 
 
-def records(collector: RunningCollector) -> list[Record]:
-    return [DECODER.decode(message.value) for message in read_all(collector.topic_directory) if message.kind is Kind.EVENT]
-
-
 def open_page(visitor: Visitor, collector: RunningCollector) -> None:
     visitor.open("/a", tag=f'<script src="{collector.url}/headrace.js" data-site="shop" data-cookie></script>')
 
@@ -55,7 +49,7 @@ def send_event(visitor: Visitor, collector: RunningCollector, name: str) -> Reco
     """Send an event and return its record once it is acknowledged."""
     visitor.fire(name)
     visitor.wait_for_answer()
-    (record,) = (record for record in records(collector) if record["event_type"] == name)
+    (record,) = (record for record in collector.records() if record["event_type"] == name)
     return record
 
 
@@ -105,7 +99,7 @@ def test_a_party_lasts_without_the_browsers_storage_until_it_says_no(visitor: Vi
     visitor.settle()
     party = f"__Host-party={granted['party_id']}"
     assert [request.all_headers().get("cookie") for request in sent] == [None, None, None, party, party, None]
-    ids = [record["event_id"] for record in records(collector)]
+    ids = [record["event_id"] for record in collector.records()]
     assert len(ids) == len(set(ids)), "every answer was read: nothing came twice"
 
 
@@ -113,16 +107,16 @@ def test_divoltes_tag_gets_it_too(visitor: Visitor, collector: RunningCollector,
     tag = f'<script src="{collector.url}/divolte.js" data-cookie></script>'
     visitor.page.goto(recorder.page("/a", tag=tag))
     visitor.wait()
-    wait_until(lambda: records(collector))
-    (view,) = records(collector)
+    wait_until(collector.records)
+    (view,) = collector.records()
     wait_until(lambda: any(cookie.get("name") == "party" for cookie in visitor.context.cookies()))
     assert ("party", view["party_id"], True, True) in cookies(visitor)
 
     visitor.page.evaluate("document.cookie = '_dvp=; max-age=0; path=/'")
     visitor.page.goto(recorder.page("/b", tag=tag))
     visitor.wait()
-    wait_until(lambda: len(records(collector)) == 2)
-    again = records(collector)[1]
+    wait_until(lambda: len(collector.records()) == 2)
+    again = collector.records()[1]
     assert (again["party_id"], again["is_new_party"]) == (view["party_id"], False)
     assert visitor.page.evaluate("divolte.partyId") != view["party_id"], "what Safari does to a script's cookie after a week"
 
@@ -132,7 +126,7 @@ def test_divoltes_tag_has_it_deleted_once_the_browser_says_no(visitor: Visitor, 
     visitor.page.add_init_script(GPC)
     visitor.page.goto(recorder.page("/a", tag=f'<script src="{collector.url}/divolte.js" data-cookie></script>'))
     visitor.wait()
-    wait_until(lambda: [record["party_kind"] for record in records(collector)] == ["none"])
+    wait_until(lambda: [record["party_kind"] for record in collector.records()] == ["none"])
     wait_until(lambda: "party" not in [cookie.get("name") for cookie in visitor.context.cookies()])
 
 
@@ -141,6 +135,6 @@ def test_a_link_of_another_site_to_a_pixel_sets_none(visitor: Visitor, collector
     url = f"{collector.url}/csc-event?{a_query()}"
     with visitor.context.expect_page() as led:
         visitor.page.evaluate("address => window.open(address, '', 'noreferrer')", url)
-    wait_until(lambda: [record["party_id"] for record in records(collector)] == [PARTY])
+    wait_until(lambda: [record["party_id"] for record in collector.records()] == [PARTY])
     led.value.wait_for_load_state()
     assert cookies(visitor) == []

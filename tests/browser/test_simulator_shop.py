@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
-from support.collector.collectors import RunningCollector, start_collector
+from support.collector.collectors import RunningCollector, collector_running
 from support.simulator import RunningShop, records, shop_running
 from support.waiting import wait_until
 
@@ -39,9 +39,8 @@ class Customer:
 
 @pytest.fixture(scope="module")
 def collector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCollector]:
-    running = start_collector(tmp_path_factory.mktemp("collector"))
-    yield running
-    assert running.stop() == 0
+    with collector_running(tmp_path_factory.mktemp("collector")) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
 import pytest
 from msgspec.structs import replace
 from support.headrace.engines import RunningEngines
@@ -22,6 +21,7 @@ from support.streams.in_memory import OLDER, a_message, a_record, of_an_unknown_
 from support.streams.on_kafka import KafkaConverting
 from support.waiting import wait_until
 
+from headrace.processes.supervisor import responds
 from schemas.contract import SCHEMA_PATH
 from topics.kafka.settings import KafkaSettings
 from topics.topic import Message
@@ -82,19 +82,12 @@ def a_converter(schemas: Path) -> Iterator[None]:
     environment = os.environ | {f"HEADRACE_STREAMS_{name}": str(value) for name, value in settings.items()}
     with subprocess.Popen((sys.executable, "-m", "streams"), env=environment) as process:
         try:
-            wait_until(lambda: is_ready(port), within_seconds=60, every_seconds=0.1)
+            wait_until(lambda: responds(f"http://127.0.0.1:{port}/health/ready"), within_seconds=60, every_seconds=0.1)
             yield
             process.send_signal(signal.SIGTERM)
             assert process.wait(30) == 0
         finally:
             process.kill()
-
-
-def is_ready(port: int) -> bool:
-    try:
-        return httpx.get(f"http://127.0.0.1:{port}/health/ready", trust_env=False).status_code == 200
-    except httpx.TransportError:
-        return False
 
 
 def dead_letters(reason: str) -> list[str]:

@@ -8,12 +8,8 @@ from typing import Any
 
 import httpx
 import pytest
-from support.collector.collectors import DECODER, RunningCollector, a_body, an_event, an_id, milliseconds, start_collector
+from support.collector.collectors import RunningCollector, a_body, an_event, an_id, milliseconds, start_collector
 from support.collector.wire import Wire, a_request
-from support.topics.in_memory import read_all
-
-from schemas.codec import Record
-from topics.topic import Kind
 
 SHOP = "https://shop.example"
 SOURCES = f"""
@@ -48,13 +44,9 @@ def a_beacon(**event: Any) -> bytes:
     return a_body(an_event(next(numbers), created_at=now, **event), sent_at=now)
 
 
-def records(collector: RunningCollector) -> list[Record]:
-    return [DECODER.decode(message.value) for message in read_all(collector.topic_directory) if message.kind is Kind.EVENT]
-
-
 def test_a_party_keeps_its_cookie_over_a_restart_and_loses_it_with_its_no(collector: RunningCollector) -> None:
     answer = send(collector, party_id=an_id(7))
-    assert [record["party_id"] for record in records(collector)] == [an_id(7)], "the answer comes when the event is on disk"
+    assert [record["party_id"] for record in collector.records()] == [an_id(7)], "the answer comes when the event is on disk"
     (cookie,) = SimpleCookie(answer.headers["set-cookie"]).values()
     assert (cookie.key, cookie.value, cookie["max-age"], cookie["path"], cookie["domain"]) == (
         "__Host-party",
@@ -73,7 +65,7 @@ def test_a_party_keeps_its_cookie_over_a_restart_and_loses_it_with_its_no(collec
         deleted = send(again, cookie.value, is_private=True)
         assert "set-cookie" not in kept.headers
         assert deleted.headers["set-cookie"].startswith("__Host-party=; Max-Age=0; Path=/")
-        assert [record["party_id"] for record in records(again)] == [an_id(7), an_id(7), None]
+        assert [record["party_id"] for record in again.records()] == [an_id(7), an_id(7), None]
     finally:
         assert again.stop() == 0
 

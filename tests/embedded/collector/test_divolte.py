@@ -13,7 +13,6 @@ from support.topics.in_memory import read_all
 
 from collector.endpoints.divolte_tag import GIF, TAG
 from mapping.operations.base36 import text36
-from schemas.codec import Record
 from topics.topic import Kind
 
 SOURCES = """
@@ -56,16 +55,12 @@ def browser(collector: RunningCollector) -> Iterator[httpx.Client]:
         yield client
 
 
-def records(collector: RunningCollector) -> list[Record]:
-    return [DECODER.decode(message.value) for message in read_all(collector.topic_directory) if message.kind is Kind.EVENT]
-
-
 def test_a_pixel_is_answered_when_its_event_is_in_the_topic(collector: RunningCollector, browser: httpx.Client) -> None:
     now = milliseconds()
     answer = browser.get(f"/csc-event?{a_query(c=text36(now))}", headers={"User-Agent": "Firefox"})
     assert (answer.status_code, answer.content, answer.headers["content-type"]) == (200, GIF, "image/gif")
     (message,) = read_all(collector.topic_directory)
-    (record,) = records(collector)
+    (record,) = collector.records()
     assert message.key == PARTY.encode()
     assert (record["party_id"], record["session_id"], record["page_view_id"]) == (PARTY, SESSION, PAGE_VIEW)
     assert (record["event_type"], record["page_url"], record["site"], record["source"]) == (
@@ -82,7 +77,7 @@ def test_a_pixel_is_answered_when_its_event_is_in_the_topic(collector: RunningCo
 def test_a_pixel_and_a_batch_of_one_event_are_one_row(collector: RunningCollector, browser: httpx.Client) -> None:
     browser.get(f"/csc-event?{a_query()}")
     assert browser.post("/csc-event", content=a_body(an_event(**IDS))).json() == {"results": ["ok"]}
-    first, second = records(collector)
+    first, second = collector.records()
     assert (first["event_id"], first["site"]) == (second["event_id"], second["site"])
     assert (first["is_duplicate"], second["is_duplicate"]) == (False, True)
 
@@ -92,7 +87,7 @@ def test_batches_are_copied_and_duplicates_in_them_dropped_as_pixels_are(collect
     assert browser.post("/copied", content=a_body(an_event(**IDS), an_event(7))).json() == {"results": ["duplicate", "ok"]}
     assert browser.post("/copied", content=a_body(an_event(7))).json()["reason"] == "duplicate"
     copies = read_all(collector.directory / "copies")
-    assert [message.event_id for message in copies] == [record["event_id"] for record in records(collector)]
+    assert [message.event_id for message in copies] == [record["event_id"] for record in collector.records()]
     assert [DECODER.decode(message.value)["site"] for message in copies] == ["copied"] * 2
     metrics = httpx.get(collector.internal_url + "/metrics", trust_env=False).text
     assert 'clickstream_collector_events_total{result="duplicate",source="copied"} 2.0' in metrics
@@ -110,7 +105,7 @@ def test_a_rejection_is_reported_in_a_header_and_counted(collector: RunningColle
 def test_a_source_may_be_strict_beside_one_that_is_not(collector: RunningCollector, browser: httpx.Client) -> None:
     for path in ("/csc-event", "/old/csc-event"):
         browser.get(f"{path}?{a_query(t='👍')}")
-    assert [record["event_type"] for record in records(collector)] == ["👍"]
+    assert [record["event_type"] for record in collector.records()] == ["👍"]
     assert browser.options("/csc-event").status_code == 204
     assert browser.options("/old/csc-event").status_code == 405
     assert browser.head("/csc-event").status_code == 405
@@ -126,7 +121,7 @@ def test_servers_send_one_event_or_many(collector: RunningCollector, browser: ht
     assert browser.post(path, json=a_json_event()).status_code == 204
     assert browser.post(path, json=[a_json_event(event_id=str(number)) for number in range(100)]).json() == {"results": ["ok"] * 100}
     assert browser.post(path, content=b"{", headers={"Content-Type": "application/json"}).json()["reason"] == "invalid_json"
-    stored = records(collector)
+    stored = collector.records()
     assert len(stored) == len({record["event_id"] for record in stored}) == 101
     assert {(record["event_type"], record["parameters"], record["site"]) for record in stored} == {
         ("screenView", '{"screen":"home","n":3}', "shop")
@@ -136,7 +131,7 @@ def test_servers_send_one_event_or_many(collector: RunningCollector, browser: ht
 def test_a_body_in_chunks_is_read_whole(collector: RunningCollector, browser: httpx.Client) -> None:
     parts = (bytes([byte]) for byte in httpx.Request("POST", "http://x", json=a_json_event()).content)
     assert browser.post(f"/app-event?p={PARTY}", content=parts, headers={"Content-Type": "application/json"}).status_code == 204
-    assert len(records(collector)) == 1
+    assert len(collector.records()) == 1
 
 
 def test_events_of_pages_with_the_tag_arrive_once_and_complete(collector: RunningCollector, browser: httpx.Client) -> None:
@@ -145,7 +140,7 @@ def test_events_of_pages_with_the_tag_arrive_once_and_complete(collector: Runnin
     for query in queries:
         answer = browser.get(f"/csc-event?{query}")
         assert (answer.content, answer.headers.get("x-event-rejected")) == (GIF, None)
-    stored = records(collector)
+    stored = collector.records()
     assert len(stored) == len({record["event_id"] for record in stored}) == len(queries) == 200
     assert not any(record["is_corrupt"] or record["is_duplicate"] for record in stored)
     assert [(record["party_id"], record["session_id"], record["event_type"]) for record in stored] == [

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from support.collector.collectors import DECODER, RunningCollector, a_body, an_event, an_id, start_collector
+from support.collector.collectors import DECODER, RunningCollector, a_body, an_event, an_id, collector_running
 from support.collector.wire import Wire, a_chunked_request, a_request, ask
 from support.topics.in_memory import read_all
 from support.waiting import wait_until
@@ -18,9 +18,8 @@ CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
 
 @pytest.fixture(scope="module")
 def collector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCollector]:
-    running = start_collector(tmp_path_factory.mktemp("collector"))
-    yield running
-    assert running.stop() == 0
+    with collector_running(tmp_path_factory.mktemp("collector")) as running:
+        yield running
 
 
 def metric(collector: RunningCollector, line: str) -> int:

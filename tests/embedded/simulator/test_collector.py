@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.collector.collectors import RunningCollector, start_collector
+from support.collector.collectors import RunningCollector, collector_running
 from support.simulator import ROOT, records, shop_running, start
 
 from simulator.replay import replay
@@ -22,9 +22,8 @@ VISITS = 30
 
 @pytest.fixture(scope="module")
 def collector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCollector]:
-    running = start_collector(tmp_path_factory.mktemp("collector"))
-    yield running
-    assert running.stop() == 0
+    with collector_running(tmp_path_factory.mktemp("collector")) as running:
+        yield running
 
 
 def visit(shop_url: str, **settings: object) -> None:

@@ -15,10 +15,12 @@ from typing import Any, TypeAlias
 import httpx
 import msgspec
 import psutil
-from support.collector.collectors import start_collector
+from support.collector.collectors import an_id, collector_running
 from support.headrace.store_process import a_store
 from support.streams.process import open_store
+from support.waiting import wait_until
 
+from headrace.processes.supervisor import responds
 from streams.sink import Batch, Session
 
 PARTIES, SESSIONS = 60, 5000  # those of a party are all that it may have
@@ -29,7 +31,7 @@ ROWS = "SELECT event_id FROM clickstream WHERE site = 'ordinary'"
 
 
 def an_event(**more: Any) -> dict[str, Any]:
-    """An event of now; None leaves a key out."""
+    """A small event of now, with more keys."""
     event = {"id": secrets.token_hex(16), "type": "pageView", "created_at": time.time_ns() // 1_000_000, "url": "https://shop.example/"}
     return event | more
 
@@ -37,9 +39,9 @@ def an_event(**more: Any) -> dict[str, Any]:
 def session_events(number: int, parties: int) -> list[dict[str, Any]]:
     """Events of parties that have named all the sessions they may: of known ones, of new ones, and of none."""
     numbers = range(number * EVENTS_PER_REQUEST, (number + 1) * EVENTS_PER_REQUEST)
-    names = itertools.cycle((a_name(number), secrets.token_hex(16), None))
+    names = itertools.cycle((an_id(number), secrets.token_hex(16), None))
     return [
-        an_event(party_id=a_name(at % parties), **({"session_id": name} if name else {})) for at, name in zip(numbers, names, strict=False)
+        an_event(party_id=an_id(at % parties), **({"session_id": name} if name else {})) for at, name in zip(numbers, names, strict=False)
     ]
 
 
@@ -57,11 +59,6 @@ Attack: TypeAlias = Callable[[int, int], list[dict[str, Any]]]
 ATTACKERS: Mapping[str, Sequence[Attack]] = {"198.51.100.7": (session_events,), "203.0.113.7": (id_events, large_events)}
 
 
-def a_name(number: int) -> str:
-    """An identifier, the same for the same number."""
-    return f"{number:032x}"
-
-
 def name_sessions(folder: Path, parties: int) -> None:
     """Make a store in which parties have named all the sessions they may: one network needs five minutes for that."""
     store, now = open_store(folder), time.time_ns() // 1_000_000
@@ -72,7 +69,7 @@ def name_sessions(folder: Path, parties: int) -> None:
                 "setup",
                 party,
                 sessions=[
-                    Session("shop", a_name(party), a_name(number), at[number], at[number], 1, 0, "/", None, "/", "Direct", None)
+                    Session("shop", an_id(party), an_id(number), at[number], at[number], 1, 0, "/", None, "/", "Direct", None)
                     for number in range(SESSIONS)
                 ],
             )
@@ -130,15 +127,15 @@ class Installation:
         """Send events as an ordinary visitor; return the seconds from each answer until a query shows the row."""
         answered: dict[str, float] = {}
         seen: dict[str, float] = {}
-        refused = self.answers.setdefault(VISITOR, Counter())
+        answers = self.answers.setdefault(VISITOR, Counter())
         began = time.monotonic()
         with httpx.Client(trust_env=False, timeout=30) as client:
             for number in itertools.count():
                 if (due := began + number * interval) > began + seconds:
                     break
                 self._look(client, seen, until=due)
-                event = an_event(party_id=a_name(1 << 64), session_id=a_name(1 << 65))
-                refused[self.send(client, VISITOR, "ordinary", [event])] += 1
+                event = an_event(party_id=an_id(1 << 64), session_id=an_id(1 << 65))
+                answers[self.send(client, VISITOR, "ordinary", [event])] += 1
                 answered[event["id"]] = time.monotonic()
             deadline = time.monotonic() + 60
             while answered.keys() - seen.keys() and time.monotonic() < deadline:
@@ -162,8 +159,7 @@ def an_installation(folder: Path, parties: int = PARTIES) -> Iterator[Installati
     """Run a collector and a store with the default settings, on a store in which parties have named all they may."""
     name_sessions(folder, parties)
     with ExitStack() as stack:
-        collector = start_collector(folder, topic_directory=folder / "topics" / "clickstream-avro")
-        stack.callback(collector.stop)
+        collector = stack.enter_context(collector_running(folder, topic_directory=folder / "topics" / "clickstream-avro"))
         store, url = stack.enter_context(a_store(folder))
         installation = Installation(
             collector.url,
@@ -171,19 +167,8 @@ def an_installation(folder: Path, parties: int = PARTIES) -> Iterator[Installati
             parties,
             {"collector": psutil.Process(collector.process.pid), "store": psutil.Process(store.pid)},
         )
-        _wait_for_sql(url)
+        wait_until(lambda: responds(str(httpx.URL(url).join("/status/health"))), within_seconds=60)
         yield installation
-
-
-def _wait_for_sql(url: str) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        try:
-            if httpx.post(url, json={"query": ROWS}, trust_env=False).status_code == 200:
-                return
-        except httpx.TransportError:
-            time.sleep(0.05)  # it has not taken its port yet
-    raise AssertionError("the store does not answer")
 
 
 def quantile(values: list[float], percent: int) -> float:

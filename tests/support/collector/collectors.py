@@ -6,15 +6,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import httpx
 import msgspec
 from starlette.types import ASGIApp
-from support.topics.in_memory import MemoryTopic
+from support.topics.in_memory import MemoryTopic, read_all
 from support.waiting import wait_until
 
 from collector.app import Application, Paths, create_app, load_encoders
@@ -23,6 +23,7 @@ from collector.settings import Settings
 from collector.source_kind import Encoders
 from collector.sources import Source
 from collector.sources_file import load_sources
+from headrace.processes.supervisor import responds
 from schemas.codec import Decoder, Record
 from schemas.contract import load_schema
 from topics.ledger import Minute, Received, ReceivedCounts, count
@@ -60,6 +61,11 @@ def an_event(number: int = 1, **changes: Any) -> dict[str, Any]:
 def a_body(*events: Any, **changes: Any) -> bytes:
     """The body of a beacon sent at NOW."""
     return msgspec.json.encode({"version": 1, "site": "shop", "sent_at": NOW, "events": list(events or [an_event()])} | changes)
+
+
+def decoded(messages: Sequence[Message]) -> list[Record]:
+    """The records of those messages that are events."""
+    return [DECODER.decode(message.value) for message in messages if message.kind is Kind.EVENT]
 
 
 class CountingTopic(MemoryTopic):
@@ -132,7 +138,7 @@ class LocalCollector:
 
     @property
     def records(self) -> list[Record]:
-        return [DECODER.decode(message.value) for message in self.topic.messages if message.kind is Kind.EVENT]
+        return decoded(self.topic.messages)
 
     @property
     def rejections(self) -> list[str]:
@@ -212,6 +218,10 @@ class RunningCollector:
     def topic_directory(self) -> Path:
         return self.directory / "topic"
 
+    def records(self) -> list[Record]:
+        """Return the records in the topic."""
+        return decoded(read_all(self.topic_directory))
+
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Send a signal, wait for the end, and return the exit status."""
         if self.process.poll() is None:
@@ -261,15 +271,19 @@ def start_collector(directory: Path, **settings: object) -> RunningCollector:
 
 
 def _ready(running: RunningCollector) -> RunningCollector:
-    wait_until(lambda: _is_ready(running))
+    wait_until(lambda: responds(f"{running.internal_url}/health/ready"))
     return running
 
 
-def _is_ready(running: RunningCollector) -> bool:
+@contextmanager
+def collector_running(directory: Path, **settings: object) -> Iterator[RunningCollector]:
+    """Run a collector until the end of the block; it must end cleanly."""
+    running = start_collector(directory, **settings)
     try:
-        return httpx.get(f"{running.internal_url}/health/ready", trust_env=False).status_code == 200
-    except httpx.TransportError:
-        return False
+        yield running
+    finally:
+        status = running.stop()
+    assert status == 0
 
 
 def milliseconds() -> int:

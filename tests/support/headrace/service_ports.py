@@ -6,13 +6,13 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
 from prometheus_client.parser import text_string_to_metric_families
-from support.collector.collectors import RunningCollector, start_collector
+from support.collector.collectors import collector_running
 from support.headrace.store_process import a_store
 from support.simulator import shop_running
 from support.waiting import wait_until
 
+from headrace.processes.supervisor import responds
 from startup.port_guard import PortGuard
 from startup.probes import Probes
 
@@ -44,29 +44,13 @@ def exchange(port: int, request: bytes) -> tuple[int, bytes]:
     return int(head.split()[1]), body
 
 
-def is_answering(url: str) -> bool:
-    try:
-        return httpx.get(url, trust_env=False).status_code == 200
-    except httpx.TransportError:
-        return False
-
-
-@contextmanager
-def collector_running(folder: Path) -> Iterator[RunningCollector]:
-    running = start_collector(folder)
-    try:
-        yield running
-    finally:
-        running.stop()
-
-
 @contextmanager
 def ports_running(folder: Path) -> Iterator[dict[str, Port]]:
     """Run a service of each kind until the end of the block."""
     with collector_running(folder / "collector") as collector, shop_running(collector.url) as shop, a_store(folder) as (_, url):
         probes = Probes("127.0.0.1", 0, PortGuard("HEADRACE_SAMPLE_ALLOWED_HOSTS"), not_ready_reason=str, metrics=lambda: b"")
         sql = int(url.split(":")[2].split("/")[0])
-        wait_until(lambda: is_answering(f"http://127.0.0.1:{sql}/status/health"), within_seconds=30)
+        wait_until(lambda: responds(f"http://127.0.0.1:{sql}/status/health"), within_seconds=30)
         counted = "clickstream_port_refused_requests"
         posts = ("/druid/v2/sql", "/druid/v2/sql/", "/dead-letters/replay", "/rows/delete")
         with closing(probes):
