@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from typing import TypeAlias
 
 from mapping import avro
 from mapping.compilation.targets import WHOLE, Target
@@ -9,16 +10,19 @@ from mapping.dsl.expressions import Call, Expression, Input, Literal
 from mapping.dsl.input_specs import Access
 from mapping.operations.registry import INLINE, RANGED
 
+Tables: TypeAlias = dict[str, Mapping[int, bytes]]  # by their variables in the code
+
 
 class CodeWriter:
     """The body of one generated function. Each value is computed once per block and kept in a variable."""
 
-    def __init__(self, accesses: Mapping[str, Access], parameters: Mapping[str, str] | None = None, *, has_ranges: bool) -> None:
+    def __init__(
+        self, accesses: Mapping[str, Access], tables: Tables, parameters: Mapping[str, str] | None = None, *, has_ranges: bool
+    ) -> None:
         self.lines: list[str] = []
         self.finds_implausible = False  # whether a number can be out of its range
-        self.tables: dict[str, Mapping[int, bytes]] = {}  # the encoded small numbers of a field, by the variable in the code
         self.field = ""  # the field of the current rule
-        self._accesses, self._has_ranges = accesses, has_ranges
+        self._accesses, self._tables, self._has_ranges = accesses, tables, has_ranges
         self._parameters = parameters or {}  # inputs that are parameters of this function
         self._indent = 1
         self._scopes: list[dict[Expression, str]] = [{}]  # of the open blocks
@@ -75,8 +79,9 @@ class CodeWriter:
         with self.block(guard.rstrip()) if guard else nullcontext():
             test = "if"
             if is_whole and target.kind in WHOLE:
-                self.tables[f"small_{target.name}"] = avro.encoded_integers(target.branch, low, high)
-                self.emit(f"encoded = small_{target.name}.get({variable})")
+                table = f"small_{target.name}_{len(self._tables)}"  # rules for one field may have different ranges
+                self._tables[table] = avro.encoded_integers(target.branch, low, high)
+                self.emit(f"encoded = {table}.get({variable})")
                 self.emit(f"if encoded is not None: f_{target.name} = encoded")
                 test = "elif"
             self.emit(f"{test} {low!r} <= {variable} <= {high!r}:")

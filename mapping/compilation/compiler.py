@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import Any, TypeAlias
 
 from mapping import avro
-from mapping.compilation.code_writer import CodeWriter
+from mapping.compilation.code_writer import CodeWriter, Tables
 from mapping.compilation.rule_writer import RuleWriter
 from mapping.compilation.specialization import specialize
 from mapping.compilation.targets import Target, targets
@@ -29,7 +29,7 @@ class Compiler:
 
     def __init__(self, plan: Plan, schema: Mapping[str, Any], kind: str, *, is_strict: bool) -> None:
         self.targets = list(targets(schema, is_strict=is_strict))
-        self.tables: dict[str, Mapping[int, bytes]] = {}  # variables of the source
+        self.tables: Tables = {}  # filled by `source`
         self._accesses = ACCESSES[kind]
         self._has_ranges = not is_strict or kind == "tracker"  # Divolte has none
         statements = specialize(plan.statements, kind)
@@ -49,19 +49,18 @@ class Compiler:
         return name in self._implausible
 
     def _group_function(self, name: str) -> str:
-        code = CodeWriter(self._accesses, {name: name}, has_ranges=self._has_ranges)
+        code = CodeWriter(self._accesses, self.tables, {name: name}, has_ranges=self._has_ranges)
         self._rules.write(code, {field for field, group in self._groups.items() if group == name})
         results = [" + ".join(f"f_{target.name}" for target in run) for run in self._runs(name)]
         if code.finds_implausible:
             self._implausible.add(name)
             code.lines.insert(0, "    implausible = ()")
-        self.tables |= code.tables
         result = results[0] if len(results) == 1 else f"({', '.join(results)})"
         code.emit(f"return {result}, implausible" if name in self._implausible else f"return {result}")
         return f"def make_{name}({name}):\n" + "\n".join(code.lines)
 
     def _encode_function(self) -> str:
-        code = CodeWriter(self._accesses, has_ranges=self._has_ranges)
+        code = CodeWriter(self._accesses, self.tables, has_ranges=self._has_ranges)
         code.emit("is_implausible = False; implausible = ()")
         for name in self.cached_inputs:
             self._look_up(code, name)
@@ -69,7 +68,6 @@ class Compiler:
         if code.finds_implausible or self._implausible:
             code.emit("if is_implausible: report(implausible)")
         code.emit(f"return join(({', '.join(['prefix', *self._parts()])},))")
-        self.tables |= code.tables
         return f"def encode({', '.join(ARGUMENTS)}):\n" + "\n".join(code.lines)
 
     def _look_up(self, code: CodeWriter, name: str) -> None:

@@ -65,6 +65,13 @@ map_(7).onto("real")
     assert run(rules) == {"text": "a", "flag": True, "small": 5, "large": 2**40, "real": 7.0, "single": 0.5}
 
 
+@pytest.mark.parametrize(("scroll_percent", "x", "small"), [(100, None, 100), (500, None, None), (100, 500, 500), (500, 700, 700)])
+def test_each_rule_for_a_field_holds_its_number_to_its_own_range(run: Run, scroll_percent: int, x: int | None, small: int | None) -> None:
+    rules = 'map_(scroll_percent()).onto("small"); map_(x()).onto("small"); map_(is_implausible()).onto("flag")'
+    found = run(rules, Event(id=ID, type="a", scroll_percent=scroll_percent, x=x))
+    assert (found.get("small"), found["flag"]) == (small, scroll_percent > 100)
+
+
 def test_a_later_rule_wins_where_its_value_is_present(run: Run) -> None:
     rules = 'map_("first").onto("text")\nmap_(page_title()).onto("text")'
     assert run(rules) == {"text": "first"}
