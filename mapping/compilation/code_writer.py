@@ -1,7 +1,7 @@
 """Lines of Python for the generated functions, and the variables that hold values in each block."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import TypeAlias
 
 from mapping import avro
@@ -26,27 +26,33 @@ class CodeWriter:
         self._parameters = parameters or {}  # inputs that are parameters of this function
         self._indent = 1
         self._scopes: list[dict[Expression, str]] = [{}]  # of the open blocks
-        self._present = [""]  # for each open block, the variable that it has tested for None
+        self._present: set[str] = set()  # the variables that open blocks have tested for None
         self._count = 0
 
     def emit(self, line: str) -> None:
         self.lines.append("    " * self._indent + line)
 
     @contextmanager
-    def block(self, header: str, present: str = "") -> Iterator[None]:
-        """Write a block. Its variables are forgotten afterwards, because it may not run; `present` is a variable that its header tests."""
+    def block(self, header: str) -> Iterator[None]:
+        """Write a block. Its variables are forgotten afterwards, because it may not run."""
         self.emit(header)
         self._indent += 1
         self._scopes.append({})
-        self._present.append(present)
         yield
         self._indent -= 1
         self._scopes.pop()
-        self._present.pop()
 
-    def guard(self, value: Expression, variable: str) -> str:
-        """Return the test for None that a use of the variable needs; empty if it cannot be None here."""
-        return "" if value.never_null or variable in self._present else f"if {variable} is not None: "
+    @contextmanager
+    def present(self, value: Expression) -> Iterator[str]:
+        """Write a block for events that have a value, and return its variable; without a test if the value cannot be absent here."""
+        variable = self.variable(value)
+        if value.never_null or variable in self._present:
+            yield variable
+            return
+        with self.block(f"if {variable} is not None:"):
+            self._present.add(variable)
+            yield variable
+            self._present.remove(variable)
 
     def variable(self, expression: Expression) -> str:
         """Return the variable of a value; write its computation unless an open block has done it."""
@@ -73,10 +79,8 @@ class CodeWriter:
         """Write a number into its field if it is in its range. Most whole numbers are in a table, which needs no comparison."""
         number, low, high, field, is_whole = call.arguments
         assert isinstance(number, Input | Call)  # a literal has no range
-        variable = self.variable(number)
-        guard = self.guard(number, variable)
         self.finds_implausible = True
-        with self.block(guard.rstrip()) if guard else nullcontext():
+        with self.present(number) as variable:
             test = "if"
             if is_whole and target.kind in WHOLE:
                 table = f"small_{target.name}_{len(self._tables)}"  # rules for one field may have different ranges

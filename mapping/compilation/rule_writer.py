@@ -75,21 +75,13 @@ class RuleWriter:
     def _assign(self, code: CodeWriter, assign: Assign) -> None:
         code.field = assign.field
         value = self._value(assign)
-        origin = self._origin(value)
-        if origin is None:
-            self._assign_value(code, assign, value)
-        else:  # most events lack it, and then one test is enough
-            variable = code.variable(origin)
-            with code.block(f"if {variable} is not None:", present=variable):
-                self._assign_value(code, assign, value)
-
-    def _assign_value(self, code: CodeWriter, assign: Assign, value: Expression) -> None:
         target = self._by_name[assign.field]
-        if isinstance(value, Call) and value.operation in RANGED and self._has_range(value) and self._uses[value] == 1:
-            code.assign_in_range(target, value)
-        else:
-            variable = code.variable(value)
-            code.emit(f"{code.guard(value, variable)}f_{target.name} = {target.encoder(value, variable)}")
+        with code.present(self._origin(value)):  # most events lack it, and then one test is enough
+            if isinstance(value, Call) and value.operation in RANGED and self._has_range(value) and self._uses[value] == 1:
+                code.assign_in_range(target, value)
+                return
+            with code.present(value) as variable:
+                code.emit(f"f_{target.name} = {target.encoder(value, variable)}")
 
     def _value(self, assign: Assign) -> Expression:
         """Return the value of a rule, converted to the type of its field."""
@@ -100,12 +92,11 @@ class RuleWriter:
     def _has_range(self, value: Call) -> bool:
         return isinstance(value.arguments[0], Input | Call) and (self._has_ranges or value.operation != "plausible")
 
-    def _origin(self, value: Expression) -> Expression | None:
-        """Return the expression that alone decides whether a value is absent and that only this value uses; None if there is none."""
-        origin = value
-        while isinstance(origin, Call) and origin.operation not in HANDLES_ABSENT and self._uses[origin] == 1:
-            first, *others = origin.arguments
+    def _origin(self, value: Expression) -> Expression:
+        """Return the expression that alone decides whether a value is absent: the value itself, or one that only it uses."""
+        while isinstance(value, Call) and value.operation not in HANDLES_ABSENT and self._uses[value] == 1:
+            first, *others = value.arguments
             if not isinstance(first, Input | Call) or any(isinstance(other, Input | Call) for other in others):
                 break
-            origin = first
-        return None if origin is value or origin.never_null else origin
+            value = first
+        return value
