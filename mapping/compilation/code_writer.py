@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from mapping import avro
 from mapping.compilation.targets import WHOLE, Target
-from mapping.dsl.expressions import Call, Expression, Input, Literal
+from mapping.dsl.expressions import Call, Expression, Input, Literal, inputs_of
 from mapping.dsl.input_specs import Access
 from mapping.operations.registry import INLINE, RANGED
 
@@ -72,7 +72,8 @@ class CodeWriter:
         self.emit(f"{variable} = {source}")
         if isinstance(expression, Call) and expression.operation in RANGED:
             self._check_range(expression, variable)
-        self._scopes[-1][expression] = variable
+        if "is_implausible" not in inputs_of(expression):  # which changes from rule to rule
+            self._scopes[-1][expression] = variable
         return variable
 
     def assign_in_range(self, target: Target, call: Call) -> None:
@@ -109,8 +110,7 @@ class CodeWriter:
 
     def _call(self, call: Call) -> str:
         if call.operation in RANGED:  # a variable of its own: the number may be in the range of another field
-            number = call.arguments[0]
-            return self._input(number.name) if isinstance(number, Input) else f"({self._argument(number)})"
+            return f"({self._argument(call.arguments[0])})"
         names = [self._argument(argument) for argument in call.arguments]
         if call.operation in INLINE:
             return INLINE[call.operation].format(*names)

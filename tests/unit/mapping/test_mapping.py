@@ -65,6 +65,26 @@ map_(7).onto("real")
     assert run(rules) == {"text": "a", "flag": True, "small": 5, "large": 2**40, "real": 7.0, "single": 0.5}
 
 
+def test_a_range_that_several_rules_share_holds_a_time_too(run: Run) -> None:
+    rules = """
+recent = created_at().within(0, 5)
+map_(recent).onto("large")
+map_(recent.is_absent()).onto("flag")
+map_(is_implausible()).onto("is_set")
+"""
+    assert run(rules, created_at=500) == {"flag": True}
+    assert run(rules, created_at=5) == {"large": 5, "flag": False, "is_set": False}
+
+
+def test_an_event_is_implausible_from_the_rule_on_that_finds_it(run: Run) -> None:
+    rules = """
+map_(is_implausible().negate()).onto("is_set")
+map_(scroll_percent()).onto("small")
+map_(is_implausible().negate()).onto("flag")
+"""
+    assert run(rules, Event(id=ID, type="a", scroll_percent=101)) == {"flag": False}
+
+
 @pytest.mark.parametrize(("scroll_percent", "x", "small"), [(100, None, 100), (500, None, None), (100, 500, 500), (500, 700, 700)])
 def test_each_rule_for_a_field_holds_its_number_to_its_own_range(run: Run, scroll_percent: int, x: int | None, small: int | None) -> None:
     rules = 'map_(scroll_percent()).onto("small"); map_(x()).onto("small"); map_(is_implausible()).onto("flag")'
