@@ -16,13 +16,11 @@ Tables: TypeAlias = dict[str, Mapping[int, bytes]]  # by their variables in the 
 class CodeWriter:
     """The body of one generated function. Each value is computed once per block and kept in a variable."""
 
-    def __init__(
-        self, accesses: Mapping[str, Access], tables: Tables, parameters: Mapping[str, str] | None = None, *, has_ranges: bool
-    ) -> None:
+    def __init__(self, accesses: Mapping[str, Access], tables: Tables, parameters: Mapping[str, str] | None = None) -> None:
         self.lines: list[str] = []
         self.finds_implausible = False  # whether a number can be out of its range
         self.field = ""  # the field of the current rule
-        self._accesses, self._tables, self._has_ranges = accesses, tables, has_ranges
+        self._accesses, self._tables = accesses, tables
         self._parameters = parameters or {}  # inputs that are parameters of this function
         self._indent = 1
         self._scopes: list[dict[Expression, str]] = [{}]  # of the open blocks
@@ -58,9 +56,6 @@ class CodeWriter:
         """Return the variable of a value; write its computation unless an open block has done it."""
         if isinstance(expression, Literal):
             return repr(expression.value)
-        if isinstance(expression, Call) and expression.operation == "plausible" and not self._has_ranges:
-            number, *_, is_whole = expression.arguments
-            return self._argument(Call("whole", (number,), expression.type) if is_whole else number)
         for scope in self._scopes:
             if expression in scope:
                 return scope[expression]

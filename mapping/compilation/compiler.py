@@ -31,9 +31,9 @@ class Compiler:
         self.targets = list(targets(schema, is_strict=is_strict))
         self.tables: Tables = {}  # filled by `source`
         self._accesses = ACCESSES[kind]
-        self._has_ranges = not is_strict or kind == "tracker"  # Divolte has none
-        statements = specialize(plan.statements, kind)
-        self._rules = RuleWriter(statements, self.targets, kind, has_ranges=self._has_ranges)
+        has_ranges = not is_strict or kind == "tracker"  # Divolte has none
+        statements = specialize(plan.statements, kind, has_ranges=has_ranges)
+        self._rules = RuleWriter(statements, self.targets, kind, has_ranges=has_ranges)
         self._assigned = {assign.field for assign, _ in assignments(statements)}
         self._groups = _fields_of_cached_inputs(statements, self._accesses)
         self.cached_inputs = list(dict.fromkeys(self._groups.values()))
@@ -49,7 +49,7 @@ class Compiler:
         return name in self._implausible
 
     def _group_function(self, name: str) -> str:
-        code = CodeWriter(self._accesses, self.tables, {name: name}, has_ranges=self._has_ranges)
+        code = CodeWriter(self._accesses, self.tables, {name: name})
         self._rules.write(code, {field for field, group in self._groups.items() if group == name})
         results = [" + ".join(f"f_{target.name}" for target in run) for run in self._runs(name)]
         if code.finds_implausible:
@@ -60,7 +60,7 @@ class Compiler:
         return f"def make_{name}({name}):\n" + "\n".join(code.lines)
 
     def _encode_function(self) -> str:
-        code = CodeWriter(self._accesses, self.tables, has_ranges=self._has_ranges)
+        code = CodeWriter(self._accesses, self.tables)
         code.emit("is_implausible = False; implausible = ()")
         for name in self.cached_inputs:
             self._look_up(code, name)

@@ -77,7 +77,7 @@ class RuleWriter:
         value = self._value(assign)
         target = self._by_name[assign.field]
         with code.present(self._origin(value)):  # most events lack it, and then one test is enough
-            if isinstance(value, Call) and value.operation in RANGED and self._has_range(value) and self._uses[value] == 1:
+            if isinstance(value, Call) and value.operation in RANGED and self._uses[value] == 1:
                 code.assign_in_range(target, value)
                 return
             with code.present(value) as variable:
@@ -87,10 +87,7 @@ class RuleWriter:
         """Return the value of a rule, converted to the type of its field."""
         has_text = "parameters_text" in ACCESSES[self._kind]
         value = self._by_name[assign.field].converted(assign.value, has_parameters_text=has_text, has_ranges=self._has_ranges)
-        return specialize_expression(value, self._kind)
-
-    def _has_range(self, value: Call) -> bool:
-        return isinstance(value.arguments[0], Input | Call) and (self._has_ranges or value.operation != "plausible")
+        return specialize_expression(value, self._kind, has_ranges=self._has_ranges)
 
     def _origin(self, value: Expression) -> Expression:
         """Return the expression that alone decides whether a value is absent: the value itself, or one that only it uses."""

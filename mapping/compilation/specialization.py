@@ -9,30 +9,30 @@ from mapping.dsl.statements import Assign, Section, Statement, When
 _NEEDS_ALL = frozenset({"and", "or"})
 
 
-def specialize(statements: list[Statement], kind: str) -> list[Statement]:
-    """Return the statements for events of this kind."""
-    return list(_specialize(statements, kind))
+def specialize(statements: list[Statement], kind: str, *, has_ranges: bool = True) -> list[Statement]:
+    """Return the statements for events of this kind; without `has_ranges`, inputs take any number."""
+    return list(_specialize(statements, kind, has_ranges))
 
 
-def _specialize(statements: list[Statement], kind: str) -> Iterator[Statement]:
+def _specialize(statements: list[Statement], kind: str, has_ranges: bool) -> Iterator[Statement]:
     for statement in statements:
         if isinstance(statement, Assign):
-            value = specialize_expression(statement.value, kind)
+            value = specialize_expression(statement.value, kind, has_ranges=has_ranges)
             if not _is_absent(value):
                 yield Assign(statement.line, value, statement.field)
         elif isinstance(statement, When):
-            condition = specialize_expression(statement.condition, kind)
+            condition = specialize_expression(statement.condition, kind, has_ranges=has_ranges)
             if not isinstance(condition, Literal):
-                yield When(statement.line, condition, specialize(statement.body, kind))
+                yield When(statement.line, condition, specialize(statement.body, kind, has_ranges=has_ranges))
             elif condition.value:
-                yield from _specialize(statement.body, kind)
+                yield from _specialize(statement.body, kind, has_ranges)
         elif isinstance(statement, Section):
-            yield Section(statement.line, specialize(statement.body, kind))
+            yield Section(statement.line, specialize(statement.body, kind, has_ranges=has_ranges))
         else:
             yield statement
 
 
-def specialize_expression(expression: Expression, kind: str) -> Expression:
+def specialize_expression(expression: Expression, kind: str, *, has_ranges: bool = True) -> Expression:
     """Return an expression in which each input is marked as always present, sometimes present or absent for this kind."""
     if isinstance(expression, Input):
         access = ACCESSES[kind].get(expression.name)
@@ -40,9 +40,13 @@ def specialize_expression(expression: Expression, kind: str) -> Expression:
     if isinstance(expression, Literal):
         return expression
     arguments = tuple(
-        specialize_expression(argument, kind) if isinstance(argument, Input | Literal | Call) else argument
+        specialize_expression(argument, kind, has_ranges=has_ranges) if isinstance(argument, Input | Literal | Call) else argument
         for argument in expression.arguments
     )
+    if expression.operation == "plausible" and not has_ranges:
+        number = arguments[0]
+        assert isinstance(number, Input | Literal | Call)
+        return number
     return _simplified(Call(expression.operation, arguments, expression.type))
 
 

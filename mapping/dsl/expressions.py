@@ -9,7 +9,7 @@ Constant: TypeAlias = str | bool | int | float | tuple[str | int | tuple[str, ..
 
 # Operations that always have a result, and operations that have one if no argument is absent. Others may lack one.
 _ALWAYS = frozenset({"is_present", "is_absent", "equal", "digest"})
-_TOTAL = frozenset({"cut", "whole", "not", "and", "or", "to_hex_lower", "to_hex_upper", "to_base64"})
+_TOTAL = frozenset({"cut", "not", "and", "or", "to_hex_lower", "to_hex_upper", "to_base64"})
 HANDLES_ABSENT = _ALWAYS | {"and", "or"}  # operations that must be computed even if an argument is absent
 
 

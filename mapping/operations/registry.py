@@ -27,7 +27,6 @@ INLINE: Final[Mapping[str, str]] = MappingProxyType(
         "and": "(None if {0} is None or {1} is None else {0} and {1})",
         "or": "(None if {0} is None or {1} is None else {0} or {1})",
         "not": "(None if {0} is None else not {0})",
-        "whole": "(None if {0} is None else int({0}))",
     }
 )
 # Operations that limit a number to a range: outside of it, the number is absent and the event is flagged.
