@@ -114,17 +114,17 @@ def instant(function: str, doc: str, accesses: Mapping[str, Access]) -> Callable
     return define(InputSpec(function, Type.INT64, function, doc, accesses, is_instant=True), Number)
 
 
-def number(function: str, doc: str, accesses: Mapping[str, Access], limits: Range, number_type: Type) -> Callable[[], Number]:
+def number(
+    function: str, doc: str, accesses: Mapping[str, Access], limits: Range, number_type: Type, *, is_whole: bool = False
+) -> Callable[[], Number]:
     """Define a number with a range."""
-    return define(InputSpec(function, number_type, function, doc, accesses, limits), lambda value: Number(plausible(value, function)))
+    spec = InputSpec(function, number_type, function, doc, accesses, limits)
+    return define(spec, lambda value: Number(plausible(value, function, is_whole=is_whole)))
 
 
 def whole(function: str, doc: str, accesses: Mapping[str, Access], limits: Range, number_type: Type = Type.INT32) -> Callable[[], Number]:
     """Define a number with a range, without the fraction that pages may report."""
-    return define(
-        InputSpec(function, number_type, function, doc, accesses, limits),
-        lambda value: Number(plausible(value, function, is_whole=True)),
-    )
+    return number(function, doc, accesses, limits, number_type, is_whole=True)
 
 
 def argument(name: str, *, never_null: bool = False, is_cached: bool = False) -> dict[str, Access]:

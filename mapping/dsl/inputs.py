@@ -3,7 +3,7 @@
 mapping/README.md has the same table. To add an input, add its definition here and its line there.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
@@ -26,7 +26,7 @@ from mapping.dsl.input_specs import (
     text,
     whole,
 )
-from mapping.dsl.values import Json, Value
+from mapping.dsl.values import Json, Number, Text, Value
 from mapping.operations import divolte_query
 
 _MAX_TITLE, _MAX_TEXT = 512, 255
@@ -39,6 +39,19 @@ _PERCENT: Final = Range(0, 100)
 _DAY_MS: Final = Range(0, 86_400_000)
 _MONEY: Final = Range(-10_000_000_000, 10_000_000_000)
 _QUANTITY: Final = Range(-1_000_000, 1_000_000)
+
+
+def _length(function: str, doc: str, parameter: str) -> Callable[[], Number]:
+    """Define a length in CSS pixels, with its query parameter of Divolte's tag."""
+    accesses = by_kind(tracker=field(function), divolte_tag=query(parameter, is_cached=True, decoder="number36"))
+    return whole(function, doc, accesses, _LENGTH)
+
+
+def _masked_text(function: str, doc: str) -> Callable[[], Text]:
+    """Define a short text of the tracker, without e-mail addresses."""
+    accesses = by_kind(tracker=field(function, is_cached=True))
+    return text(function, doc, accesses, operation="masked_text", max_length=_MAX_TEXT)
+
 
 # Event
 
@@ -145,30 +158,10 @@ target = text(
 
 # Device
 
-viewport_width = whole(
-    "viewport_width",
-    "Width of the viewport, CSS pixels.",
-    by_kind(tracker=field("viewport_width"), divolte_tag=query(divolte_query.VIEWPORT_WIDTH, is_cached=True, decoder="number36")),
-    _LENGTH,
-)
-viewport_height = whole(
-    "viewport_height",
-    "Height of the viewport, CSS pixels.",
-    by_kind(tracker=field("viewport_height"), divolte_tag=query(divolte_query.VIEWPORT_HEIGHT, is_cached=True, decoder="number36")),
-    _LENGTH,
-)
-screen_width = whole(
-    "screen_width",
-    "Width of the screen, CSS pixels.",
-    by_kind(tracker=field("screen_width"), divolte_tag=query(divolte_query.SCREEN_WIDTH, is_cached=True, decoder="number36")),
-    _LENGTH,
-)
-screen_height = whole(
-    "screen_height",
-    "Height of the screen, CSS pixels.",
-    by_kind(tracker=field("screen_height"), divolte_tag=query(divolte_query.SCREEN_HEIGHT, is_cached=True, decoder="number36")),
-    _LENGTH,
-)
+viewport_width = _length("viewport_width", "Width of the viewport, CSS pixels.", divolte_query.VIEWPORT_WIDTH)
+viewport_height = _length("viewport_height", "Height of the viewport, CSS pixels.", divolte_query.VIEWPORT_HEIGHT)
+screen_width = _length("screen_width", "Width of the screen, CSS pixels.", divolte_query.SCREEN_WIDTH)
+screen_height = _length("screen_height", "Height of the screen, CSS pixels.", divolte_query.SCREEN_HEIGHT)
 device_pixel_ratio = number(
     "device_pixel_ratio",
     "Device pixels per CSS pixel.",
@@ -186,20 +179,8 @@ whole_device_pixel_ratio = number(
     _RATIO,
     Type.INT32,
 )
-language = text(
-    "language",
-    "Preferred language of the browser.",
-    by_kind(tracker=field("language", is_cached=True)),
-    operation="masked_text",
-    max_length=_MAX_TEXT,
-)
-time_zone = text(
-    "time_zone",
-    "Time zone of the browser.",
-    by_kind(tracker=field("time_zone", is_cached=True)),
-    operation="masked_text",
-    max_length=_MAX_TEXT,
-)
+language = _masked_text("language", "Preferred language of the browser.")
+time_zone = _masked_text("time_zone", "Time zone of the browser.")
 user_agent_string = text(
     "user_agent_string", "User-Agent header of the browser, not cut.", argument("user_agent", is_cached=True), name="user_agent"
 )
@@ -224,20 +205,8 @@ scroll_percent = whole(
 x = whole("x", "Horizontal position of a click, CSS pixels.", by_kind(tracker=field("x")), _POSITION)
 y = whole("y", "Vertical position of a click, CSS pixels.", by_kind(tracker=field("y")), _POSITION)
 revenue = number("revenue", "Revenue of a purchase.", by_kind(tracker=field("revenue")), _MONEY, Type.FP64)
-currency = text(
-    "currency",
-    "Currency of the revenue.",
-    by_kind(tracker=field("currency", is_cached=True)),
-    operation="masked_text",
-    max_length=_MAX_TEXT,
-)
-product_id = text(
-    "product_id",
-    "Product of the event, without e-mail addresses.",
-    by_kind(tracker=field("product_id", is_cached=True)),
-    operation="masked_text",
-    max_length=_MAX_TEXT,
-)
+currency = _masked_text("currency", "Currency of the revenue.")
+product_id = _masked_text("product_id", "Product of the event, without e-mail addresses.")
 quantity = whole("quantity", "Quantity of the product.", by_kind(tracker=field("quantity")), _QUANTITY)
 event_parameters = define(
     InputSpec(
