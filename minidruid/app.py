@@ -21,6 +21,7 @@ from minidruid.requests import QueryRequest, parse_request
 from minidruid.results import QueryResult
 from minidruid.settings import Settings
 from minidruid.statements import Statement
+from startup.bounded_body import read_bounded
 from startup.guarded_app import GuardedApp
 from startup.port_guard import Denial
 
@@ -72,7 +73,10 @@ class _QueryHandler:
         """Respond with the result of a statement, or with Druid's error object."""
         statement = Statement(str(uuid.uuid4()))
         try:
-            request = parse_request(await self._body(http_request))
+            body = await read_bounded(http_request.stream(), self._settings.max_body_bytes)
+            if body is None:
+                raise QueryError(f"The request has more than {self._settings.max_body_bytes} bytes.")
+            request = parse_request(body)
             statement.query_id = request.query_id() or statement.query_id
             result = await self._run(request, statement, http_request)
         except QueryError as error:
@@ -89,14 +93,6 @@ class _QueryHandler:
         for statement in found:
             statement.stop(QueryError(f"Query is canceled [{query_id}]", CANCELED))
         return Response(status_code=202 if found else 404)
-
-    async def _body(self, http_request: Request) -> bytes:
-        body = b""
-        async for part in http_request.stream():
-            body += part
-            if len(body) > self._settings.max_body_bytes:
-                raise QueryError(f"The request has more than {self._settings.max_body_bytes} bytes.")
-        return body
 
     async def _run(self, request: QueryRequest, statement: Statement, http_request: Request) -> QueryResult:
         """Translate a statement, then run it, with a timeout and until its client disconnects."""

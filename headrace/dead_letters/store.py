@@ -12,8 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from headrace.dead_letters.command import Letter, to_json
-from headrace.store_client import StoreClient
-from headrace.store_requests import read_body
+from headrace.store_paths import StoreClient, decode_body
 from streams.local.replays import BEGINNING, Origin, Replayed
 from streams.sink import DeadLetterFilter
 
@@ -47,8 +46,8 @@ def dead_letter_routes(read: Read, replay: Replay) -> tuple[Route, Route]:
 
     async def replay_batch(request: Request) -> Response:
         try:
-            wanted = msgspec.json.decode(await read_body(request), type=_ReplayRequest)
-        except ValueError as error:  # msgspec's errors are ValueErrors
+            wanted = await decode_body(request, _ReplayRequest)
+        except ValueError as error:
             return JSONResponse({"message": f"expected {{'reason': …, 'origins': […], 'after': …}}: {error}"}, 400)
         done = await asyncio.wrap_future(replay(DeadLetterFilter(wanted.reason, wanted.origins), wanted.after))
         return JSONResponse(asdict(done))

@@ -13,8 +13,7 @@ from starlette.routing import Route
 
 from headrace.rows.command import Row
 from headrace.sql import query
-from headrace.store_client import StoreClient
-from headrace.store_requests import read_body
+from headrace.store_paths import StoreClient, decode_body
 from streams.sink import RowKey
 
 PATH: Final = "/rows/delete"
@@ -33,8 +32,8 @@ def deletion_route(delete: Delete) -> Route:
 
     async def delete_rows(request: Request) -> Response:
         try:
-            wanted = msgspec.json.decode(await read_body(request), type=_DeletionRequest)
-        except ValueError as error:  # msgspec's errors are ValueErrors
+            wanted = await decode_body(request, _DeletionRequest)
+        except ValueError as error:
             return JSONResponse({"message": f"expected {{'rows': [[site, event id], …]}}: {error}"}, 400)
         if len(wanted.rows) > MAX_ROWS:
             return JSONResponse({"message": f"at most {MAX_ROWS} rows can be deleted at a time, not {len(wanted.rows)}"}, 400)

@@ -4,6 +4,8 @@ import httpx
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
+from startup.bounded_body import read_bounded
+
 MAX_BODY_BYTES = 256 * 1024  # the collector's own limit
 TIMEOUT_SECONDS = 10.0
 RETRY_AFTER_SECONDS = 5
@@ -30,7 +32,7 @@ class CollectorProxy:
     async def __call__(self, request: Request) -> Response:
         """Forward one request; respond 503 with Retry-After while the collector is unavailable."""
         try:
-            body = await _bounded_body(request)
+            body = await read_bounded(request.stream(), MAX_BODY_BYTES)
         except ClientDisconnect:
             return Response(status_code=400)  # the client has disconnected
         if body is None:
@@ -53,15 +55,6 @@ def unavailable() -> Response:
     """Return the response while the collector is unavailable."""
     headers = {"Retry-After": str(RETRY_AFTER_SECONDS), "Cache-Control": "no-store", **_CORS}
     return JSONResponse({"reason": "collector_away", "message": "the collector does not answer; try again later"}, 503, headers)
-
-
-async def _bounded_body(request: Request) -> bytes | None:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            return None
-    return bytes(body)
 
 
 def _forwarded_headers(request: Request) -> dict[str, str]:

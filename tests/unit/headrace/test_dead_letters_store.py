@@ -11,7 +11,7 @@ import pytest
 from starlette.applications import Starlette
 
 from headrace.dead_letters.store import dead_letter_routes
-from headrace.store_requests import MAX_BODY_BYTES
+from headrace.store_paths import MAX_BODY_BYTES
 from streams.local.replays import Origin, Replayed
 from streams.sink import DeadLetterFilter
 

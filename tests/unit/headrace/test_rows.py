@@ -12,7 +12,7 @@ from headrace.errors import CommandError
 from headrace.rows.command import Row, check_condition
 from headrace.rows.druid import _by_interval, _filter, _task
 from headrace.rows.store import MAX_ROWS, deletion_route
-from headrace.store_requests import MAX_BODY_BYTES
+from headrace.store_paths import MAX_BODY_BYTES
 from streams.sink import RowKey
 
 

@@ -1,10 +1,25 @@
-"""Client of the store's internal paths."""
+"""The store's internal paths: the bodies of their requests, and their client."""
 
-from typing import Any
+from typing import Any, Final, TypeVar
 
 import httpx
+import msgspec
+from starlette.requests import Request
 
 from headrace.errors import CommandError
+from startup.bounded_body import read_bounded
+
+MAX_BODY_BYTES: Final = 4 << 20  # 20,000 rows by site and event id are 2 MB
+
+Body = TypeVar("Body")
+
+
+async def decode_body(request: Request, body_type: type[Body]) -> Body:
+    """Return the object in the body of a request; raises ValueError if it is too large or not valid."""
+    body = await read_bounded(request.stream(), MAX_BODY_BYTES)
+    if body is None:
+        raise ValueError(f"the body has more than {MAX_BODY_BYTES} bytes")
+    return msgspec.json.decode(body, type=body_type)  # msgspec's errors are ValueErrors
 
 
 class StoreClient:
