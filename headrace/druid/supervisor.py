@@ -1,6 +1,5 @@
 """Druid's supervisor of a datasource: its status, suspend and resume."""
 
-import time
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -9,6 +8,7 @@ from rich.console import Console
 from headrace.consoles import SafeConsole
 from headrace.druid.client import SUPERVISORS, TASKS, Druid
 from headrace.errors import CommandError
+from headrace.polling import attempts
 
 WAIT_SECONDS: Final = 180
 POLL_INTERVAL_SECONDS: Final = 0.5
@@ -64,14 +64,14 @@ def is_suspended(_druid: Druid, now: SupervisorStatus) -> bool:
 
 def wait_until(druid: Druid, datasource: str, condition: Condition) -> None:
     """Show the status until the condition holds; raises CommandError after WAIT_SECONDS."""
-    deadline = time.monotonic() + WAIT_SECONDS
     with SafeConsole(stderr=True).status(f"waiting for {datasource}") as progress:
-        while not condition(druid, now := supervisor_status(druid, datasource)):
-            if time.monotonic() > deadline:
-                last = now["recentErrors"][-1]["message"] if now["recentErrors"] else "`headrace druid status` shows more"
-                raise CommandError(f"{datasource} is {describe(now)} after {WAIT_SECONDS} s; {last}")
+        for _ in attempts(WAIT_SECONDS, POLL_INTERVAL_SECONDS):
+            now = supervisor_status(druid, datasource)
+            if condition(druid, now):
+                return
             progress.update(f"waiting for {datasource}: {describe(now)}")
-            time.sleep(POLL_INTERVAL_SECONDS)  # Druid sends no notifications
+    last = now["recentErrors"][-1]["message"] if now["recentErrors"] else "`headrace druid status` shows more"
+    raise CommandError(f"{datasource} is {describe(now)} after {WAIT_SECONDS} s; {last}")
 
 
 def describe(now: SupervisorStatus) -> str:

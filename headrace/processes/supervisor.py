@@ -13,6 +13,7 @@ import httpx
 import psutil
 
 from headrace.errors import CommandError
+from headrace.polling import attempts
 from headrace.processes.installation import RunningProcess
 
 STOP_SECONDS = 20
@@ -93,12 +94,7 @@ def wait_until_gone(process: RunningProcess, seconds: float) -> bool:
 
     psutil's wait does not do: it takes a zombie for alive until its parent has reaped it.
     """
-    until = time.monotonic() + seconds
-    while is_alive(process):
-        if time.monotonic() > until:
-            return False
-        time.sleep(POLL_INTERVAL_SECONDS)  # the end of a process that is not our child sends no signal
-    return True
+    return any(not is_alive(process) for _ in attempts(seconds, POLL_INTERVAL_SECONDS))
 
 
 def responds(url: str) -> bool:

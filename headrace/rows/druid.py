@@ -4,7 +4,6 @@ A compaction task with a filter rewrites the days. With `useConcurrentLocks` it 
 appended meanwhile. It reads only published rows, so ingestion tasks that hold rows of these days have to publish first.
 """
 
-import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
@@ -15,6 +14,7 @@ from urllib.parse import urlsplit
 from headrace.druid.client import SUPERVISORS, TASK, Druid
 from headrace.druid.supervisor import SupervisorStatus, supervisor_status, wait_until
 from headrace.errors import CommandError
+from headrace.polling import attempts
 from headrace.rows.command import Row
 from headrace.sql import query
 from topics.kafka.deletions import account_deleted
@@ -109,13 +109,13 @@ def _text(interval: Interval) -> str:
 def _run(druid: Druid, task: dict[str, Any]) -> None:
     """Run a task to its end; raises CommandError with the reason if it fails."""
     name = druid.post(TASK, task)["task"]
-    deadline = time.monotonic() + WAIT_SECONDS
-    while (status := druid.get(f"{TASK}/{name}/status")["status"])["statusCode"] == "RUNNING":
-        if time.monotonic() > deadline:
-            raise CommandError(f"Druid's task {name} is still running after {WAIT_SECONDS:.0f} s; `headrace druid status` shows more")
-        time.sleep(POLL_INTERVAL_SECONDS)  # Druid sends no notifications
-    if status["statusCode"] != "SUCCESS":
-        raise CommandError(f"Druid's task {name} failed: {status['errorMsg']}")
+    for _ in attempts(WAIT_SECONDS, POLL_INTERVAL_SECONDS):
+        status = druid.get(f"{TASK}/{name}/status")["status"]
+        if status["statusCode"] == "SUCCESS":
+            return
+        if status["statusCode"] != "RUNNING":
+            raise CommandError(f"Druid's task {name} failed: {status['errorMsg']}")
+    raise CommandError(f"Druid's task {name} is still running after {WAIT_SECONDS:.0f} s; `headrace druid status` shows more")
 
 
 def _publish(druid: Druid, table: str) -> None:
@@ -133,11 +133,11 @@ def _tasks(found: SupervisorStatus) -> set[str]:
 
 
 def _wait_until_gone(broker: Druid, table: str, interval: Interval, chosen: dict[str, Any]) -> None:
-    deadline = time.monotonic() + WAIT_SECONDS
-    while left := _count(broker, table, interval, chosen):
-        if time.monotonic() > deadline:
-            raise CommandError(f"{left} of the rows are still in results, although Druid has rewritten their days")
-        time.sleep(POLL_INTERVAL_SECONDS)  # until Druid's historicals have loaded the new segments
+    """Wait until Druid's historicals have loaded the new segments; raises CommandError if rows stay in results."""
+    for _ in attempts(WAIT_SECONDS, POLL_INTERVAL_SECONDS):
+        if not (left := _count(broker, table, interval, chosen)):
+            return
+    raise CommandError(f"{left} of the rows are still in results, although Druid has rewritten their days")
 
 
 def _count(broker: Druid, table: str, interval: Interval, chosen: dict[str, Any]) -> int:
