@@ -1,24 +1,26 @@
 """The files of `druid/` as Druid 33 understands them: known keys, required values, forbidden keys. Druid ignores unknown keys silently."""
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler, model_validator
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 from pydantic_core.core_schema import CoreSchema, no_info_before_validator_function
 
 
-class _Check:
+class _Check(ABC):
     """A check of the value of a field, which is annotated with it."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return no_info_before_validator_function(self._check, handler(source))
 
+    @abstractmethod
     def _check(self, found: Any) -> Any:
-        raise NotImplementedError
+        """Return the value; raises an error with the fault."""
 
 
 @dataclass(frozen=True)
@@ -46,13 +48,10 @@ class Forbidden(_Check):
         return found
 
 
-class _Count(_Check):
-    """A number of at least 1."""
-
-    def _check(self, found: Any) -> Any:
-        if type(found) is not int or found < 1:
-            raise _error(f"must be an integer of at least 1, {instead(found)}")
-        return found
+def _check_count(found: Any) -> Any:
+    if type(found) is not int or found < 1:
+        raise _error(f"must be an integer of at least 1, {instead(found)}")
+    return found
 
 
 def instead(found: Any) -> str:
@@ -98,6 +97,7 @@ class OpenPart(Part):
     model_config = ConfigDict(extra="allow")
 
 
+_COUNT: Final = BeforeValidator(_check_count)
 _CONCURRENT: Final = Required(True, "a compaction of a day and rows that arrive for it would block each other")
 _SKIPPED: Final = Required(False, "rows that are no longer on the topic would be skipped silently")
 
@@ -155,8 +155,8 @@ class _IoConfig(Part):
     consumer_properties: _ConsumerProperties
     use_earliest_offset: Annotated[Any, Required(True, "rows older than the supervisor would be skipped")]
     idle_config: _IdleConfig
-    task_count: Annotated[Any, _Count()]
-    replicas: Annotated[Any, _Count()]
+    task_count: Annotated[Any, _COUNT]
+    replicas: Annotated[Any, _COUNT]
     late_message_rejection_period: Annotated[Any, Forbidden("late rows would be dropped")]
     late_message_rejection_start_date_time: Annotated[Any, Forbidden("late rows would be dropped")]
     early_message_rejection_period: Annotated[Any, Forbidden("early rows would be dropped")]
