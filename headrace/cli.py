@@ -202,8 +202,9 @@ def _dead_letters_on_kafka(port: int | None = None) -> "DeadLetters":
 
 def _kafka_at(port: int | None) -> "KafkaSettings":
     from headrace.kafka import read_settings
+    from topics.kafka.settings import KafkaSettings
 
-    return read_settings(os.environ | ({"HEADRACE_KAFKA_BOOTSTRAP_SERVERS": f"{LOOPBACK}:{port}"} if port else {}))
+    return read_settings(os.environ | KafkaSettings.environment(bootstrap_servers=f"{LOOPBACK}:{port}" if port else None))
 
 
 @app.command()

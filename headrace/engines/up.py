@@ -9,10 +9,10 @@ from rich.console import Console
 from headrace.engines.ports import EnginePorts
 from headrace.engines.services import NAMES, STOP_ORDER, Engines
 from headrace.errors import CommandError
-from headrace.processes.installation import Run, RunningProcess, StateFolder
+from headrace.processes.installation import Run, StateFolder
 from headrace.processes.ports import LOOPBACK
 from headrace.processes.startup_stages import start
-from headrace.processes.supervisor import Supervisor, created_at, is_alive, stop_leftovers
+from headrace.processes.supervisor import Supervisor, is_alive, stop_leftovers, this_process
 
 
 def start_engines(engines: Engines, console: Console) -> None:
@@ -52,8 +52,7 @@ def _check_not_running(here: StateFolder) -> None:
 
 
 def _write_run(here: StateFolder, ports: EnginePorts, supervisor: Supervisor) -> None:
-    myself = RunningProcess(os.getpid(), created_at(os.getpid()))
-    here.write_run(Run(myself, LOOPBACK, asdict(ports), supervisor.processes()))
+    here.write_run(Run(this_process(), LOOPBACK, asdict(ports), supervisor.processes()))
 
 
 def _print_endpoints(ports: EnginePorts, console: Console) -> None:

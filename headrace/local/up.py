@@ -16,10 +16,10 @@ from headrace.errors import CommandError
 from headrace.local.plan import Plan
 from headrace.local.services import DASHBOARD, SITE, STOP_ORDER
 from headrace.local.status import warnings
-from headrace.processes.installation import Run, RunningProcess, StateFolder
+from headrace.processes.installation import Run, StateFolder
 from headrace.processes.ports import check_ports
 from headrace.processes.startup_stages import spinner, start
-from headrace.processes.supervisor import Supervisor, created_at, stop_leftovers
+from headrace.processes.supervisor import Supervisor, stop_leftovers, this_process
 from headrace.sql_token import make_token
 from simulator.errors import CollectorUnavailable
 from simulator.visits.backfill import backfill
@@ -127,8 +127,7 @@ def print_summary(plan: Plan, console: Console) -> None:
 
 
 def _write_run(plan: Plan, supervisor: Supervisor) -> None:
-    myself = RunningProcess(os.getpid(), created_at(os.getpid()))
-    plan.state.write_run(Run(myself, plan.host, plan.ports, supervisor.processes(), str(plan.sql_token_file or "")))
+    plan.state.write_run(Run(this_process(), plan.host, plan.ports, supervisor.processes(), str(plan.sql_token_file or "")))
 
 
 def _try_to_write_run(plan: Plan, supervisor: Supervisor) -> bool:

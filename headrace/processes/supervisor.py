@@ -64,6 +64,11 @@ def created_at(pid: int) -> float:
         return 0.0
 
 
+def this_process() -> RunningProcess:
+    """Return this process, as run.json lists it."""
+    return RunningProcess(os.getpid(), created_at(os.getpid()))
+
+
 def is_alive(process: RunningProcess) -> bool:
     """Whether this process still runs, and its pid does not belong to a later one."""
     try:
