@@ -9,9 +9,6 @@ from rich.console import Console
 from headrace.errors import CommandError
 from startup.secret_file import KEY, PASSWORD, TOKEN, Form, SecretError, make_secret, read_secret
 
-FOLDER: Final = Path("secrets")
-
-
 SECRETS: Final[Mapping[str, Form]] = {
     "partition-key": KEY,
     "druid-metadata-password": PASSWORD,
