@@ -11,7 +11,7 @@ from streams.dead_letters import Reason
 from streams.kafka.partition import AccountKey, event_header
 from streams.sink import Batch, DeadLetter, Row
 from topics.accounts import ACCOUNT, DEAD_LETTERS, DUPLICATES, STORED, Account
-from topics.kafka.messages import CONFLUENT_BYTES, ORIGIN, Headers
+from topics.kafka.messages import CONFLUENT_BYTES, ORIGIN, Headers, dead_letter_headers
 from topics.kafka.transactions import Fetched, Output
 from topics.topic import Entry, Kind, Message
 
@@ -78,11 +78,8 @@ class RowWriter:
 
 def dead_letter_output(topic: str, letter: DeadLetter, origin: bytes | None) -> Output:
     """Return the message of a dead letter; `origin` is that of the dead letter whose replay failed, if any."""
-    spool = bytes.fromhex(letter.spool) if letter.spool else bytes(8)
-    texts = {name: str(getattr(letter, name)) for name in ("stage", "reason", "text", "source", "failed_at")}
-    headers: Headers = [(name.replace("_", "-"), text.encode()) for name, text in texts.items()]
-    headers += [("event-id", letter.event_id.encode()), ("key", letter.key)]
-    headers += [("origin", ORIGIN.pack(spool, 0, letter.received_at))]
+    texts = {name: getattr(letter, name) for name in ("stage", "reason", "text", "source", "event_id", "received_at", "failed_at")}
+    headers = dead_letter_headers(texts, letter.key, _origin(letter))
     return Output(topic, 0, origin or letter.origin.encode(), letter.content, headers)
 
 
@@ -111,14 +108,18 @@ def to_dead_letter(found: Fetched) -> DeadLetter:
 def replay_output(letter: DeadLetter) -> Output:
     """Return the message that replays a dead letter, in its original partition, which has the party's sessions and accounts."""
     topic, _, partition = letter.topic.rpartition("/")
-    spool = bytes.fromhex(letter.spool) if letter.spool else bytes(8)
     headers: Headers = [
         ("replay-of", letter.origin.encode()),
-        ("origin", ORIGIN.pack(spool, 0, letter.received_at)),
+        ("origin", _origin(letter)),
         ("source", letter.source.encode()),
         ("event-id", letter.event_id.encode()),
     ]
     return Output(topic, int(partition), letter.key or None, letter.content, headers)
+
+
+def _origin(letter: DeadLetter) -> bytes:
+    """Return the header with the spool and the time of receipt of a dead letter; its position is in the key."""
+    return ORIGIN.pack(bytes.fromhex(letter.spool) if letter.spool else bytes(8), 0, letter.received_at)
 
 
 def settled_output(topic: str, origin: bytes) -> Output:

@@ -1,5 +1,6 @@
 """The format of messages on Kafka: key, value and headers."""
 
+from collections.abc import Mapping
 from struct import Struct
 from typing import TypeAlias
 
@@ -37,15 +38,19 @@ def headers(message: Message, spool: bytes, position: int, message_format: Messa
 def dead_letter(damage: Damage, spool: bytes, failed_at: int) -> tuple[bytes, bytes, Headers]:
     """Return key, value and headers of the dead letter of damage, whose source and time of receipt are unknown."""
     content, text = damage.truncated()
-    found: Headers = [
-        ("stage", "read"),
-        ("reason", "damaged_frame"),
-        ("text", text),
-        ("source", ""),
-        ("event-id", ""),
-        ("received-at", "0"),
-        ("failed-at", str(failed_at)),
-        ("key", b""),
-        ("origin", ORIGIN.pack(spool, damage.position, 0)),
-    ]
+    texts = {
+        "stage": "read",
+        "reason": "damaged_frame",
+        "text": text,
+        "source": "",
+        "event_id": "",
+        "received_at": 0,
+        "failed_at": failed_at,
+    }
+    found = dead_letter_headers(texts, b"", ORIGIN.pack(spool, damage.position, 0))
     return f"spool/{spool.hex()}/{damage.position}".encode(), content, found
+
+
+def dead_letter_headers(texts: Mapping[str, object], key: bytes, origin: bytes) -> Headers:
+    """Return the headers of a dead letter: its texts by name, and the key and the origin of its message."""
+    return [*((name.replace("_", "-"), str(text).encode()) for name, text in texts.items()), ("key", key), ("origin", origin)]

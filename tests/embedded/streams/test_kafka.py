@@ -16,7 +16,7 @@ from confluent_kafka import Consumer, TopicPartition
 from support.ports import free_ports
 from support.streams.in_memory import a_message, a_record, minute_of
 from support.streams.on_kafka import SPOOL, KafkaConverting
-from support.topics.kafka import MockKafka, a_kafka
+from support.topics.kafka import MockKafka, a_kafka, header
 from support.waiting import wait_until
 
 from streams.kafka import worker
@@ -113,7 +113,9 @@ def test_broken_messages_are_dead_letters_and_the_others_flow(converting: KafkaC
     converting.write((None, b"garbage", []), (b"key", None, []), (None, good.value[:-3], [("origin", b"short")]))
     converting.forward(an_event())
     converting.wait_for_rows(2)
-    letters = [to_dead_letter(fetched(message)) for message in converting.read("dead-letters")]
+    messages = converting.read("dead-letters")
+    assert str(conflict.received_at).encode() in {header(message, "received-at") for message in messages}
+    letters = [to_dead_letter(fetched(message)) for message in messages]
     letters.sort(key=lambda letter: letter.position)
     assert [(letter.topic, letter.reason, letter.content) for letter in letters] == [
         ("clickstream-avro/0", "id_conflict", conflict.value),
