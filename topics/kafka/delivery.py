@@ -13,6 +13,17 @@ FULL_SECONDS: Final = 0.1  # between attempts while the client's buffer is full
 
 
 def deliver(settings: KafkaSettings, outputs: Iterable[Output]) -> None:
+    """Deliver all outputs with a producer of their own; raises TransactionFailed."""
+    deliver_by(delivering_producer(settings, TIMEOUT_SECONDS), outputs, TIMEOUT_SECONDS)
+
+
+def delivering_producer(settings: KafkaSettings, timeout_seconds: float) -> Producer:
+    """Create a producer for `deliver_by`."""
+    config = {**settings.client(), "acks": "all", "enable.idempotence": True, "delivery.timeout.ms": int(timeout_seconds * 1000)}
+    return Producer(config, logger=CLIENT_LOG)
+
+
+def deliver_by(producer: Producer, outputs: Iterable[Output], timeout_seconds: float) -> None:
     """Deliver all outputs, in order within a partition; raises TransactionFailed, after which some may be delivered."""
     failures: list[KafkaError] = []
 
@@ -20,14 +31,12 @@ def deliver(settings: KafkaSettings, outputs: Iterable[Output]) -> None:
         if error is not None:
             failures.append(error)
 
-    config = {**settings.client(), "acks": "all", "enable.idempotence": True, "delivery.timeout.ms": int(TIMEOUT_SECONDS * 1000)}
-    producer = Producer(config, logger=CLIENT_LOG)
     for output in outputs:
         _produce(producer, output, delivered)
         producer.poll(0)
         if failures:
             break
-    undelivered = producer.flush(TIMEOUT_SECONDS)
+    undelivered = producer.flush(timeout_seconds)
     if failures or undelivered:
         raise TransactionFailed(f"Kafka did not accept all messages: {failures[0] if failures else 'the broker does not respond'}")
 

@@ -4,10 +4,11 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
+from topics.kafka.delivery import deliver_by, delivering_producer
 from topics.kafka.settings import CLIENT_LOG, KafkaSettings
-from topics.kafka.transactions import FROM_BEGINNING, Fetched, TransactionFailed, fetched
+from topics.kafka.transactions import FROM_BEGINNING, Fetched, Output, TransactionFailed, fetched
 
 TIMEOUT_SECONDS: Final = 20.0
 RETRY_SECONDS: Final = 0.1
@@ -19,9 +20,7 @@ class SharedValues:
 
     def __init__(self, settings: KafkaSettings, name: str) -> None:
         self._topic = settings.topic(name)
-        self._producer = Producer(
-            settings.client() | {"enable.idempotence": True, "acks": "all", "delivery.timeout.ms": int(TIMEOUT_SECONDS * 1000)}
-        )
+        self._producer = delivering_producer(settings, TIMEOUT_SECONDS)
         self._consumer = Consumer(
             settings.client() | {"group.id": f"{self._topic}-reading", "enable.auto.commit": False, "fetch.queue.backoff.ms": 10},
             logger=CLIENT_LOG,
@@ -31,16 +30,7 @@ class SharedValues:
 
     def append(self, values: Sequence[tuple[bytes, bytes]]) -> None:
         """Write keys and values; on return the broker has them."""
-        failures: list[KafkaError] = []
-
-        def delivered(error: KafkaError | None, _message: Message) -> None:
-            if error is not None:
-                failures.append(error)
-
-        for key, value in values:
-            self._producer.produce(self._topic, value, key, 0, on_delivery=delivered)
-        if self._producer.flush(TIMEOUT_SECONDS) or failures:
-            raise TransactionFailed(f"{self._topic} cannot be written: {failures[0] if failures else 'the broker does not respond'}")
+        deliver_by(self._producer, (Output(self._topic, 0, key, value) for key, value in values), TIMEOUT_SECONDS)
 
     def read(self) -> list[Fetched]:
         """Return the values since the last call, up to the current end."""
