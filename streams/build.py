@@ -10,7 +10,7 @@ from enrichment.channels import find_channel
 from enrichment.device import find_device
 from enrichment.place import DatabaseState, Places
 from schemas.contract import columns, load_schema
-from streams.batches import make_tools
+from streams.batches import Tools, make_tools
 from streams.conversion.decoding import CompiledDecoder
 from streams.conversion.enricher import Lookups
 from streams.kafka.confluent_messages import ConfluentMessages
@@ -31,12 +31,10 @@ SYSTEM_CLOCK: Final[Clock] = lambda: time.time_ns() // 1_000_000  # noqa: E731
 GARBAGE_THRESHOLDS: Final = (50_000, 20, 50)
 
 
-def build_worker(
-    consumers: Consumers, sink: Sink, settings: Settings, *, clock: Clock = SYSTEM_CLOCK, metrics: Metrics | None = None
-) -> Worker:
+def build_worker(consumers: Consumers, sink: Sink, settings: Settings) -> Worker:
     """Create a worker for one machine; raises StreamsError for errors that the operator must fix."""
-    metrics = metrics or Metrics()
-    return Worker(consumers, sink, _decoder(settings), _lookups(settings, metrics), settings, Salts.open(settings.salts), clock, metrics)
+    metrics = Metrics()
+    return Worker(consumers, sink, _tools(settings, Salts.open(settings.salts), metrics), settings, SYSTEM_CLOCK, metrics)
 
 
 @contextmanager
@@ -46,8 +44,12 @@ def kafka_worker(settings: Settings, kafka: KafkaSettings, *, clock: Clock = SYS
     schema = load_schema(settings.schema_path)
     confluent = ConfluentMessages(kafka, schema)
     with closing(SharedValues(kafka, "salts")) as values:
-        tools = make_tools(_decoder(settings), _lookups(settings, metrics), settings, Salts(SharedSalts(values)), metrics)
+        tools = _tools(settings, Salts(SharedSalts(values)), metrics)
         yield KafkaWorker(settings, kafka, columns(schema), confluent, tools, clock, metrics)
+
+
+def _tools(settings: Settings, salts: Salts, metrics: Metrics) -> Tools:
+    return make_tools(_decoder(settings), _lookups(settings, metrics), settings, salts, metrics)
 
 
 def _decoder(settings: Settings) -> CompiledDecoder:

@@ -10,9 +10,7 @@ from typing import Protocol, TypeAlias
 
 import structlog
 
-from streams.batches import BatchMaker, make_tools
-from streams.conversion.decoding import RecordDecoder
-from streams.conversion.enricher import Lookups
+from streams.batches import BatchMaker, Tools
 from streams.errors import TopicLost
 from streams.local.accounts import Accounts
 from streams.local.backoff import Backoff
@@ -20,7 +18,6 @@ from streams.local.jobs import Jobs
 from streams.local.replays import Replays
 from streams.metrics import Metrics
 from streams.reports import Reports
-from streams.sessions.salts import Salts
 from streams.settings import Settings
 from streams.sink import Batch, RowKey, RowLocation, Sink
 from topics.ledger import KEPT_MS, Minute
@@ -68,23 +65,15 @@ class Worker:
     """
 
     def __init__(
-        self,
-        consumers: Consumers,
-        sink: Sink,
-        decoder: RecordDecoder,
-        enrichment: Lookups,
-        settings: Settings,
-        salts: Salts,
-        clock: Callable[[], int],
-        metrics: Metrics | None = None,
+        self, consumers: Consumers, sink: Sink, tools: Tools, settings: Settings, clock: Callable[[], int], metrics: Metrics
     ) -> None:
-        self.metrics = metrics or Metrics()
+        self.metrics = metrics
         self._consumers = consumers
         self._sink = sink
         self._clock = clock
-        self._salts = salts
+        self._salts = tools.salts
         self._topic = settings.topic
-        self._maker = BatchMaker(sink, make_tools(decoder, enrichment, settings, salts, self.metrics))
+        self._maker = BatchMaker(sink, tools)
         self._backoff = Backoff(settings.idle_milliseconds / 1000)
         self._batch_messages = settings.batch_messages
         self._spools: dict[str, _Spool] = {}

@@ -13,9 +13,11 @@ from msgspec.structs import replace
 
 from schemas.codec import Record, encode, message_prefix
 from schemas.contract import load_schema
+from streams.batches import make_tools
 from streams.conversion.decoding import CompiledDecoder
 from streams.conversion.enricher import NO_CHANNEL, Channel, Lookups
 from streams.local.worker import Worker
+from streams.metrics import Metrics
 from streams.sessions.salts import Salts
 from streams.settings import Settings
 from streams.sink import Batch, DeadLetter, DeadLetterFilter, Ledger, Party, Row, RowKey, RowLocation, Session
@@ -262,9 +264,9 @@ class Converting:
     def restart(self) -> None:
         self.salts = Salts.open(self.folder / "secrets" / "salts.json")
         settings = Settings(**self.settings)
-        self.worker = Worker(
-            lambda: {"": self.reader} | self.spools, self.sink, self.decoder, self.lookups, settings, self.salts, self.clock
-        )
+        metrics = Metrics()
+        tools = make_tools(self.decoder, self.lookups, settings, self.salts, metrics)
+        self.worker = Worker(lambda: {"": self.reader} | self.spools, self.sink, tools, settings, self.clock, metrics)
 
     def take(self, *messages: Message | Damage) -> list[Row]:
         """Process the messages, each list as one batch; return their rows."""
