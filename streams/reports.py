@@ -28,7 +28,7 @@ class Reports:
         self._rows += len(batch.rows)
         self._dead_letters += len(batch.dead_letters)
 
-    def pause(self) -> None:
+    def flush_if_due(self) -> None:
         if self._batches and time.monotonic() >= self._next_at:
             self.flush()
 

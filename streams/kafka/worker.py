@@ -129,7 +129,7 @@ class KafkaWorker:
         elif started - self._assigned_at >= SETTLED_SECONDS:
             self._not_ready_reason = ""  # nothing waits
         self._tools.salts.renew((), now)
-        self._reports.pause()
+        self._reports.flush_if_due()
         if started - self._lags_at >= LAG_INTERVAL_SECONDS:
             self._lags_at = started
             self._lags = {number: max(0, end - self._partitions[number].offset) for number, end in transactions.ends().items()}

@@ -112,7 +112,7 @@ class Worker:
         if started - self._released_at >= RELEASE_INTERVAL_SECONDS:
             self.release()
             self._add_new_spools()
-        self._reports.pause()
+        self._reports.flush_if_due()
         self._stepped_at = time.monotonic()
         return count
 
