@@ -24,21 +24,20 @@ class RuleWriter:
             for expression in (self._value(assign), *conditions)
             for part in expressions_in(expression)
         )
+        self._has_jumps = has_jumps(statements)
+        rules = () if self._has_jumps else (one for one in statements if isinstance(one, Assign))
+        self._always_set = {rule.field for rule in rules if self._value(rule).never_null}
 
     def write(self, code: CodeWriter, fields: Collection[str]) -> None:
         """Write the rules for some fields: first their values without a rule, then the rules in order."""
-        statements = self._statements
-        always_set: set[str] = set()
-        if not has_jumps(statements):
-            always_set = {rule.field for rule in statements if isinstance(rule, Assign) and self._value(rule).never_null}
         for target in self._targets:
-            if target.name in fields and target.name not in always_set and target.unset is not None:
+            if target.name in fields and target.name not in self._always_set and target.unset is not None:
                 code.emit(f"f_{target.name} = {target.unset!r}")
-        if has_jumps(statements):
+        if self._has_jumps:
             code.emit("stopped = False")
-            self._loop_once(code, statements, fields)
+            self._loop_once(code, self._statements, fields)
         else:
-            self._block(code, statements, fields)
+            self._block(code, self._statements, fields)
 
     def _block(self, code: CodeWriter, statements: Sequence[Statement], fields: Collection[str]) -> None:
         for statement in statements:
