@@ -31,7 +31,7 @@ from collector.events.identifiers import TRACKER_RULES, IdentifierRules, is_iden
 from collector.records import SKEW_MS, RecordWriter
 from collector.requests.client import ClientInfo
 from collector.requests.client_ip import truncate_ip
-from collector.requests.http_types import CLOSE, JSON, Outcome, Response
+from collector.requests.http_types import JSON, OK, ONE_OK, Outcome, Response, closing, error_response, rejection_status, results_response
 from topics.topic import Message
 
 # The steps of an event of a batch, in order: the functions that `Pipeline._process` calls, and what each does. Any step but `anonymize`
@@ -50,22 +50,12 @@ STEPS: Final[Mapping[str, str]] = MappingProxyType(
 
 VERSION: Final = 1
 DAY_MS: Final = 24 * 60 * 60 * 1000
-OK: Final = "ok"
 
 AnyBatch: TypeAlias = Batch | TrustedBatch | ParsedBatch
 
-_STATUS: Final = {
-    RejectReason.BODY_TOO_LARGE: 413,
-    RejectReason.TOO_MANY_EVENTS: 413,
-    RejectReason.BODY_TOO_SLOW: 408,
-    RejectReason.INVALID_CONTENT_ENCODING: 415,
-    RejectReason.SITE_NOT_ALLOWED: 403,  # as for a page of another origin: the tracker sends nothing more from this page
-}
 _SITE_NOT_ALLOWED: Final = "this source does not accept events of this site; its operator lists the accepted sites"
 _encode_json = msgspec.json.Encoder().encode
-_HEADERS: Final = (JSON,)
-_ONE_OK: Final = (OK,)
-_ALL_OK: Final = [Response(200, _HEADERS, _encode_json({"results": [OK] * count})) for count in range(MAX_EVENTS + 1)]
+_ALL_OK: Final = [results_response([OK] * count) for count in range(MAX_EVENTS + 1)]
 
 
 class _BatchContext(NamedTuple):
@@ -116,18 +106,14 @@ class Pipeline:
         if len(events) == 1 and isinstance(only := events[0], Event):  # most batches: there can be no duplicates
             made = self._process(only, context, copies)
             if isinstance(made, Message):
-                return Outcome(_ALL_OK[1], (made,), _ONE_OK, unknown_keys, copies=copies)
+                return Outcome(_ALL_OK[1], (made,), ONE_OK, unknown_keys, copies=copies)
             events = (made,)
         return self._take_each(events, context, unknown_keys, copies)
 
     def reject(self, rejection: Rejection, received_at: int) -> Outcome:
         """Reject a batch as a whole: one message received, one rejected, nothing stored."""
-        status = _STATUS.get(rejection.reason, 400)
-        answer = Response(
-            status,
-            (*_HEADERS, CLOSE) if status in (408, 413) else _HEADERS,
-            _encode_json({"reason": rejection.reason, "message": rejection.message}),
-        )
+        status = rejection_status(rejection.reason)
+        answer = error_response(status, rejection.reason, rejection.message, *closing(status))
         return Outcome(answer, [self._writer.reject(rejection, received_at)], error_reason=rejection.reason)
 
     def _take_each(self, events: Sequence[Event | Rejection], context: _BatchContext, unknown_keys: int, copies: list[Message]) -> Outcome:
@@ -155,9 +141,9 @@ class Pipeline:
         if not rejections:
             return Outcome(_ALL_OK[len(results)], messages, results, unknown_keys, copies=copies)
         if seen:
-            return Outcome(Response(200, _HEADERS, _encode_json({"results": results})), messages, results, unknown_keys, copies=copies)
+            return Outcome(results_response(results), messages, results, unknown_keys, copies=copies)
         answer = {"results": results, "reason": results[0], "message": rejections[0].message}
-        return Outcome(Response(422, _HEADERS, _encode_json(answer)), messages, results, unknown_keys)
+        return Outcome(Response(422, (JSON,), _encode_json(answer)), messages, results, unknown_keys)
 
     def _process(self, event: Event, context: _BatchContext, copies: list[Message]) -> Message | Rejection:
         """Take one event through the steps of `STEPS`."""

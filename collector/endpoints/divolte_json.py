@@ -16,7 +16,20 @@ from collector.events.duplicates import event_digest
 from collector.events.event import Rejection, RejectReason
 from collector.records import SKEW_MS, RecordWriter
 from collector.requests.client import ClientInfo, read_client_info
-from collector.requests.http_types import CLOSE, JSON, Header, Outcome, Request, Response, preflight
+from collector.requests.http_types import (
+    JSON,
+    OK,
+    ONE_OK,
+    Header,
+    Outcome,
+    Request,
+    Response,
+    closing,
+    error_response,
+    preflight,
+    rejection_status,
+    results_response,
+)
 from collector.source_kind import SampleRequest, SourceContext, SourceKind
 from collector.sources import Source
 from topics.topic import Message
@@ -24,17 +37,7 @@ from topics.topic import Message
 BLOCK_BYTES: Final = 4096  # the original reads blocks of this size, and rounds its limit up to a multiple of it
 NO_CONTENT: Final = Response(204, (), b"")
 
-_STATUS: Final = {
-    RejectReason.BODY_TOO_LARGE: 413,
-    RejectReason.TOO_MANY_EVENTS: 413,
-    RejectReason.BODY_TOO_SLOW: 408,
-    RejectReason.INVALID_CONTENT_ENCODING: 415,
-    RejectReason.INVALID_CONTENT_TYPE: 415,
-}
-_ONE_OK: Final = ("ok",)
-_HEADERS: Final = (JSON,)
-_encode = msgspec.json.Encoder().encode
-_ALL_OK: Final = [Response(200, _HEADERS, _encode({"results": ["ok"] * count})) for count in range(MAX_EVENTS + 1)]
+_ALL_OK: Final = [results_response([OK] * count) for count in range(MAX_EVENTS + 1)]
 
 
 def max_event_bytes(source: Source) -> int:
@@ -72,7 +75,7 @@ class DivolteJsonSource:
 
     def reject(self, rejection: Rejection, received_at: int) -> Outcome:
         """Reject a request as a whole."""
-        response = self._error_response(_STATUS.get(rejection.reason, 400), rejection)
+        response = self._error_response(rejection_status(rejection.reason), rejection)
         return Outcome(response, (self._writer.reject(rejection, received_at),), error_reason=rejection.reason)
 
     def forget(self, outcome: Outcome) -> None:
@@ -113,7 +116,7 @@ class DivolteJsonSource:
         copies: list[Message] = []
         made = event if isinstance(event, Rejection) else self._process(event, party_id, client, received_at, copies)
         if not isinstance(made, Rejection):
-            return Outcome(NO_CONTENT, (made,), _ONE_OK, unknown_keys, copies=copies)
+            return Outcome(NO_CONTENT, (made,), ONE_OK, unknown_keys, copies=copies)
         if made.reason is RejectReason.MISSING_PARTY:
             return self.reject(made, received_at)
         response = self._error_response(204 if self._is_strict else 422, made)
@@ -130,23 +133,18 @@ class DivolteJsonSource:
                 results.append(made.reason)
             else:
                 messages.append(made)
-                results.append("ok")
-        accepted = results.count("ok")
-        if accepted == len(results):
-            response = _ALL_OK[accepted]
-        else:
-            response = Response(200 if accepted else 422, _HEADERS, _encode({"results": results}))
+                results.append(OK)
+        accepted = results.count(OK)
+        response = _ALL_OK[accepted] if accepted == len(results) else results_response(results, 200 if accepted else 422)
         return Outcome(response, messages, results, parsed.unknown_keys, copies=copies)
 
     def _error_response(self, status: int, rejection: Rejection) -> Response:
-        headers: list[Header] = [(b"x-event-rejected", rejection.reason.encode())]
-        if status in {408, 413}:
-            headers.append(CLOSE)
+        headers: tuple[Header, ...] = ((b"x-event-rejected", rejection.reason.encode()), *closing(status))
         if not self._is_strict:
-            return Response(status, (*headers, *_HEADERS), _encode({"reason": rejection.reason, "message": rejection.message}))
+            return error_response(status, rejection.reason, rejection.message, *headers)
         if status == 415:
             return Response(status, (*headers, TEXT), rejection.message.encode())
-        return Response(status, tuple(headers), b"")
+        return Response(status, headers, b"")
 
     def _process(
         self,

@@ -18,7 +18,7 @@ from collector.pipeline import Pipeline
 from collector.records import SKEW_MS, RecordWriter
 from collector.requests.client import ClientInfo, read_client_info
 from collector.requests.cookies import PartyCookie
-from collector.requests.http_types import Outcome, Request, Response, preflight
+from collector.requests.http_types import ONE_OK, Outcome, Request, Response, preflight
 from collector.source_kind import SampleRequest, ScriptTemplate, SourceContext, SourceKind, party_cookie
 from collector.sources import Source
 from mapping.operations import mincode
@@ -51,7 +51,6 @@ PIXEL: Final = Response(200, HEADERS, GIF)
 REJECTED: Final = {reason: Response(200, (*HEADERS, (b"x-event-rejected", reason.encode())), GIF) for reason in RejectReason}
 NOT_MODIFIED: Final = Outcome(Response(304, HEADERS, b""), ())  # a cache validates a pixel that it has: not a new event
 
-_ONE_OK: Final = ("ok",)
 _REQUIRED: Final = {
     PARTY_ID: (RejectReason.MISSING_PARTY, "p, the party's identifier, is missing"),
     SESSION_ID: (RejectReason.MISSING_SESSION, "s, the session's identifier, is missing"),
@@ -85,7 +84,7 @@ class DivolteTagSource:
         made = self._process(query, client, received_at, copies)
         if isinstance(made, Rejection):
             return Outcome(REJECTED[made.reason], (self._writer.reject(made, received_at),), (made.reason,))
-        outcome = Outcome(PIXEL, (made,), _ONE_OK, copies=copies)
+        outcome = Outcome(PIXEL, (made,), ONE_OK, copies=copies)
         return outcome if client.visitor is None else client.visitor.with_cookie(outcome)
 
     def reject(self, rejection: Rejection, received_at: int) -> Outcome:

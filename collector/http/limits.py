@@ -4,9 +4,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final, NamedTuple
 
-import msgspec
-
-from collector.requests.http_types import CLOSE, CORS, JSON, RETRY_AFTER_SECONDS, Header, Response, unavailable
+from collector.requests.http_types import CLOSE, CORS, JSON, RETRY_AFTER_SECONDS, Header, Response, error_response, unavailable
 from collector.settings import Settings
 from startup import port_guard
 
@@ -39,8 +37,7 @@ class ErrorResponse(NamedTuple):
 
 
 def _error(status: int, reason: str, message: str, *headers: Header) -> ErrorResponse:
-    body = msgspec.json.encode({"reason": reason, "message": message})
-    return ErrorResponse(reason, Response(status, (JSON, *headers, *CORS, CLOSE), body))
+    return ErrorResponse(reason, error_response(status, reason, message, *headers, *CORS, CLOSE))
 
 
 CROWDED: Final = "there are too many connections"

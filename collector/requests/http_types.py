@@ -20,6 +20,17 @@ JSON: Final[Header] = (b"content-type", b"application/json")
 CLOSE: Final[Header] = (b"connection", b"close")
 RETRY_AFTER_SECONDS: Final = 5
 MAX_JITTER_SECONDS: Final = 5
+OK: Final = "ok"
+ONE_OK: Final = (OK,)  # the results of a request with one accepted event
+
+_STATUSES: Final = {  # of other reasons: 400
+    RejectReason.BODY_TOO_LARGE: 413,
+    RejectReason.TOO_MANY_EVENTS: 413,
+    RejectReason.BODY_TOO_SLOW: 408,
+    RejectReason.INVALID_CONTENT_ENCODING: 415,
+    RejectReason.INVALID_CONTENT_TYPE: 415,
+    RejectReason.SITE_NOT_ALLOWED: 403,  # as for a page of another origin: the tracker sends nothing more from this page
+}
 
 
 class Request(msgspec.Struct, gc=False):
@@ -80,9 +91,24 @@ class EventSource(Protocol):
         """Forget the events of an outcome that could not be stored: when they are sent again, they must not count as duplicates."""
 
 
-def error_response(status: int, reason: RejectReason, message: str, *headers: Header) -> Response:
-    """Return the response to a request that does not reach a source; nothing is stored."""
+def error_response(status: int, reason: str, message: str, *headers: Header) -> Response:
+    """Return an error, with the reason and message in JSON."""
     return Response(status, (JSON, *headers), msgspec.json.encode({"reason": reason, "message": message}))
+
+
+def rejection_status(reason: RejectReason) -> int:
+    """Return the status of the response to a request that is rejected as a whole."""
+    return _STATUSES.get(reason, 400)
+
+
+def closing(status: int) -> tuple[Header, ...]:
+    """Return the header that closes a connection whose client may still be sending."""
+    return (CLOSE,) if status in (408, 413) else ()
+
+
+def results_response(results: Sequence[str], status: int = 200) -> Response:
+    """Return the response with one result for each event."""
+    return Response(status, (JSON,), msgspec.json.encode({"results": results}))
 
 
 def unavailable(reason: str, retry_after_seconds: int = RETRY_AFTER_SECONDS) -> Response:
