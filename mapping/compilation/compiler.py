@@ -25,7 +25,7 @@ Report: TypeAlias = Callable[[Sequence[str]], object]  # takes the fields of an 
 
 
 class Compiler:
-    """A generator of the source of one mapping for events of one source kind."""
+    """A generator of the source of one mapping for one kind of event."""
 
     def __init__(self, plan: Plan, schema: Mapping[str, Any], kind: str, *, is_strict: bool) -> None:
         self.targets = list(targets(schema, is_strict=is_strict))
@@ -130,7 +130,7 @@ def _fields_of_cached_inputs(statements: list[Statement], accesses: Mapping[str,
 def compile_mapping(
     plan: Plan, schema: Mapping[str, Any], kind: str, functions: Functions, prefix: bytes, report: Report, *, is_strict: bool = False
 ) -> Encoder:
-    """Compile a mapping without errors for events of one source kind; `prefix` is the prefix of every message."""
+    """Compile a mapping without errors for one kind of event; `prefix` is the prefix of every message."""
     compiler = Compiler(plan, schema, kind, is_strict=is_strict)
     namespace: dict[str, Any] = {
         **functions,

@@ -13,7 +13,7 @@ from mapping.operations.registry import RANGED
 
 
 class RuleWriter:
-    """A writer of the rules of one mapping, specialized to a source kind."""
+    """A writer of the rules of one mapping, specialized to an event kind."""
 
     def __init__(self, statements: list[Statement], targets: Sequence[Target], kind: str, *, has_ranges: bool) -> None:
         self._statements, self._targets, self._kind, self._has_ranges = statements, targets, kind, has_ranges

@@ -1,4 +1,4 @@
-"""The specialization of a mapping to a source kind: inputs that its events never have are removed, with everything that depends on them."""
+"""The specialization of a mapping to an event kind: inputs that its events never have are removed, with everything that depends on them."""
 
 from collections.abc import Iterator
 

@@ -44,7 +44,7 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """A constant of the mapping; None for an input that a source kind lacks."""
+    """A constant of the mapping; None for an input that a kind of event lacks."""
 
     value: Constant
     type: Type

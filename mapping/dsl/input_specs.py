@@ -1,4 +1,4 @@
-"""The definition of an input: its type, range and description, and the code that reads it from events of each source kind."""
+"""The definition of an input: its type, range and description, and the code that reads it from each kind of event."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Final, NamedTuple, TypeVar
 from mapping.dsl.expressions import Call, Expression, Input, Type
 from mapping.dsl.values import Boolean, Number, Text, Value
 
-# The parameters of the generated function, in order. `event` depends on the source kind: an Event of the tracker, the first value of each
+# The parameters of the generated function, in order. `event` depends on the event kind: an Event of the tracker, the first value of each
 # query parameter of Divolte's tag, or a JsonEvent (collector.events.event, collector.divolte.json_body).
 ARGUMENTS: Final = (
     "event",
@@ -45,7 +45,7 @@ class Range(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """The Python expression that reads an input from events of one source kind."""
+    """The Python expression that reads an input from one kind of event."""
 
     expression: str
     never_null: bool = False
@@ -59,7 +59,7 @@ class Access:
 
 @dataclass(frozen=True, slots=True)
 class InputSpec:
-    """One input. A source kind without an access has no such value."""
+    """One input. An event kind without an access has no such value."""
 
     name: str
     type: Type
@@ -128,12 +128,12 @@ def whole(function: str, doc: str, accesses: Mapping[str, Access], limits: Range
 
 
 def argument(name: str, *, never_null: bool = False, is_cached: bool = False) -> dict[str, Access]:
-    """Return the access to a parameter of the generated function, the same for every source kind."""
+    """Return the access to a parameter of the generated function, the same for every event kind."""
     return dict.fromkeys(EVENT_KINDS, Access(name, never_null, is_cached))
 
 
 def by_kind(tracker: Access | None = None, divolte_tag: Access | None = None, divolte_json: Access | None = None) -> dict[str, Access]:
-    """Return the accesses of the source kinds that have an input."""
+    """Return the accesses of the event kinds that have an input."""
     accesses = {"tracker": tracker, "divolte_tag": divolte_tag, "divolte_json": divolte_json}
     return {kind: access for kind, access in accesses.items() if access is not None}
 

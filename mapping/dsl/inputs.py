@@ -1,4 +1,4 @@
-"""The inputs of a mapping, one definition each: name, description, and the code that reads it from events of each source kind.
+"""The inputs of a mapping, one definition each: name, description, and the code that reads it from each kind of event.
 
 mapping/README.md has the same table. To add an input, add its definition here and its line there.
 """

@@ -73,7 +73,7 @@ def record_of(
     find_place: Any = None,
     **inputs: object,
 ) -> dict[str, Any]:
-    """Return the record that rules make of an event, whose class selects the source kind."""
+    """Return the record that rules make of an event, whose class selects the event kind."""
     event = Event(id=ID, type="pageView") if event is None else event
     kind = "divolte_tag" if isinstance(event, dict) else "tracker" if isinstance(event, Event) else "divolte_json"
     plan = evaluate(b"from mapping import *\n" + rules.encode(), "mapping.py")
