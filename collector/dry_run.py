@@ -24,9 +24,11 @@ MEMORY_SLOTS: Final = 1 << 16
 def check(mapping: Path, schema: Path = SCHEMA_PATH, kind: str = "tracker") -> list[str]:
     """Return all faults of a mapping for a source kind, one line each; empty if it can be used."""
     try:
-        return checks.faults(read_plan(mapping), read_schema(schema), _kind(kind).event_kinds[0])
+        plan, fields = read_plan(mapping), read_schema(schema)
+        found = [fault for one in _kind(kind).event_kinds for fault in checks.faults(plan, fields, one)]
     except MappingError as error:
         return list(error.faults)
+    return list(dict.fromkeys(found))
 
 
 def try_events(mapping: Path, schema: Path, events: Path, kind: str = "tracker") -> Iterator[dict[str, Any]]:

@@ -65,6 +65,16 @@ def test_a_mapping_is_tried_only_where_its_kind_of_source_could_have_it(tmp_path
         list(tool.try_events(mapping, schema, events, "browser"))
 
 
+def test_a_mapping_is_checked_for_every_kind_of_event_that_its_source_accepts(tmp_path: Path) -> None:
+    mapping, schema = tmp_path / "mapping.py", tmp_path / "schema.avsc"
+    mapping.write_text("from mapping import map_, page_view_id\nmap_(page_view_id()).onto('view')\nmap_(1).onto('views')\n")
+    schema.write_text('{"name": "e", "type": "record", "fields": [{"name": "view", "type": "string"}]}')
+    faults = tool.check(mapping, schema, "divolte_tag")  # a pixel has a page view, an event of our script may have none
+    assert [fault.partition(": ")[0] for fault in faults] == [f"{mapping}:3", f"{mapping}:2"]
+    with pytest.raises(MappingError, match="'view'"):
+        list(tool.try_events(mapping, schema, tmp_path / "events", "divolte_tag"))
+
+
 def test_an_unknown_source_kind_is_a_fault() -> None:
     [fault] = tool.check(MAPPINGS / "clickstream.py", kind="pixel")
     assert fault == f"'pixel' is not a source kind; choose one of {', '.join(SOURCE_KINDS)}"
