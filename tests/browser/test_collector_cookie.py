@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Request
-from support.browser.chromium import Visitor
+from support.browser.chromium import SIGNALS, Visitor
 from support.browser.recorder import Recorder
 from support.collector.collectors import RunningCollector, start_collector
 from support.collector.divolte import PARTY, a_query
@@ -14,7 +14,6 @@ from support.waiting import wait_until
 
 from schemas.codec import Record
 
-GPC = "Object.defineProperty(Navigator.prototype, 'globalPrivacyControl', {get: () => true})"
 SOURCES = """
 [shop]
 kind = "tracker"
@@ -123,7 +122,7 @@ def test_divoltes_tag_gets_it_too(visitor: Visitor, collector: RunningCollector,
 
 def test_divoltes_tag_has_it_deleted_once_the_browser_says_no(visitor: Visitor, collector: RunningCollector, recorder: Recorder) -> None:
     visitor.context.add_cookies([{"name": "party", "value": PARTY, "url": collector.url, "httpOnly": True, "sameSite": "Lax"}])
-    visitor.page.add_init_script(GPC)
+    visitor.page.add_init_script(SIGNALS["gpc"])
     visitor.page.goto(recorder.page("/a", tag=f'<script src="{collector.url}/divolte.js" data-cookie></script>'))
     visitor.wait()
     wait_until(lambda: [record["party_kind"] for record in collector.records()] == ["none"])

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.browser.chromium import SIGNALS
 from support.browser.recorder import Recorder
 from support.browser.tagged import Tagged
 from support.collector.collecting import collected
@@ -27,7 +28,7 @@ def browse(tagged: Tagged) -> None:
     tagged.signal("back", [1])
 
 
-@pytest.mark.parametrize("signal", ["", "Object.defineProperty(Navigator.prototype, 'globalPrivacyControl', {get: () => true})"])
+@pytest.mark.parametrize("signal", ["", SIGNALS["gpc"]])
 def test_each_event_is_one_row_with_what_the_page_said(tagged: Tagged, recorder: Recorder, tmp_path: Path, signal: str) -> None:
     tagged.page.add_init_script(signal)
     browse(tagged)

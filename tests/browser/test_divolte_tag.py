@@ -8,17 +8,13 @@ from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Route
-from support.browser.chromium import set_hidden
+from support.browser.chromium import SIGNALS, set_hidden
 from support.browser.recorder import Answer, Recorder
 from support.browser.tagged import Tagged
 from support.waiting import wait_until
 
 TIMED_ID = re.compile(r"0:[0-9a-z]{8}:[A-Za-z0-9~_]{32}")
 VIEW_ID = re.compile(r"0:[A-Za-z0-9~_]{32}")
-SIGNALS = {
-    "gpc": "Object.defineProperty(Navigator.prototype, 'globalPrivacyControl', {get: () => true})",
-    "dnt": "Object.defineProperty(Navigator.prototype, 'doNotTrack', {get: () => '1'})",
-}
 HIDDEN = "Object.defineProperty(document, 'hidden', {get: () => true, configurable: true})"
 
 

@@ -3,15 +3,11 @@
 from typing import Any
 
 import pytest
-from support.browser.chromium import Visitor, set_hidden
+from support.browser.chromium import SIGNALS, Visitor, set_hidden
 from support.browser.recorder import Answer, Recorder
 from support.waiting import wait_until
 
 IDENTITY = {"party_id", "session_id", "is_new_party", "is_first_in_session"}
-SIGNALS = {
-    "gpc": "Object.defineProperty(Navigator.prototype, 'globalPrivacyControl', {get: () => true})",
-    "dnt": "Object.defineProperty(Navigator.prototype, 'doNotTrack', {get: () => '1'})",
-}
 MINUTE = 60_000
 FILL = """() => {
     let piece = 'x'.repeat(1 << 20), n = 0;

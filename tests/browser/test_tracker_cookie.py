@@ -1,10 +1,8 @@
 """The server's cookie: it is set with the visitor's consent, and sent a last time so that the server can delete it."""
 
 import pytest
-from support.browser.chromium import Visitor, full_tag
+from support.browser.chromium import SIGNALS, Visitor, full_tag
 from support.browser.recorder import Answer, Recorder
-
-GPC = "Object.defineProperty(Navigator.prototype, 'globalPrivacyControl', {get: () => true})"
 
 
 @pytest.fixture
@@ -63,7 +61,7 @@ def test_after_a_denial_one_answered_request_has_the_cookie(cookied: Visitor, re
 
 
 def test_the_browsers_own_no_deletes_it_too(cookied: Visitor, recorder: Recorder) -> None:
-    cookied.page.add_init_script(GPC)
+    cookied.page.add_init_script(SIGNALS["gpc"])
     open_page(cookied)
     cookied.consent("granted")
     for name in ("first", "second"):

@@ -15,16 +15,15 @@ from support.collector.collectors import ROOT
 from support.headrace.engines import RunningEngines
 from support.streams.in_memory import SCHEMA, a_message, a_record
 from support.streams.on_kafka import KafkaConverting
+from support.topics.forwarders import is_forwarded
 from support.topics.in_memory import fill
 from support.topics.kafka import read_topic
 from support.topics.registry import a_registry
 from support.waiting import wait_until
 
 from headrace.kafka import apply_topics
-from topics.forwarder.forwarder import READER
 from topics.kafka.settings import KafkaSettings
-from topics.local.consumers import released_positions
-from topics.local.reader import LocalReader, tail
+from topics.local.reader import LocalReader
 
 EVENTS = 200
 
@@ -46,12 +45,6 @@ def a_forwarder(path: Path, settings: KafkaSettings, **environment: str) -> Iter
         finally:
             process.terminate()
     assert process.returncode == 0
-
-
-def is_forwarded(path: Path) -> bool:
-    reader = tail(path)
-    reader.close()
-    return released_positions(path).get(READER) == reader.position
 
 
 def test_rows_come_of_confluent_messages_and_a_topic_of_a_source_is_read_by_its_own_consumers(

@@ -4,7 +4,6 @@ import gzip
 import json
 import socket
 import subprocess
-from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -23,13 +22,6 @@ from simulator.replay import LineIds
 
 ROOT = Path(__file__).resolve().parents[3]
 LOG = ROOT / "simulator" / "data" / "access.log.gz"
-
-
-@pytest.fixture(scope="module")
-def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    running = Installation.start(tmp_path_factory.mktemp("state"), "--no-dashboards", "--no-visits")
-    yield running
-    assert running.stop() == 0
 
 
 def test_status_names_every_process_with_its_memory_and_url(installation: Installation) -> None:

@@ -1,6 +1,5 @@
 """Whatever process is killed in the middle of the load: each event that was answered ok is exactly one row, and the ledger balances."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -12,13 +11,6 @@ from support.waiting import wait_until
 
 EVENTS = 20_000
 KILLS = ("collector", "store", "shop", "store", "collector", "store")
-
-
-@pytest.fixture(scope="module")
-def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    running = Installation.start(tmp_path_factory.mktemp("state"), "--no-dashboards", "--no-visits")
-    yield running
-    assert running.stop() == 0
 
 
 @pytest.mark.timeout(240)

@@ -21,13 +21,6 @@ AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0"
 SECRETS = ("tok-5ecret", "jo.doe", "frag-5ecret", "pass-5ecret", "search-5ecret", "click-5ecret", "key-5ecret", "body-5ecret", CLIENT_IP)
 
 
-@pytest.fixture(scope="module")
-def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    running = Installation.start(tmp_path_factory.mktemp("state"), "--no-dashboards", "--no-visits")
-    yield running
-    assert running.stop() == 0
-
-
 @pytest.fixture
 def client() -> Iterator[httpx.Client]:
     with httpx.Client(trust_env=False, timeout=10) as client:

@@ -1,9 +1,9 @@
 import gzip
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support.simulator import ROOT, StandIn, stand_in_running
+from support.simulator import ROOT, StandIn
 
 from simulator.errors import LogDamaged
 from simulator.replay import CACHED_LINES, LineIds, Summary, replay
@@ -18,12 +18,6 @@ def a_log(tmp_path: Path, *lines: str) -> Path:
     path = tmp_path / "access.log"
     path.write_text("".join(line + "\n" for line in lines), "utf-8")
     return path
-
-
-@pytest.fixture
-def collector() -> Iterator[StandIn]:
-    with stand_in_running() as stand_in:
-        yield stand_in
 
 
 def test_a_page_line_is_an_event_with_its_own_time_client_ip_and_agent(tmp_path: Path, collector: StandIn) -> None:

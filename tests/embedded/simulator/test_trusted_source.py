@@ -1,16 +1,8 @@
-from collections.abc import Iterator
-
 import pytest
-from support.simulator import StandIn, stand_in_running
+from support.simulator import StandIn
 
 from simulator.errors import CollectorUnavailable
 from simulator.trusted_source import MAX_BACKOFF_SECONDS, MAX_TRIES, TrustedSource, backoff_seconds, is_retryable
-
-
-@pytest.fixture
-def collector() -> Iterator[StandIn]:
-    with stand_in_running() as stand_in:
-        yield stand_in
 
 
 def test_a_busy_collector_is_asked_again_when_it_says_so(collector: StandIn) -> None:

@@ -20,6 +20,7 @@ from support.collector.collectors import ROOT
 from support.ports import free_ports
 from support.streams.in_memory import SCHEMA, a_record
 from support.streams.on_kafka import KafkaConverting
+from support.topics.forwarders import is_forwarded
 from support.topics.in_memory import MINUTE, a_message, a_rejection, fill, until
 from support.topics.kafka import MockKafka, read_topic
 from support.topics.registry import SchemaRegistry, a_registry
@@ -33,8 +34,8 @@ from topics.forwarder.forwarder import READER
 from topics.forwarder.settings import ForwarderSettings
 from topics.kafka.settings import KafkaSettings
 from topics.kafka.writer import KafkaTopic
-from topics.local.consumers import consumer_accounts, released_positions
-from topics.local.reader import LocalReader, tail
+from topics.local.consumers import consumer_accounts
+from topics.local.reader import LocalReader
 from topics.topic import Message, TopicFull
 
 PARTY = b"0:loyw3v28:q0tO9Q3ZPaMLHYuTdIEhDIdOXU4Zoh0c"  # as Divolte writes them
@@ -80,12 +81,6 @@ def spool_of(path: Path, *messages: Message) -> Path:
     LocalReader.open(path, "keeper").close()
     fill(path, messages)
     return path
-
-
-def is_forwarded(path: Path) -> bool:
-    reader = tail(path)
-    reader.close()
-    return released_positions(path).get(READER) == reader.position
 
 
 def not_ready_reason(url: str) -> str:

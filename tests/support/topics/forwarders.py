@@ -49,8 +49,12 @@ def end(path: Path) -> int:
     return reader.position
 
 
+def is_forwarded(path: Path) -> bool:
+    return released(path) == end(path)
+
+
 def wait_until_released(path: Path) -> None:
-    wait_until(lambda: released(path) == end(path))
+    wait_until(lambda: is_forwarded(path))
 
 
 def outcome(path: Path) -> dict[str, int]:
