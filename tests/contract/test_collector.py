@@ -19,7 +19,7 @@ SCHEMAS_README = (ROOT / "schemas" / "README.md").read_text("utf-8")
 
 def test_variables_that_documents_name_exist() -> None:
     names = {PREFIX + name.upper() for name in Settings.model_fields}
-    for path in (*ROOT.glob("*.md"), *ROOT.glob("*/README.md")):
+    for path in (*ROOT.glob("*.md"), *ROOT.glob("*/*.md")):
         found = set(re.findall(rf"{PREFIX}[A-Z_]*[A-Z]", path.read_text("utf-8")))
         assert found <= names, path
 
