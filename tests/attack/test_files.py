@@ -69,7 +69,7 @@ def test_a_collector_alone_closes_its_topic(tmp_path: Path, bits: int, workers: 
         collector = start_collector(tmp_path / "var", workers=workers) if workers == 1 else None
         process = collector.process if collector else start_process(tmp_path / "var", workers=workers)
         try:
-            wait_until(lambda: list((tmp_path / "var").rglob("durable-end")) or list((tmp_path / "var").rglob("ledger.json")))
+            wait_until(lambda: list((tmp_path / "var").rglob("end")) or list((tmp_path / "var").rglob("ledger.json")))
             if collector:
                 send(collector.url)
             assert open_to_others(tmp_path / "var") == []
@@ -244,8 +244,8 @@ def test_converters_agree_on_another_salt_when_the_clock_of_one_was_ahead() -> N
 
 def test_a_message_that_is_not_a_salt_is_skipped() -> None:
     topic = Topic()
-    output = {"day": DAY, "secret": "", "made_at": NOW}
-    topic.values = [b"", b"null", b"{", msgspec.json.encode(output), msgspec.json.encode(output | {"secret": 5})]
+    salt = {"day": DAY, "secret": "", "made_at": NOW}
+    topic.values = [b"", b"null", b"{", msgspec.json.encode(salt), msgspec.json.encode(salt | {"secret": 5})]
     salts = Salts(SharedSalts(topic.reader()))
     assert salts.of(DAY) is None
     salts.renew([DAY], NOW)

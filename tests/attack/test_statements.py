@@ -29,7 +29,7 @@ ENDLESS = "SELECT COUNT(*) AS n FROM clickstream a, clickstream b, clickstream c
 def test_no_heavy_statement_takes_more_than_its_time_and_memory(tmp_path: Path) -> None:
     fill_clickstream(tmp_path / "store.duckdb", 20_000)
     with a_store(tmp_path) as (process, url):
-        wait_until(lambda: count(url) == 20_000)
+        wait_until(lambda: count(url) == 20_000, within_seconds=30)
         store, largest, ended = psutil.Process(process.pid), [0], threading.Event()
 
         def watch() -> None:

@@ -98,7 +98,7 @@ def a_header(marks: Marks) -> dict[str, str]:
     }
 
 
-def a_client_ip(marks: Marks) -> str:
+def a_url(marks: Marks) -> str:
     """The URL of a page with every possible part."""
     secret, email = f"{marks(PATH)};jsessionid={marks(SECRET)}", f"{marks(EMAIL)}%2540mail.example"
     user = f"{marks('user and password in a URL')}:{marks('user and password in a URL')}"
@@ -125,7 +125,7 @@ def a_page_view(marks: Marks) -> dict[str, Any]:
     event = an_event(
         marks.hexadecimal("event id"),
         page_view_id=marks.hexadecimal("page view id"),
-        url=a_client_ip(marks),
+        url=a_url(marks),
         referrer=a_referrer(marks),
         target=f"https://out.example/{marks('path of a followed link')}?q={marks('query of a followed link')}",
         title=f"{marks('title')} {marks('e-mail address in a title')}@mail.example",
@@ -149,7 +149,7 @@ def a_pixel(marks: Marks) -> str:
         v=marks("page view id"),
         e=secrets.token_hex(16),
         c=text36(int(time.time() * 1000)),
-        l=a_client_ip(marks),
+        l=a_url(marks),
         r=a_referrer(marks),
         u=parameters,
         zz=marks(UNKNOWN),

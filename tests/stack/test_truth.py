@@ -119,7 +119,7 @@ def test_minidruids_list_of_differences_is_true(difference: Difference, both: Bo
 
 
 def test_superset_passes_on_every_function_that_druid_knows(both: Both, tmp_path: Path) -> None:
-    """Except those with a syntax of their own: `test_superset_dialect.py` has them."""
+    """Except those with a syntax of their own: `tests/embedded/superset/test_dialect.py` has them."""
     own_syntax = {"CASE", "CAST", "CEIL", "EXTRACT", "FLOOR", "JSON_OBJECT", "JSON_VALUE", "POSITION", "TRIM"}
     listed = [row["ROUTINE_NAME"] for row in both.druid.ask("SELECT ROUTINE_NAME FROM INFORMATION_SCHEMA.ROUTINES")]
     calls = [f"SELECT {name}(a, b) AS x FROM t" for name in sorted(set(listed) - own_syntax) if re.fullmatch(r"\w+", name)]

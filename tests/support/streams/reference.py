@@ -35,7 +35,7 @@ class ReferenceSession:
         times: list[int] = [event["occurred_at"] for event in self.events]
         return max(min(times) - at, at - max(times), 0)
 
-    def inputs(self) -> dict[str, Any]:
+    def columns(self) -> dict[str, Any]:
         views = [event["page_path"] for event in self.events if event["event_type"] == "pageView"]
         opener = self.events[0]
         pages = views if opener["event_type"] == "pageView" else [opener["page_path"], *views]
@@ -85,7 +85,7 @@ class Reference:
             )
         session = found[0] if found else self._open(record, parties[0])
         session.events.append(record)
-        return {"party": session.party, "session_id": session.session_id, "is_session_start": int(not found)} | session.inputs()
+        return {"party": session.party, "session_id": session.session_id, "is_session_start": int(not found)} | session.columns()
 
     def _open(self, record: Record, party: Party) -> ReferenceSession:
         site, event_id = record["site"], record["event_id"]
