@@ -99,22 +99,29 @@ class DivolteJsonSource:
         return None
 
     def _take(self, body: bytes, party_id: str | None, client: ClientInfo, received_at: int) -> Outcome:
+        has_controls = may_hold_unwanted(body)
         if self._is_strict:
-            return self._take_one(parse_one(body), party_id, client, received_at)
+            return self._take_one(parse_one(body), party_id, client, received_at, has_controls)
         parsed = parse_all(body)
         if isinstance(parsed, Rejection):
             return self.reject(parsed, received_at)
         if parsed.is_list:
-            return self._take_list(parsed, party_id, client, received_at, may_hold_unwanted(body))
+            return self._take_list(parsed, party_id, client, received_at, has_controls)
         if len(body) > self._max_event_bytes:
             return self.reject(Rejection(RejectReason.BODY_TOO_LARGE, f"an event has at most {self._max_event_bytes} bytes"), received_at)
-        return self._take_one(parsed.events[0], party_id, client, received_at, parsed.unknown_keys)
+        return self._take_one(parsed.events[0], party_id, client, received_at, has_controls, parsed.unknown_keys)
 
     def _take_one(
-        self, event: JsonEvent | Rejection, party_id: str | None, client: ClientInfo, received_at: int, unknown_keys: int = 0
+        self,
+        event: JsonEvent | Rejection,
+        party_id: str | None,
+        client: ClientInfo,
+        received_at: int,
+        has_controls: bool,
+        unknown_keys: int = 0,
     ) -> Outcome:
         copies: list[Message] = []
-        made = event if isinstance(event, Rejection) else self._process(event, party_id, client, received_at, copies)
+        made = event if isinstance(event, Rejection) else self._process(event, party_id, client, received_at, copies, has_controls)
         if not isinstance(made, Rejection):
             return Outcome(NO_CONTENT, (made,), ONE_OK, unknown_keys, copies=copies)
         if made.reason is RejectReason.MISSING_PARTY:
@@ -153,7 +160,7 @@ class DivolteJsonSource:
         client: ClientInfo,
         received_at: int,
         copies: list[Message],
-        has_controls: bool = True,
+        has_controls: bool,
     ) -> Message | Rejection:
         """Validate, clean, anonymize and write one event."""
         valid = validate(event, party_id, has_controls=has_controls, is_strict=self._is_strict, mask_parameters=self._mask_parameters)
