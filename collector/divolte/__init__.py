@@ -1,1 +1,1 @@
-"""Divolte's wire format: how its tracker writes an event into a query, and how that is read."""
+"""Divolte's wire formats: queries of its tag, bodies of its JSON source, and their checksum, identifiers and responses."""

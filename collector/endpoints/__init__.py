@@ -1,1 +1,1 @@
-"""The collector's paths: one file a source, and one for what is internal."""
+"""The collector's paths: one file per source kind, the scripts, and the internal port."""
