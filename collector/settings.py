@@ -7,9 +7,9 @@ from pydantic import Field, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 import mapping
-import schemas
 from collector.requests.client_ip import Network
 from collector.sources import FILE, SiteName
+from schemas.contract import SCHEMA_PATH
 from startup.hosts import ALLOWED_HOSTS, AllowedHosts
 from startup.settings import ServiceSettings
 
@@ -69,7 +69,7 @@ class Settings(ServiceSettings):
     )
     mask_titles: bool = Field(default=True, description="Replace e-mail addresses in page titles with (email).")
     mask_parameters: bool = Field(default=True, description="Replace e-mail addresses in event parameters and product ids with (email).")
-    schema_file: Path = Field(default=Path(schemas.__file__).with_name("clickstream.avsc"), description="Avro schema of the records.")
+    schema_file: Path = Field(default=SCHEMA_PATH, description="Avro schema of the records.")
     mapping_file: Path = Field(
         default=Path(mapping.__file__).with_name("clickstream.py"), description="Mapping from events to records, in Python."
     )

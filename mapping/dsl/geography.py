@@ -6,9 +6,9 @@ from mapping.dsl import inputs
 from mapping.dsl.expressions import Call, Expression, Literal, Type
 from mapping.dsl.values import Boolean, Integers, Number, Text, Texts, Value, describe
 
-# The parts that place databases have. Others of Divolte are absent.
 __all__ = ["ip2geo"]
 
+# The parts that place databases have. Others of Divolte are absent.
 _KNOWN: Final = {
     "city_name": "city",
     "country_code": "country_code",

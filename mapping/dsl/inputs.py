@@ -227,8 +227,9 @@ define(
     Json,
 )
 
+FUNCTIONS: Final = tuple(spec.function for spec in INPUTS.values() if spec.function)
 if not TYPE_CHECKING:  # type checkers would take a computed list for an empty one
-    __all__ = [spec.function for spec in INPUTS.values() if spec.function]
+    __all__ = list(FUNCTIONS)
 
 ACCESSES: Final[Mapping[str, Mapping[str, Access]]] = MappingProxyType(
     {kind: {name: spec.accesses[kind] for name, spec in INPUTS.items() if kind in spec.accesses} for kind in EVENT_KINDS}

@@ -2,8 +2,6 @@
 
 from typing import Final
 
-from mapping.dsl import functions, geography, statements
-from mapping.dsl.input_specs import INPUTS
+from mapping.dsl import functions, geography, inputs, statements
 
-_INPUTS = [spec.function for spec in INPUTS.values() if spec.function]
-NAMES: Final = sorted(("CLICK_IDS", "CLICK_MARKS", *_INPUTS, *functions.__all__, *geography.__all__, *statements.__all__))
+NAMES: Final = sorted(("CLICK_IDS", "CLICK_MARKS", *inputs.FUNCTIONS, *functions.__all__, *geography.__all__, *statements.__all__))

@@ -75,10 +75,12 @@ def agent_part(user_agent: str, name: str, is_strict: bool) -> str | None:
     return user_agents.part(user_agent, name, is_strict=is_strict)
 
 
-def place_part(place: object, name: str) -> str | float | list[str] | None:
+def place_part(place: Any, name: str) -> str | float | list[str] | None:
     """Return one part of a place."""
-    found: str | float | None = getattr(place, name.removesuffix("s"), None) if name == "regions" else getattr(place, name)
-    return [str(found)] if name == "regions" and found else found
+    if name == "regions":
+        return [place.region] if place.region else None
+    part: str | float | None = getattr(place, name)
+    return part
 
 
 _COMMON: Final[Functions] = MappingProxyType(
