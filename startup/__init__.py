@@ -1,1 +1,1 @@
-"""The startup of a service: settings, logs, secrets, and the guard and health checks of its port."""
+"""The startup of a service: settings, logs, secrets, locks, and the guard and health checks of its port."""

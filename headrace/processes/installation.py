@@ -1,7 +1,5 @@
 """The state folder of one installation: its paths, its running processes, its secrets."""
 
-import fcntl
-import os
 import shutil
 import stat
 import tempfile
@@ -15,6 +13,7 @@ from msgspec import Meta
 from headrace.errors import CommandError
 from headrace.processes.ports import base_url
 from startup.atomic_files import OTHERS, close_file, close_folder, write_whole
+from startup.lock_file import LockHeld, acquire
 from startup.secret_file import PASSWORD, SecretError, read_or_make_secret
 
 DEFAULT = Path("var")
@@ -135,18 +134,12 @@ class StateFolder:
 
     def lock(self) -> int:
         """Lock the folder until this process ends; raises CommandError if another process holds it."""
-        descriptor = os.open(self.root / "up.lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            holder = os.pread(descriptor, 32, 0).decode().strip()
-            os.close(descriptor)
+            return acquire(self.root / "up.lock")
+        except LockHeld as holder:
             raise CommandError(
                 f"headrace is already up on {self.root} (process {holder}); stop it, or select another folder with --state DIR"
-            ) from error
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-        return descriptor
+            ) from holder
 
     def secret(self, name: str) -> str:
         """Return a secret of this installation, which is created at first use; raises CommandError."""
