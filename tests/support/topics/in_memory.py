@@ -60,6 +60,11 @@ def read_from(reader: LocalReader, position: int, *, at_once: int = 1000) -> lis
     return found
 
 
+def whole(found: Iterable[Entry | Damage]) -> list[Message]:
+    """The messages among entries and damage."""
+    return [one.message for one in found if isinstance(one, Entry)]
+
+
 def read_all(path: Path) -> list[Message]:
     """All messages of a topic; damage fails the test."""
     return [entry.message for entry in read_entries(path)]

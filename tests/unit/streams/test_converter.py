@@ -15,11 +15,6 @@ from streams.dead_letters import Reason
 from streams.errors import SchemaError
 
 
-@pytest.fixture
-def converting(tmp_path: Path) -> Converting:
-    return Converting(tmp_path)
-
-
 def a_schema(*extra: dict[str, Any], without: str | None = None) -> dict[str, Any]:
     schema = copy.deepcopy(SCHEMA)
     schema["fields"] = [field for field in schema["fields"] if field["name"] != without] + list(extra)

@@ -1,6 +1,5 @@
 """Deduplication of events."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,11 +11,6 @@ from support.streams.reference import DAY
 from streams.deduplication import NOT_COMPARED, event_key, stored_event
 
 FIELDS = {field["name"] for field in SCHEMA["fields"]}
-
-
-@pytest.fixture
-def converting(tmp_path: Path) -> Converting:
-    return Converting(tmp_path)
 
 
 def outcomes(converting: Converting, *records: dict[str, Any]) -> dict[str, int]:

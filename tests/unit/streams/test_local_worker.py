@@ -18,11 +18,6 @@ from topics.ledger import KEPT_MS
 from topics.topic import MAX_DAMAGED_BYTES, Damage, Message
 
 
-@pytest.fixture
-def converting(tmp_path: Path) -> Converting:
-    return Converting(tmp_path)
-
-
 def counts(stored: int = 0, duplicates: int = 0, rejected: int = 0, dead_letters: int = 0) -> dict[str, int]:
     return {"stored": stored, "duplicates": duplicates, "rejected": rejected, "dead_letters": dead_letters, "deleted": 0}
 

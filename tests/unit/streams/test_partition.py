@@ -2,12 +2,10 @@
 
 import json
 import random
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-import structlog
 from support.streams.in_memory import DECODER, NOON, SCHEMA, Converting, a_message, a_record, plain_lookups
 from support.streams.visits import Visits, batches
 
@@ -24,15 +22,10 @@ from topics.accounts import Account
 from topics.kafka.transactions import Output
 from topics.topic import Entry, Message
 
+pytestmark = pytest.mark.usefixtures("only_warnings")
+
 MONTH = 24 * 30
 TOPIC = "clickstream-avro/0"
-
-
-@pytest.fixture(autouse=True)
-def only_warnings() -> Iterator[None]:
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("warning"))
-    yield
-    structlog.reset_defaults()
 
 
 @dataclass

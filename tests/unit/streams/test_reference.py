@@ -2,27 +2,19 @@
 
 import random
 from collections import Counter
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 from support.streams.in_memory import Converting, a_message
 from support.streams.reference import DAY, Reference
 from support.streams.visits import Visits, batches
 
+pytestmark = pytest.mark.usefixtures("only_warnings")
+
 COMPARED = ("event_id", "session_id", "is_session_start", "session_page_number", "session_engagement_ms", "session_channel")
 PATHS = ("previous_page_path", "landing_page_path")
-
-
-@pytest.fixture(autouse=True)
-def only_warnings() -> Iterator[None]:
-    """A line for each of 50,000 batches would take longer than the batches."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("warning"))
-    yield
-    structlog.reset_defaults()
 
 
 def compare(seed: int, folder: Path, most_in_batch: int, remembered: int) -> Counter[str]:

@@ -16,11 +16,6 @@ from topics.topic import Damage
 ALL = DeadLetterFilter()
 
 
-@pytest.fixture
-def converting(tmp_path: Path) -> Converting:
-    return Converting(tmp_path)
-
-
 def add_the_schema(converting: Converting) -> None:
     converting.decoder = CompiledDecoder([SCHEMA, OLDER])
     converting.restart()

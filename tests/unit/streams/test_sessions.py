@@ -15,11 +15,6 @@ MIDNIGHT = NOON + DAY // 2
 HALF_AN_HOUR = 30 * MINUTE
 
 
-@pytest.fixture
-def converting(tmp_path: Path) -> Converting:
-    return Converting(tmp_path)
-
-
 def a_session(first_at: int, last_at: int, session_id: str = "s") -> Session:
     return Session("shop", "p", session_id, first_at, last_at, 1, 0, "/", None, "/", "Direct", None)
 

@@ -4,7 +4,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from support.topics.in_memory import MINUTE, a_message, fill, messages, read_from
+from support.topics.in_memory import MINUTE, a_message, fill, messages, read_from, whole
 
 from topics.local import frame, segments
 from topics.local.consumers import consumer_accounts, released_positions
@@ -20,7 +20,7 @@ def test_a_reader_continues_where_it_released(tmp_path: Path) -> None:
     entries = reader.read(reader.position, 4)
     reader.release(entries[-1].next_position)
     again = LocalReader.open(tmp_path, "converter")
-    assert [one.message for one in read_from(again, again.position) if isinstance(one, Entry)] == messages(10)[4:]
+    assert whole(read_from(again, again.position)) == messages(10)[4:]
 
 
 def test_a_reader_may_be_there_before_the_topic(tmp_path: Path) -> None:
@@ -44,7 +44,7 @@ def test_a_new_reader_begins_with_what_is_kept(tmp_path: Path) -> None:
 def test_positions_of_a_batch_follow_each_other(tmp_path: Path) -> None:
     fill(tmp_path, messages(50), segment_bytes=500)
     found = read_from(LocalReader.open(tmp_path, "converter"), 0, at_once=7)
-    assert [one.message for one in found if isinstance(one, Entry)] == messages(50)
+    assert whole(found) == messages(50)
     assert all(before.next_position <= after.position for before, after in pairwise(found))
 
 
@@ -59,14 +59,14 @@ def test_frames_longer_than_a_chunk_are_read_whole(tmp_path: Path) -> None:
     long = [a_message(value=bytes([number]) * (segments.CHUNK_BYTES * 2 + number)) for number in range(3)]
     fill(tmp_path, [long[0], *messages(3), long[1], long[2]])
     found = read_from(LocalReader.open(tmp_path, "converter"), 0)
-    assert [one.message for one in found if isinstance(one, Entry)] == [long[0], *messages(3), long[1], long[2]]
+    assert whole(found) == [long[0], *messages(3), long[1], long[2]]
 
 
 def test_frames_over_the_edge_of_a_chunk_are_read_whole(tmp_path: Path) -> None:
     sent = messages(5, value=b"v" * (segments.CHUNK_BYTES // 3))
     fill(tmp_path, sent)
     found = read_from(LocalReader.open(tmp_path, "converter"), 0)
-    assert [one.message for one in found if isinstance(one, Entry)] == sent
+    assert whole(found) == sent
 
 
 def test_a_reader_continues_when_its_segment_was_deleted_under_it(tmp_path: Path) -> None:

@@ -1,24 +1,17 @@
 """Requests to a schema registry, and the meaning of its responses."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from support.ports import free_ports
-from support.topics.registry import SchemaRegistry, a_registry
+from support.topics.registry import SchemaRegistry
 
 from startup.settings import SettingsError
 from topics.kafka.registry import Registry, RegistryError, registry
 from topics.kafka.settings import KafkaSettings
 
 SCHEMA = json.dumps({"type": "record", "name": "A", "fields": []})
-
-
-@pytest.fixture
-def server() -> Iterator[SchemaRegistry]:
-    with a_registry() as server:
-        yield server
 
 
 def test_a_schema_that_is_not_there_is_registered_and_has_one_id_from_then_on(server: SchemaRegistry) -> None:

@@ -1,13 +1,12 @@
 """The form of an event on Kafka in each format."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support.topics.in_memory import MINUTE, a_message
-from support.topics.registry import SchemaRegistry, a_registry
+from support.topics.registry import SchemaRegistry
 
 from schemas.codec import encode, fingerprint
 from topics.kafka.message_formatter import MessageFormatter, SchemaIdMissing
@@ -20,12 +19,6 @@ OTHER = SCHEMA | {"name": "B"}
 MESSAGE = a_message("an id", value=encode(SCHEMA, {"n": 7}))
 SPOOL = bytes(8)
 HEADERS = [("origin", ORIGIN.pack(SPOOL, 3, MINUTE)), ("event-id", "an id"), ("source", "browser"), ("schema", fingerprint(SCHEMA).hex())]
-
-
-@pytest.fixture
-def server() -> Iterator[SchemaRegistry]:
-    with a_registry() as server:
-        yield server
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from support.topics.in_memory import MINUTE, read_from, stored
+from support.topics.in_memory import MINUTE, read_from, stored, whole
 
 from topics.ledger import ReceivedCounts, count
 from topics.local.log import Disk
@@ -139,7 +139,7 @@ class TopicMachine(RuleBasedStateMachine):
         reader = self.readers[name]
         found = reader.read(reader.position, at_once)
         expected = self.acknowledged[self.read[name] :][:at_once]
-        assert [one.message for one in found if isinstance(one, Entry)] == expected
+        assert whole(found) == expected
         if found:
             reader.release(found[-1].next_position)
             self.read[name] += len(found)
@@ -154,7 +154,7 @@ class TopicMachine(RuleBasedStateMachine):
     @invariant()
     def what_no_reader_has_passed_is_there(self) -> None:
         for name, reader in self.readers.items():
-            found = [one.message for one in read_from(reader, reader.position) if isinstance(one, Entry)]
+            found = whole(read_from(reader, reader.position))
             assert found == self.acknowledged[self.read[name] :]
             assert reader.damaged == 0
 

@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from support.topics.in_memory import MINUTE, fill, messages, no_failure, read_from
+from support.topics.in_memory import MINUTE, fill, messages, no_failure, read_from, whole
 
 from topics.ledger import Received
 from topics.local.high_watermark import HighWatermark
 from topics.local.log import REAL_DISK, Disk
 from topics.local.reader import LocalReader
 from topics.local.writer import LocalTopic
-from topics.topic import Damage, Entry, Message
+from topics.topic import Message
 
 SECTOR = 512
 
@@ -54,10 +54,6 @@ class PoweredDisk:
 
 def a_topic(path: Path, disk: Disk = REAL_DISK) -> LocalTopic:
     return LocalTopic.open(path, segment_bytes=6000, on_failure=no_failure, disk=disk, now=lambda: MINUTE / 1000)
-
-
-def whole(found: list[Entry | Damage]) -> list[Message]:
-    return [one.message for one in found if isinstance(one, Entry)]
 
 
 @pytest.mark.parametrize("seed", range(40))

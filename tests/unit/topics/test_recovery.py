@@ -9,7 +9,7 @@ from threading import Barrier
 
 import pytest
 from google_crc32c import value as crc32c
-from support.topics.in_memory import MINUTE, a_message, a_rejection, fill, messages, no_failure, read_all, read_from
+from support.topics.in_memory import MINUTE, a_message, a_rejection, fill, messages, no_failure, read_all, read_from, whole
 
 from topics.ledger import Received
 from topics.local.frame import encode
@@ -46,10 +46,6 @@ def topic_path(written: Path, tmp_path: Path) -> Path:
     shutil.copytree(written, path)
     (path / "ledger.json").unlink()
     return path
-
-
-def whole(found: list[Entry | Damage]) -> list[Message]:
-    return [one.message for one in found if isinstance(one, Entry)]
 
 
 def damages(found: list[Entry | Damage]) -> list[Damage]:
