@@ -24,6 +24,7 @@ import psutil
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
+from support.ports import free_ports
 from support.waiting import wait_until
 
 from bench.collector_requests import BATCH, DISTINCT, JSON_BATCH, divolte_get, json_batch, tracker_batch, tracker_post, write_requests
@@ -60,12 +61,6 @@ async def constant(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
-
-
 def is_listening(port: int) -> bool:
     with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
         return True
@@ -92,11 +87,12 @@ def server(command: list[str], port: int, settings: dict[str, str] | None = None
 @contextlib.contextmanager
 def collector(directory: Path) -> Iterator[Running]:
     """Run the collector on a new topic without consumers and with enough space, so that only the collector is measured."""
-    port, sources = free_port(), directory / "sources.toml"
+    port, internal_port = free_ports(2)
+    sources = directory / "sources.toml"
     sources.write_text(FILE.read_text("utf-8") + JSON_SOURCE, "utf-8")
     settings = {
         "PORT": str(port),
-        "INTERNAL_PORT": str(free_port()),
+        "INTERNAL_PORT": str(internal_port),
         "TOPIC_DIRECTORY": str(directory / "topic"),
         "KEY_FILE": str(directory / "key"),
         "SOURCES_FILE": str(sources),
@@ -111,14 +107,14 @@ def collector(directory: Path) -> Iterator[Running]:
 
 def baseline() -> contextlib.AbstractContextManager[Running]:
     """Run uvicorn with a constant response."""
-    port = free_port()
+    (port,) = free_ports(1)
     options = ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "error", "--lifespan", "off"]
     return server([sys.executable, "-m", "uvicorn", "bench.collector:constant", "--port", str(port), *options], port)
 
 
 def nginx(directory: Path) -> contextlib.AbstractContextManager[Running]:
     """Run nginx with its constant GIF."""
-    port = free_port()
+    (port,) = free_ports(1)
     (directory / "nginx.conf").write_text(NGINX.format(port=port), "utf-8")
     return server(["nginx", "-p", str(directory), "-e", "error.log", "-c", "nginx.conf"], port)
 

@@ -69,7 +69,7 @@ def main() -> None:
         folder = Path(name)
         fill_clickstream(folder / "store.duckdb", options.rows)
         with a_store(folder) as (process, url):
-            wait_until(lambda: count(url) == options.rows)
+            wait_until(lambda: count(url) == options.rows, within_seconds=30)
             store, events, sizes = psutil.Process(process.pid), Events(folder), [0]
             print(f"the store at rest: {store.memory_info().rss / 1e6:.0f} MB")
             events.start()

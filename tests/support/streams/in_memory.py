@@ -90,7 +90,7 @@ class MemorySink:
             if (site, party, session) not in left:
                 self._sessions.get((str(site), str(party)), {}).pop(str(session), None)
         for key, account in deleted.items():
-            add(self._ledger.setdefault(key, Account()), account)
+            self._ledger.setdefault(key, Account()).add(account)
         return deleted
 
     def commit(self, batch: Batch) -> None:
@@ -108,17 +108,13 @@ class MemorySink:
         for session in sessions:
             self._sessions.setdefault((session.site, session.party_id), {})[session.session_id] = copy.copy(session)
         for key, account in batch.ledger.items():
-            add(self._ledger.setdefault(key, Account()), account)
+            self._ledger.setdefault(key, Account()).add(account)
         self._positions[batch.topic] = batch.position
         self.commits += 1
 
 
 def session_key(session: Session) -> tuple[str, str, str]:
     return session.site, session.party_id, session.session_id
-
-
-def add(total: Account, account: Account) -> None:
-    total.add(account)
 
 
 @dataclass
@@ -285,7 +281,7 @@ class Converting:
         """The outcomes of all messages."""
         total = Account()
         for account in self.sink.ledger(0).values():
-            add(total, account)
+            total.add(account)
         return asdict(total)
 
 
