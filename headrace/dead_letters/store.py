@@ -1,6 +1,7 @@
 """The dead letters of one machine: the store's internal paths for them, and their client."""
 
 import asyncio
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import asdict
@@ -38,7 +39,7 @@ def dead_letter_routes(read: Read, replay: Replay) -> tuple[Route, Route]:
 
     def list_dead_letters(request: Request) -> Response:
         limit = request.query_params.get("limit", "20")
-        if not limit.isdecimal() or not 1 <= int(limit) <= MAX_LISTED:
+        if not re.fullmatch(r"\d{1,9}", limit) or not 1 <= int(limit) <= MAX_LISTED:
             return JSONResponse({"message": f"limit must be a number from 1 to {MAX_LISTED}"}, 400)
         selection = DeadLetterFilter(request.query_params.get("reason", ""), tuple(request.query_params.getlist("origin")))
         total, letters = read(int(limit), selection)
