@@ -11,6 +11,7 @@ from minidruid.errors import LIMIT, QueryError
 
 # A statement within these limits is parsed, translated and planned within a second. The parser cannot be interrupted.
 MAX_TOKENS = 10_000
+MAX_NUMBER_CHARACTERS = 400  # a DOUBLE has at most 309 before the point; Python converts at most 4300
 MAX_ITEMS = 1000  # of a select list, with `*` expanded
 MAX_SOURCES = 100  # SELECTs and entries of FROM; a query of WITH counts each time it is used
 MAX_GROUPING_SETS = 64

@@ -1,5 +1,6 @@
 """Parses Druid's SQL into sqlglot's syntax tree, in which every function keeps the name that the statement uses."""
 
+import logging
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
@@ -11,7 +12,7 @@ from sqlglot.parsers.druid import DruidParser
 from sqlglot.tokenizer_core import TokenType
 
 from minidruid.errors import QueryError
-from minidruid.sql.limits import MAX_TOKENS, check_limit
+from minidruid.sql.limits import MAX_NUMBER_CHARACTERS, MAX_TOKENS, check_limit
 
 # Functions with special syntax; all others are parsed as a name and arguments.
 SPECIAL_SYNTAX = ("CAST", "CEIL", "EXTRACT", "FLOOR", "JSON_VALUE", "POSITION", "SUBSTRING", "TRIM", "TRY_CAST")
@@ -41,6 +42,8 @@ class DruidSql(Druid):
 
 DIALECT = DruidSql()
 
+logging.getLogger("sqlglot").setLevel(logging.ERROR)  # its warnings quote the statement, whose client gets an error anyway
+
 
 def location(node: exp.Expr) -> str:
     """Return the line and column of a node in Druid's notation; empty if unknown."""
@@ -56,6 +59,8 @@ def parse(sql: str) -> exp.Expr:
         found = DIALECT.tokenize(sql)
         check_limit(len(found), MAX_TOKENS, "words and symbols")
         for token in found:
+            if token.token_type == TokenType.NUMBER:
+                check_limit(len(token.text), MAX_NUMBER_CHARACTERS, "characters in a number")
             if token.token_type == TokenType.SEMICOLON:
                 raise QueryError(
                     f"Received an unexpected token [;] (line [{token.line}], column [{token.col}]), acceptable options: [<EOF>]"

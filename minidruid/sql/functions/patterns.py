@@ -6,7 +6,7 @@ from minidruid.errors import LIMIT, QueryError
 
 MAX_PATTERN_SIZE = 2000
 
-_COUNTED_REPETITION = re.compile(r"\{(\d+)(,?)(\d*)\}")
+_COUNTED_REPETITION = re.compile(r"\{(\d{1,9})(?:,(\d{0,9}))?\}")  # RE2 takes longer numbers literally
 _ANY_SIZE, _UNICODE_CLASS_SIZE = 2, 20  # approximate steps: a character has up to four bytes
 _WIDE_ESCAPES = "DSWBX"
 
@@ -25,7 +25,7 @@ def regex_size(pattern: str) -> int:
             outer = groups.pop() if groups else 0
             last, size = size + 1, outer + size + 1
         elif repetition:
-            times = max(int(repetition[1]), int(repetition[3] or 0), 1)
+            times = max(int(repetition[1]), int(repetition[2] or 0), 1)
             size += last * (times - 1)
             last, length = last * times, repetition.end() - at
         else:

@@ -7,7 +7,10 @@ from datetime import UTC, datetime
 from minidruid.errors import LIMIT, QueryError
 from minidruid.sql.types import Fragment, SqlType, quote_text
 
-_PERIOD = re.compile(r"P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)(?:\.(\d{1,3}))?S)?)?")
+_COUNT = r"(\d{1,18})"  # fits into 64 bits
+_PERIOD = re.compile(
+    rf"P(?:{_COUNT}Y)?(?:{_COUNT}M)?(?:{_COUNT}W)?(?:{_COUNT}D)?(?:T(?:{_COUNT}H)?(?:{_COUNT}M)?(?:{_COUNT}(?:\.(\d{{1,3}}))?S)?)?"
+)
 OFFSET = re.compile(r"([+-])(\d\d)(?::?(\d\d))?")
 _FIXED_SECONDS = (604800, 86400, 3600, 60, 1)
 

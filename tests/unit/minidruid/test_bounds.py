@@ -116,6 +116,30 @@ def test_sets_of_groups_are_bounded(groups: str, count: int, engine: Engine) -> 
         ask(engine, f"SELECT COUNT(*) FROM events GROUP BY {groups}")
 
 
+@pytest.mark.parametrize(
+    "clauses",
+    [
+        "GROUP BY {}",
+        "GROUP BY 1 ORDER BY {}",
+        "WHERE viewport_w = {}",
+        "WHERE TIME_FLOOR(__time, 'P{}D') = __time",
+        "WHERE TIME_FLOOR(__time, 'PT{}S') = __time",
+        "WHERE REGEXP_LIKE(country, 'a{{{}}}')",
+        "WHERE REGEXP_LIKE(country, 'a{{1,{}}}')",
+    ],
+)
+def test_a_number_with_too_many_digits_is_refused(clauses: str, engine: Engine) -> None:
+    with pytest.raises(QueryError, match=r"5000 characters in a number|Invalid period|is too large"):
+        ask(engine, f"SELECT country FROM events {clauses.format('9' * 5000)}")
+
+
+@pytest.mark.parametrize("statement", ["SHOW TABLES secret", "SELECT JSON_VALUE(parameters, 'secret (') FROM events"])
+def test_a_refused_statement_is_not_logged(statement: str, engine: Engine, caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(QueryError):
+        ask(engine, statement)
+    assert caplog.messages == []
+
+
 def test_a_wide_row_is_refused_before_it_is_read(engine: Engine) -> None:
     with pytest.raises(QueryError, match="a row of the result may have at most") as refused:
         ask(engine, f"SELECT {', '.join(['t'] * 900)} FROM (SELECT REPEAT(country, 100) AS t FROM events)")
@@ -133,6 +157,7 @@ def test_a_wide_row_is_refused_before_it_is_read(engine: Engine) -> None:
         ("[a-f]{8}-[a-f]{4}", 25),
         (r"\d+\.\d{2}", 5),
         ("(((", 1),
+        ("a{99999999999}", 14),
     ],
 )
 def test_the_size_of_a_pattern_counts_repetitions_written_out(pattern: str, size: int) -> None:
