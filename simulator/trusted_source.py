@@ -33,7 +33,7 @@ class TrustedSource:
 
     def send(self, events: Sequence[Event]) -> list[str]:
         """Send a batch and return one result per event: ok, duplicate or the rejection reason."""
-        body = msgspec.json.encode({"version": 1, "site": self._site, "sent_at": time.time_ns() // 1_000_000, "events": events})
+        body = encode_batch(self._site, events)
         if len(body) > BATCH_BYTES and len(events) > 1:
             middle = len(events) // 2
             return self.send(events[:middle]) + self.send(events[middle:])
@@ -62,6 +62,11 @@ class TrustedSource:
         if isinstance(results, list) and len(results) == count:
             return [str(result) for result in results]
         return [str(answer.get("reason") or f"status_{response.status_code}")] * count
+
+
+def encode_batch(site: str, events: Sequence[Event]) -> bytes:
+    """Return the body of a request with events, sent now, in the tracker's format."""
+    return msgspec.json.encode({"version": 1, "site": site, "sent_at": time.time_ns() // 1_000_000, "events": events})
 
 
 def is_retryable(status: int) -> bool:

@@ -32,9 +32,8 @@ def main() -> int:
     """Visit the shop until SIGTERM, Ctrl-C or the end in the settings; return 2 for an invalid setting."""
     try:
         settings = VisitsSettings.read(os.environ)
-        world_file = settings.places
-        if not world_file.is_file():
-            raise SettingsError([f"HEADRACE_VISITS_PLACES: there is no file {world_file}"])
+        if not settings.places.is_file():
+            raise SettingsError([f"HEADRACE_VISITS_PLACES: there is no file {settings.places}"])
     except SettingsError as error:
         print(error, file=sys.stderr)  # noqa: T201 - one line for each fault, for the operator
         return 2

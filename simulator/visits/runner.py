@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from random import Random
 
 import httpx
-import msgspec
 
 from simulator.settings import VisitsSettings
-from simulator.trusted_source import MAX_TRIES, backoff_seconds, is_retryable
-from simulator.visits.visit import Event, Tracker, Visit, headers, plan_visit
+from simulator.trusted_source import MAX_TRIES, Event, backoff_seconds, encode_batch, is_retryable
+from simulator.visits.visit import Tracker, Visit, headers, plan_visit
 from simulator.visits.world import World
 
 
@@ -84,7 +83,7 @@ class Runner:
     async def _request(self, method: str, path: str, events: list[Event] | None, sent_headers: dict[str, str]) -> httpx.Response | None:
         """Send a request and retry as the tracker does, within bounds; a retry has the same event ids."""
         for number in range(1, MAX_TRIES + 1):
-            body = None if events is None else _body(self._settings.site, events)
+            body = None if events is None else encode_batch(self._settings.site, events)
             response_headers: Mapping[str, str] = {}
             with contextlib.suppress(httpx.TransportError):
                 response = await self._client.request(method, path, content=body, headers=sent_headers)
@@ -94,7 +93,3 @@ class Runner:
             if number < MAX_TRIES:
                 await asyncio.sleep(backoff_seconds(number, response_headers))
         return None
-
-
-def _body(site: str, events: list[Event]) -> bytes:
-    return msgspec.json.encode({"version": 1, "site": site, "sent_at": time.time_ns() // 1_000_000, "events": events})

@@ -7,14 +7,13 @@ from random import Random
 from typing import Any
 from urllib.parse import urljoin
 
+from simulator.trusted_source import Event
 from simulator.visits.journey import Page, Walker, walk_as_bot
 from simulator.visits.sources import draw_query, draw_source
 from simulator.visits.visitors import Consent, Visitor, draw_visitor
 from simulator.visits.world import World
 
 BATCH_DELAY_MS = 1000  # the tracker batches the events of a second
-
-Event = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
