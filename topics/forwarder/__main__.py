@@ -1,16 +1,13 @@
 """`python -m topics.forwarder`: the forwarder as a process."""
 
 import os
-import signal
 import sys
 import threading
 from contextlib import ExitStack, closing
 
-from startup.atomic_files import keep_private
-from startup.logs import configure
 from startup.port_guard import PortGuard
-from startup.probes import Probes, ProbesError
-from startup.settings import SettingsError
+from startup.probes import Probes
+from startup.service import run_service
 from topics.forwarder.forwarder import Forwarders
 from topics.forwarder.settings import PREFIX, ForwarderSettings
 from topics.kafka.settings import KafkaSettings
@@ -19,18 +16,12 @@ from topics.topic import TopicError
 
 def main() -> int:
     """Run until SIGTERM or SIGINT; 0 after a clean stop, 2 for wrong settings, 1 for any other error."""
-    keep_private()
-    configure()
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    try:
+
+    def serve(stop: threading.Event) -> None:
         with ExitStack() as stack:
             forward(ForwarderSettings.read(os.environ), KafkaSettings.read(os.environ), stop, stack)
-    except (SettingsError, ProbesError, TopicError) as error:
-        print(f"{PREFIX}PORT: {error}" if isinstance(error, ProbesError) else error, file=sys.stderr)  # noqa: T201 - for the operator who starts it
-        return 2 if isinstance(error, SettingsError) else 1
-    return 0
+
+    return run_service(serve, PREFIX, errors=(TopicError,))
 
 
 def forward(settings: ForwarderSettings, kafka: KafkaSettings, stop: threading.Event, stack: ExitStack) -> None:
