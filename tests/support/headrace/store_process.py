@@ -19,12 +19,12 @@ from topics.local.writer import LocalTopic
 from topics.topic import Message
 
 ROOT = Path(__file__).parents[3]
+AT = minute_of(time.time_ns() // 1_000_000)  # of all events of a run, which may last longer than a minute
 
 
 def messages(numbers: range) -> list[Message]:
-    """Events of 200 visitors, the same for the same number but for their time."""
-    at = minute_of(time.time_ns() // 1_000_000)
-    return [a_message(event_id=f"{number:032x}", at=at, address=f"192.0.{number % 200}.0") for number in numbers]
+    """Events of 200 visitors, the same for the same number: sent again, they are duplicates."""
+    return [a_message(event_id=f"{number:032x}", at=AT, address=f"192.0.{number % 200}.0") for number in numbers]
 
 
 def write_topic(folder: Path, numbers: range) -> None:
