@@ -3,11 +3,12 @@ PYTHON ?= python3
 export VIRTUAL_ENV := $(CURDIR)/.venv
 UV := .venv/bin/uv
 SUPERSET_STAMP := .venv-superset/.installed
+ANSIBLE_STAMP := .venv-ansible/.installed
 SERVICES_STAMP := .venv/.services
 DEVELOPMENT_STAMP := .venv/.development
 TRACKER_STAMP := tracker/node_modules/.installed
 
-.PHONY: install up down check test test-stack fuzz engines-up engines-down bench lock format
+.PHONY: install up down check deploy-check test test-stack fuzz engines-up engines-down bench lock format
 
 install: $(SERVICES_STAMP) $(SUPERSET_STAMP)
 
@@ -24,6 +25,15 @@ check: $(DEVELOPMENT_STAMP) $(TRACKER_STAMP)
 	.venv/bin/lint-imports
 	.venv/bin/python tests/lint/style.py
 	cd tracker && npm run --silent check
+
+# ansible-lint starts ansible-playbook from PATH. requirements.yml is the only file beside the playbooks.
+PLAYBOOKS := $(filter-out requirements.yml,$(notdir $(wildcard ansible/*.yml)))
+
+deploy-check: export PATH := $(CURDIR)/.venv-ansible/bin:$(PATH)
+deploy-check: $(ANSIBLE_STAMP)
+	cd ansible && yamllint --strict .
+	cd ansible && ansible-lint --offline --profile production --strict
+	cd ansible && for inventory in inventories/*.yml; do ansible-playbook --inventory $$inventory --syntax-check $(PLAYBOOKS) || exit 1; done
 
 test: $(DEVELOPMENT_STAMP) $(SUPERSET_STAMP)
 	.venv/bin/coverage erase
@@ -75,6 +85,11 @@ $(SUPERSET_STAMP): requirements/superset.lock | $(UV)
 	VIRTUAL_ENV=$(CURDIR)/.venv-superset $(UV) pip sync --quiet --compile-bytecode --require-hashes $<
 	@touch $@
 
+$(ANSIBLE_STAMP): requirements/ansible.lock | $(UV)
+	$(UV) venv --quiet --clear --python .venv/bin/python .venv-ansible
+	VIRTUAL_ENV=$(CURDIR)/.venv-ansible $(UV) pip sync --quiet --require-hashes $<
+	@touch $@
+
 $(TRACKER_STAMP): tracker/package-lock.json
 	@command -v npm > /dev/null || { echo "the tracker's checks need Node 18.18 or newer with npm; on Debian: apt-get install nodejs npm" >&2; exit 1; }
 	cd tracker && npm ci --no-fund --no-audit --silent
@@ -88,3 +103,4 @@ lock: | $(UV)
 	$(LOCK) pyproject.toml --extra headrace -c requirements/development.lock -o requirements/services.lock
 	for service in collector forwarder streams; do $(LOCK) pyproject.toml --extra $$service -c requirements/development.lock -o requirements/$$service.lock || exit 1; done
 	$(LOCK) requirements/superset.in -o requirements/superset.lock
+	$(LOCK) requirements/ansible.in -o requirements/ansible.lock
