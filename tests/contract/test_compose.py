@@ -18,7 +18,7 @@ from startup.settings import ServiceSettings
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 PACKAGES = frozenset(PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"])
-NGINX = (ROOT / "nginx" / "nginx.conf").read_text("utf-8")
+NGINX = "".join(path.read_text("utf-8") for path in sorted((ROOT / "nginx").glob("*.conf")))
 PUBLIC = {"nginx"}
 ON_DEMAND = {"kafka-ui"}
 RUN_ONCE = {"kafka-apply", "druid-apply"}
@@ -177,9 +177,9 @@ def test_the_collector_trusts_the_network_of_nginx_and_keeps_its_internal_port_t
 
 def test_nginx_logs_no_client_ip_and_sends_no_version() -> None:
     directives = re.findall(r"^ *(access_log|error_log|server_tokens) ([^;]+);", NGINX, re.MULTILINE)
-    assert directives == [("error_log", "stderr alert"), ("server_tokens", "off"), ("access_log", "off")]
+    assert directives == [("server_tokens", "off"), ("access_log", "off"), ("error_log", "stderr alert")]
 
 
 def test_a_body_that_is_too_large_is_refused_by_the_collector_whose_answer_a_page_can_read() -> None:
-    (megabytes,) = re.findall(r"client_max_body_size (\d+)m;\n +client_body_buffer_size", NGINX)
+    (megabytes,) = re.findall(r"client_max_body_size (\d+)m;\nclient_body_buffer_size", NGINX)
     assert int(megabytes) << 20 > CollectorSettings.model_fields["max_body_bytes"].default

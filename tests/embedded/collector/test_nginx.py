@@ -34,17 +34,18 @@ def ports(collector: RunningCollector, tmp_path: Path) -> Iterator[tuple[int, in
     port, *others = free_ports(3)
     places = {
         "/tmp": str(tmp_path),
-        "/etc/nginx": str(NGINX),
+        "/etc/nginx": str(tmp_path),
         "collector:8290": f"127.0.0.1:{collector.port}",
         "listen 8290": f"listen 127.0.0.1:{port}",
         "listen 8088": f"listen 127.0.0.1:{others[0]}",
         "127.0.0.1:8080": f"127.0.0.1:{others[1]}",
     }
-    text = (NGINX / "nginx.conf").read_text("utf-8")
-    for place, here in places.items():
-        assert place in text
-        text = text.replace(place, here)
-    (tmp_path / "nginx.conf").write_text(text)
+    files = {path.name: path.read_text("utf-8") for path in NGINX.glob("*.conf")}
+    assert [place for place in places if not any(place in text for text in files.values())] == []
+    for name, text in files.items():
+        for place, here in places.items():
+            text = text.replace(place, here)
+        (tmp_path / name).write_text(text)
     process = subprocess.Popen(["nginx", "-e", "stderr", "-g", "daemon off;", "-c", str(tmp_path / "nginx.conf")])
     wait_until(lambda: is_listening(port))
     yield port, others[0]
