@@ -8,7 +8,7 @@ SERVICES_STAMP := .venv/.services
 DEVELOPMENT_STAMP := .venv/.development
 TRACKER_STAMP := tracker/node_modules/.installed
 
-.PHONY: install up down check deploy-check test test-stack fuzz engines-up engines-down bench lock format
+.PHONY: install up down check deploy-check test test-stack fuzz engines-up engines-down bench images lock format
 
 install: $(SERVICES_STAMP) $(SUPERSET_STAMP)
 
@@ -59,6 +59,15 @@ engines-down:
 
 bench: $(DEVELOPMENT_STAMP)
 	for name in $(basename $(notdir $(wildcard bench/*.py))); do .venv/bin/python -m bench.$$name || exit 1; done
+
+# Our five images with the version of the project, built and pushed: make images REGISTRY=registry.example.com/headrace
+VERSION ?= $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' pyproject.toml)
+
+images:
+	@test -n "$(REGISTRY)" || { echo "no registry given: make images REGISTRY=registry.example.com/headrace" >&2; exit 1; }
+	for target in collector forwarder streams headrace superset; do \
+	    docker build $(BUILD_OPTIONS) --target $$target --tag $(REGISTRY)/headrace-$$target:$(VERSION) . \
+	    && docker push $(REGISTRY)/headrace-$$target:$(VERSION) || exit 1; done
 
 format: $(DEVELOPMENT_STAMP)
 	.venv/bin/ruff format .
