@@ -1,0 +1,142 @@
+"""Whether the services of a stack run as specified, from what Docker's API reports. Pure functions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+Record = dict[str, Any]
+
+# States of an update after which nothing more happens by itself, or after which the release has failed.
+FAILED_UPDATES = frozenset({"paused", "rollback_started", "rollback_paused", "rollback_completed"})
+FAILED_TASKS = frozenset({"failed", "rejected", "orphaned"})
+LABEL = "node.labels."
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The reason why a service does not run as specified."""
+
+    service: str
+    reason: str
+    is_final: bool = False  # waiting does not help
+    has_failures: bool = False  # tasks ended by themselves
+
+
+@dataclass(frozen=True)
+class ServiceState:
+    """A service with its tasks: what is missing, and the tasks that run as specified."""
+
+    findings: tuple[Finding, ...]
+    good_tasks: frozenset[str]
+    is_preparing: bool  # images are pulled
+
+
+def usable_nodes(nodes: list[Record]) -> list[Record]:
+    """Return the nodes on which tasks can run."""
+    return [node for node in nodes if node["Status"]["State"] == "ready" and node["Spec"]["Availability"] == "active"]
+
+
+def admits(constraint: str, node: Record) -> bool:
+    """Whether a placement constraint admits a node."""
+    operator = "==" if "==" in constraint else "!="
+    key, _, value = (part.strip() for part in constraint.partition(operator))
+    if key.startswith(LABEL):
+        found = node["Spec"].get("Labels", {}).get(key[len(LABEL) :], "")
+    else:
+        found = {"node.hostname": node["Description"]["Hostname"], "node.role": node["Spec"]["Role"], "node.id": node["ID"]}.get(key, "")
+    return (found == value) is (operator == "==")
+
+
+def expected_tasks(service: Record, nodes: list[Record]) -> int:
+    """Return how many tasks must run: the replicas, or one on each usable node that the constraints admit."""
+    mode = service["Spec"]["Mode"]
+    if "Replicated" in mode:
+        return int(mode["Replicated"].get("Replicas", 0))
+    constraints = service["Spec"]["TaskTemplate"].get("Placement", {}).get("Constraints", [])
+    return sum(all(admits(constraint, node) for constraint in constraints) for node in nodes)
+
+
+def service_state(service: Record, tasks: list[Record], nodes: list[Record]) -> ServiceState:
+    """Return what is missing until a service runs as specified on the usable nodes."""
+    if "ReplicatedJob" in service["Spec"]["Mode"]:
+        return _job_state(service, tasks)
+    name, image = service["Spec"]["Name"], _image(service["Spec"]["TaskTemplate"])
+    places = {node["ID"] for node in nodes}
+    wanted = [task for task in tasks if task["DesiredState"] == "running" and task.get("NodeID", "") in places]
+    good = frozenset(task["ID"] for task in wanted if task["Status"]["State"] == "running" and _image(task["Spec"]) == image)
+    expected, failures = expected_tasks(service, nodes), _failures(service, tasks)
+    findings = list(_update_findings(service))
+    if len(good) != expected or len(wanted) != len(good):
+        reasons = _errors(failures) or sorted({task["Status"]["State"] for task in wanted if task["ID"] not in good})
+        findings.append(Finding(name, f"{len(good)} of {expected} tasks run; {'; '.join(reasons)}", has_failures=bool(failures)))
+    return ServiceState(tuple(findings), good, any(task["Status"]["State"] == "preparing" for task in wanted))
+
+
+def _job_state(service: Record, tasks: list[Record]) -> ServiceState:
+    iteration = service.get("JobStatus", {}).get("JobIteration", {}).get("Index", 0)
+    current = [task for task in tasks if task.get("JobIteration", {}).get("Index", 0) == iteration]
+    complete = frozenset(task["ID"] for task in current if task["Status"]["State"] == "complete")
+    is_preparing = any(task["Status"]["State"] == "preparing" for task in current)
+    if len(complete) >= service["Spec"]["Mode"]["ReplicatedJob"].get("TotalCompletions", 1):
+        return ServiceState((), complete, is_preparing)
+    failures = [task for task in current if task["Status"]["State"] in FAILED_TASKS]
+    states = _errors(failures) or sorted({task["Status"]["State"] for task in current})
+    reason = f"the job is not complete; {'; '.join(states) or 'it has no task yet'}"
+    return ServiceState((Finding(service["Spec"]["Name"], reason, has_failures=bool(failures)),), complete, is_preparing)
+
+
+def _update_findings(service: Record) -> list[Finding]:
+    update = service.get("UpdateStatus") or {}
+    state = update.get("State", "completed")
+    if state == "completed":
+        return []
+    reason = f"its update is {state}: {update.get('Message', '')}".rstrip(": ")
+    is_failed = state in FAILED_UPDATES
+    return [Finding(service["Spec"]["Name"], reason, is_final=is_failed, has_failures=is_failed)]
+
+
+def _failures(service: Record, tasks: list[Record]) -> list[Record]:
+    """Return the tasks that ended by themselves since the service was last changed."""
+    since = service.get("UpdatedAt", "")
+    return [task for task in tasks if task["Status"]["State"] in FAILED_TASKS and task.get("CreatedAt", "") >= since]
+
+
+def _errors(tasks: list[Record]) -> list[str]:
+    return sorted({task["Status"].get("Err", "") for task in tasks} - {""})
+
+
+def _image(template: Record) -> str:
+    return str(template["ContainerSpec"]["Image"])
+
+
+class Watch:
+    """Decides over successive observations: converged, failed, or still waiting."""
+
+    def __init__(self, now: float, stable_seconds: float, crash_seconds: float, timeout_seconds: float) -> None:
+        self._stable_seconds, self._crash_seconds, self._timeout_seconds = stable_seconds, crash_seconds, timeout_seconds
+        self._progress_at, self._stable_since = now, now
+        self._most_good: dict[str, int] = {}
+        self._good: frozenset[str] | None = None
+
+    def observe(self, now: float, states: dict[str, ServiceState]) -> str:
+        """Return `converged`, `failed` or `waiting` after an observation of all services."""
+        findings = [finding for state in states.values() for finding in state.findings]
+        good = frozenset().union(*(state.good_tasks for state in states.values()))
+        if findings or good != self._good:
+            self._stable_since, self._good = now, good
+        if not findings:
+            return "converged" if now - self._stable_since >= self._stable_seconds else "waiting"
+        if self._has_progress(states):
+            self._progress_at = now
+        patience = self._crash_seconds if any(finding.has_failures for finding in findings) else self._timeout_seconds
+        is_failed = any(finding.is_final for finding in findings) or now - self._progress_at > patience
+        return "failed" if is_failed else "waiting"
+
+    def _has_progress(self, states: dict[str, ServiceState]) -> bool:
+        """Whether images are pulled, or a service has more good tasks than ever before: one that crashes in a loop has not."""
+        found = False
+        for name, state in states.items():
+            found |= state.is_preparing or len(state.good_tasks) > self._most_good.get(name, 0)
+            self._most_good[name] = max(len(state.good_tasks), self._most_good.get(name, 0))
+        return found

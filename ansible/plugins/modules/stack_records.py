@@ -1,0 +1,57 @@
+#!/usr/bin/python
+"""The module `stack_records`: returns the earlier stack files, and the configs and secrets that are not used any longer."""
+
+from __future__ import annotations
+
+import traceback
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.stack_records import records, unused
+
+try:
+    import docker
+except ImportError:
+    docker = None
+    IMPORT_ERROR = traceback.format_exc()
+
+DOCUMENTATION = """
+module: stack_records
+short_description: Read the stack files that were deployed, and what they left behind
+options:
+  stack: {type: str, required: true, description: [Name of the stack.]}
+author: [headrace]
+"""
+
+EXAMPLES = """
+- name: Read the earlier stack files
+  stack_records:
+    stack: headrace
+  register: stack_history
+"""
+
+RETURN = """
+history: {type: list, returned: success, description: The stack files that were deployed, the newest first.}
+unused_configs: {type: list, returned: success, description: Configs that neither a service nor an earlier stack file needs.}
+unused_secrets: {type: list, returned: success, description: Secrets that no service needs.}
+"""
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(argument_spec={"stack": {"type": "str", "required": True}}, supports_check_mode=True)
+    if docker is None:
+        module.fail_json(msg=missing_required_lib("docker"), exception=IMPORT_ERROR)
+    client = docker.APIClient(version="auto")
+    services = client.services(filters={"label": f"com.docker.stack.namespace={module.params['stack']}"})
+    configs = client.configs()
+    history = records(configs)
+    module.exit_json(
+        changed=False,
+        history=history,
+        unused_configs=unused(configs, services, history),
+        unused_secrets=unused(client.secrets(), services, []),  # a rollback takes the present secrets
+    )
+
+
+if __name__ == "__main__":
+    main()
