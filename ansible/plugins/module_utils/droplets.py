@@ -65,8 +65,8 @@ def firewall_body(installation: Installation) -> Object:
 
 
 def has_same_rules(firewall: Object, body: Object) -> bool:
-    """Whether an existing firewall has the tags and rules of a definition, in any order, and no droplet by number."""
-    return not firewall.get("droplet_ids") and _comparable(firewall) == _comparable(body)
+    """Whether an existing firewall has the tags and rules of a definition, in any order."""
+    return _comparable(firewall) == _comparable(body)
 
 
 def _rule(protocol: str, ports: str, **targets: Object) -> Object:

@@ -184,8 +184,8 @@ class FakeDigitalOcean:
             "id": number, "name": body["name"], "memory": 8192, "vcpus": 4, "disk": 160, "locked": True, "status": "new",
             "created_at": "2026-01-01T00:00:00Z", "features": ["private_networking"],
             "backup_ids": [], "snapshot_ids": [], "volume_ids": [],
-            "next_backup_window": None, "size_slug": body["size"], "size": {"slug": body["size"]}, "image": {"slug": body["image"]},
-            "region": {"slug": body["region"]}, "tags": body.get("tags") or [], "vpc_uuid": vpc, "networks": {"v4": [], "v6": []},
+            "next_backup_window": None, "size_slug": body["size"], "size": _size(body["size"]), "image": {"slug": body["image"]},
+            "region": _region(body["region"]), "tags": body.get("tags") or [], "vpc_uuid": vpc, "networks": {"v4": [], "v6": []},
         }  # fmt: skip
         self.droplets[str(number)] = droplet
         self._looks[str(number)] = self.looks_until_active
@@ -237,6 +237,15 @@ class FakeDigitalOcean:
             self._leaving[identifier] -= 1
             if self._leaving[identifier] < 0:
                 del self._leaving[identifier], self.droplets[identifier]
+
+
+def _size(slug: str) -> Object:
+    figures = {"memory": 8192, "vcpus": 4, "disk": 160, "transfer": 5.0, "price_monthly": 48.0, "price_hourly": 0.071429}
+    return {"slug": slug, "available": True, "regions": ["fra1"], "description": "Basic", **figures}
+
+
+def _region(slug: str) -> Object:
+    return {"slug": slug, "name": slug, "available": True, "features": [], "sizes": []}
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -102,7 +102,7 @@ def test_the_order_of_rules_and_empty_targets_do_not_count_as_a_difference() -> 
         "inbound_rules": [{**rule, "sources": {**rule["sources"], "droplet_ids": []}} for rule in reversed(body["inbound_rules"])],
     }
     assert has_same_rules(returned, body)
-    assert not has_same_rules({**returned, "droplet_ids": [1]}, body)
+    assert not has_same_rules({**returned, "tags": []}, body)
     assert not has_same_rules({**returned, "inbound_rules": returned["inbound_rules"][1:]}, body)
 
 
