@@ -1,0 +1,97 @@
+"""All of a run: network, registry with images, hosts and Ansible; stopped at the end, also after a failure."""
+
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from fcntl import LOCK_EX, LOCK_NB, flock
+from typing import Final
+
+from support.hosts import debian, network, registry
+from support.hosts.authority import Authority
+from support.hosts.builder import Builder
+from support.hosts.folders import CACHE, PROJECT, RUN
+from support.hosts.host import Host
+from support.hosts.images import Images
+from support.hosts.playbooks import PROGRAMS, Ansible
+from support.hosts.prerequisites import MissingPrerequisiteError, check_machine
+from support.hosts.processes import run
+from support.hosts.registry import Registry
+
+IMAGES_SUITE: Final = "bookworm"  # the Debian of the project's images
+TOOLS: Final = ("docker.io", "containerd", "runc", "tini", "docker-registry")
+DOMAIN: Final = "collect.test"
+
+
+class Testbed:
+    """Hosts on a network of their own, and what deploys to them."""
+
+    __test__ = False
+
+    def __init__(self, *, count: int, suite: str) -> None:
+        root, images_root = debian.debian_root(suite), debian.debian_root(IMAGES_SUITE)
+        self.known_hosts: dict[str, str] = {}
+        self.hosts = [Host(f"n{number}", number, root, known_hosts=self.known_hosts) for number in range(1, count + 1)]
+        self.authority = Authority(RUN / "authority")
+        programs = debian.extract(images_root, CACHE / "programs", *TOOLS)
+        self.builder = Builder(programs)
+        self.registry = Registry(programs, self.authority)
+        self.images = Images(self.builder, images_root, self.registry.push_name)
+        self.key = RUN / "ssh-key"
+        run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.key)
+        self.ansible = Ansible(RUN, self.key, self._variables())
+
+    def start(self, *, groups: Mapping[str, list[Host]]) -> None:
+        """Start the hosts, on empty disks."""
+        for host in self.hosts:
+            host.create(self.key.with_suffix(".pub").read_text())
+        self.ansible.write_known_hosts(self.known_hosts)
+        self.ansible.write_inventory(self.hosts, groups)
+
+    def groups(self) -> dict[str, list[Host]]:
+        """Return the groups of the inventory: three managers and brokers, or one where there are two hosts."""
+        first = self.hosts[:1]
+        if len(self.hosts) < 3:
+            return {"managers": first, "workers": self.hosts[1:], "edge": self.hosts, "kafka": first, "druid": [], "dashboards": []}
+        return {"managers": self.hosts, "edge": self.hosts, "kafka": self.hosts, "druid": [], "dashboards": []}
+
+    def _variables(self) -> dict[str, object]:
+        secrets = RUN / "secrets"
+        run(PROJECT / ".venv/bin/headrace", "secrets", "--folder", secrets)
+        certificate = self.authority.issue(DOMAIN)
+        return {
+            "headrace_registry": registry.NAME,
+            "headrace_registry_ca": str(self.authority.certificate),
+            "headrace_mirror": registry.NAME,
+            "headrace_collect_domain": DOMAIN,
+            "headrace_tls_certificate": str(certificate.chain),
+            "headrace_tls_key": str(certificate.key),
+            "headrace_secrets_folder": str(secrets),
+        }
+
+
+@contextmanager
+def running_testbed(*, count: int, suite: str) -> Iterator[Testbed]:
+    """Prepare everything but the hosts, and stop everything at the end."""
+    check_machine()
+    if not (PROGRAMS / "ansible-playbook").exists():
+        raise MissingPrerequisiteError("make test-hosts cannot run here: .venv-ansible is missing; start it with make")
+    with ExitStack() as stack:
+        RUN.parent.mkdir(exist_ok=True)
+        lock = stack.enter_context((RUN.parent / "lock").open("w"))
+        try:
+            flock(lock, LOCK_EX | LOCK_NB)
+        except BlockingIOError:
+            raise MissingPrerequisiteError("make test-hosts cannot run here: another run uses the test network; wait for its end") from None
+        shutil.rmtree(RUN, ignore_errors=True)
+        RUN.mkdir()
+        CACHE.mkdir(exist_ok=True)
+        stack.callback(network.remove_network)
+        network.create_network()
+        testbed = Testbed(count=count, suite=suite)
+        stack.callback(testbed.builder.stop)
+        testbed.builder.start()
+        stack.callback(testbed.registry.stop)
+        testbed.registry.start()
+        for host in testbed.hosts:
+            stack.callback(host.power_off)
+        yield testbed
