@@ -35,7 +35,7 @@ deploy-check: $(ANSIBLE_STAMP)
 	cd ansible && ansible-lint --offline --profile production --strict
 	cd ansible && for inventory in inventories/*.yml; do ansible-playbook --inventory $$inventory --syntax-check $(PLAYBOOKS) || exit 1; done
 
-test: $(DEVELOPMENT_STAMP) $(SUPERSET_STAMP)
+test: $(DEVELOPMENT_STAMP) $(SUPERSET_STAMP) $(ANSIBLE_STAMP)
 	.venv/bin/coverage erase
 	.venv/bin/coverage run -m pytest
 	.venv/bin/coverage combine -q
