@@ -8,7 +8,7 @@ SERVICES_STAMP := .venv/.services
 DEVELOPMENT_STAMP := .venv/.development
 TRACKER_STAMP := tracker/node_modules/.installed
 
-.PHONY: install up down check deploy-check test test-stack fuzz engines-up engines-down bench images lock format
+.PHONY: install up down check deploy-check test test-stack test-hosts fuzz engines-up engines-down bench images lock format
 
 install: $(SERVICES_STAMP) $(SUPERSET_STAMP)
 
@@ -45,6 +45,11 @@ test: $(DEVELOPMENT_STAMP) $(SUPERSET_STAMP) $(ANSIBLE_STAMP)
 test-stack: $(DEVELOPMENT_STAMP) $(SUPERSET_STAMP)
 	.venv/bin/headrace engines fetch
 	.venv/bin/python -m pytest tests/stack --timeout 400 $(if $(EVENTS),--events $(EVENTS))
+
+# The Swarm on hosts in namespaces, with Debian 13 or SUITE; SHORT=1: two hosts with Debian 12, in less than ten minutes.
+test-hosts: $(DEVELOPMENT_STAMP) $(ANSIBLE_STAMP)
+	.venv/bin/headrace engines fetch
+	.venv/bin/python -m pytest tests/hosts --timeout 1800 $(if $(SHORT),--short) $(if $(SUITE),--suite $(SUITE))
 
 # Fuzzed inputs for the collector's sources (a million take two minutes) and statements for the SQL port (100,000).
 fuzz: $(DEVELOPMENT_STAMP)

@@ -1,5 +1,6 @@
 """Real hosts for the tests: two in the short form, three in the whole one."""
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -7,9 +8,12 @@ from support.hosts.prerequisites import MissingPrerequisiteError, check_machine
 from support.hosts.testbed import Testbed, running_testbed
 
 
+FINDINGS = pytest.StashKey[list[str]]()
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--short", action="store_true", help="two hosts, and only the tests that fit into ten minutes")
-    parser.addoption("--suite", default="bookworm", help="the Debian of the hosts: bookworm or trixie")
+    parser.addoption("--suite", default="", help="the Debian of the hosts: bookworm or trixie")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -35,8 +39,29 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture(scope="session")
 def testbed(request: pytest.FixtureRequest) -> Iterator[Testbed]:
     """Hosts without anything on them, and a registry with all images of the stack."""
-    short = request.config.getoption("short")
-    with running_testbed(count=2 if short else 3, suite=request.config.getoption("suite")) as running:
+    count, suite = (2, "bookworm") if request.config.getoption("short") else (3, "trixie")
+    with running_testbed(count=count, suite=request.config.getoption("suite") or suite) as running:
         running.images.build(targets=("collector", "forwarder", "streams", "headrace"), services=("nginx", "kafka"))
         running.start(groups=running.groups())
         yield running
+
+
+@pytest.fixture(scope="session")
+def findings(request: pytest.FixtureRequest) -> list[str]:
+    """Lines to be shown at the end of the run."""
+    return request.config.stash.setdefault(FINDINGS, [])
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what the tests measured."""
+    for line in terminalreporter.config.stash.get(FINDINGS, []):
+        terminalreporter.write_line(line)
+
+
+@pytest.fixture(scope="session")
+def deployed(testbed: Testbed, findings: list[str]) -> Testbed:
+    """Hosts on which `site.yml` succeeded."""
+    began = time.monotonic()
+    testbed.ansible.succeed("site.yml")
+    findings.append(f"site.yml on {len(testbed.hosts)} bare hosts: {time.monotonic() - began:.0f} s")
+    return testbed

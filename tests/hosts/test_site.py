@@ -1,15 +1,26 @@
 """`site.yml` from bare hosts to a running stack, and again."""
 
+import re
+
 import pytest
 from support.hosts.testbed import Testbed
 
 
-@pytest.fixture(scope="session")
-def first_run(testbed: Testbed) -> float:
-    testbed.ansible.succeed("site.yml")
-    return 0.0
-
-
-def test_site_succeeds_on_bare_hosts_and_changes_nothing_when_run_again(testbed: Testbed, first_run: float) -> None:
-    second = testbed.ansible.succeed("site.yml")
+def test_a_second_run_changes_nothing(deployed: Testbed) -> None:
+    second = deployed.ansible.succeed("site.yml")
     assert set(second.changed.values()) == {0}, second.changed_tasks
+
+
+@pytest.mark.whole
+def test_a_run_in_check_mode_changes_nothing(deployed: Testbed) -> None:
+    third = deployed.ansible.succeed("site.yml", "--check")
+    assert set(third.changed.values()) == {0}, third.changed_tasks
+
+
+@pytest.mark.whole
+def test_check_mode_names_exactly_the_services_of_a_new_version(deployed: Testbed) -> None:
+    deployed.images.derive("headrace-streams:0.3.0", "0.3.1")
+    tags = "headrace_image_tags={headrace-streams: 0.3.1}".replace("{", '{"').replace(": ", '":"').replace("}", '"}')
+    checked = deployed.ansible.succeed("site.yml", "--check", "--diff", "--extra-vars", f'{{"headrace_image_tags": {tags.partition("=")[2]}}}')
+    assert sum(checked.changed.values()) == 1, checked.changed_tasks
+    assert set(re.findall(r"^[+-]\s*headrace_?(\w+)", checked.output, re.MULTILINE)) == {"converter"}

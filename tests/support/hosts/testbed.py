@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from fcntl import LOCK_EX, LOCK_NB, flock
+from pathlib import Path
 from typing import Final
 
 from support.hosts import debian, network, registry
@@ -20,6 +21,7 @@ from support.hosts.registry import Registry
 IMAGES_SUITE: Final = "bookworm"  # the Debian of the project's images
 TOOLS: Final = ("docker.io", "containerd", "runc", "tini", "docker-registry")
 DOMAIN: Final = "collect.test"
+LOCK: Final = Path("/run/lock/headrace-test-hosts")  # the namespaces have fixed names on the machine
 
 
 class Testbed:
@@ -38,6 +40,7 @@ class Testbed:
         self.images = Images(self.builder, images_root, self.registry.push_name)
         self.key = RUN / "ssh-key"
         run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.key)
+        self._groups: Mapping[str, list[Host]] = {}
         self.ansible = Ansible(RUN, self.key, self._variables())
 
     def start(self, *, groups: Mapping[str, list[Host]]) -> None:
@@ -45,7 +48,13 @@ class Testbed:
         for host in self.hosts:
             host.create(self.key.with_suffix(".pub").read_text())
         self.ansible.write_known_hosts(self.known_hosts)
-        self.ansible.write_inventory(self.hosts, groups)
+        self._groups = groups
+        self.set_variables()
+
+    def set_variables(self, **variables: object) -> None:
+        """Write the inventory with these values of variables."""
+        self.ansible.variables |= variables
+        self.ansible.write_inventory(self.hosts, self._groups)
 
     def groups(self) -> dict[str, list[Host]]:
         """Return the groups of the inventory: three managers and brokers, or one where there are two hosts."""
@@ -77,7 +86,7 @@ def running_testbed(*, count: int, suite: str) -> Iterator[Testbed]:
         raise MissingPrerequisiteError("make test-hosts cannot run here: .venv-ansible is missing; start it with make")
     with ExitStack() as stack:
         RUN.parent.mkdir(exist_ok=True)
-        lock = stack.enter_context((RUN.parent / "lock").open("w"))
+        lock = stack.enter_context(LOCK.open("w"))
         try:
             flock(lock, LOCK_EX | LOCK_NB)
         except BlockingIOError:

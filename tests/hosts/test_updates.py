@@ -1,0 +1,40 @@
+"""Updates under load: every acknowledged event is exactly one row."""
+
+import json
+import time
+
+import pytest
+from support.hosts.events import check_one_row_each, load
+from support.hosts.images import ENDS_AT_ONCE
+from support.hosts.testbed import Testbed
+
+
+def image_tags(**tags: str) -> str:
+    return json.dumps({"headrace_image_tags": {f"headrace-{name}": tag for name, tag in tags.items()}})
+
+
+def test_a_rolling_update_of_the_collector_loses_no_event(deployed: Testbed, findings: list[str]) -> None:
+    deployed.images.derive("headrace-collector:0.3.0", "0.3.1")
+    began = time.monotonic()
+    with load(deployed, rate=150) as sent:
+        deployed.set_variables(headrace_image_tags={"headrace-collector": "0.3.1"})
+        deployed.ansible.succeed("site.yml", "--tags", "stack")
+    findings.append(f"rolling update of the collector in {time.monotonic() - began:.0f} s: {sent.describe()}")
+    check_one_row_each(deployed, sent)
+    for host in deployed.hosts:
+        assert ":0.3.1" in host.run("docker", "ps", "--filter", "label=com.docker.swarm.service.name=headrace_collector", "--format", "{{.Image}}")
+
+
+@pytest.mark.whole
+def test_a_collector_that_ends_at_once_fails_the_playbook_with_its_own_words(deployed: Testbed, findings: list[str]) -> None:
+    deployed.images.derive("headrace-collector:0.3.0", "broken", ENDS_AT_ONCE)
+    began = time.monotonic()
+    with load(deployed, rate=60) as sent:
+        result = deployed.ansible.play("site.yml", "--tags", "stack", "--extra-vars", image_tags(collector="broken"))
+    seconds = time.monotonic() - began
+    findings.append(f"collector that ends at once: site.yml failed after {seconds:.0f} s; {sent.describe()}")
+    assert result.status != 0
+    assert "the disk is made of cheese" in result.output
+    assert seconds < 120
+    check_one_row_each(deployed, sent)
+    deployed.ansible.succeed("site.yml", "--tags", "stack")
