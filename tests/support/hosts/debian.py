@@ -19,7 +19,7 @@ INSTALLED: Final = (
 IN_REPOSITORY: Final = {
     "bookworm": (
         *("docker.io", "nftables", "python3-docker", "python3-requests", "python3-jsondiff", "python3-yaml"),
-        *("nginx-light", "openjdk-17-jre-headless", "docker-registry", "runc", "tini"),
+        *("nginx-light", "openjdk-17-jre-headless", "postgresql", "docker-registry", "runc", "tini"),
     ),
     "trixie": ("docker.io", "docker-cli", "nftables", "python3-docker", "python3-requests", "python3-jsondiff", "python3-yaml"),
 }

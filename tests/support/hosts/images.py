@@ -14,6 +14,7 @@ from support.hosts.folders import CACHE, HERE, PROJECT, RUN
 from support.hosts.processes import run
 
 from headrace.engines import jars
+from headrace.engines.services import OPENED
 
 AUTHORITIES: Final = Path("/etc/ssl/certs/ca-certificates.crt")  # what this machine trusts: a build downloads as this machine does
 BASE: Final = "headrace-test-debian"
@@ -24,6 +25,16 @@ HEALTHCHECK NONE
 ENTRYPOINT ["sh", "-c", "echo this collector cannot run: the disk is made of cheese >&2; exit 3"]
 """
 SAME: Final = "FROM {image}\nLABEL headrace.test.version={tag}\n"
+
+
+# The target of the stand-ins' Dockerfile for the image of each service, and the folders of jars that it copies.
+STAND_INS: Final = {
+    "nginx": ("nginx", ()),
+    "kafka": ("kafka", ("kafka",)),
+    "zookeeper": ("zookeeper", ("druid",)),
+    "druid-coordinator": ("druid", ("druid", "druid-kafka-indexing-service", "druid-datasketches")),
+    "druid-metadata": ("postgres", ()),
+}
 
 
 def compose_images() -> dict[str, str]:
@@ -48,7 +59,7 @@ class Images:
         official = compose_images()
         self._build_stand_in("python", PYTHON)
         for service in services:
-            self._build_stand_in(service, f"{self._push_name}/{official[service]}")
+            self._build_stand_in(STAND_INS[service][0], f"{self._push_name}/{official[service]}")
         version = official["collector"].partition(":")[2]
         ours = [f"headrace-{target}:{version}" for target in targets]
         for target, image in zip(targets, ours, strict=True):
@@ -85,8 +96,9 @@ class Images:
         shutil.copy(AUTHORITIES, self._context)
         shutil.copytree(HERE / "images", self._context, dirs_exist_ok=True)
         shutil.copy(PROJECT / "engines/log4j2.xml", self._context)
-        if "kafka" in services:
-            shutil.copytree(jars.STORE / jars.stamp() / "kafka", self._context / "kafka")
+        (self._context / "java-options").write_text("\n".join(OPENED))
+        for folder in {folder for service in services for folder in STAND_INS[service][1]}:
+            shutil.copytree(jars.STORE / jars.stamp() / folder, self._context / folder)
 
     def _build_stand_in(self, target: str, name: str) -> None:
         self._builder.docker("build", "--quiet", "--network=host", f"--target={target}", f"--tag={name}", self._context)
