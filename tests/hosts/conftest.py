@@ -7,7 +7,6 @@ import pytest
 from support.hosts.prerequisites import MissingPrerequisiteError, check_machine
 from support.hosts.testbed import Testbed, running_testbed
 
-
 FINDINGS = pytest.StashKey[list[str]]()
 
 

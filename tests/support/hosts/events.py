@@ -22,11 +22,21 @@ ROW_IDS: Final = HERE / "row_ids.py"
 class Load:
     """The client's results, complete once it has ended."""
 
-    def __init__(self) -> None:
+    def __init__(self, log: Path) -> None:
+        self._log = log
         self.acknowledged: list[str] = []
         self.lost: list[str] = []
         self.retries: dict[str, int] = {}
         self.latency: dict[str, float] = {}
+
+    def wait_for_events(self, count: int) -> None:
+        """Return when this many more events are acknowledged."""
+        target = self._count() + count
+        wait_until(lambda: self._count() >= target, within_seconds=60, every_seconds=0.3)
+
+    def _count(self) -> int:
+        lines = self._log.read_text().split("\n")[:-1]
+        return int(lines[-1]) if lines else 0
 
     def describe(self) -> str:
         """Return one line for the end of the run."""
@@ -43,7 +53,7 @@ def load(testbed: Testbed, *, rate: float) -> Iterator[Load]:
         *("--sources", *network.CLIENT_IPS, "--hosts", *(host.ip for host in testbed.hosts)),
     )
     process = start((sys.executable, HERE / "load_client.py", *arguments), log, namespace=network.CONTROL)
-    result = Load()
+    result = Load(log)
     try:
         yield result
         process.terminate()

@@ -85,6 +85,11 @@ class Host:
         return self._init != 0
 
     @property
+    def files(self) -> Path:
+        """The file system of the running host, seen from this machine."""
+        return Path(f"/proc/{self._init}/root")
+
+    @property
     def console(self) -> Path:
         """The output of systemd."""
         return self.disk / "console.log"

@@ -109,6 +109,14 @@ async def work(client: Client, queue: asyncio.Queue[None], results: Results) -> 
             queue.task_done()
 
 
+async def report(results: Results) -> None:
+    """Print the number of acknowledged events, again and again."""
+    with suppress(asyncio.CancelledError):
+        while True:
+            print(len(results.acknowledged), flush=True)
+            await asyncio.sleep(0.5)
+
+
 async def main(arguments: argparse.Namespace) -> None:
     tls = ssl.create_default_context(cafile=arguments.authority)
     stop = asyncio.Event()
@@ -119,6 +127,7 @@ async def main(arguments: argparse.Namespace) -> None:
     sources = itertools.cycle(arguments.sources)
     clients = [Client(next(sources), hosts, arguments.domain, tls) for hosts in first_hosts]
     workers = [asyncio.create_task(work(client, queue, results)) for client in clients]
+    workers.append(asyncio.create_task(report(results)))
     began = time.monotonic()
     for number in range(int(arguments.rate * MAX_SECONDS)):
         if stop.is_set():

@@ -30,9 +30,9 @@ class Testbed:
     __test__ = False
 
     def __init__(self, *, count: int, suite: str) -> None:
-        root, images_root = debian.debian_root(suite), debian.debian_root(IMAGES_SUITE)
+        self.root, images_root = debian.debian_root(suite), debian.debian_root(IMAGES_SUITE)
         self.known_hosts: dict[str, str] = {}
-        self.hosts = [Host(f"n{number}", number, root, known_hosts=self.known_hosts) for number in range(1, count + 1)]
+        self.hosts = [Host(f"n{number}", number, self.root, known_hosts=self.known_hosts) for number in range(1, count + 1)]
         self.authority = Authority(RUN / "authority")
         programs = debian.extract(images_root, CACHE / "programs", *TOOLS)
         self.builder = Builder(programs)
