@@ -4,7 +4,7 @@ import json
 import time
 
 import pytest
-from support.hosts.events import check_one_row_each, load
+from support.hosts.events import check_one_row_each, container, load
 from support.hosts.images import ENDS_AT_ONCE
 from support.hosts.testbed import Testbed
 
@@ -22,9 +22,7 @@ def test_a_rolling_update_of_the_collector_loses_no_event(deployed: Testbed, fin
     findings.append(f"rolling update of the collector in {time.monotonic() - began:.0f} s: {sent.describe()}")
     check_one_row_each(deployed, sent)
     for host in deployed.hosts:
-        assert ":0.3.1" in host.run(
-            "docker", "ps", "--filter", "label=com.docker.swarm.service.name=headrace_collector", "--format", "{{.Image}}"
-        )
+        assert "0.3.1" in host.run("docker", "inspect", container(host, "collector"))
 
 
 @pytest.mark.whole
