@@ -53,7 +53,7 @@ def value_errors(value: Any, expected: Mapping[str, Any]) -> Iterator[str]:
         for text in texts:
             if not re.fullmatch(expected["pattern"], str(text)):
                 yield f"{text!r} is not in the form that is expected" if texts is value else "not in the form that is expected"
-    if expected.get("file") and value and not Path(value).exists():
+    if expected.get("file") and value and not Path(value).expanduser().exists():
         yield "no such file on the control machine"
 
 
