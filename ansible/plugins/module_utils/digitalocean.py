@@ -51,7 +51,7 @@ class Api:
     def __init__(self, base_url: str, token: str) -> None:
         _check_base_url(base_url)
         if not token:
-            raise ApiError("the environment has no DO_API_TOKEN: create a token with the scopes that README.md lists, then export it")
+            raise ApiError("the environment has no DO_API_TOKEN: create a token with the scopes in docs/deploy.md, then export it")
         self._url = f"{base_url.rstrip('/')}/v2"
         self._session = requests.Session()
         self._session.trust_env = not _is_loopback(urlsplit(base_url).hostname or "")
