@@ -4,7 +4,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from support.hosts.folders import CACHE, RUN
+from support.hosts.folders import CACHE, RUN, SUFFIX
 from support.hosts.processes import run, start, stop
 from support.waiting import wait_until
 
@@ -35,7 +35,7 @@ class Builder:
         self._process = start(
             (
                 *("unshare", "--pid", "--mount", "--mount-proc", "--propagation", "private", "--fork", "--kill-child"),
-                *("dockerd", "--data-root", CACHE / "builder", "--exec-root", RUN / "builder", "--pidfile", RUN / "builder.pid"),
+                *("dockerd", "--data-root", CACHE / f"builder{SUFFIX}", "--exec-root", RUN / "builder", "--pidfile", RUN / "builder.pid"),
                 *("--host", f"unix://{self._socket}", "--bridge", "none", "--userland-proxy=false"),
                 *("--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false"),
             ),

@@ -28,7 +28,7 @@ class Host:
         self._root = root
         self._known_hosts = known_hosts
         self.disk = RUN / "hosts" / name
-        self._namespace = f"headrace-{name}"
+        self._namespace = f"{network.PREFIX}{name}"
         self._link = f"to-{name}"
         self._process: subprocess.Popen[bytes] | None = None
         self._init = 0

@@ -10,7 +10,7 @@ from typing import Final
 import yaml
 from support.hosts.builder import Builder
 from support.hosts.debian import REPOSITORY
-from support.hosts.folders import CACHE, HERE, PROJECT, RUN
+from support.hosts.folders import CACHE, HERE, PROJECT, RUN, SUFFIX
 from support.hosts.processes import run
 
 from headrace.engines import jars
@@ -106,4 +106,4 @@ class Images:
 
 def forget_images() -> None:
     """Remove the builder's cache."""
-    shutil.rmtree(CACHE / "builder", ignore_errors=True)
+    shutil.rmtree(CACHE / f"builder{SUFFIX}", ignore_errors=True)

@@ -3,18 +3,21 @@
 import subprocess
 from typing import Final
 
+from support.hosts.folders import BED, SUFFIX
 from support.hosts.processes import run
 
-CONTROL: Final = "headrace-control"  # Ansible, the registry and the clients run in it
-CONTROL_IP: Final = "10.77.0.1"
+PREFIX: Final = f"headrace{SUFFIX}-"  # of all namespaces
+CONTROL: Final = f"{PREFIX}control"  # Ansible, the registry and the clients run in it
+NETWORK: Final = f"10.{77 + BED}"
+CONTROL_IP: Final = f"{NETWORK}.0.1"
 # Clients have many networks: the collector and nginx limit the rate of each.
-CLIENT_IPS: Final = tuple(f"10.77.{number}.1" for number in range(1, 61))
+CLIENT_IPS: Final = tuple(f"{NETWORK}.{number}.1" for number in range(1, 61))
 PREFIX_BITS: Final = 16
 
 
 def host_ip(number: int) -> str:
     """Return the IP address of the host with this number."""
-    return f"10.77.0.{10 + number}"
+    return f"{NETWORK}.0.{10 + number}"
 
 
 def create_network() -> None:
@@ -30,7 +33,7 @@ def remove_network() -> None:
     """Remove all namespaces of the test network."""
     for line in run("ip", "netns", "list").splitlines():
         name = line.split()[0]
-        if name.startswith("headrace-"):
+        if name.startswith(PREFIX):
             subprocess.run(("ip", "netns", "delete", name), check=False, capture_output=True)
 
 

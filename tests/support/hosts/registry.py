@@ -7,7 +7,7 @@ from pathlib import Path
 import yaml
 from support.hosts import network
 from support.hosts.authority import Authority
-from support.hosts.folders import CACHE, RUN
+from support.hosts.folders import CACHE, RUN, SUFFIX
 from support.hosts.processes import start, stop
 from support.ports import free_ports
 from support.waiting import wait_until
@@ -36,7 +36,7 @@ class Registry:
             stop(process)
 
     def _start(self, name: str, namespace: str | None, http: dict[str, object]) -> None:
-        storage = {"filesystem": {"rootdirectory": str(CACHE / "registry")}, "delete": {"enabled": True}}
+        storage = {"filesystem": {"rootdirectory": str(CACHE / f"registry{SUFFIX}")}, "delete": {"enabled": True}}
         settings = {"version": 0.1, "log": {"level": "warn"}, "storage": storage, "http": http}
         file = RUN / f"registry-{name}.yml"
         file.write_text(yaml.safe_dump(settings))
@@ -45,4 +45,4 @@ class Registry:
 
 def forget_images() -> None:
     """Remove all images of former runs."""
-    shutil.rmtree(CACHE / "registry", ignore_errors=True)
+    shutil.rmtree(CACHE / f"registry{SUFFIX}", ignore_errors=True)

@@ -10,7 +10,7 @@ from typing import Final
 from support.hosts import debian, network, registry
 from support.hosts.authority import Authority
 from support.hosts.builder import Builder
-from support.hosts.folders import CACHE, PROJECT, RUN
+from support.hosts.folders import CACHE, PROJECT, RUN, SUFFIX
 from support.hosts.host import Host
 from support.hosts.images import Images
 from support.hosts.playbooks import PROGRAMS, Ansible
@@ -21,7 +21,7 @@ from support.hosts.registry import Registry
 IMAGES_SUITE: Final = "bookworm"  # the Debian of the project's images
 TOOLS: Final = ("docker.io", "containerd", "runc", "tini", "docker-registry")
 DOMAIN: Final = "collect.test"
-LOCK: Final = Path("/run/lock/headrace-test-hosts")  # the namespaces have fixed names on the machine
+LOCK: Final = Path(f"/run/lock/headrace-test-hosts{SUFFIX}")  # the namespaces have fixed names on the machine
 
 
 class Testbed:
@@ -90,7 +90,9 @@ def running_testbed(*, count: int, suite: str) -> Iterator[Testbed]:
         try:
             flock(lock, LOCK_EX | LOCK_NB)
         except BlockingIOError:
-            raise MissingPrerequisiteError("make test-hosts cannot run here: another run uses the test network; wait for its end") from None
+            raise MissingPrerequisiteError(
+                "make test-hosts cannot run here: another run uses the test network; wait for its end, or set HEADRACE_TEST_BED=1"
+            ) from None
         shutil.rmtree(RUN, ignore_errors=True)
         RUN.mkdir()
         CACHE.mkdir(exist_ok=True)
