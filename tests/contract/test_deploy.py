@@ -14,7 +14,7 @@ ANSIBLE = ROOT / "ansible"
 README = (ANSIBLE / "README.md").read_text()
 DEPLOY = (ROOT / "docs" / "deploy.md").read_text()
 PLAYBOOKS = sorted(path.name for path in ANSIBLE.glob("*.yml") if path.name != "requirements.yml")
-INVENTORIES = sorted((ANSIBLE / "inventories").glob("*.yml"))
+INVENTORIES = [ANSIBLE / "inventories" / f"{name}.yml" for name in ("one-host", "three-hosts", "cloud")]
 MIB = {"m": 1, "g": 1024}
 ON_DEMAND = {"kafka-ui", "kafka-apply", "druid-apply"}
 
