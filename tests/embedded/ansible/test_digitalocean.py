@@ -141,7 +141,7 @@ def test_droplets_behind_the_first_page_are_found(cloud: FakeDigitalOcean) -> No
 
 
 @pytest.mark.parametrize("path", ["tags", "account/keys", "vpcs", "firewalls", "droplets"])
-@pytest.mark.parametrize("failure", ["429", "500 before", "500 after"])
+@pytest.mark.parametrize("failure", ["429", "500 before", "500 after", "0 before", "0 after"])
 def test_a_creation_that_fails_is_done_exactly_once(cloud: FakeDigitalOcean, path: str, failure: str) -> None:
     status, _, moment = failure.partition(" ")
     headers = {"retry-after": "29"} if status == "429" else {}

@@ -35,7 +35,10 @@ FIELDS = {
 
 @dataclass
 class FailedRequest:
-    """Answers the next `times` requests of a method and path with an error; with `after`, once they have been carried out."""
+    """Answers the next `times` requests of a method and path with an error; with `after`, once they have been carried out.
+
+    The status 0 means that the connection ends without an answer.
+    """
 
     method: str
     path: str
@@ -262,6 +265,9 @@ class _Handler(BaseHTTPRequestHandler):
             status, answer, headers = self._decide(account, path, {key: values[0] for key, values in parse_qs(parts.query).items()}, body)
             account.calls.append((self.command, path, status))
             account.bodies.append(body)
+        if status == 0:
+            self.close_connection = True
+            return
         if answer is None and status != 204:
             answer = {
                 "id": IDS.get(status, "server_error"),
