@@ -22,7 +22,9 @@ def label_errors(nodes: Iterable[Mapping[str, Any]], wanted: Mapping[str, Labels
     errors = []
     for node in nodes:
         name, identifier = node["Description"]["Hostname"], node["ID"]
-        held = {label: value for label, value in (node["Spec"].get("Labels") or {}).items() if label.startswith(PREFIX) and value != "false"}
+        held = {
+            label: value for label, value in (node["Spec"].get("Labels") or {}).items() if label.startswith(PREFIX) and value != "false"
+        }
         for label, value in held.items():
             found = wanted.get(identifier, {}).get(label)
             if found == value:

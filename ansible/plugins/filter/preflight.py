@@ -78,8 +78,8 @@ def inventory_errors(groups: Mapping[str, Sequence[str]], values: Mapping[str, A
     errors += [f"{host} is in managers and in workers: remove it from one of them" for host in managers if host in workers]
     members = {*managers, *workers}
     for name in ("edge", "kafka", "druid", "dashboards"):
-        strangers = [host for host in groups.get(name, ()) if host not in members]
-        errors += [f"{host} is in the group {name}, but neither in managers nor in workers: add it to workers" for host in strangers]
+        outsiders = [host for host in groups.get(name, ()) if host not in members]
+        errors += [f"{host} is in the group {name}, but neither in managers nor in workers: add it to workers" for host in outsiders]
     if groups.get("dashboards") and not values.get("headrace_dashboards_domain"):
         errors.append("headrace_dashboards_domain is empty, but the group dashboards has a host: set the domain, or empty the group")
     return errors

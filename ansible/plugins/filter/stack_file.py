@@ -22,7 +22,9 @@ UNITS: Final = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 DROPPED: Final = frozenset(
     {"build", "depends_on", "mem_limit", "pids_limit", "profiles", "pull_policy", "restart", "security_opt", "shm_size", "tmpfs"}
 )
+STACK: Final = "headrace"
 DEFINITION: Final = "headrace.definition"
+DEPENDS_ON: Final = "headrace.depends-on"
 HASH_DIGITS: Final = 12
 SECRET_MODE: Final = 0o400
 
@@ -41,9 +43,13 @@ def stack_file(compose: Values, overlay: Values, settings: Values) -> Values:
     compose, changes = fill(compose, variables), dict(fill_broker(overlay, settings["hosts"]["kafka"], variables))
     configs: dict[str, str] = {}
     services: Values = {}
-    for name in selected(compose["services"], overlay.get("groups", {}), settings["hosts"]):
+    names = list(selected(compose["services"], overlay.get("groups", {}), settings["hosts"]))
+    instances = {name: list(changes.get(name, {name: {}})) for name in names}
+    for name in names:
         for instance, change in changes.get(name, {name: {}}).items():
-            services[instance] = service(compose["services"][name], change, settings, configs)
+            services[instance] = service(name, merged(compose["services"][name], change), settings, configs)
+            depends_on = [other for found in compose["services"][name].get("depends_on", ()) for other in instances.get(found, ())]
+            services[instance]["deploy"]["labels"] = labels(services[instance], depends_on)
     stack = {"version": "3.9", "services": services, **resources(compose, overlay, services, settings, configs)}
     return {"stack": stack, "configs": configs}
 
@@ -110,15 +116,19 @@ def merge_volumes(volumes: Iterable[Any], changes: Iterable[Any]) -> list[Any]:
     return list({**kept, **changed}.values())
 
 
-def service(content: Values, change: Values, settings: Values, configs: dict[str, str]) -> Values:
-    """Return a service of the stack, labelled with the hash of its definition; add the configs that it mounts."""
-    content = {**merge(content, change), "volumes": merge_volumes(content.get("volumes", ()), change.get("volumes", ()))}
+def merged(content: Values, change: Values) -> Values:
+    """Return a service with the changes of the overlay."""
+    return {**merge(content, change), "volumes": merge_volumes(content.get("volumes", ()), change.get("volumes", ()))}
+
+
+def service(name: str, content: Values, settings: Values, configs: dict[str, str]) -> Values:
+    """Return a service of the stack; add the configs that it mounts."""
     made = {key: deepcopy(value) for key, value in content.items() if key not in DROPPED}
     made["image"] = image(content, settings)
     made["deploy"] = deploy(content)
     if "secrets" in content:
         made["secrets"] = list(mounted_secrets(content, settings["secrets"]))
-    mounted = [*memory_mounts(content)]
+    mounted: list[Any] = [*memory_mounts(name, content)]
     for volume in content["volumes"]:
         files = None if isinstance(volume, Mapping) else dict(mounted_files(volume, settings["files"]))
         if files is None or not volume.startswith("."):
@@ -128,13 +138,17 @@ def service(content: Values, change: Values, settings: Values, configs: dict[str
             raise StackError(f"{volume}: there is no such file, and a folder of a host must be an absolute path")
         made.setdefault("configs", []).extend(mounted_configs(files, configs))
     made["volumes"] = mounted
-    definition = {key: value for key, value in made.items() if value not in ([], {})}
-    definition["deploy"]["labels"] = {DEFINITION: _hash(definition)}
-    return definition
+    return {key: value for key, value in made.items() if value not in ([], {})}
 
 
-def _hash(content: Values) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:HASH_DIGITS]
+def labels(content: Values, depends_on: Iterable[str]) -> dict[str, str]:
+    """Return the labels of a service: the hash of its definition, and the services that it waits for."""
+    definition = deepcopy(content)
+    definition["deploy"].pop("labels", None)
+    text = json.dumps(definition, sort_keys=True, default=str)
+    found = {DEFINITION: hashlib.sha256(text.encode()).hexdigest()[:HASH_DIGITS]}
+    names = ",".join(f"{STACK}_{name}" for name in depends_on)
+    return found | ({DEPENDS_ON: names} if names else {})
 
 
 def image(content: Values, settings: Values) -> str:
@@ -150,7 +164,7 @@ def image(content: Values, settings: Values) -> str:
 
 def deploy(content: Values) -> Values:
     """Return what Swarm reads from `deploy`, with compose's limits; a task that ends is started again."""
-    wanted = deepcopy(content.get("deploy", {}))
+    wanted: Values = deepcopy(content.get("deploy", {}))
     if "replicas" in wanted:
         wanted["replicas"] = int(wanted["replicas"])
     limits: Values = {}
@@ -174,19 +188,29 @@ def mounted_secrets(content: Values, names: Mapping[str, str]) -> Iterator[Value
         yield {"source": names[secret], "target": secret, "uid": uid, "gid": gid, "mode": SECRET_MODE}
 
 
-def memory_mounts(content: Values) -> Iterator[Values]:
-    """Yield the file systems in memory, unless a volume is there. Every user may write to them, so an owner is not needed."""
-    volumes = {target(mount) for mount in content["volumes"]}
+def memory_mounts(name: str, content: Values) -> Iterator[Values]:
+    """Yield the file systems in memory. With an owner or programs it is a volume of that type: a tmpfs of a stack has only a size."""
     for mount in content.get("tmpfs", ()):
         path, _, options = mount.partition(":")
         known = dict(option.partition("=")[::2] for option in options.split(","))
-        if path in volumes:
-            continue
-        if "exec" in known:
-            raise StackError(f"{path}: a tmpfs of a stack cannot hold programs; mount a volume there in the overlay")
-        yield {"type": "tmpfs", "target": path, "tmpfs": {"size": in_bytes(known["size"])}}
+        if known.keys() == {"size"}:
+            yield {"type": "tmpfs", "target": path, "tmpfs": {"size": in_bytes(known["size"])}}
+        else:
+            yield {"type": "volume", "source": memory_volume(name, path), "target": path, "volume": {"nocopy": True}}
     if "shm_size" in content:
         yield {"type": "tmpfs", "target": "/dev/shm", "tmpfs": {"size": in_bytes(content["shm_size"])}}  # noqa: S108 - the path in a container
+
+
+def memory_volume(name: str, path: str) -> str:
+    """Return the name of the volume in memory that a service has at a path; there must be one task of it per host."""
+    return f"{name}{path.replace('/', '-')}"
+
+
+def memory_volumes(name: str, content: Values) -> Iterator[tuple[str, Values]]:
+    """Yield the volumes in memory of a service."""
+    for mount in content.get("tmpfs", ()):
+        path, _, options = mount.partition(":")
+        yield memory_volume(name, path), {"driver": "local", "driver_opts": {"type": "tmpfs", "device": "tmpfs", "o": options}}
 
 
 def in_bytes(size: str) -> int:
@@ -224,7 +248,8 @@ def resources(compose: Values, overlay: Values, services: Values, settings: Valu
         network["driver"] = "overlay"
         if settings["encrypted"]:
             network["driver_opts"] = {"encrypted": ""}
-    volumes = merge(compose["volumes"], overlay.get("volumes", {}))
+    in_memory = dict(pair for name, content in compose["services"].items() for pair in memory_volumes(name, content))
+    volumes = merge(compose["volumes"], overlay.get("volumes", {})) | in_memory
     used = {
         "networks": _used(services, "networks", str),
         "volumes": _used(services, "volumes", lambda mount: mount.get("source", "") if isinstance(mount, Mapping) else mount.split(":")[0]),
@@ -246,6 +271,12 @@ def compose_document(text: str) -> Values:
     """Return the content of a compose file. Ansible's own `from_yaml` takes a merged key that is overridden for a duplicate."""
     document: Values = yaml.safe_load(text)
     return document
+
+
+def stack_secrets(compose: Values, overlay: Values, hosts: Mapping[str, int]) -> list[str]:
+    """Return the names of the secrets that the services of a stack read."""
+    names = selected(compose["services"], overlay.get("groups", {}), hosts)
+    return sorted({secret for name in names for secret in compose["services"][name].get("secrets", ())})
 
 
 def mounted_texts(compose: Values, repository: str) -> dict[str, str]:
@@ -280,9 +311,7 @@ def with_secrets(stack: Values, names: Mapping[str, str]) -> Values:
     for content in made["services"].values():
         for secret in content.get("secrets", ()):
             secret["source"] = names[secret["target"]]
-        if "secrets" in content:
-            del content["deploy"]["labels"]
-            content["deploy"]["labels"] = {DEFINITION: _hash(content)}
+        content["deploy"]["labels"] |= labels(content, ())
     made["secrets"] = {name: {"external": True} for name in sorted(_used(made["services"], "secrets", lambda secret: secret["source"]))}
     return made
 
@@ -301,6 +330,7 @@ class FilterModule:
             "compose_document": compose_document,
             "stack_file": stack_file,
             "stack_images": stack_images,
+            "stack_secrets": stack_secrets,
             "mounted_texts": mounted_texts,
             "broker_steps": broker_steps,
             "with_secrets": with_secrets,

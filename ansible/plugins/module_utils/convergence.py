@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 Record = dict[str, Any]
@@ -11,6 +11,7 @@ Record = dict[str, Any]
 FAILED_UPDATES = frozenset({"paused", "rollback_started", "rollback_paused", "rollback_completed"})
 FAILED_TASKS = frozenset({"failed", "rejected", "orphaned"})
 LABEL = "node.labels."
+DEPENDS_ON = "headrace.depends-on"  # label of a service: names of others, separated by commas
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class ServiceState:
     findings: tuple[Finding, ...]
     good_tasks: frozenset[str]
     is_preparing: bool  # images are pulled
+    depends_on: tuple[str, ...] = ()
 
 
 def usable_nodes(nodes: list[Record]) -> list[Record]:
@@ -59,8 +61,13 @@ def expected_tasks(service: Record, nodes: list[Record]) -> int:
 
 def service_state(service: Record, tasks: list[Record], nodes: list[Record]) -> ServiceState:
     """Return what is missing until a service runs as specified on the usable nodes."""
-    if "ReplicatedJob" in service["Spec"]["Mode"]:
-        return _job_state(service, tasks)
+    is_job = service["Spec"]["TaskTemplate"].get("RestartPolicy", {}).get("Condition") == "on-failure"
+    state = _job_state(service, tasks) if is_job else _running_state(service, tasks, nodes)
+    depends_on = service["Spec"].get("Labels", {}).get(DEPENDS_ON, "")
+    return replace(state, depends_on=tuple(filter(None, depends_on.split(","))))
+
+
+def _running_state(service: Record, tasks: list[Record], nodes: list[Record]) -> ServiceState:
     name, image = service["Spec"]["Name"], _image(service["Spec"]["TaskTemplate"])
     places = {node["ID"] for node in nodes}
     wanted = [task for task in tasks if task["DesiredState"] == "running" and task.get("NodeID", "") in places]
@@ -74,16 +81,17 @@ def service_state(service: Record, tasks: list[Record], nodes: list[Record]) -> 
 
 
 def _job_state(service: Record, tasks: list[Record]) -> ServiceState:
-    iteration = service.get("JobStatus", {}).get("JobIteration", {}).get("Index", 0)
-    current = [task for task in tasks if task.get("JobIteration", {}).get("Index", 0) == iteration]
-    complete = frozenset(task["ID"] for task in current if task["Status"]["State"] == "complete")
-    is_preparing = any(task["Status"]["State"] == "preparing" for task in current)
-    if len(complete) >= service["Spec"]["Mode"]["ReplicatedJob"].get("TotalCompletions", 1):
-        return ServiceState((), complete, is_preparing)
-    failures = [task for task in current if task["Status"]["State"] in FAILED_TASKS]
-    states = _errors(failures) or sorted({task["Status"]["State"] for task in current})
-    reason = f"the job is not complete; {'; '.join(states) or 'it has no task yet'}"
-    return ServiceState((Finding(service["Spec"]["Name"], reason, has_failures=bool(failures)),), complete, is_preparing)
+    """Return the state of a service whose task ends when its work is done."""
+    name, image = service["Spec"]["Name"], _image(service["Spec"]["TaskTemplate"])
+    current = sorted((task for task in tasks if _image(task["Spec"]) == image), key=lambda task: str(task.get("CreatedAt", "")))
+    newest, findings = current[-1:], list(_update_findings(service))
+    state = newest[0]["Status"]["State"] if newest else "without a task"
+    good = frozenset(task["ID"] for task in newest if state == "complete")
+    if not good:
+        failures = _failures(service, tasks)
+        reasons = _errors(failures) or [state]
+        findings.append(Finding(name, f"its work is not complete; {'; '.join(reasons)}", has_failures=bool(failures)))
+    return ServiceState(tuple(findings), good, state == "preparing")
 
 
 def _update_findings(service: Record) -> list[Finding]:
@@ -111,32 +119,40 @@ def _image(template: Record) -> str:
 
 
 class Watch:
-    """Decides over successive observations: converged, failed, or still waiting."""
+    """Decides over successive observations: converged, failed, or still waiting.
+
+    Each service has a clock of its own. It starts again when the service makes progress, and as long as a service that it depends on does
+    not run: a service is not blamed for what it waits for.
+    """
 
     def __init__(self, now: float, stable_seconds: float, crash_seconds: float, timeout_seconds: float) -> None:
         self._stable_seconds, self._crash_seconds, self._timeout_seconds = stable_seconds, crash_seconds, timeout_seconds
-        self._progress_at, self._stable_since = now, now
+        self._stable_since = now
+        self._progress_at: dict[str, float] = {}
         self._most_good: dict[str, int] = {}
         self._good: frozenset[str] | None = None
 
-    def observe(self, now: float, states: dict[str, ServiceState]) -> str:
-        """Return `converged`, `failed` or `waiting` after an observation of all services."""
+    def observe(self, now: float, states: dict[str, ServiceState]) -> tuple[str, list[str]]:
+        """Return `converged`, `failed` or `waiting` after an observation of all services, and the services that failed."""
         findings = [finding for state in states.values() for finding in state.findings]
         good = frozenset().union(*(state.good_tasks for state in states.values()))
         if findings or good != self._good:
             self._stable_since, self._good = now, good
         if not findings:
-            return "converged" if now - self._stable_since >= self._stable_seconds else "waiting"
-        if self._has_progress(states):
-            self._progress_at = now
-        patience = self._crash_seconds if any(finding.has_failures for finding in findings) else self._timeout_seconds
-        is_failed = any(finding.is_final for finding in findings) or now - self._progress_at > patience
-        return "failed" if is_failed else "waiting"
-
-    def _has_progress(self, states: dict[str, ServiceState]) -> bool:
-        """Whether images are pulled, or a service has more good tasks than ever before: one that crashes in a loop has not."""
-        found = False
+            return ("converged" if now - self._stable_since >= self._stable_seconds else "waiting"), []
         for name, state in states.items():
-            found |= state.is_preparing or len(state.good_tasks) > self._most_good.get(name, 0)
-            self._most_good[name] = max(len(state.good_tasks), self._most_good.get(name, 0))
-        return found
+            self._restart_clock(name, state, now, states)
+        failed = [name for name, state in states.items() if self._is_overdue(now - self._progress_at[name], state)]
+        return ("failed" if failed else "waiting"), failed
+
+    def _restart_clock(self, name: str, state: ServiceState, now: float, states: dict[str, ServiceState]) -> None:
+        has_progress = state.is_preparing or len(state.good_tasks) > self._most_good.get(name, 0)
+        self._most_good[name] = max(len(state.good_tasks), self._most_good.get(name, 0))
+        waits = any(states[other].findings for other in state.depends_on if other in states)
+        if has_progress or waits or not state.findings or name not in self._progress_at:
+            self._progress_at[name] = now
+
+    def _is_overdue(self, seconds: float, state: ServiceState) -> bool:
+        """Whether a service has made no progress for too long, or its update has failed."""
+        patience = self._crash_seconds if any(finding.has_failures for finding in state.findings) else self._timeout_seconds
+        return any(finding.is_final for finding in state.findings) or seconds > patience

@@ -1,4 +1,4 @@
-"""What runs of a stack, compared with a stack file, and the earlier stack files, which are kept as configs of the Swarm."""
+"""The services that run of a stack, compared with a stack file, and the earlier stack files, kept as configs of the Swarm."""
 
 from __future__ import annotations
 

@@ -73,14 +73,14 @@ def last_lines(module: AnsibleModule, service: str) -> str:
     return (out + err).strip() or "it logged nothing"
 
 
-def failure(module: AnsibleModule, states: dict[str, ServiceState]) -> str:
-    """Return what does not run, each service with its reason and the end of its log."""
+def failure(module: AnsibleModule, states: dict[str, ServiceState], failed: list[str]) -> str:
+    """Return what does not run, each failed service with its reason and the end of its log."""
     parts = [f"the stack {module.params['stack']} does not run as specified"]
-    for name, state in states.items():
-        if state.findings:
-            reasons = "; ".join(finding.reason for finding in state.findings)
-            parts.append(f"{name}: {reasons}\nlast log lines of {name}:\n{last_lines(module, name)}")
-    return "\n\n".join(parts)
+    for name in failed:
+        reasons = "; ".join(finding.reason for finding in states[name].findings)
+        parts.append(f"{name}: {reasons}\nlast log lines of {name}:\n{last_lines(module, name)}")
+    others = [name for name, state in states.items() if state.findings and name not in failed]
+    return "\n\n".join([*parts, *([f"not running yet: {', '.join(others)}"] if others else [])])
 
 
 def wait(module: AnsibleModule, client: Any) -> None:
@@ -89,12 +89,12 @@ def wait(module: AnsibleModule, client: Any) -> None:
     watch = Watch(began, module.params["stable"], module.params["crash_timeout"], module.params["timeout"])
     while True:
         states = observe(client, module.params["stack"])
-        outcome = watch.observe(time.monotonic(), states)
+        outcome, failed = watch.observe(time.monotonic(), states)
         seconds = round(time.monotonic() - began, 1)
         if outcome == "converged" or module.check_mode:
             module.exit_json(changed=False, seconds=seconds, tasks=sum(len(state.good_tasks) for state in states.values()))
         if outcome == "failed":
-            module.fail_json(msg=failure(module, states), seconds=seconds)
+            module.fail_json(msg=failure(module, states, failed), seconds=seconds)
         time.sleep(INTERVAL_SECONDS)
 
 
