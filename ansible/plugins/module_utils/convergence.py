@@ -31,6 +31,7 @@ class ServiceState:
     findings: tuple[Finding, ...]
     good_tasks: frozenset[str]
     is_preparing: bool  # images are pulled
+    failed_tasks: tuple[str, ...] = ()  # the newest first
     depends_on: tuple[str, ...] = ()
 
 
@@ -64,7 +65,8 @@ def service_state(service: Record, tasks: list[Record], nodes: list[Record]) -> 
     is_job = service["Spec"]["TaskTemplate"].get("RestartPolicy", {}).get("Condition") == "on-failure"
     state = _job_state(service, tasks) if is_job else _running_state(service, tasks, nodes)
     depends_on = service["Spec"].get("Labels", {}).get(DEPENDS_ON, "")
-    return replace(state, depends_on=tuple(filter(None, depends_on.split(","))))
+    failed_tasks = tuple(task["ID"] for task in _failures(service, tasks))
+    return replace(state, failed_tasks=failed_tasks, depends_on=tuple(filter(None, depends_on.split(","))))
 
 
 def _running_state(service: Record, tasks: list[Record], nodes: list[Record]) -> ServiceState:
@@ -76,7 +78,8 @@ def _running_state(service: Record, tasks: list[Record], nodes: list[Record]) ->
     findings = list(_update_findings(service))
     if len(good) != expected or len(wanted) != len(good):
         reasons = _errors(failures) or sorted({task["Status"]["State"] for task in wanted if task["ID"] not in good})
-        findings.append(Finding(name, f"{len(good)} of {expected} tasks run; {'; '.join(reasons)}", has_failures=bool(failures)))
+        reason = "; ".join([f"{len(good)} of {expected} tasks run", *reasons])
+        findings.append(Finding(name, reason, has_failures=bool(failures)))
     return ServiceState(tuple(findings), good, any(task["Status"]["State"] == "preparing" for task in wanted))
 
 
@@ -105,9 +108,10 @@ def _update_findings(service: Record) -> list[Finding]:
 
 
 def _failures(service: Record, tasks: list[Record]) -> list[Record]:
-    """Return the tasks that ended by themselves since the service was last changed."""
-    since = service.get("UpdatedAt", "")
-    return [task for task in tasks if task["Status"]["State"] in FAILED_TASKS and task.get("CreatedAt", "") >= since]
+    """Return the tasks that ended by themselves since the last update of the service began, the newest first."""
+    since = (service.get("UpdateStatus") or {}).get("StartedAt", "")
+    found = [task for task in tasks if task["Status"]["State"] in FAILED_TASKS and task.get("CreatedAt", "") >= since]
+    return sorted(found, key=lambda task: str(task.get("CreatedAt", "")), reverse=True)
 
 
 def _errors(tasks: list[Record]) -> list[str]:

@@ -56,45 +56,55 @@ def observe(client: Any, stack: str) -> dict[str, ServiceState]:
     }
 
 
-def last_lines(module: AnsibleModule, service: str) -> str:
-    """Return the end of the log of a service; Docker waits for hosts that do not respond, so the time is limited."""
-    command = [
-        "timeout",
-        str(LOG_TIMEOUT_SECONDS),
-        "docker",
-        "service",
-        "logs",
-        "--raw",
-        "--tail",
-        str(module.params["log_lines"]),
-        service,
-    ]
-    _, out, err = module.run_command(command)
-    return (out + err).strip() or "it logged nothing"
+class Logs:
+    """The ends of the logs of failed tasks. They are read at once, because Swarm soon removes the containers."""
+
+    def __init__(self, module: AnsibleModule) -> None:
+        self._module = module
+        self._of_task: dict[str, str] = {}
+
+    def read(self, states: dict[str, ServiceState]) -> None:
+        """Read the log of the newest failed task of each service, unless it is known."""
+        for state in states.values():
+            for task in state.failed_tasks[:1] if state.findings else ():
+                if task not in self._of_task:
+                    self._of_task[task] = self._tail(task)
+
+    def last_lines(self, service: str, state: ServiceState) -> str:
+        """Return the end of the log of the newest failed task that logged something, otherwise of the service."""
+        return next((self._of_task[task] for task in state.failed_tasks if self._of_task.get(task)), self._tail(service)) or "(empty)"
+
+    def _tail(self, name: str) -> str:
+        """Return the end of a log; Docker waits for hosts that do not respond, so the time is limited."""
+        lines = str(self._module.params["log_lines"])
+        command = ["timeout", str(LOG_TIMEOUT_SECONDS), "docker", "service", "logs", "--raw", "--tail", lines, name]
+        _, out, err = self._module.run_command(command)
+        return str(out + err).strip()
 
 
-def failure(module: AnsibleModule, states: dict[str, ServiceState], failed: list[str]) -> str:
+def failure(stack: str, states: dict[str, ServiceState], failed: list[str], logs: Logs) -> str:
     """Return what does not run, each failed service with its reason and the end of its log."""
-    parts = [f"the stack {module.params['stack']} does not run as specified"]
+    parts = [f"the stack {stack} does not run as specified"]
     for name in failed:
         reasons = "; ".join(finding.reason for finding in states[name].findings)
-        parts.append(f"{name}: {reasons}\nlast log lines of {name}:\n{last_lines(module, name)}")
+        parts.append(f"{name}: {reasons}\nlast log lines of {name}:\n{logs.last_lines(name, states[name])}")
     others = [name for name, state in states.items() if state.findings and name not in failed]
     return "\n\n".join([*parts, *([f"not running yet: {', '.join(others)}"] if others else [])])
 
 
 def wait(module: AnsibleModule, client: Any) -> None:
     """Observe the stack until the watch decides."""
-    began = time.monotonic()
+    began, logs = time.monotonic(), Logs(module)
     watch = Watch(began, module.params["stable"], module.params["crash_timeout"], module.params["timeout"])
     while True:
         states = observe(client, module.params["stack"])
         outcome, failed = watch.observe(time.monotonic(), states)
+        logs.read(states)
         seconds = round(time.monotonic() - began, 1)
         if outcome == "converged" or module.check_mode:
             module.exit_json(changed=False, seconds=seconds, tasks=sum(len(state.good_tasks) for state in states.values()))
         if outcome == "failed":
-            module.fail_json(msg=failure(module, states, failed), seconds=seconds)
+            module.fail_json(msg=failure(module.params["stack"], states, failed, logs), seconds=seconds)
         time.sleep(INTERVAL_SECONDS)
 
 
