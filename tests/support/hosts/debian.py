@@ -4,6 +4,7 @@ import hashlib
 import platform
 import shlex
 import shutil
+from fcntl import LOCK_EX, flock
 from pathlib import Path
 from typing import Final
 
@@ -33,12 +34,14 @@ def debian_root(suite: str) -> Path:
     """Return the folder with the root file system of this suite, made once."""
     recipe = repr((suite, INSTALLED, IN_REPOSITORY[suite], EXCLUDED, MASKED))
     root = CACHE / "roots" / f"{suite}-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
-    if not root.is_dir():
-        unfinished = root.with_suffix(".new")
-        shutil.rmtree(unfinished, ignore_errors=True)
-        unfinished.parent.mkdir(parents=True, exist_ok=True)
-        _build(suite, unfinished)
-        unfinished.rename(root)
+    root.parent.mkdir(parents=True, exist_ok=True)
+    with (root.parent / "lock").open("w") as lock:
+        flock(lock, LOCK_EX)  # another run may make it
+        if not root.is_dir():
+            unfinished = root.with_suffix(".new")
+            shutil.rmtree(unfinished, ignore_errors=True)
+            _build(suite, unfinished)
+            unfinished.rename(root)
     return root
 
 

@@ -21,6 +21,7 @@ from support.hosts.registry import Registry
 IMAGES_SUITE: Final = "bookworm"  # the Debian of the project's images
 TOOLS: Final = ("docker.io", "containerd", "runc", "tini", "docker-registry")
 DOMAIN: Final = "collect.test"
+DASHBOARDS_DOMAIN: Final = "dashboards.test"
 LOCK: Final = Path(f"/run/lock/headrace-test-hosts{SUFFIX}")  # the namespaces have fixed names on the machine
 
 
@@ -48,30 +49,36 @@ class Testbed:
         for host in self.hosts:
             host.create(self.key.with_suffix(".pub").read_text())
         self.ansible.write_known_hosts(self.known_hosts)
-        self._groups = groups
-        self.set_variables()
+        self.set_groups(groups)
 
     def set_variables(self, **variables: object) -> None:
         """Write the inventory with these values of variables."""
         self.ansible.variables |= variables
         self.ansible.write_inventory(self.hosts, self._groups)
 
-    def groups(self) -> dict[str, list[Host]]:
-        """Return the groups of the inventory: three managers and brokers, or one where there are two hosts."""
-        first = self.hosts[:1]
-        if len(self.hosts) < 3:
-            return {"managers": first, "workers": self.hosts[1:], "edge": self.hosts, "kafka": first, "druid": [], "dashboards": []}
-        return {"managers": self.hosts, "edge": self.hosts, "kafka": self.hosts, "druid": [], "dashboards": []}
+    def groups(self, *, with_dashboards: bool = False) -> dict[str, list[Host]]:
+        """Return the groups of the inventory: three managers and brokers, or one where there are two hosts; Druid only if asked for."""
+        is_small = len(self.hosts) < 3
+        main = self.hosts[:1] if is_small else self.hosts
+        druid, dashboards = (self.hosts[1:2], self.hosts[-1:]) if with_dashboards else ([], [])
+        workers = self.hosts[1:] if is_small else []
+        return {"managers": main, "workers": workers, "edge": self.hosts, "kafka": main, "druid": druid, "dashboards": dashboards}
+
+    def set_groups(self, groups: Mapping[str, list[Host]]) -> None:
+        """Write the inventory with other groups."""
+        self._groups = groups
+        self.set_variables()
 
     def _variables(self) -> dict[str, object]:
         secrets = RUN / "secrets"
         run(PROJECT / ".venv/bin/headrace", "secrets", "--folder", secrets)
-        certificate = self.authority.issue(DOMAIN)
+        certificate = self.authority.issue(DOMAIN, DASHBOARDS_DOMAIN)
         return {
             "headrace_registry": registry.NAME,
             "headrace_registry_ca": str(self.authority.certificate),
             "headrace_mirror": registry.NAME,
             "headrace_collect_domain": DOMAIN,
+            "headrace_dashboards_domain": DASHBOARDS_DOMAIN,
             "headrace_tls_certificate": str(certificate.chain),
             "headrace_tls_key": str(certificate.key),
             "headrace_secrets_folder": str(secrets),
