@@ -10,6 +10,7 @@ Record = dict[str, Any]
 
 DEFINITION = "headrace.definition"
 RECORD_PREFIX = "headrace-stack_v"
+ATTEMPT_PREFIX = "headrace-attempt_v"
 OWNED = "headrace.kind"  # the label of our configs and secrets
 
 
@@ -23,14 +24,20 @@ def running_definitions(services: list[Record], stack: str) -> dict[str, str]:
     }
 
 
-def records(configs: list[Record]) -> list[Record]:
-    """Return the stack files that were deployed, the newest first."""
+def records(configs: list[Record], prefix: str = RECORD_PREFIX) -> list[Record]:
+    """Return the stack files that ran as specified, the newest first; with another prefix, those that were tried."""
     numbered = {}
     for config in configs:
         name = config["Spec"]["Name"]
-        if name.startswith(RECORD_PREFIX):
-            numbered[int(name[len(RECORD_PREFIX) :])] = json.loads(base64.b64decode(config["Spec"]["Data"]))
+        if name.startswith(prefix):
+            numbered[int(name[len(prefix) :])] = json.loads(base64.b64decode(config["Spec"]["Data"]))
     return [numbered[number] for number in sorted(numbered, reverse=True)]
+
+
+def rollback_target(attempts: list[Record], history: list[Record]) -> Record | None:
+    """Return the stack file to return to: the one before the present one, or the newest if the last attempt never ran."""
+    has_failed = attempts[:1] != history[:1]
+    return next(iter(history[0 if has_failed else 1 :]), None)
 
 
 def difference(running: dict[str, str], wanted: Record) -> dict[str, list[str]]:

@@ -8,7 +8,7 @@ import traceback
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible.module_utils.stack_records import changed_keys, difference, known_definition, records, running_definitions
+from ansible.module_utils.stack_records import ATTEMPT_PREFIX, changed_keys, difference, known_definition, records, running_definitions
 
 try:
     import docker
@@ -60,7 +60,8 @@ def main() -> None:
     client = docker.APIClient(version="auto")
     stack, wanted = module.params["stack"], module.params["file"]
     running = running_definitions(client.services(filters={"label": f"com.docker.stack.namespace={stack}"}), stack)
-    history = records(client.configs())
+    configs = client.configs()
+    history = [*records(configs, ATTEMPT_PREFIX), *records(configs)]
     found = difference(running, wanted)
     diff = [
         described(name, known_definition(name, running.get(name, ""), history), wanted["services"].get(name, {}))

@@ -6,7 +6,7 @@ from __future__ import annotations
 import traceback
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible.module_utils.stack_records import records, unused
+from ansible.module_utils.stack_records import ATTEMPT_PREFIX, records, rollback_target, unused
 
 try:
     import docker
@@ -30,7 +30,9 @@ EXAMPLES = """
 """
 
 RETURN = """
-history: {type: list, returned: success, description: The stack files that were deployed, the newest first.}
+history: {type: list, returned: success, description: The stack files that ran as specified, the newest first.}
+attempts: {type: list, returned: success, description: The stack files that were deployed last, the newest first.}
+rollback: {type: dict, returned: success, description: The stack file to return to; none if there is no other.}
 unused_configs: {type: list, returned: success, description: Configs that neither a service nor an earlier stack file needs.}
 unused_secrets: {type: list, returned: success, description: Secrets that no service needs.}
 """
@@ -44,11 +46,13 @@ def main() -> None:
     client = docker.APIClient(version="auto")
     services = client.services(filters={"label": f"com.docker.stack.namespace={module.params['stack']}"})
     configs = client.configs()
-    history = records(configs)
+    history, attempts = records(configs), records(configs, ATTEMPT_PREFIX)
     module.exit_json(
         changed=False,
         history=history,
-        unused_configs=unused(configs, services, history),
+        attempts=attempts,
+        rollback=rollback_target(attempts, history),
+        unused_configs=unused(configs, services, [*history, *attempts]),
         unused_secrets=unused(client.secrets(), services, []),  # a rollback takes the present secrets
     )
 
