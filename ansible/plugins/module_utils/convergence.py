@@ -126,13 +126,14 @@ class Watch:
     """Decides over successive observations: converged, failed, or still waiting.
 
     Each service has a clock of its own. It starts again when the service makes progress, and as long as a service that it depends on does
-    not run: a service is not blamed for what it waits for.
+    not run: a service is not blamed for what it waits for. A moment without a finding is not progress: one that crashes in a loop has many.
     """
 
     def __init__(self, now: float, stable_seconds: float, crash_seconds: float, timeout_seconds: float) -> None:
         self._stable_seconds, self._crash_seconds, self._timeout_seconds = stable_seconds, crash_seconds, timeout_seconds
         self._stable_since = now
         self._progress_at: dict[str, float] = {}
+        self._last_finding_at: dict[str, float] = {}
         self._most_good: dict[str, int] = {}
         self._good: frozenset[str] | None = None
 
@@ -142,18 +143,21 @@ class Watch:
         good = frozenset().union(*(state.good_tasks for state in states.values()))
         if findings or good != self._good:
             self._stable_since, self._good = now, good
-        if not findings:
-            return ("converged" if now - self._stable_since >= self._stable_seconds else "waiting"), []
         for name, state in states.items():
             self._restart_clock(name, state, now, states)
+        if not findings:
+            return ("converged" if now - self._stable_since >= self._stable_seconds else "waiting"), []
         failed = [name for name, state in states.items() if self._is_overdue(now - self._progress_at[name], state)]
         return ("failed" if failed else "waiting"), failed
 
     def _restart_clock(self, name: str, state: ServiceState, now: float, states: dict[str, ServiceState]) -> None:
         has_progress = state.is_preparing or len(state.good_tasks) > self._most_good.get(name, 0)
         self._most_good[name] = max(len(state.good_tasks), self._most_good.get(name, 0))
+        if state.findings:
+            self._last_finding_at[name] = now
+        is_stable = now - self._last_finding_at.setdefault(name, now) >= self._stable_seconds
         waits = any(states[other].findings for other in state.depends_on if other in states)
-        if has_progress or waits or not state.findings or name not in self._progress_at:
+        if has_progress or waits or is_stable or name not in self._progress_at:
             self._progress_at[name] = now
 
     def _is_overdue(self, seconds: float, state: ServiceState) -> bool:
