@@ -7,6 +7,21 @@ import pytest
 from support.hosts.prerequisites import MissingPrerequisiteError, check_machine
 from support.hosts.testbed import Testbed, running_testbed
 
+# The first tests use the hosts as `site.yml` left them; the last ones cut the power.
+ORDER = (
+    *("test_site", "test_output", "test_updates", "test_rotation", "test_certificate"),
+    *("test_registry", "test_firewall", "test_engine", "test_power"),
+)
+    "test_site",
+    "test_output",
+    "test_updates",
+    "test_rotation",
+    "test_certificate",
+    "test_registry",
+    "test_firewall",
+    "test_engine",
+    "test_power",
+)
 FINDINGS = pytest.StashKey[list[str]]()
 
 
@@ -28,7 +43,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect the tests of the whole form in the short one."""
+    """Order the tests, and deselect those of the whole form in the short one."""
+    items.sort(key=lambda item: ORDER.index(item.path.stem) if item.path.stem in ORDER else len(ORDER))
     if config.getoption("short"):
         deselected = [item for item in items if item.get_closest_marker("whole")]
         items[:] = [item for item in items if not item.get_closest_marker("whole")]

@@ -45,6 +45,7 @@ class Ansible:
         self._inventory = folder / "inventory.yml"
         self._known_hosts = folder / "known_hosts"
         self._key = key
+        self._runs = 0
         self.variables = dict(variables)
 
     def write_inventory(self, hosts: Iterable[Host], groups: Mapping[str, Iterable[Host]]) -> None:
@@ -79,20 +80,20 @@ class Ansible:
             "ANSIBLE_NOCOLOR": "1",
             "ANSIBLE_HOME": str(self._folder / "ansible"),
         }
-        result = subprocess.run(
-            command,
-            cwd=PLAYBOOKS,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-            timeout=timeout_seconds,
-        )
-        with (self._folder / "playbooks.log").open("a") as log:
-            log.write(result.stdout)
-        return PlaybookResult(result.returncode, result.stdout)
+        self._runs += 1
+        log = self._folder / f"playbook-{self._runs}.log"
+        with log.open("w") as output:
+            result = subprocess.run(
+                command,
+                cwd=PLAYBOOKS,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                check=False,
+                timeout=timeout_seconds,
+            )
+        return PlaybookResult(result.returncode, log.read_text())
 
     def succeed(self, playbook: str, *arguments: str, timeout_seconds: float = 900) -> PlaybookResult:
         """Run a playbook that must succeed."""
