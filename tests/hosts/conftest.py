@@ -12,16 +12,6 @@ ORDER = (
     *("test_site", "test_output", "test_updates", "test_rotation", "test_certificate"),
     *("test_registry", "test_firewall", "test_engine", "test_power"),
 )
-    "test_site",
-    "test_output",
-    "test_updates",
-    "test_rotation",
-    "test_certificate",
-    "test_registry",
-    "test_firewall",
-    "test_engine",
-    "test_power",
-)
 FINDINGS = pytest.StashKey[list[str]]()
 
 
