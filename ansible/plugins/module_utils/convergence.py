@@ -34,6 +34,11 @@ class ServiceState:
     failed_tasks: tuple[str, ...] = ()  # the newest first
     depends_on: tuple[str, ...] = ()
 
+    @property
+    def has_failures(self) -> bool:
+        """Whether tasks ended by themselves."""
+        return any(finding.has_failures for finding in self.findings)
+
 
 def usable_nodes(nodes: list[Record]) -> list[Record]:
     """Return the nodes on which tasks can run."""
@@ -151,7 +156,8 @@ class Watch:
         return ("failed" if failed else "waiting"), failed
 
     def _restart_clock(self, name: str, state: ServiceState, now: float, states: dict[str, ServiceState]) -> None:
-        has_progress = state.is_preparing or len(state.good_tasks) > self._most_good.get(name, 0)
+        is_first_pull = state.is_preparing and not state.has_failures  # an image that cannot be pulled is tried for ever
+        has_progress = is_first_pull or len(state.good_tasks) > self._most_good.get(name, 0)
         self._most_good[name] = max(len(state.good_tasks), self._most_good.get(name, 0))
         if state.findings:
             self._last_finding_at[name] = now
@@ -162,5 +168,5 @@ class Watch:
 
     def _is_overdue(self, seconds: float, state: ServiceState) -> bool:
         """Whether a service has made no progress for too long, or its update has failed."""
-        patience = self._crash_seconds if any(finding.has_failures for finding in state.findings) else self._timeout_seconds
+        patience = self._crash_seconds if state.has_failures and not state.is_preparing else self._timeout_seconds
         return any(finding.is_final for finding in state.findings) or seconds > patience

@@ -189,6 +189,16 @@ def test_pulled_images_and_more_tasks_are_progress() -> None:
     assert observed.observe(801, {"a": bad()}) == ("failed", ["a"])
 
 
+def test_an_image_that_cannot_be_pulled_fails_although_it_is_tried_again_and_again() -> None:
+    rejected = task("1", "n1", state="rejected", wanted="shutdown", error="No such image")
+    state = service_state(service(), [rejected, task("2", "n1", state="preparing")], NODES)
+    assert state.is_preparing
+    observed = watch()
+    observed.observe(0, {"a": state})
+    assert observed.observe(299, {"a": state})[0] == "waiting"
+    assert observed.observe(301, {"a": state}) == ("failed", ["a"])
+
+
 def test_a_failed_update_fails_at_once() -> None:
     paused = service_state(service(update={"State": "paused"}), [task("1", "n1"), task("2", "n2")], NODES)
     assert watch().observe(0, {"a": paused, "b": good("3")}) == ("failed", ["a"])
