@@ -4,7 +4,7 @@ import pytest
 from support.hosts import network
 from support.hosts.events import check_one_row_each, load
 from support.hosts.processes import run
-from support.hosts.testbed import DOMAIN, Testbed
+from support.hosts.testbed import DASHBOARDS_DOMAIN, DOMAIN, Testbed
 from support.waiting import wait_until
 
 pytestmark = pytest.mark.whole
@@ -21,7 +21,7 @@ def serial_numbers(testbed: Testbed) -> set[str]:
 
 def test_a_new_certificate_costs_no_request(deployed: Testbed) -> None:
     before = serial_numbers(deployed)
-    certificate = deployed.authority.issue(DOMAIN)
+    certificate = deployed.authority.issue(DOMAIN, DASHBOARDS_DOMAIN)
     with load(deployed, rate=60) as sent:
         sent.wait_for_events(180)
         deployed.set_variables(headrace_tls_certificate=str(certificate.chain), headrace_tls_key=str(certificate.key))

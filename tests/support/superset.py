@@ -2,6 +2,7 @@
 
 import json
 import os
+import ssl
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -123,8 +124,8 @@ def is_healthy(url: str) -> bool:
 class Dashboards:
     """Superset's API, as the admin."""
 
-    def __init__(self, url: str, password: str) -> None:
-        self._client = httpx.Client(base_url=url, timeout=30, trust_env=False)
+    def __init__(self, url: str, password: str, verify: ssl.SSLContext | bool = True) -> None:
+        self._client = httpx.Client(base_url=url, timeout=30, trust_env=False, verify=verify)
         login = {"username": "admin", "password": password, "provider": "db"}
         token = self._client.post("/api/v1/security/login", json=login).raise_for_status().json()["access_token"]
         self._client.headers.update({"Authorization": f"Bearer {token}", "Referer": url})

@@ -91,6 +91,7 @@ class Images:
         self._builder.docker("tag", tag, BASE)
 
     def _make_context(self, services: Iterable[str]) -> None:
+        shutil.rmtree(self._context, ignore_errors=True)
         self._context.mkdir()
         shutil.copytree(self._root / REPOSITORY, self._context / "apt", copy_function=os.link)
         shutil.copy(AUTHORITIES, self._context)
