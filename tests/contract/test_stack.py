@@ -154,3 +154,20 @@ def test_every_service_of_the_overlay_is_in_the_compose_file() -> None:
     assert set(OVERLAY["groups"]["druid"]) == DRUID
     assert set(OVERLAY["groups"]["dashboards"]) == DASHBOARDS
     assert COMPOSE_SERVICES.keys() - ON_DEMAND == OVERLAY["services"].keys()
+
+
+def test_the_edge_has_the_limits_of_the_compose_file_and_writes_none_again() -> None:
+    edge = (ROOT / "ansible" / "roles" / "stack" / "templates" / "edge.conf.j2").read_text("utf-8")
+    one_machine = (ROOT / "nginx" / "nginx.conf").read_text("utf-8")
+    assert set(re.findall(r"include (\S+);", one_machine)) <= set(re.findall(r"include (\S+);", edge))
+    shared = "".join(path.read_text("utf-8") for path in (ROOT / "nginx").glob("*.conf") if path.name != "nginx.conf")
+    written = set(re.findall(r"^ *([a-z_]+) [^;{]+;", edge, re.MULTILINE)) - {
+        "include",
+        "listen",
+        "return",
+        "server_name",
+        "proxy_read_timeout",
+    }
+    assert written & set(re.findall(r"^ *([a-z_]+) [^;{]+;", shared, re.MULTILINE)) == set()
+    mounted = {config["target"] for config in a_stack(1, 1)["stack"]["services"]["nginx"]["configs"]}
+    assert set(re.findall(r"include (\S+);", edge + shared)) <= mounted
