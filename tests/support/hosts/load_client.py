@@ -121,7 +121,7 @@ async def main(arguments: argparse.Namespace) -> None:
     tls = ssl.create_default_context(cafile=arguments.authority)
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    queue: asyncio.Queue[None] = asyncio.Queue()
+    queue: asyncio.Queue[None] = asyncio.Queue(CONNECTIONS)  # the rate falls while every connection waits
     results = Results()
     first_hosts = [rotated(arguments.hosts, number) for number in range(CONNECTIONS)]
     sources = itertools.cycle(arguments.sources)
@@ -133,7 +133,7 @@ async def main(arguments: argparse.Namespace) -> None:
         if stop.is_set():
             break
         await asyncio.sleep(max(0.0, began + number / arguments.rate - time.monotonic()))
-        queue.put_nowait(None)
+        await queue.put(None)
     await queue.join()
     for worker in workers:
         worker.cancel()
