@@ -63,8 +63,8 @@ def inventory_errors(groups: Mapping[str, Sequence[str]], values: Mapping[str, A
     errors = []
     if len(managers) not in MANAGERS:
         errors.append(
-            f"the group managers has {len(managers)} hosts: 1, 3 or 5 can agree after a loss, an even number loses no less than one "
-            "fewer would; move a host to the group workers, or add one"
+            f"the group managers has {len(managers)} hosts: write 1, 3 or 5, because an even number survives no more losses than one host "
+            "fewer; move a host to the group workers, or add one"
         )
     if len(brokers) not in BROKERS:
         errors.append(f"the group kafka has {len(brokers)} hosts: write 1 (no copies) or 3 (each event on three hosts)")

@@ -40,6 +40,9 @@ def stack_file(compose: Values, overlay: Values, settings: Values) -> Values:
     (of both files), `files` (path: text of everything that can be mounted), `secrets` (name: name in the Swarm) and `encrypted`.
     """
     variables = {name: str(value).replace("$", "$$") for name, value in settings["variables"].items()}
+    images = {content["image"].rpartition(":")[0] for content in compose["services"].values()}
+    if unknown := sorted(settings["tags"].keys() - images):
+        raise StackError(f"headrace_image_tags: there is no image {', '.join(unknown)}; the names are {', '.join(sorted(images))}")
     compose, changes = fill(compose, variables), dict(fill_broker(overlay, settings["hosts"]["kafka"], variables))
     configs: dict[str, str] = {}
     services: Values = {}
@@ -183,9 +186,13 @@ def mounted_secrets(content: Values, names: Mapping[str, str]) -> Iterator[Value
     """Yield the secrets of a service under their names in the Swarm, readable by its user only."""
     uid, _, gid = content["user"].partition(":")
     for secret in content["secrets"]:
-        if secret not in names:
-            raise StackError(f"the secret {secret} is not in the Swarm; run `headrace secrets` and the role secrets first")
-        yield {"source": names[secret], "target": secret, "uid": uid, "gid": gid, "mode": SECRET_MODE}
+        yield {"source": _name_in_swarm(secret, names), "target": secret, "uid": uid, "gid": gid, "mode": SECRET_MODE}
+
+
+def _name_in_swarm(secret: str, names: Mapping[str, str]) -> str:
+    if secret not in names:
+        raise StackError(f"the secret {secret} is not in the Swarm: no service of the groups in the inventory needs it; restore the groups")
+    return names[secret]
 
 
 def memory_mounts(name: str, content: Values) -> Iterator[Values]:
@@ -310,7 +317,7 @@ def with_secrets(stack: Values, names: Mapping[str, str]) -> Values:
     made = deepcopy(stack)
     for content in made["services"].values():
         for secret in content.get("secrets", ()):
-            secret["source"] = names[secret["target"]]
+            secret["source"] = _name_in_swarm(secret["target"], names)
         content["deploy"]["labels"] |= labels(content, ())
     made["secrets"] = {name: {"external": True} for name in sorted(_used(made["services"], "secrets", lambda secret: secret["source"]))}
     return made

@@ -61,7 +61,7 @@ def expected_tasks(service: Record, nodes: list[Record]) -> int:
     mode = service["Spec"]["Mode"]
     if "Replicated" in mode:
         return int(mode["Replicated"].get("Replicas", 0))
-    constraints = service["Spec"]["TaskTemplate"].get("Placement", {}).get("Constraints", [])
+    constraints = service["Spec"]["TaskTemplate"].get("Placement", {}).get("Constraints") or []
     return sum(all(admits(constraint, node) for constraint in constraints) for node in nodes)
 
 

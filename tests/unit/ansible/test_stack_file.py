@@ -140,6 +140,11 @@ def test_only_our_images_come_from_the_registry_and_have_the_version() -> None:
     ]
 
 
+def test_a_tag_for_an_unknown_image_is_an_error() -> None:
+    with pytest.raises(StackError, match="there is no image ours; the names are headrace-ours, kafka, tool, web"):
+        a_stack(tags={"ours": "fix"})
+
+
 def test_a_known_digest_is_part_of_the_image() -> None:
     assert a_stack(digests={"web:1.0": "sha256:ab"})["services"]["web"]["image"] == "web:1.0@sha256:ab"
 
@@ -180,6 +185,8 @@ def test_an_earlier_stack_is_deployed_with_the_present_secrets() -> None:
     assert with_secrets(old, {"key": "headrace-key_v3"}) == old
     new = with_secrets(old, {"key": "headrace-key_v4"})
     assert new["services"]["web"]["secrets"][0]["source"] == "headrace-key_v4"
+    with pytest.raises(StackError, match="the secret key is not in the Swarm"):
+        with_secrets(old, {})
     assert new["secrets"] == {"headrace-key_v4": {"external": True}}
     assert definition(new, "web") != definition(old, "web")
     assert definition(new, "ours") == definition(old, "ours")
