@@ -23,4 +23,4 @@ def test_check_mode_names_exactly_the_services_of_a_new_version(deployed: Testbe
     version = '{"headrace_image_tags": {"headrace-streams": "0.3.1"}}'
     checked = deployed.ansible.succeed("site.yml", "--check", "--diff", "--extra-vars", version)
     assert sum(checked.changed.values()) == 1, checked.changed_tasks
-    assert set(re.findall(r"^[+-]\s*headrace_?(\w+)", checked.output, re.MULTILINE)) == {"converter"}
+    assert set(re.findall(r"^\+\+\+ after: service (\S+)", checked.output, re.MULTILINE)) == {"converter"}
