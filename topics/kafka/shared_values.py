@@ -19,22 +19,23 @@ class SharedValues:
     """Appends values and reads those of all processes; raises TransactionFailed if the broker does not respond."""
 
     def __init__(self, settings: KafkaSettings, name: str) -> None:
+        self._settings = settings
         self._topic = settings.topic(name)
         self._producer = delivering_producer(settings, TIMEOUT_SECONDS)
-        self._consumer = Consumer(
-            settings.client() | {"group.id": f"{self._topic}-reading", "enable.auto.commit": False, "fetch.queue.backoff.ms": 10},
-            logger=CLIENT_LOG,
-        )
-        self._consumer.assign([TopicPartition(self._topic, 0, FROM_BEGINNING)])
         self._next = 0
+        self._consumer = self._new_consumer()
 
     def append(self, values: Sequence[tuple[bytes, bytes]]) -> None:
         """Write keys and values; on return the broker has them."""
         deliver_by(self._producer, (Output(self._topic, 0, key, value) for key, value in values), TIMEOUT_SECONDS)
 
     def read(self) -> list[Fetched]:
-        """Return the values since the last call, up to the current end."""
+        """Return the values since the last call, up to the current end.
+
+        A failure gets a fresh consumer: each request to a broker that restarted has left an error in the queue of the old one.
+        """
         found: list[Fetched] = []
+        first = self._next
         try:
             end = self._end()
             while self._next < end:
@@ -46,8 +47,17 @@ class SharedValues:
                 found.append(fetched(message))
                 self._next = found[-1].offset + 1
         except KafkaException as error:
+            self._next = first
+            self._consumer.close()
+            self._consumer = self._new_consumer()
             raise TransactionFailed(f"{self._topic} cannot be read: {error}") from error
         return found
+
+    def _new_consumer(self) -> Consumer:
+        options = {"enable.auto.commit": False, "auto.offset.reset": "earliest", "fetch.queue.backoff.ms": 10}
+        consumer = Consumer(self._settings.client() | {"group.id": f"{self._topic}-reading"} | options, logger=CLIENT_LOG)
+        consumer.assign([TopicPartition(self._topic, 0, self._next or FROM_BEGINNING)])
+        return consumer
 
     def _end(self) -> int:
         """Return the end of the topic; retry while a topic that was just created has no leader."""
