@@ -20,7 +20,7 @@ FIGURE_SECONDS = 90
 def send_page_views(domain: str, tls: ssl.SSLContext, site: str, count: int) -> list[str]:
     """Return the ids of the page views that were acknowledged."""
     now = int(time.time() * 1000)
-    ids = [str(uuid.uuid4()) for _ in range(count)]
+    ids = [uuid.uuid4().hex for _ in range(count)]
     events = [{"id": event_id, "type": "pageView", "created_at": now, "url": "https://shop.example/page"} for event_id in ids]
     with httpx.Client(base_url=f"https://{domain}", verify=tls, trust_env=False, headers={"User-Agent": BROWSER}) as client:
         client.post("/h", json={"version": 1, "site": site, "sent_at": now, "events": events}).raise_for_status()

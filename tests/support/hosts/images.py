@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 import yaml
+from support.hosts import druid_extension
 from support.hosts.builder import Builder
 from support.hosts.debian import REPOSITORY
 from support.hosts.folders import CACHE, HERE, PROJECT, RUN, SUFFIX
@@ -100,6 +101,8 @@ class Images:
         (self._context / "java-options").write_text("\n".join(OPENED))
         for folder in {folder for service in services for folder in STAND_INS[service][1]}:
             shutil.copytree(jars.STORE / jars.stamp() / folder, self._context / folder)
+        if "druid-coordinator" in services:
+            shutil.copytree(druid_extension.postgres_extension(), self._context / "extension")
 
     def _build_stand_in(self, target: str, name: str) -> None:
         self._builder.docker("build", "--quiet", "--network=host", f"--target={target}", f"--tag={name}", self._context)

@@ -11,4 +11,4 @@ READ = "from urllib.request import urlopen; print(urlopen('http://127.0.0.1:8291
 def differences(testbed: Testbed) -> list[int]:
     """Return the events of each host's spool that have no result yet."""
     texts = [host.run("docker", "exec", container(host, "collector"), "python", "-c", READ) for host in testbed.hosts]
-    return [json.loads(text)["difference"] for text in texts]
+    return [json.loads(text)["total"]["difference"] for text in texts]
