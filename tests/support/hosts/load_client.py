@@ -51,7 +51,7 @@ class Client:
 
     async def send(self, results: Results) -> None:
         """Send one event until a host acknowledges it."""
-        began, event_id, now = time.monotonic(), str(uuid.uuid4()), int(time.time() * 1000)
+        began, event_id, now = time.monotonic(), uuid.uuid4().hex, int(time.time() * 1000)
         event = {"id": event_id, "type": "pageView", "created_at": now, "url": "https://shop.example/load"}
         body = json.dumps({"version": 1, "site": "shop", "sent_at": now, "events": [event]}).encode()
         for _ in range(MAX_ATTEMPTS):
