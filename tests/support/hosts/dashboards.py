@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from collections import Counter
+from pathlib import Path
 from typing import Any, Final
 
 from support.hosts import network
@@ -33,7 +34,14 @@ def wait_for_figure(testbed: Testbed, host: Host, site: str, expected: int) -> f
 def _browse(testbed: Testbed, host: Host, *arguments: str) -> Any:
     hosts_file = RUN / f"hosts-{host.name}"
     hosts_file.write_text(f"127.0.0.1 localhost\n{host.ip} {DOMAIN} {DASHBOARDS_DOMAIN}\n")
-    client = (sys.executable, "-m", "support.hosts.edge_client", "--authority", testbed.authority.certificate, *arguments)
+    client: tuple[str | Path, ...] = (
+        sys.executable,
+        "-m",
+        "support.hosts.edge_client",
+        "--authority",
+        testbed.authority.certificate,
+        *arguments,
+    )
     search = {**os.environ, "PYTHONPATH": f"{PROJECT / 'tests'}{os.pathsep}{PROJECT}"}
     return json.loads(run(*WITH_HOSTS_FILE, hosts_file, *client, namespace=network.CONTROL, environment=search))
 
