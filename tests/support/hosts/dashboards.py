@@ -34,14 +34,8 @@ def wait_for_figure(testbed: Testbed, host: Host, site: str, expected: int) -> f
 def _browse(testbed: Testbed, host: Host, *arguments: str) -> Any:
     hosts_file = RUN / f"hosts-{host.name}"
     hosts_file.write_text(f"127.0.0.1 localhost\n{host.ip} {DOMAIN} {DASHBOARDS_DOMAIN}\n")
-    client: tuple[str | Path, ...] = (
-        sys.executable,
-        "-m",
-        "support.hosts.edge_client",
-        "--authority",
-        testbed.authority.certificate,
-        *arguments,
-    )
+    client: list[str | Path] = [sys.executable, "-m", "support.hosts.edge_client", *arguments]
+    client += ["--authority", testbed.authority.certificate]
     search = {**os.environ, "PYTHONPATH": f"{PROJECT / 'tests'}{os.pathsep}{PROJECT}"}
     return json.loads(run(*WITH_HOSTS_FILE, hosts_file, *client, namespace=network.CONTROL, environment=search))
 
