@@ -14,7 +14,7 @@ from support.hosts.host import Host
 from support.hosts.processes import run
 from support.hosts.testbed import DASHBOARDS_DOMAIN, DOMAIN, Testbed
 
-ROW_IDS: Final = HERE / "druid_row_ids.py"
+ROW_IDS: Final = HERE / "programs/druid_row_ids.py"
 WITH_HOSTS_FILE: Final = ("unshare", "--mount", "sh", "-c", 'mount --bind "$0" /etc/hosts && exec "$@"')
 
 
@@ -34,7 +34,7 @@ def wait_for_figure(testbed: Testbed, host: Host, site: str, expected: int) -> f
 def _browse(testbed: Testbed, host: Host, *arguments: str) -> Any:
     hosts_file = RUN / f"hosts-{host.name}"
     hosts_file.write_text(f"127.0.0.1 localhost\n{host.ip} {DOMAIN} {DASHBOARDS_DOMAIN}\n")
-    client: list[str | Path] = [sys.executable, "-m", "support.hosts.edge_client", *arguments]
+    client: list[str | Path] = [sys.executable, "-m", "support.hosts.programs.edge_client", *arguments]
     client += ["--authority", testbed.authority.certificate]
     search = {**os.environ, "PYTHONPATH": f"{PROJECT / 'tests'}{os.pathsep}{PROJECT}"}
     return json.loads(run(*WITH_HOSTS_FILE, hosts_file, *client, namespace=network.CONTROL, environment=search))

@@ -16,7 +16,7 @@ from support.hosts.processes import start
 from support.hosts.testbed import DOMAIN, Testbed
 from support.waiting import wait_until
 
-ROW_IDS: Final = HERE / "row_ids.py"
+ROW_IDS: Final = HERE / "programs/row_ids.py"
 
 
 class Load:
@@ -52,7 +52,7 @@ def load(testbed: Testbed, *, rate: float) -> Iterator[Load]:
         *("--rate", str(rate), "--authority", str(testbed.authority.certificate), "--domain", DOMAIN),
         *("--sources", *network.CLIENT_IPS, "--hosts", *(host.ip for host in testbed.hosts)),
     )
-    process = start((sys.executable, HERE / "load_client.py", *arguments), log, namespace=network.CONTROL)
+    process = start((sys.executable, HERE / "programs/load_client.py", *arguments), log, namespace=network.CONTROL)
     result = Load(log)
     try:
         yield result
