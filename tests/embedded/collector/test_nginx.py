@@ -3,6 +3,7 @@
 import socket
 import subprocess
 from collections.abc import Iterator
+from functools import reduce
 from pathlib import Path
 
 import pytest
@@ -43,9 +44,7 @@ def ports(collector: RunningCollector, tmp_path: Path) -> Iterator[tuple[int, in
     files = {path.name: path.read_text("utf-8") for path in NGINX.glob("*.conf")}
     assert [place for place in places if not any(place in text for text in files.values())] == []
     for name, text in files.items():
-        for place, here in places.items():
-            text = text.replace(place, here)
-        (tmp_path / name).write_text(text)
+        (tmp_path / name).write_text(reduce(lambda content, place: content.replace(*place), places.items(), text))
     process = subprocess.Popen(["nginx", "-e", "stderr", "-g", "daemon off;", "-c", str(tmp_path / "nginx.conf")])
     wait_until(lambda: is_listening(port))
     yield port, others[0]
