@@ -21,6 +21,7 @@ MAX_SECONDS = 900
 CONNECT_SECONDS = 3
 RESPONSE_SECONDS = 5
 RETRY_SECONDS = 0.2
+REJECTIONS = (400, 403, 404, 413, 422)  # the same at every host
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 
 
@@ -67,6 +68,8 @@ class Client:
                     return
                 await self._close()
                 results.retries[str(status)] += 1
+                if status in REJECTIONS:
+                    break
             await asyncio.sleep(RETRY_SECONDS)
         results.lost.append(event_id)
 

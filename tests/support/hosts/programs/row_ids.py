@@ -16,5 +16,5 @@ while any(place.offset < ends[place.partition] and ends[place.partition] > 0 for
     if message is None:
         break
     if not message.error():
-        print(json.loads(message.value() or b"{}")["event_id"])
+        print(json.loads(message.value() or b"{}")["event_id"].replace("-", ""))
 consumer.close()
