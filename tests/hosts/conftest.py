@@ -10,7 +10,7 @@ from support.hosts.testbed import Testbed, running_testbed
 # The first tests use the hosts as `site.yml` left them; the last ones cut the power.
 ORDER = (
     *("test_site", "test_edge", "test_labels", "test_output", "test_updates", "test_brokers", "test_rotation", "test_certificate"),
-    *("test_registry", "test_firewall", "test_engine", "test_power", "test_dashboards", "test_destroy"),
+    *("test_registry", "test_firewall", "test_engine", "test_power", "test_recovery", "test_dashboards", "test_destroy"),
 )
 FINDINGS = pytest.StashKey[list[str]]()
 

@@ -47,9 +47,13 @@ class Testbed:
     def start(self, *, groups: Mapping[str, list[Host]]) -> None:
         """Start the hosts, on empty disks."""
         for host in self.hosts:
-            host.create(self.key.with_suffix(".pub").read_text())
-        self.ansible.write_known_hosts(self.known_hosts)
+            self.create(host)
         self.set_groups(groups)
+
+    def create(self, host: Host) -> None:
+        """Start a host on an empty disk, and trust its new host key."""
+        host.create(self.key.with_suffix(".pub").read_text())
+        self.ansible.write_known_hosts(self.known_hosts)
 
     def set_variables(self, **variables: object) -> None:
         """Write the inventory with these values of variables."""
@@ -111,5 +115,5 @@ def running_testbed(*, count: int, suite: str) -> Iterator[Testbed]:
         stack.callback(testbed.registry.stop)
         testbed.registry.start()
         for host in testbed.hosts:
-            stack.callback(host.power_off)
+            stack.callback(host.destroy)
         yield testbed
