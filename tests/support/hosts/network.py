@@ -13,6 +13,8 @@ CONTROL_IP: Final = f"{NETWORK}.0.1"
 # Clients have many networks: the collector and nginx limit the rate of each.
 CLIENT_IPS: Final = tuple(f"{NETWORK}.{number}.1" for number in range(1, 61))
 PREFIX_BITS: Final = 16
+# Without a MAC of its own, a bridge takes that of a port: the others would not find it for half a minute after that host is cut off.
+BRIDGE_MAC: Final = "02:00:00:00:00:01"
 
 
 def host_ip(number: int) -> str:
@@ -24,7 +26,7 @@ def create_network() -> None:
     """Create the namespace and the bridge, after removing what a killed run left behind."""
     remove_network()
     run("ip", "netns", "add", CONTROL)
-    commands = ["link set lo up", "link add bridge type bridge", "link set bridge up"]
+    commands = ["link set lo up", f"link add bridge address {BRIDGE_MAC} type bridge", "link set bridge up"]
     commands += [f"address add {ip}/{PREFIX_BITS} dev bridge" for ip in (CONTROL_IP, *CLIENT_IPS)]
     run("ip", "-n", CONTROL, "-batch", "-", stdin="\n".join(commands) + "\n")
 
