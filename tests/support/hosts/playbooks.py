@@ -9,12 +9,14 @@ from pathlib import Path
 
 import yaml
 from support.hosts import network
-from support.hosts.folders import PROJECT
+from support.hosts.folders import PROJECT, SUFFIX
 from support.hosts.host import Host
 from support.hosts.processes import in_network
 
 PLAYBOOKS = PROJECT / "ansible"
 PROGRAMS = PROJECT / ".venv-ansible" / "bin"
+# A path of a socket must be short. A connection to a host of another run, with the same IP, would hang.
+SSH_SOCKETS = f"/run/headrace-test-hosts{SUFFIX}"
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,7 @@ class Ansible:
             "PATH": f"{PROGRAMS}{os.pathsep}{os.environ['PATH']}",
             "ANSIBLE_NOCOLOR": "1",
             "ANSIBLE_HOME": str(self._folder / "ansible"),
+            "ANSIBLE_SSH_CONTROL_PATH_DIR": SSH_SOCKETS,
         }
         self._runs += 1
         log = self._folder / f"playbook-{self._runs}.log"

@@ -13,7 +13,7 @@ from support.hosts.builder import Builder
 from support.hosts.folders import CACHE, PROJECT, RUN, SUFFIX
 from support.hosts.host import Host
 from support.hosts.images import Images
-from support.hosts.playbooks import PROGRAMS, Ansible
+from support.hosts.playbooks import PROGRAMS, SSH_SOCKETS, Ansible
 from support.hosts.prerequisites import MissingPrerequisiteError, check_machine
 from support.hosts.processes import run
 from support.hosts.registry import Registry
@@ -105,6 +105,7 @@ def running_testbed(*, count: int, suite: str) -> Iterator[Testbed]:
                 "make test-hosts cannot run here: another run uses the test network; wait for its end, or set HEADRACE_TEST_BED=1"
             ) from None
         shutil.rmtree(RUN, ignore_errors=True)
+        shutil.rmtree(SSH_SOCKETS, ignore_errors=True)
         RUN.mkdir()
         CACHE.mkdir(exist_ok=True)
         stack.callback(network.remove_network)
