@@ -13,6 +13,8 @@ import pytest
 import yaml
 from support.hosts.digitalocean import FailedRequest, FakeDigitalOcean, serving
 
+pytestmark = pytest.mark.timeout(400)  # up to five runs of a playbook
+
 ROOT = Path(__file__).resolve().parents[3]
 PROGRAMS = ROOT / ".venv-ansible" / "bin"
 TOKEN = "dop_v1_0123456789abcdef"
