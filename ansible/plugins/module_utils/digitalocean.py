@@ -105,6 +105,7 @@ class Api:
                 if response.ok:
                     return _object(response, key)
                 error = _describe("POST", path, response)
+            # The API may still be busy with the object, and shows it later. urllib3's Retry cannot look it up between two attempts.
             time.sleep(BACKOFF_SECONDS * 2**attempt)
             if found := find():
                 return found

@@ -6,13 +6,13 @@ Nothing else in the account is changed.
 
 import base64
 import hashlib
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from ansible.module_utils.digitalocean import Api, ApiError
+from ansible.module_utils.polling import attempts
 
 POLL_SECONDS = 2.0
 TIMEOUT_SECONDS = 600
@@ -201,11 +201,8 @@ class Account:
         return droplets
 
     def _wait(self, reason: str, is_done: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + TIMEOUT_SECONDS
-        while not is_done():
-            if time.monotonic() > deadline:
-                raise ApiError(f"{reason} after {TIMEOUT_SECONDS} s. Look at them in the control panel, then run the playbook again")
-            time.sleep(POLL_SECONDS)
+        if not any(is_done() for _ in attempts(TIMEOUT_SECONDS, POLL_SECONDS)):
+            raise ApiError(f"{reason} after {TIMEOUT_SECONDS} s. Look at them in the control panel, then run the playbook again")
 
     def _refuse_differences(self, droplets: list[Object]) -> None:
         """Raise if a droplet differs from the inventory: only another droplet could correct it, and no playbook replaces one."""

@@ -6,10 +6,10 @@ from __future__ import annotations
 import http.client
 import socket
 import ssl
-import time
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.polling import attempts
 
 DOCUMENTATION = """
 module: edge_answer
@@ -41,6 +41,7 @@ RETURN = """
 status: {type: int, returned: success, description: Status of the answer.}
 """
 
+INTERVAL_SECONDS = 1
 END = "-----END CERTIFICATE-----"
 
 
@@ -73,8 +74,8 @@ def main() -> None:
     given = module.params
     first, end, _ = Path(given["certificate"]).read_text("ascii").partition(END)
     expected = ssl.PEM_cert_to_DER_cert(first[first.index("-----BEGIN") :] + end)
-    place, began = f"https://{given['domain']}:{given['port']}{given['path']} at {given['host']}", time.monotonic()
-    while True:
+    place, message = f"https://{given['domain']}:{given['port']}{given['path']} at {given['host']}", ""
+    for _ in attempts(given["timeout"], INTERVAL_SECONDS):
         try:
             certificate, status = ask(given["host"], given["port"], given["domain"], given["path"])
         except (OSError, http.client.HTTPException) as error:
@@ -83,9 +84,7 @@ def main() -> None:
             if certificate == expected and status in given["statuses"]:
                 module.exit_json(changed=False, status=status)
             message = f"{place} answers {status}" if certificate == expected else f"{place} presents another certificate than the file"
-        if time.monotonic() - began > given["timeout"]:
-            module.fail_json(msg=message)
-        time.sleep(1)
+    module.fail_json(msg=message)
 
 
 if __name__ == "__main__":

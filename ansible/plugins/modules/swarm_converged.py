@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import math
 import time
 import traceback
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible.module_utils.convergence import ServiceState, Watch, service_state, usable_nodes
+from ansible.module_utils.polling import attempts
 
 try:
     import docker
@@ -96,7 +98,7 @@ def wait(module: AnsibleModule, client: Any) -> None:
     """Observe the stack until the watch decides."""
     began, logs = time.monotonic(), Logs(module)
     watch = Watch(began, module.params["stable"], module.params["crash_timeout"], module.params["timeout"])
-    while True:
+    for _ in attempts(math.inf, INTERVAL_SECONDS):
         states = observe(client, module.params["stack"])
         outcome, failed = watch.observe(time.monotonic(), states)
         logs.read(states)
@@ -105,7 +107,6 @@ def wait(module: AnsibleModule, client: Any) -> None:
             module.exit_json(changed=False, seconds=seconds, tasks=sum(len(state.good_tasks) for state in states.values()))
         if outcome == "failed":
             module.fail_json(msg=failure(module.params["stack"], states, failed, logs), seconds=seconds)
-        time.sleep(INTERVAL_SECONDS)
 
 
 def main() -> None:

@@ -1,0 +1,15 @@
+"""Waiting for what sends no notification: an API, a host, a Swarm."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+
+def attempts(seconds: float, interval_seconds: float) -> Iterator[None]:
+    """Yield at once, then after each interval until the time is up."""
+    deadline = time.monotonic() + seconds
+    yield
+    while time.monotonic() <= deadline:
+        time.sleep(interval_seconds)  # none of them reports when its answer changes
+        yield
