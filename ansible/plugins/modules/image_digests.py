@@ -3,16 +3,8 @@
 
 from __future__ import annotations
 
-import traceback
-
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-
-try:
-    import docker
-    from docker.errors import APIError
-except ImportError:
-    docker = None
-    IMPORT_ERROR = traceback.format_exc()
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.docker_client import APIError, connect
 
 DOCUMENTATION = """
 module: image_digests
@@ -36,9 +28,7 @@ digests: {type: dict, returned: success, description: The digest of each image.}
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(argument_spec={"images": {"type": "list", "elements": "str", "required": True}}, supports_check_mode=True)
-    if docker is None:
-        module.fail_json(msg=missing_required_lib("docker"), exception=IMPORT_ERROR)
-    client = docker.APIClient(version="auto")
+    client = connect(module)
     digests, errors = {}, []
     for image in module.params["images"]:
         try:

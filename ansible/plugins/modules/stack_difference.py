@@ -4,17 +4,11 @@
 from __future__ import annotations
 
 import json
-import traceback
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.docker_client import connect, services_of
 from ansible.module_utils.stack_records import ATTEMPT_PREFIX, changed_keys, difference, known_definition, records, running_definitions
-
-try:
-    import docker
-except ImportError:
-    docker = None
-    IMPORT_ERROR = traceback.format_exc()
 
 DOCUMENTATION = """
 module: stack_difference
@@ -55,11 +49,9 @@ def main() -> None:
     """Run the module."""
     options = {"stack": {"type": "str", "required": True}, "file": {"type": "dict", "required": True}}
     module = AnsibleModule(argument_spec=options, supports_check_mode=True)
-    if docker is None:
-        module.fail_json(msg=missing_required_lib("docker"), exception=IMPORT_ERROR)
-    client = docker.APIClient(version="auto")
+    client = connect(module)
     stack, wanted = module.params["stack"], module.params["file"]
-    running = running_definitions(client.services(filters={"label": f"com.docker.stack.namespace={stack}"}), stack)
+    running = running_definitions(services_of(client, stack), stack)
     configs = client.configs()
     history = [*records(configs, ATTEMPT_PREFIX), *records(configs)]
     found = difference(running, wanted)

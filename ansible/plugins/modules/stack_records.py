@@ -3,16 +3,9 @@
 
 from __future__ import annotations
 
-import traceback
-
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.docker_client import connect, services_of
 from ansible.module_utils.stack_records import ATTEMPT_PREFIX, records, rollback_target, unused
-
-try:
-    import docker
-except ImportError:
-    docker = None
-    IMPORT_ERROR = traceback.format_exc()
 
 DOCUMENTATION = """
 module: stack_records
@@ -41,10 +34,8 @@ unused_secrets: {type: list, returned: success, description: Secrets that no ser
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(argument_spec={"stack": {"type": "str", "required": True}}, supports_check_mode=True)
-    if docker is None:
-        module.fail_json(msg=missing_required_lib("docker"), exception=IMPORT_ERROR)
-    client = docker.APIClient(version="auto")
-    services = client.services(filters={"label": f"com.docker.stack.namespace={module.params['stack']}"})
+    client = connect(module)
+    services = services_of(client, module.params["stack"])
     configs = client.configs()
     history, attempts = records(configs), records(configs, ATTEMPT_PREFIX)
     module.exit_json(

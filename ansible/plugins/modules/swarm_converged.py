@@ -5,18 +5,12 @@ from __future__ import annotations
 
 import math
 import time
-import traceback
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.convergence import ServiceState, Watch, service_state, usable_nodes
+from ansible.module_utils.docker_client import connect, services_of
 from ansible.module_utils.polling import attempts
-
-try:
-    import docker
-except ImportError:
-    docker = None
-    IMPORT_ERROR = traceback.format_exc()
 
 DOCUMENTATION = """
 module: swarm_converged
@@ -52,9 +46,9 @@ LOG_TIMEOUT_SECONDS = 10
 def observe(client: Any, stack: str) -> dict[str, ServiceState]:
     """Return the state of each service of the stack."""
     nodes = usable_nodes(client.nodes())
-    services = client.services(filters={"label": f"com.docker.stack.namespace={stack}"})
     return {
-        service["Spec"]["Name"]: service_state(service, client.tasks(filters={"service": service["ID"]}), nodes) for service in services
+        service["Spec"]["Name"]: service_state(service, client.tasks(filters={"service": service["ID"]}), nodes)
+        for service in services_of(client, stack)
     }
 
 
@@ -119,9 +113,7 @@ def main() -> None:
         "log_lines": {"type": "int", "default": 15},
     }
     module = AnsibleModule(argument_spec=options, supports_check_mode=True)
-    if docker is None:
-        module.fail_json(msg=missing_required_lib("docker"), exception=IMPORT_ERROR)
-    wait(module, docker.APIClient(version="auto"))
+    wait(module, connect(module))
 
 
 if __name__ == "__main__":
