@@ -50,13 +50,13 @@ def ask(host: str, port: int, domain: str, path: str) -> tuple[bytes, int]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # compared with the file instead
     with (
-        socket.create_connection((host, port), timeout=5) as connection,
-        context.wrap_socket(connection, server_hostname=domain) as secured,
+        socket.create_connection((host, port), timeout=5) as plain,
+        context.wrap_socket(plain, server_hostname=domain) as secured,
     ):
-        secured.sendall(f"GET {path} HTTP/1.1\r\nHost: {domain}\r\nConnection: close\r\n\r\n".encode())
-        response = http.client.HTTPResponse(secured)
-        response.begin()
-        return secured.getpeercert(binary_form=True) or b"", response.status
+        connection = http.client.HTTPSConnection(domain, port, context=context)
+        connection.sock = secured  # to the host, whatever DNS says about the domain
+        connection.request("GET", path)
+        return secured.getpeercert(binary_form=True) or b"", connection.getresponse().status
 
 
 def main() -> None:
