@@ -12,14 +12,13 @@ TYPES: Final[Mapping[str, tuple[type, str]]] = {
     "list": (list, "a list"),
     "dict": (dict, "a mapping"),
 }
-TABLE: Final = "headrace_variables"
 MANAGERS: Final = (1, 3, 5)
 BROKERS: Final = (1, 3)
 
 
 def variable_errors(values: Mapping[str, Any], specification: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Return what is wrong with the variables: missing, unknown, of another type, or with a value that cannot be right."""
-    unknown = sorted(values.keys() - specification.keys() - {TABLE})
+    unknown = sorted(values.keys() - specification.keys())
     errors = [f"{name}: there is no such variable; remove it, or correct its name ({_similar(name, specification)})" for name in unknown]
     for name, expected in specification.items():
         if name not in values:
