@@ -1,4 +1,4 @@
-"""Waiting for other programs that send no notifications."""
+"""Waiting for other programs."""
 
 import time
 from collections.abc import Iterator
@@ -9,5 +9,5 @@ def attempts(seconds: float, interval_seconds: float) -> Iterator[None]:
     deadline = time.monotonic() + seconds
     yield
     while time.monotonic() <= deadline:
-        time.sleep(interval_seconds)
+        time.sleep(interval_seconds)  # the programs send no notifications
         yield
