@@ -8,7 +8,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from topics.kafka.delivery import deliver_by, delivering_producer
 from topics.kafka.settings import CLIENT_LOG, KafkaSettings
-from topics.kafka.transactions import FROM_BEGINNING, Fetched, Output, TransactionFailed, fetched
+from topics.kafka.transactions import FROM_BEGINNING, Fetched, Output, TransactionFailed, close_consumer, fetched
 
 TIMEOUT_SECONDS: Final = 20.0
 RETRY_SECONDS: Final = 0.1
@@ -16,7 +16,10 @@ NO_LEADER_YET: Final = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_N
 
 
 class SharedValues:
-    """Appends values and reads those of all processes; raises TransactionFailed if the broker does not respond."""
+    """Appends values and reads those of all processes.
+
+    Raises TransactionFailed if the broker does not respond, and ClientStuck if the client does not.
+    """
 
     def __init__(self, settings: KafkaSettings, name: str) -> None:
         self._settings = settings
@@ -48,8 +51,8 @@ class SharedValues:
                 self._next = found[-1].offset + 1
         except KafkaException as error:
             self._next = first
-            self._consumer.close()
-            self._consumer = self._new_consumer()
+            failed, self._consumer = self._consumer, self._new_consumer()
+            close_consumer(failed, self._topic)
             raise TransactionFailed(f"{self._topic} cannot be read: {error}") from error
         return found
 
@@ -74,5 +77,5 @@ class SharedValues:
                 return end
 
     def close(self) -> None:
-        self._consumer.close()
+        close_consumer(self._consumer, self._topic)
         self._producer.close()

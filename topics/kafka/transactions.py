@@ -75,7 +75,7 @@ class Transactions:
     def __init__(self, consumer: Consumer, producer: Producer, topic: str, on_assigned: Callable[[dict[int, int]], None]) -> None:
         self._consumer, self._producer, self._topic, self._on_assigned = consumer, producer, topic, on_assigned
         self._failure: BaseException | None = None
-        self._is_stuck = False
+        self._is_producer_stuck = False
 
     @classmethod
     def open(cls, settings: KafkaSettings, *, topic: str, group: str, instance: str, on_assigned: Callable[[dict[int, int]], None]) -> Self:
@@ -144,7 +144,12 @@ class Transactions:
         Raises ClientStuck if the client does not return: its calls have no timeout if the group's coordinator disappears in the middle
         (librdkafka's issues 5456 and 5511).
         """
-        if (failure := self._within(STUCK_SECONDS, lambda: self._commit(outputs, offsets), "ended a transaction")) is not None:
+        try:
+            failure = within(STUCK_SECONDS, lambda: self._commit(outputs, offsets), f"ended a transaction over {self._topic}")
+        except ClientStuck:
+            self._is_producer_stuck = True
+            raise
+        if failure is not None:
             raise failure
 
     def _commit(self, outputs: Iterable[Output], offsets: Mapping[int, int]) -> TransactionFailed | None:
@@ -190,29 +195,14 @@ class Transactions:
 
         Raises ClientStuck like `commit`: the client aborts the open transaction, and may wait for its coordinator forever.
         """
-        is_producer_stuck = self._is_stuck  # then it ends with the process
-        self._within(CLOSE_SECONDS, self._close_consumer, "closed its consumer")
-        if not is_producer_stuck:
-            self._within(CLOSE_SECONDS, self._close_producer, "closed its producer")
-
-    def _close_consumer(self) -> None:
-        with suppress(KafkaException, RuntimeError):
-            self._consumer.close()
+        close_consumer(self._consumer, self._topic)
+        if not self._is_producer_stuck:  # otherwise it ends with the process
+            within(CLOSE_SECONDS, self._close_producer, f"closed its producer over {self._topic}")
 
     def _close_producer(self) -> None:
         with suppress(KafkaException):
             self._producer.purge()
             self._producer.close()
-
-    def _within(self, seconds: float, call: Callable[[], Result], done: str) -> Result:
-        """Run a call that may never return in a separate thread; raises ClientStuck if it takes too long."""
-        results: SimpleQueue[Result] = SimpleQueue()
-        threading.Thread(target=lambda: results.put(call()), name="transaction", daemon=True).start()
-        try:
-            return results.get(timeout=seconds)
-        except Empty:
-            self._is_stuck = True
-            raise ClientStuck(f"the Kafka client has not {done} over {self._topic} within {seconds:.0f} s") from None
 
     def _abort(self) -> None:
         with suppress(KafkaException):
@@ -239,6 +229,26 @@ class Transactions:
             raise TransactionFailed(f"{self._topic} cannot be read: {error}")
         log.warning("kafka", error=str(error))
         return True
+
+
+def within(seconds: float, call: Callable[[], Result], done: str) -> Result:
+    """Run a call of a client that may never return in a separate thread; raises ClientStuck if it takes too long."""
+    results: SimpleQueue[Result] = SimpleQueue()
+    threading.Thread(target=lambda: results.put(call()), name="kafka client", daemon=True).start()
+    try:
+        return results.get(timeout=seconds)
+    except Empty:
+        raise ClientStuck(f"the Kafka client has not {done} within {seconds:.0f} s") from None
+
+
+def close_consumer(consumer: Consumer, topic: str) -> None:
+    """Close a consumer, whatever its state; raises ClientStuck."""
+
+    def close() -> None:
+        with suppress(KafkaException, RuntimeError):
+            consumer.close()
+
+    within(CLOSE_SECONDS, close, f"closed its consumer over {topic}")
 
 
 def read_partition(settings: KafkaSettings, topic: str, partition: int, since: int | None = None) -> Iterable[Fetched]:

@@ -1,14 +1,15 @@
 """Values that processes share: a failed read loses no value, and the next one has a fresh consumer."""
 
+import threading
 from typing import Any
 
 import pytest
 from confluent_kafka import KafkaError, TopicPartition
 
-from topics.kafka import shared_values
+from topics.kafka import shared_values, transactions
 from topics.kafka.settings import KafkaSettings
 from topics.kafka.shared_values import SharedValues
-from topics.kafka.transactions import TransactionFailed
+from topics.kafka.transactions import ClientStuck, TransactionFailed
 
 END = 3  # of the topic
 
@@ -47,6 +48,8 @@ class Broker:
     def __init__(self) -> None:
         self.errors_after: list[int] = []
         self.consumers = 0
+        self.lets_close = threading.Event()
+        self.lets_close.set()
 
     def consumer(self, *_arguments: Any, **_options: Any) -> "QueueingConsumer":
         self.consumers += 1
@@ -72,6 +75,7 @@ class QueueingConsumer:
         return StoredMessage(self._next - 1)
 
     def close(self) -> None:
+        self._broker.lets_close.wait()
         self._broker.errors_after.clear()
 
 
@@ -96,3 +100,12 @@ def test_a_read_after_a_failed_one_returns_every_value_with_a_fresh_consumer(bro
     assert broker.consumers == 2
     assert values.read() == []
     values.close()
+
+
+def test_a_consumer_that_does_not_close_after_a_failure_ends_the_wait(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transactions, "CLOSE_SECONDS", 0.05)
+    broker.errors_after.append(1)
+    broker.lets_close.clear()
+    with pytest.raises(ClientStuck, match="closed its consumer over clickstream-salts within"):
+        SharedValues(KafkaSettings(), "salts").read()
+    broker.lets_close.set()
