@@ -77,7 +77,7 @@ def test_the_limits_of_memory_of_each_group_are_those_of_the_compose_file() -> N
 
 
 def test_the_collections_are_those_of_the_locked_bundle() -> None:
-    folder = ROOT / ".venv-ansible" / "lib" / "python3.11" / "site-packages" / "ansible_collections"
+    (folder,) = ROOT.glob(".venv-ansible/lib/python3.*/site-packages/ansible_collections")
     named = {item["name"]: item["version"] for item in read("requirements.yml")["collections"]}
     installed = {
         name: json.loads(folder.joinpath(*name.split("."), "MANIFEST.json").read_text())["collection_info"]["version"] for name in named
