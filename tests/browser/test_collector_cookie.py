@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Request
 from support.browser.chromium import SIGNALS, Visitor
 from support.browser.recorder import Recorder
-from support.collector.collectors import RunningCollector, start_collector
+from support.collector.collectors import RunningCollector, collector_running
 from support.collector.divolte import PARTY, a_query
 from support.waiting import wait_until
 
@@ -35,9 +35,8 @@ server_cookie = "party"
 @pytest.fixture
 def collector(tmp_path: Path, recorder: Recorder) -> Iterator[RunningCollector]:
     (tmp_path / "sources.toml").write_text(SOURCES.format(site=recorder.site))
-    running = start_collector(tmp_path, sources_file=tmp_path / "sources.toml")
-    yield running
-    running.stop()
+    with collector_running(tmp_path, sources_file=tmp_path / "sources.toml") as running:
+        yield running
 
 
 def open_page(visitor: Visitor, collector: RunningCollector) -> None:

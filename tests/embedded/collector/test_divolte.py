@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from support.collector.collectors import DECODER, DEFAULTS, RunningCollector, a_body, an_event, milliseconds, start_collector
+from support.collector.collectors import DECODER, DEFAULTS, RunningCollector, a_body, an_event, collector_running, milliseconds
 from support.collector.divolte import PAGE_VIEW, PARTY, SESSION, Page, a_json_event, a_query
 from support.topics.in_memory import read_all
 
@@ -44,9 +44,8 @@ TAG_HEADER = {"If-None-Match": TAG.decode()}
 @pytest.fixture
 def collector(tmp_path: Path) -> Iterator[RunningCollector]:
     (tmp_path / "sources.toml").write_text(SOURCES.format(mapping_file=DEFAULTS.mapping_file, schema_file=DEFAULTS.schema_file))
-    running = start_collector(tmp_path, sources_file=tmp_path / "sources.toml")
-    yield running
-    running.stop()
+    with collector_running(tmp_path, sources_file=tmp_path / "sources.toml") as running:
+        yield running
 
 
 @pytest.fixture

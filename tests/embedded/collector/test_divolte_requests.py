@@ -1,14 +1,13 @@
 """Recorded requests to the original, sent to a strict collector: its records have the values that the original wrote."""
 
 import http.client
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import msgspec
 import pytest
-from support.collector.collectors import RunningCollector, start_collector
+from support.collector.collectors import RunningCollector, collector_running
 from support.collector.divolte import vectors
 from support.mapping.mappings import write_sources
 from support.topics.in_memory import read_all
@@ -74,20 +73,19 @@ def send(collector: RunningCollector, vector: dict[str, Any]) -> Outcome:
 
 
 @pytest.fixture(scope="module")
-def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Outcome]]:
+def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
     directory = tmp_path_factory.mktemp("recorded")
     decoder = Decoder([SCHEMA])
     sources = {vector["path"]: (vector.get("source", "browser"), "strict") for vector in REQUESTS}
-    collector = start_collector(directory, sources_file=write_sources(directory, MAPPING, SCHEMA, sources))
     found: dict[str, Outcome] = {}
     count = 0
-    for vector in REQUESTS:
-        found[vector["name"]] = outcome = send(collector, vector)
-        messages = read_all(collector.topic_directory)[count:]
-        count += len(messages)
-        outcome.records = [decoder.decode(message.value) for message in messages if message.kind is Kind.EVENT]
-    yield found
-    collector.stop()
+    with collector_running(directory, sources_file=write_sources(directory, MAPPING, SCHEMA, sources)) as collector:
+        for vector in REQUESTS:
+            found[vector["name"]] = outcome = send(collector, vector)
+            messages = read_all(collector.topic_directory)[count:]
+            count += len(messages)
+            outcome.records = [decoder.decode(message.value) for message in messages if message.kind is Kind.EVENT]
+    return found
 
 
 def expected_of(vector: dict[str, Any]) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
-from support.collector.collectors import RunningCollector, start_collector
+from support.collector.collectors import RunningCollector, collector_running
 from support.collector.divolte import PARTY, SESSION, a_json_event, a_query
 from support.mapping.mappings import write_sources
 from support.topics.in_memory import read_all
@@ -41,9 +41,8 @@ def collector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningColle
     sources = {
         f"/{kind}/{compatibility}": (kind, compatibility) for kind in ("divolte_tag", "divolte_json") for compatibility in COMPATIBILITIES
     }
-    running = start_collector(directory, sources_file=write_sources(directory, MAPPING, SCHEMA, sources))
-    yield running
-    assert running.stop() == 0
+    with collector_running(directory, sources_file=write_sources(directory, MAPPING, SCHEMA, sources)) as running:
+        yield running
 
 
 def exchanged(collector: RunningCollector, method: str, path: str, content: bytes | None = None) -> tuple[httpx.Response, Any]:

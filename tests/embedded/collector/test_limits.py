@@ -13,7 +13,7 @@ from typing import cast
 import httpx
 import psutil
 import pytest
-from support.collector.collectors import Answer, RunningCollector, a_body, an_event, start_collector
+from support.collector.collectors import Answer, RunningCollector, a_body, an_event, collector_running
 from support.collector.load import Load
 from support.collector.wire import Wire, a_chunked_request, a_request, ask
 from support.topics.in_memory import read_all
@@ -28,7 +28,7 @@ SLOW = 500
 
 @pytest.fixture(scope="module")
 def collector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCollector]:
-    running = start_collector(
+    with collector_running(
         tmp_path_factory.mktemp("collector"),
         header_timeout_seconds=0.6,
         body_timeout_seconds=0.6,
@@ -36,9 +36,8 @@ def collector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningColle
         max_connections=20,
         max_connections_per_client=10,
         trusted_proxies="127.0.0.9",
-    )
-    yield running
-    assert running.stop() == 0
+    ) as running:
+        yield running
 
 
 def refused(collector: RunningCollector, reason: str) -> int:
@@ -171,8 +170,8 @@ def test_an_endless_request_is_cut_and_takes_no_memory(collector: RunningCollect
 
 
 def test_when_bodies_under_way_take_much_memory_the_slow_are_sent_away_early(tmp_path: Path) -> None:
-    running = start_collector(tmp_path, max_body_bytes=4 << 20, max_connections_per_client=64, trusted_proxies="127.0.0.9")
-    with contextlib.ExitStack() as stack:
+    settings = {"max_body_bytes": 4 << 20, "max_connections_per_client": 64, "trusted_proxies": "127.0.0.9"}
+    with collector_running(tmp_path, **settings) as running, contextlib.ExitStack() as stack:
         wires = [stack.enter_context(Wire(running.port, client=f"127.0.3.{number % 8 + 1}")) for number in range(40)]
         for wire in wires:
             wire.send(a_request(b"", length=4 << 20) + bytes(4_000_000))  # 160 MB, and none of it whole
@@ -180,7 +179,6 @@ def test_when_bodies_under_way_take_much_memory_the_slow_are_sent_away_early(tmp
         assert {(answer.status, answer.json["message"]) for answer in answers} == {(408, "the body must arrive within 1 seconds")}
         with Wire(running.port, client="127.0.0.9") as visitor:
             assert visitor.send(a_request(BODY)).answer().body == OK
-    assert running.stop() == 0
 
 
 def held(collector: RunningCollector, stack: contextlib.ExitStack, client: str, count: int) -> list[Wire]:
@@ -293,11 +291,10 @@ class SlowOnes:
 
 
 def test_500_slow_connections_do_not_slow_the_others(tmp_path: Path) -> None:
-    running = start_collector(tmp_path)
-    with Load(running.port) as before:
-        wait_until(lambda: len(before.acknowledged) >= 300, within_seconds=20)
-    with SlowOnes(running.port) as slow_ones, Load(running.port) as beside:
-        wait_until(lambda: slow_ones.cut >= SLOW, within_seconds=60)
-    assert running.stop() == 0
+    with collector_running(tmp_path) as running:
+        with Load(running.port) as before:
+            wait_until(lambda: len(before.acknowledged) >= 300, within_seconds=20)
+        with SlowOnes(running.port) as slow_ones, Load(running.port) as beside:
+            wait_until(lambda: slow_ones.cut >= SLOW, within_seconds=60)
     assert before.failures == beside.failures == []
     assert statistics.median(beside.seconds) < 3 * statistics.median(before.seconds)

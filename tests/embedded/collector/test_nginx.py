@@ -7,7 +7,7 @@ from functools import reduce
 from pathlib import Path
 
 import pytest
-from support.collector.collectors import DECODER, RunningCollector, a_body, start_collector
+from support.collector.collectors import DECODER, RunningCollector, a_body, collector_running
 from support.collector.wire import a_request, ask
 from support.ports import free_ports
 from support.topics.in_memory import read_all
@@ -24,9 +24,8 @@ def is_listening(port: int) -> bool:
 
 @pytest.fixture
 def collector(tmp_path: Path) -> Iterator[RunningCollector]:
-    running = start_collector(tmp_path)
-    yield running
-    assert running.stop() == 0
+    with collector_running(tmp_path) as running:
+        yield running
 
 
 @pytest.fixture
