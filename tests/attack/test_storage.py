@@ -15,6 +15,8 @@ from support.collector.wire import Wire, a_request
 from support.topics.in_memory import read_all
 from support.waiting import wait_until
 
+from headrace.processes.supervisor import responds
+
 MIB = 1 << 20
 ALLOWED = 2 * MIB
 
@@ -40,7 +42,7 @@ def test_a_network_has_a_limit_of_bytes_per_minute_and_its_neighbours_have_their
         assert send(collector, [wide(number) for number in range(60)])[429, "too_many_bytes"] > 30
         assert sum(path.stat().st_size for path in tmp_path.rglob("*.segment")) < ALLOWED * 1.3
         assert send(collector, [wide(61)], client="203.0.114.9") == {(200, ""): 1}
-        assert httpx.get(f"{collector.internal_url}/health/ready", trust_env=False).status_code == 200
+        assert responds(f"{collector.internal_url}/health/ready")
 
 
 def test_rejections_are_charged_as_they_are_stored(tmp_path: Path) -> None:
@@ -105,7 +107,7 @@ def test_a_disk_that_fills_is_left_its_reserve_and_what_is_freed_opens_the_colle
     with collector_running(disk.folder, disk_reserve_bytes=16 * MIB, bytes_per_minute=0, rate_per_second=0) as collector:
 
         def is_ready() -> bool:
-            return httpx.get(f"{collector.internal_url}/health/ready", trust_env=False).status_code == 200
+            return responds(f"{collector.internal_url}/health/ready")
 
         answers = send(collector, [wide(number) for number in range(400)])
         assert answers[503, "unavailable"] > 100

@@ -18,6 +18,8 @@ from playwright.sync_api import Page
 from playwright.sync_api import TimeoutError as NotInTime
 from support.waiting import wait_until
 
+from headrace.processes.supervisor import responds
+
 ROOT = Path(__file__).resolve().parents[2]
 GUNICORN = ROOT / ".venv-superset" / "bin" / "gunicorn"
 ASSETS = ROOT / "superset" / "assets"
@@ -84,7 +86,8 @@ class RunningSuperset:
         with (home / "superset.log").open("ab") as log:
             process = subprocess.Popen(command, cwd=ROOT / "superset", env=os.environ | environment, stdout=log, stderr=subprocess.STDOUT)
         running = cls(home, f"http://127.0.0.1:{port}", process)
-        wait_until(lambda: process.poll() is not None or is_healthy(running.url), within_seconds=within_seconds, every_seconds=0.1)
+        health = f"{running.url}/health"
+        wait_until(lambda: process.poll() is not None or responds(health), within_seconds=within_seconds, every_seconds=0.1)
         assert process.poll() is None, (home / "superset.log").read_text()
         return running
 
@@ -111,14 +114,6 @@ def superset_running(home: Path, druid_uri: str, port: int, variables: Mapping[s
         yield running
     finally:
         running.stop()
-
-
-def is_healthy(url: str) -> bool:
-    """Whether Superset responds."""
-    try:
-        return httpx.get(f"{url}/health", timeout=5, trust_env=False).status_code == 200
-    except httpx.TransportError:
-        return False
 
 
 class Dashboards:

@@ -14,7 +14,7 @@ from support.headrace.store_process import a_store, accounted, count, write_topi
 from support.streams.process import open_store
 from support.waiting import wait_until
 
-from headrace.processes.supervisor import STOP_SECONDS, not_ready_reason
+from headrace.processes.supervisor import STOP_SECONDS, responds
 
 EVENTS = 5000
 SLOWLY = {"HEADRACE_STREAMS_BATCH_MESSAGES": "100"}  # a long way to the end
@@ -63,7 +63,7 @@ def test_a_store_that_cannot_commit_is_never_ready_and_its_last_line_says_why(tm
 def test_a_store_is_ready_once_it_has_processed_what_waits_and_ends_without_a_report_of_leaks(tmp_path: Path) -> None:
     write_topic(tmp_path, range(EVENTS))
     with a_store(tmp_path) as (process, url):
-        wait_until(lambda: not not_ready_reason(urljoin(url, "/health/ready")), within_seconds=30)
+        wait_until(lambda: responds(urljoin(url, "/health/ready")), within_seconds=30)
         assert httpx.get(urljoin(url, "/status/health"), trust_env=False).json() is True
         assert count(url) > 0
         process.send_signal(signal.SIGTERM)

@@ -19,6 +19,7 @@ from support.streams.on_kafka import SPOOL, KafkaConverting
 from support.topics.kafka import MockKafka, a_kafka, header
 from support.waiting import wait_until
 
+from headrace.processes.supervisor import responds
 from streams.kafka import worker
 from streams.kafka.messages import to_dead_letter
 from topics.kafka.transactions import Transactions, fetched
@@ -152,14 +153,7 @@ def test_the_process_reports_why_it_is_not_ready_and_stops_on_a_signal(kafka: Mo
     environment = os.environ | {"HEADRACE_STREAMS_PORT": str(port), "HEADRACE_KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers}
     process = subprocess.Popen((sys.executable, "-m", "streams"), env=environment, stdout=subprocess.DEVNULL)
     url = f"http://127.0.0.1:{port}"
-
-    def answer(path: str) -> int:
-        try:
-            return httpx.get(url + path, trust_env=False).status_code
-        except httpx.TransportError:
-            return 0
-
-    wait_until(lambda: answer("/health/ready") == 200, within_seconds=30)
+    wait_until(lambda: responds(f"{url}/health/ready"), within_seconds=30)
     wait_until(lambda: b"clickstream_streams_lag_messages{topic=" in httpx.get(url + "/metrics", trust_env=False).content)
     process.send_signal(signal.SIGTERM)
     assert process.wait(20) == 0

@@ -26,6 +26,7 @@ from support.topics.kafka import MockKafka, read_topic
 from support.topics.registry import SchemaRegistry, a_registry
 from support.waiting import wait_until
 
+from headrace.processes.supervisor import not_ready_reason, responds
 from schemas.codec import encode, fingerprint
 from schemas.contract import SCHEMA_PATH
 from topics.accounts import OUTCOMES
@@ -81,14 +82,6 @@ def spool_of(path: Path, *messages: Message) -> Path:
     LocalReader.open(path, "keeper").close()
     fill(path, messages)
     return path
-
-
-def not_ready_reason(url: str) -> str:
-    try:
-        answer = httpx.get(f"{url}/health/ready")
-    except httpx.TransportError:
-        return "starting"
-    return "" if answer.status_code == 200 else answer.text
 
 
 def an_event(number: int, schema: dict[str, Any] = SCHEMA, **fields: Any) -> Message:
@@ -153,11 +146,11 @@ def test_a_registry_that_is_away_is_waited_for_and_nothing_is_lost(kafka: MockKa
     registry.is_broken = True
     spool = spool_of(tmp_path / "spool", *(an_event(number) for number in range(20)))
     with forwarding(spool, settings(kafka, message_format="confluent", schema_registry=registry.url)) as url:
-        wait_until(lambda: "the registry" in not_ready_reason(url))
+        wait_until(lambda: "the registry" in not_ready_reason(f"{url}/health/ready"))
         assert read_topic(kafka.settings, "avro") == []
         registry.is_broken = False
         wait_until(lambda: is_forwarded(spool))
-        wait_until(lambda: not not_ready_reason(url))
+        wait_until(lambda: responds(f"{url}/health/ready"))
     found = read_topic(kafka.settings, "avro")
     assert [(message.value() or b"")[:5] for message in found] == [b"\0\0\0\0\x64"] * 20
 
@@ -165,7 +158,7 @@ def test_a_registry_that_is_away_is_waited_for_and_nothing_is_lost(kafka: MockKa
 def test_a_message_whose_schema_has_no_file_is_waited_for(kafka: MockKafka, registry: SchemaRegistry, tmp_path: Path) -> None:
     spool = spool_of(tmp_path / "spool", a_message(value=encode(COPY, {"eventType": None, "timestamp": 1})))
     with forwarding(spool, settings(kafka, message_format="confluent", schema_registry=registry.url, schema_directory=tmp_path)) as url:
-        wait_until(lambda: fingerprint(COPY).hex() in not_ready_reason(url))
+        wait_until(lambda: fingerprint(COPY).hex() in not_ready_reason(f"{url}/health/ready"))
         (tmp_path / "copy.avsc").write_text(json.dumps(COPY))
         wait_until(lambda: is_forwarded(spool))
     assert len(read_topic(kafka.settings, "avro")) == 1
@@ -178,7 +171,7 @@ def test_divoltes_consumers_read_a_topic_of_their_own(kafka: MockKafka, tmp_path
     spool = spool_of(tmp_path / "divolte", *copies, a_rejection(source="divolte"))
     with forwarding(spool, settings(kafka, message_format="naked"), "site-divolte") as url:
         wait_until(lambda: is_forwarded(spool))
-        wait_until(lambda: not not_ready_reason(url))
+        wait_until(lambda: responds(f"{url}/health/ready"))
         wait_until(lambda: "clickstream_forwarder_settled_total 1.0" in httpx.get(f"{url}/metrics").text)
     found = read_topic(KafkaSettings(bootstrap_servers=kafka.bootstrap_servers, prefix="site"), "divolte")
     assert {message.key() for message in found} == {PARTY}
