@@ -12,7 +12,6 @@ ORDER = (
     *("test_site", "test_edge", "test_labels", "test_output", "test_updates", "test_brokers", "test_rotation", "test_certificate"),
     *("test_registry", "test_firewall", "test_engine", "test_power", "test_recovery", "test_dashboards", "test_destroy"),
 )
-FINDINGS = pytest.StashKey[list[str]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -49,18 +48,6 @@ def testbed(request: pytest.FixtureRequest) -> Iterator[Testbed]:
         running.images.build(targets=("collector", "forwarder", "streams", "headrace"), services=("nginx", "kafka"))
         running.start(groups=running.groups())
         yield running
-
-
-@pytest.fixture(scope="session")
-def findings(request: pytest.FixtureRequest) -> list[str]:
-    """Lines to be shown at the end of the run."""
-    return request.config.stash.setdefault(FINDINGS, [])
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print what the tests measured."""
-    for line in terminalreporter.config.stash.get(FINDINGS, []):
-        terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")

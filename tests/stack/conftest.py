@@ -14,21 +14,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--events", type=int, default=100_000, help="how many events the kill test sends")
 
 
-FINDINGS = pytest.StashKey[list[str]]()
-
-
-@pytest.fixture(scope="session")
-def findings(request: pytest.FixtureRequest) -> list[str]:
-    """Lines to be shown at the end of the run."""
-    return request.config.stash.setdefault(FINDINGS, [])
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print the results of the tests."""
-    for line in terminalreporter.config.stash.get(FINDINGS, []):
-        terminalreporter.write_line(line)
-
-
 @pytest.fixture(scope="session")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningEngines]:
     """Kafka alone, ready in seconds."""
