@@ -13,8 +13,11 @@ from pathlib import Path
 import httpx
 from support.superset import Dashboards
 
+from headrace.polling import attempts
+
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 FIGURE_SECONDS = 90
+POLL_INTERVAL_SECONDS = 1
 
 
 def send_page_views(domain: str, tls: ssl.SSLContext, site: str, count: int) -> list[str]:
@@ -30,9 +33,10 @@ def send_page_views(domain: str, tls: ssl.SSLContext, site: str, count: int) -> 
 def wait_for_figure(domain: str, tls: ssl.SSLContext, site: str, password: str, expected: int) -> float:
     """Return the number of page views of a site as the chart of the dashboard shows it, once it is at least the expected one."""
     dashboards = Dashboards(f"https://{domain}", password, verify=tls)
-    end = time.monotonic() + FIGURE_SECONDS
-    while (found := dashboards.figure("page_views", site=[site])) < expected and time.monotonic() < end:
-        time.sleep(1)
+    for _ in attempts(FIGURE_SECONDS, POLL_INTERVAL_SECONDS):
+        found = dashboards.figure("page_views", site=[site])
+        if found >= expected:
+            break
     dashboards.close()
     return found
 
