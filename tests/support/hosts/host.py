@@ -46,9 +46,10 @@ class Host:
         key = etc / "ssh/ssh_host_ed25519_key"
         run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key)
         self._known_hosts[self.ip] = key.with_suffix(".pub").read_text()
-        ssh = self.disk / "changes/root/.ssh"
-        ssh.mkdir(parents=True, mode=0o700)
-        ssh.parent.chmod(0o700)
+        home = self.disk / "changes" / "root"
+        home.mkdir(mode=0o700)
+        ssh = home / ".ssh"
+        ssh.mkdir(mode=0o700)
         (ssh / "authorized_keys").write_text(authorized_key)
         self.boot()
 
