@@ -11,7 +11,7 @@ import yaml
 from support.hosts import druid_extension
 from support.hosts.builder import Builder
 from support.hosts.debian import REPOSITORY
-from support.hosts.folders import CACHE, HERE, PROJECT, RUN, SUFFIX
+from support.hosts.folders import HERE, PROJECT, RUN
 from support.hosts.processes import run
 
 from headrace.engines import jars
@@ -106,8 +106,3 @@ class Images:
 
     def _build_stand_in(self, target: str, name: str) -> None:
         self._builder.docker("build", "--quiet", "--network=host", f"--target={target}", f"--tag={name}", self._context)
-
-
-def forget_images() -> None:
-    """Remove the builder's cache."""
-    shutil.rmtree(CACHE / f"builder{SUFFIX}", ignore_errors=True)

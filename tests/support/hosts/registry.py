@@ -1,6 +1,5 @@
 """A registry for the hosts: Debian's docker-registry with TLS by an authority of its own, and without TLS for the builder."""
 
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -41,8 +40,3 @@ class Registry:
         file = RUN / f"registry-{name}.yml"
         file.write_text(yaml.safe_dump(settings))
         self._processes.append(start((self._program, "serve", file), file.with_suffix(".log"), namespace=namespace))
-
-
-def forget_images() -> None:
-    """Remove all images of former runs."""
-    shutil.rmtree(CACHE / f"registry{SUFFIX}", ignore_errors=True)
