@@ -11,10 +11,10 @@ import yaml
 from support.hosts import network
 from support.hosts.folders import PROJECT, SUFFIX
 from support.hosts.host import Host
+from support.hosts.prerequisites import ANSIBLE
 from support.hosts.processes import in_network
 
 PLAYBOOKS = PROJECT / "ansible"
-PROGRAMS = PROJECT / ".venv-ansible" / "bin"
 # A path of a socket must be short. A connection to a host of another run, with the same IP, would hang.
 SSH_SOCKETS = f"/run/headrace-test-hosts{SUFFIX}"
 
@@ -74,11 +74,11 @@ class Ansible:
 
     def play(self, playbook: str, *arguments: str, timeout_seconds: float = 900) -> PlaybookResult:
         """Run a playbook; the caller checks the status."""
-        program, inventory = str(PROGRAMS / "ansible-playbook"), str(self._inventory)
+        program, inventory = str(ANSIBLE / "ansible-playbook"), str(self._inventory)
         command = (*in_network(network.CONTROL), program, "--inventory", inventory, playbook, *arguments)
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")},
-            "PATH": f"{PROGRAMS}{os.pathsep}{os.environ['PATH']}",
+            "PATH": f"{ANSIBLE}{os.pathsep}{os.environ['PATH']}",
             "ANSIBLE_NOCOLOR": "1",
             "ANSIBLE_HOME": str(self._folder / "ansible"),
             "ANSIBLE_SSH_CONTROL_PATH_DIR": SSH_SOCKETS,

@@ -4,7 +4,10 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
+
+import pytest
+from support.hosts.folders import PROJECT
 
 PACKAGES: Final = {
     "mmdebstrap": "mmdebstrap",
@@ -19,18 +22,22 @@ PACKAGES: Final = {
     "openssl": "openssl",
     "mvn": "maven",
     "java": "default-jre-headless",
+    "curl": "curl",
+    "pgrep": "procps",
 }
+ANSIBLE: Final = PROJECT / ".venv-ansible" / "bin"
 CGROUPS: Final = ("cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "blkio", "pids", "systemd")
 
 
-class MissingPrerequisiteError(Exception):
-    """The machine lacks something; the message is one line with the remedy."""
+def end_run(reason: str) -> NoReturn:
+    """End the run with one line: why the test hosts cannot run on this machine, and the remedy."""
+    pytest.exit(f"make test-hosts cannot run here: {reason}", returncode=2)
 
 
 def check_machine() -> None:
-    """Raise MissingPrerequisiteError if test hosts cannot run on this machine."""
+    """End the run if the machine lacks something."""
     for message in _missing():
-        raise MissingPrerequisiteError(f"make test-hosts cannot run here: {message}")
+        end_run(message)
 
 
 def _missing() -> Iterator[str]:
@@ -44,3 +51,5 @@ def _missing() -> Iterator[str]:
         yield f"/sys/fs/cgroup lacks the cgroup v1 hierarchies {', '.join(groups)}; start Linux with systemd.unified_cgroup_hierarchy=0"
     if "overlay" not in Path("/proc/filesystems").read_text():
         yield "the kernel has no overlay file system; modprobe overlay"
+    if not (ANSIBLE / "ansible-playbook").exists():
+        yield ".venv-ansible is missing; start it with make"

@@ -13,8 +13,8 @@ from support.hosts.builder import Builder
 from support.hosts.folders import CACHE, PROJECT, RUN, SUFFIX
 from support.hosts.host import Host
 from support.hosts.images import Images
-from support.hosts.playbooks import PROGRAMS, SSH_SOCKETS, Ansible
-from support.hosts.prerequisites import MissingPrerequisiteError, check_machine
+from support.hosts.playbooks import SSH_SOCKETS, Ansible
+from support.hosts.prerequisites import end_run
 from support.hosts.processes import run
 from support.hosts.registry import Registry
 
@@ -92,18 +92,13 @@ class Testbed:
 @contextmanager
 def running_testbed(*, count: int, suite: str) -> Iterator[Testbed]:
     """Prepare everything but the hosts, and stop everything at the end."""
-    check_machine()
-    if not (PROGRAMS / "ansible-playbook").exists():
-        raise MissingPrerequisiteError("make test-hosts cannot run here: .venv-ansible is missing; start it with make")
     with ExitStack() as stack:
         RUN.parent.mkdir(exist_ok=True)
         lock = stack.enter_context(LOCK.open("w"))
         try:
             flock(lock, LOCK_EX | LOCK_NB)
         except BlockingIOError:
-            raise MissingPrerequisiteError(
-                "make test-hosts cannot run here: another run uses the test network; wait for its end, or set HEADRACE_TEST_BED=1"
-            ) from None
+            end_run("another run uses the test network; wait for its end, or set HEADRACE_TEST_BED=1")
         shutil.rmtree(RUN, ignore_errors=True)
         shutil.rmtree(SSH_SOCKETS, ignore_errors=True)
         RUN.mkdir()
