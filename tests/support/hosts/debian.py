@@ -1,14 +1,13 @@
 """Root file systems of the test hosts: Debian with systemd, sshd and Python, and a package repository with Docker in it."""
 
-import hashlib
 import platform
 import shlex
 import shutil
-from fcntl import LOCK_EX, flock
+from functools import partial
 from pathlib import Path
 from typing import Final
 
-from support.hosts.folders import CACHE
+from support.hosts.folders import cached
 from support.hosts.prerequisites import end_run
 from support.hosts.processes import run
 
@@ -32,17 +31,8 @@ MASKED: Final = ("console-getty", "getty@tty1", "apt-daily.timer", "apt-daily-up
 
 def debian_root(suite: str) -> Path:
     """Return the folder with the root file system of this suite, made once."""
-    recipe = repr((suite, INSTALLED, IN_REPOSITORY[suite], EXCLUDED, MASKED))
-    root = CACHE / "roots" / f"{suite}-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
-    root.parent.mkdir(parents=True, exist_ok=True)
-    with (root.parent / "lock").open("w") as lock:
-        flock(lock, LOCK_EX)  # another run may make it
-        if not root.is_dir():
-            unfinished = root.with_suffix(".new")
-            shutil.rmtree(unfinished, ignore_errors=True)
-            _build(suite, unfinished)
-            unfinished.rename(root)
-    return root
+    recipe = repr((INSTALLED, IN_REPOSITORY[suite], EXCLUDED, MASKED))
+    return cached(suite, recipe.encode(), partial(_build, suite))
 
 
 def mirrors(suite: str) -> list[str]:
@@ -91,14 +81,12 @@ def _configure(root: Path) -> None:
     run("chroot", root, "apt-get", "update", "--quiet")
 
 
-def extract(root: Path, target: Path, *packages: str) -> Path:
-    """Unpack packages of the root's repository into a folder, once, to run their programs on this machine."""
-    if not target.is_dir():
-        unfinished = target.with_suffix(".new")
-        shutil.rmtree(unfinished, ignore_errors=True)
-        unfinished.mkdir(parents=True)
+def extract(root: Path, *packages: str) -> Path:
+    """Return a folder with the files of packages of the root's repository, to run their programs on this machine."""
+
+    def unpack(folder: Path) -> None:
         for package in packages:
             (file,) = (root / REPOSITORY).glob(f"{package}_*.deb")
-            run("dpkg", "-x", file, unfinished)
-        unfinished.rename(target)
-    return target
+            run("dpkg", "-x", file, folder)
+
+    return cached("programs", repr((root.name, packages)).encode(), unpack)

@@ -35,7 +35,7 @@ class Testbed:
         self.known_hosts: dict[str, str] = {}
         self.hosts = [Host(f"n{number}", number, self.root, known_hosts=self.known_hosts) for number in range(1, count + 1)]
         self.authority = Authority(RUN / "authority")
-        programs = debian.extract(images_root, CACHE / "programs", *TOOLS)
+        programs = debian.extract(images_root, *TOOLS)
         self.builder = Builder(programs)
         self.registry = Registry(programs, self.authority)
         self.images = Images(self.builder, images_root, self.registry.push_name)
