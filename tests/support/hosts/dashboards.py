@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from support.hosts import network
-from support.hosts.events import container
-from support.hosts.folders import HERE, PROJECT, RUN
+from support.hosts.events import rows
+from support.hosts.folders import PROJECT, RUN
 from support.hosts.host import Host
 from support.hosts.processes import run
 from support.hosts.testbed import DASHBOARDS_DOMAIN, DOMAIN, Testbed
 
-ROW_IDS: Final = HERE / "programs/druid_row_ids.py"
 WITH_HOSTS_FILE: Final = ("unshare", "--mount", "sh", "-c", 'mount --bind "$0" /etc/hosts && exec "$@"')
 
 
@@ -42,8 +41,4 @@ def _browse(testbed: Testbed, host: Host, *arguments: str) -> Any:
 
 def druid_rows(testbed: Testbed) -> Counter[str]:
     """Return how many rows in Druid each event id has."""
-    for host in testbed.hosts:
-        forwarder = host.is_on and container(host, "forwarder")
-        if forwarder:
-            return Counter(host.run("docker", "exec", "--interactive", forwarder, "python", "-", stdin=ROW_IDS.read_text()).split())
-    raise AssertionError("no host runs a forwarder")
+    return rows(testbed, "druid_row_ids.py")

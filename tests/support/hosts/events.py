@@ -16,7 +16,7 @@ from support.hosts.processes import start
 from support.hosts.testbed import DOMAIN, Testbed
 from support.waiting import wait_until
 
-ROW_IDS: Final = HERE / "programs/row_ids.py"
+PROGRAMS: Final = HERE / "programs"
 
 
 class Load:
@@ -52,7 +52,7 @@ def load(testbed: Testbed, *, rate: float) -> Iterator[Load]:
         *("--rate", str(rate), "--authority", str(testbed.authority.certificate), "--domain", DOMAIN),
         *("--sources", *network.CLIENT_IPS, "--hosts", *(host.ip for host in testbed.hosts)),
     )
-    process = start((sys.executable, HERE / "programs/load_client.py", *arguments), log, namespace=network.CONTROL)
+    process = start((sys.executable, PROGRAMS / "load_client.py", *arguments), log, namespace=network.CONTROL)
     result = Load(log)
     try:
         yield result
@@ -76,12 +76,12 @@ def container(host: Host, service: str) -> str:
     return host.run("docker", "ps", "--quiet", "--filter", f"label=com.docker.swarm.service.name=headrace_{service}").partition("\n")[0]
 
 
-def rows(testbed: Testbed) -> Counter[str]:
-    """Return how many rows on Kafka each event id has."""
+def rows(testbed: Testbed, program: str = "row_ids.py") -> Counter[str]:
+    """Return how many rows each event id has, as a program in the container of a forwarder finds them: by default on Kafka."""
     for host in testbed.hosts:
         forwarder = host.is_on and container(host, "forwarder")
         if forwarder:
-            output = host.run("docker", "exec", "--interactive", forwarder, "python", "-", stdin=ROW_IDS.read_text())
+            output = host.run("docker", "exec", "--interactive", forwarder, "python", "-", stdin=(PROGRAMS / program).read_text())
             return Counter(output.split())
     raise AssertionError("no host runs a forwarder")
 
