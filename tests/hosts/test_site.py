@@ -19,7 +19,7 @@ def test_a_run_in_check_mode_changes_nothing(deployed: Testbed) -> None:
 
 @pytest.mark.whole
 def test_check_mode_names_exactly_the_services_of_a_new_version(deployed: Testbed) -> None:
-    deployed.images.derive("headrace-streams:0.3.0", "0.3.1")
+    deployed.images.derive("headrace-streams", "0.3.1")
     version = '{"headrace_image_tags": {"headrace-streams": "0.3.1"}}'
     checked = deployed.ansible.succeed("site.yml", "--check", "--diff", "--extra-vars", version)
     assert sum(checked.changed.values()) == 1, checked.changed_tasks

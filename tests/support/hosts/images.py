@@ -68,13 +68,13 @@ class Images:
             self._builder.docker(*build, f"--tag={self._push_name}/{image}", PROJECT)
         self._push(*(official[service] for service in services), *ours)
 
-    def derive(self, image: str, tag: str, recipe: str = SAME) -> None:
-        """Build and push an image that differs from a built one."""
-        base = f"{self._push_name}/{image}"
-        name = f"{image.partition(':')[0]}:{tag}"
-        text = recipe.format(image=base, tag=tag)
-        self._builder.docker("build", "--quiet", "--network=host", f"--tag={self._push_name}/{name}", "-", stdin=text)
-        self._push(name)
+    def derive(self, name: str, tag: str, recipe: str = SAME) -> None:
+        """Build and push an image that differs from the one of docker-compose.yml with this name."""
+        base = next(image for image in compose_images().values() if image.partition(":")[0] == name)
+        text = recipe.format(image=f"{self._push_name}/{base}", tag=tag)
+        image = f"{name}:{tag}"
+        self._builder.docker("build", "--quiet", "--network=host", f"--tag={self._push_name}/{image}", "-", stdin=text)
+        self._push(image)
 
     def _push(self, *names: str) -> None:
         with ThreadPoolExecutor(2) as pool:
