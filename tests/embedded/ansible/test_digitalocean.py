@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from ansible.module_utils.digitalocean import Api, ApiError
 from ansible.module_utils.droplets import Account, Installation, fingerprint, firewall_body, has_same_rules
-from support.hosts.digitalocean import FailedRequest, FakeDigitalOcean, serving
+from support.ansible.digitalocean import FailedRequest, FakeDigitalOcean, serving
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIJbBu4Wqz4mXgDkq9E8T3M4mVYqPpQ2d6rJ0vG8Zb1t operator@example.com"
 SIZES = {"cloud-1": "s-8vcpu-16gb", "cloud-2": "s-4vcpu-8gb", "cloud-3": "s-4vcpu-8gb"}

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from support.hosts.digitalocean import FailedRequest, FakeDigitalOcean, serving
+from support.ansible.digitalocean import FailedRequest, FakeDigitalOcean, serving
 
 pytestmark = pytest.mark.timeout(400)  # up to five runs of a playbook
 
