@@ -91,7 +91,7 @@ def operator(tmp_path: Path) -> Iterator[Operator]:
 
 
 def calls(operator: Operator) -> list[tuple[str, str, int]]:
-    """Return the requests since the last look, with the key's fingerprint as a word."""
+    """Return the requests since the last call, with the key's fingerprint as a word."""
     found = [(method, "account/keys/{fingerprint}" if ":" in path else path, status) for method, path, status in operator.cloud.calls]
     operator.cloud.calls.clear()
     return found

@@ -53,8 +53,8 @@ class FakeDigitalOcean:
     """The account and what was asked of it. `calls` holds the method, the path and the status of each request."""
 
     token: str
-    looks_until_active: int = 2  # GETs of a droplet, alone or in a list, before it is active
-    looks_until_gone: int = 1  # lists of droplets and deletions of its network before a deleted droplet is gone
+    polls_until_active: int = 2  # GETs of a droplet, alone or in a list, before it is active
+    polls_until_gone: int = 1  # lists of droplets and deletions of its network before a deleted droplet is gone
     public_ips: Iterator[str] = field(default_factory=lambda: (f"203.0.113.{number}" for number in itertools.count(11)))
     has_default_network: bool = True
     calls: list[tuple[str, str, int]] = field(default_factory=list)
@@ -70,7 +70,7 @@ class FakeDigitalOcean:
         self.lock = threading.RLock()
         self.url = ""
         self._numbers = itertools.count(3164494)
-        self._looks: dict[str, int] = {}
+        self._polls: dict[str, int] = {}
         self._leaving: dict[str, int] = {}
         if self.has_default_network:
             self._new_vpcs({"name": "default-fra1", "region": "fra1"})
@@ -86,7 +86,7 @@ class FakeDigitalOcean:
         created = self._new_droplets(body)
         assert created is not None, "the droplet needs a network and known keys"
         droplet: Object = created["droplet"]
-        self._looks[str(droplet["id"])] = 0
+        self._polls[str(droplet["id"])] = 0
         self._activate(droplet)
         return droplet
 
@@ -191,7 +191,7 @@ class FakeDigitalOcean:
             "region": _region(body["region"]), "tags": body.get("tags") or [], "vpc_uuid": vpc, "networks": {"v4": [], "v6": []},
         }  # fmt: skip
         self.droplets[str(number)] = droplet
-        self._looks[str(number)] = self.looks_until_active
+        self._polls[str(number)] = self.polls_until_active
         link = {"id": next(self._numbers), "rel": "create", "href": f"{self.url}/v2/actions/{number}"}
         return {"droplet": droplet, "links": {"actions": [link]}}
 
@@ -205,8 +205,8 @@ class FakeDigitalOcean:
     def _let_start(self, droplets: Iterable[Object]) -> None:
         for droplet in droplets:
             if droplet["status"] == "new":
-                self._looks[str(droplet["id"])] -= 1
-                if self._looks[str(droplet["id"])] <= 0:
+                self._polls[str(droplet["id"])] -= 1
+                if self._polls[str(droplet["id"])] <= 0:
                     self._activate(droplet)
 
     def _get(self, kind: str, item: Object, body: Object) -> Answer:
@@ -223,7 +223,7 @@ class FakeDigitalOcean:
     def _delete(self, kind: str, item: Object, body: Object) -> Answer:
         identifier = str(item["name"] if kind == "tags" else item["id"])
         if kind == "droplets":
-            self._leaving[identifier] = self.looks_until_gone
+            self._leaving[identifier] = self.polls_until_gone
             return 204, None
         if kind == "vpcs":
             self._let_leave()
