@@ -6,6 +6,7 @@ from pathlib import Path
 from support.hosts.processes import run
 
 NEW_KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
+VALIDITY = ("-days", "30")
 
 
 @dataclass(frozen=True)
@@ -24,20 +25,8 @@ class Authority:
         self._folder = folder
         self.certificate = folder / "ca.crt"
         self._key = folder / "ca.key"
-        run(
-            "openssl",
-            "req",
-            "-x509",
-            *NEW_KEY,
-            "-keyout",
-            self._key,
-            "-out",
-            self.certificate,
-            "-days",
-            "30",
-            "-subj",
-            f"/CN={folder.name}",
-        )
+        files = ("-keyout", self._key, "-out", self.certificate)
+        run("openssl", "req", "-x509", *NEW_KEY, *files, *VALIDITY, "-subj", f"/CN={folder.name}")
 
     def issue(self, *names: str) -> Certificate:
         """Return a new certificate for these host names and IP addresses."""
@@ -48,5 +37,5 @@ class Authority:
         extensions.write_text(f"subjectAltName={extension}\n")
         run("openssl", "req", *NEW_KEY, "-keyout", key, "-out", request, "-subj", f"/CN={names[0]}")
         signed_by = ("-CA", self.certificate, "-CAkey", self._key, "-CAcreateserial")
-        run("openssl", "x509", "-req", "-in", request, *signed_by, "-days", "30", "-out", chain, "-extfile", extensions)
+        run("openssl", "x509", "-req", "-in", request, *signed_by, *VALIDITY, "-out", chain, "-extfile", extensions)
         return Certificate(chain, key)
