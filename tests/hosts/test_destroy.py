@@ -27,7 +27,7 @@ def test_the_stack_and_its_data_are_removed_from_every_host(deployed: Testbed) -
     assert set(again.changed.values()) <= {0}, again.changed_tasks
 
 
-def test_a_first_deployment_whose_collector_ends_at_once_fails_within_two_minutes_with_its_words(
+def test_a_first_deployment_whose_collector_ends_at_once_fails_within_two_minutes_with_its_log(
     deployed: Testbed, findings: list[str]
 ) -> None:
     deployed.images.derive("headrace-collector", "broken", ENDS_AT_ONCE)

@@ -43,7 +43,7 @@ def test_a_new_version_of_all_services_and_the_way_back_lose_no_event(deployed: 
 
 
 @pytest.mark.whole
-def test_a_collector_that_ends_at_once_fails_the_playbook_with_its_own_words(deployed: Testbed, findings: list[str]) -> None:
+def test_a_collector_that_ends_at_once_fails_the_playbook_with_its_log(deployed: Testbed, findings: list[str]) -> None:
     deployed.images.derive("headrace-collector", "broken", ENDS_AT_ONCE)
     began = time.monotonic()
     with load(deployed, rate=300) as sent:
