@@ -43,15 +43,15 @@ def stack_file(compose: Values, overlay: Values, settings: Values) -> Values:
     images = {content["image"].rpartition(":")[0] for content in compose["services"].values()}
     if unknown := sorted(settings["tags"].keys() - images):
         raise StackError(f"headrace_image_tags: there is no image {', '.join(unknown)}; the names are {', '.join(sorted(images))}")
-    compose, changes = fill(compose, variables), dict(fill_broker(overlay, settings["hosts"]["kafka"], variables))
+    compose, changes = fill(compose, variables), dict(fill_overlay(overlay, settings["hosts"]["kafka"], variables))
     configs: dict[str, str] = {}
     services: Values = {}
-    names = list(selected(compose["services"], overlay.get("groups", {}), settings["hosts"]))
-    instances = {name: list(changes.get(name, {name: {}})) for name in names}
-    for name in names:
-        for instance, change in changes.get(name, {name: {}}).items():
+    names = selected(compose["services"], overlay.get("groups", {}), settings["hosts"])
+    instances = {name: changes.get(name, {name: {}}) for name in names}
+    for name, changes_by_instance in instances.items():
+        depends_on = [other for found in compose["services"][name].get("depends_on", ()) for other in instances.get(found, ())]
+        for instance, change in changes_by_instance.items():
             services[instance] = service(name, merged(compose["services"][name], change), settings, configs)
-            depends_on = [other for found in compose["services"][name].get("depends_on", ()) for other in instances.get(found, ())]
             services[instance]["deploy"]["labels"] = labels(services[instance], depends_on)
     stack = {"version": "3.9", "services": services, **resources(compose, overlay, services, settings, configs)}
     return {"stack": stack, "configs": configs}
@@ -65,7 +65,7 @@ def selected(services: Values, groups: Values, hosts: Mapping[str, int]) -> Iter
             yield name
 
 
-def fill_broker(overlay: Values, brokers: int, variables: Mapping[str, str]) -> Iterator[tuple[str, Values]]:
+def fill_overlay(overlay: Values, brokers: int, variables: Mapping[str, str]) -> Iterator[tuple[str, Values]]:
     """Yield each service of the overlay with its changes by instance: brokers are one service per host, others are one."""
     for name, content in overlay["services"].items():
         if name != overlay["brokers"]:
@@ -103,8 +103,8 @@ def merge(content: Any, change: Any) -> Any:
     """Return the content with a change: mappings are merged, null removes a key, everything else is replaced."""
     if not isinstance(content, Mapping) or not isinstance(change, Mapping):
         return deepcopy(change)
-    merged = {key: value for key, value in content.items() if key not in change}
-    return merged | {key: merge(content.get(key, {}), value) for key, value in change.items() if value is not None}
+    kept = {key: value for key, value in content.items() if key not in change}
+    return kept | {key: merge(content.get(key, {}), value) for key, value in change.items() if value is not None}
 
 
 def target(mount: Any) -> str:
@@ -114,9 +114,7 @@ def target(mount: Any) -> str:
 
 def merge_volumes(volumes: Iterable[Any], changes: Iterable[Any]) -> list[Any]:
     """Return the volumes with the changes, which replace those of the same target."""
-    changed = {target(mount): mount for mount in changes}
-    kept = {target(mount): mount for mount in volumes}
-    return list({**kept, **changed}.values())
+    return list({target(mount): mount for mount in (*volumes, *changes)}.values())
 
 
 def merged(content: Values, change: Values) -> Values:
