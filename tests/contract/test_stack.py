@@ -9,7 +9,8 @@ import yaml
 from support.headrace.compose import ROOT, VARIABLE
 from support.headrace.compose import SERVICES as COMPOSE_SERVICES
 
-from ansible.plugins.filter.stack_file import compose_document, mounted_texts, stack_file, stack_secrets
+from ansible.plugins.filter.stack_file import DEFINITION, DEPENDS_ON, compose_document, mounted_texts, stack_file, stack_secrets
+from ansible.plugins.module_utils import convergence, stack_records
 
 COMPOSE = compose_document((ROOT / "docker-compose.yml").read_text("utf-8"))
 OVERLAY = compose_document((ROOT / "ansible" / "roles" / "stack" / "files" / "overlay.yml").read_text("utf-8"))
@@ -147,6 +148,10 @@ def test_a_healthy_broker_is_one_whose_controller_answers() -> None:
 def test_the_secrets_that_the_swarm_needs_are_those_of_the_services_that_run() -> None:
     assert stack_secrets(COMPOSE, OVERLAY, {"druid": 0, "dashboards": 0}) == ["partition-key"]
     assert stack_secrets(COMPOSE, OVERLAY, {"druid": 1, "dashboards": 1}) == sorted(COMPOSE["secrets"])
+
+
+def test_the_modules_read_the_labels_that_the_filter_writes() -> None:
+    assert (stack_records.DEFINITION, convergence.DEPENDS_ON) == (DEFINITION, DEPENDS_ON)  # a filter cannot import the modules' utilities
 
 
 def test_every_service_of_the_overlay_is_in_the_compose_file() -> None:

@@ -4,12 +4,15 @@ import base64
 import json
 from typing import Any
 
+import pytest
+
 from ansible.plugins.module_utils.stack_records import (
     DEFINITION,
     changed_keys,
     difference,
     known_definition,
     records,
+    rollback_target,
     running_definitions,
     unused,
 )
@@ -46,6 +49,22 @@ def test_a_difference_names_exactly_the_services_that_change() -> None:
 def test_the_newest_record_comes_first_whatever_the_number_of_its_digits() -> None:
     configs = [config(f"headrace-stack_v{number}", {"number": number}) for number in (2, 10, 9)]
     assert records([*configs, config("headrace-edge.conf-0123")]) == [{"number": 10}, {"number": 9}, {"number": 2}]
+
+
+@pytest.mark.parametrize(
+    ("attempts", "history", "target"),
+    [
+        ("c", "cba", "b"),  # the last attempt runs
+        ("d", "cba", "c"),  # the last attempt never ran
+        ("b", "bcba", "c"),  # after a rollback
+        ("c", "c", None),
+        ("c", "", None),
+        ("", "", None),
+    ],
+)
+def test_a_rollback_returns_to_the_stack_file_that_ran_before(attempts: str, history: str, target: str | None) -> None:
+    files = {version: {"version": version} for version in "abcd"}
+    assert rollback_target([files[version] for version in attempts], [files[version] for version in history]) == files.get(target or "")
 
 
 def test_the_definition_that_runs_is_found_in_the_records() -> None:
