@@ -1,10 +1,10 @@
-"""The body of a request, as far as it is not too large."""
+"""The body of a request, up to a maximum size."""
 
 from collections.abc import AsyncIterable
 
 
 async def read_bounded(parts: AsyncIterable[bytes], max_bytes: int) -> bytes | None:
-    """Return the body that comes in parts; None as soon as it is larger than the maximum."""
+    """Return the body that arrives in parts; None as soon as it exceeds the maximum."""
     body = bytearray()
     async for part in parts:
         body += part

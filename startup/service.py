@@ -1,4 +1,4 @@
-"""A service as a process: it runs until SIGTERM or SIGINT, and says why it could not."""
+"""A service as a process: it runs until SIGTERM or SIGINT, and reports why it could not."""
 
 import signal
 import sys
